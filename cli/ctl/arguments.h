@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace airlock::ctl {
+
+// A command line of airlockctl, understood but not yet judged: which verb may have which option is
+// the verb's own business (see verbs.h).
+struct Arguments {
+  std::string verb;  // empty: none given
+  std::vector<std::string> operands;
+  bool json = false;
+  bool quiet = false;
+  bool all = false;
+  bool lazy = false;
+  bool force = false;
+  bool read_only = false;
+  bool no_ask = false;
+  bool power_off = false;
+  bool help = false;
+  bool version = false;
+  std::string options;             // -o, joined by commas
+  std::string type;                // -t
+  std::vector<std::string> given;  // the options as written, by their long names
+};
+
+// Errc::kInvalidArgument says what is wrong and what might have been meant.
+Result<Arguments> parse_arguments(std::span<const std::string> words);
+
+// The one of the candidates that was probably meant, if any is near enough.
+std::optional<std::string> nearest(const std::string& word,
+                                   std::span<const std::string> candidates);
+
+}  // namespace airlock::ctl

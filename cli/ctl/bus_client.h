@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/ctl/value.h"
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock::ctl {
+
+// One argument of a call: text, options (a{sv}) or a descriptor that is lent for the call.
+using CallOptions = std::map<std::string, std::variant<bool, std::string>>;
+using Argument = std::variant<std::string, CallOptions, BorrowedFd>;
+
+inline constexpr const char* kService = "org.airlock1";
+
+// airlockd as a command line program sees it: calls that wait for their answer, and signals. Speaks
+// sd-bus itself, because what it needs is to read any message into a Value; see README.md.
+class BusClient {
+ public:
+  struct Call {
+    const char* service = kService;
+    std::string path;
+    std::string interface;
+    std::string method;
+    std::vector<Argument> arguments;
+    // Somebody may have to type a password, and then a large cache may have to be written.
+    std::chrono::seconds deadline{30};
+    // Called every half second while there is no answer; may make calls of its own.
+    std::function<void()> meanwhile;
+  };
+  struct Signal {
+    std::string path;
+    std::string interface;
+    std::string name;
+    Value::List arguments;
+  };
+
+  // Errc::kPeerGone with a sentence that helps if there is no bus.
+  static Result<BusClient> connect();
+
+  // The arguments of the answer. An error of the daemon comes back with its Errc and words.
+  Result<Value::List> call(const Call& call);
+
+  // From here on no signal of airlockd is lost, also none that comes during a call.
+  Result<void> subscribe();
+
+  // The next signal of airlockd, or a NameOwnerChanged that tells its coming and going; waits for
+  // it as long as it takes. What others send in airlockd's name is not handed out.
+  Result<Signal> next_signal();
+
+ private:
+  struct Unref {
+    void operator()(sd_bus* bus) const noexcept { sd_bus_flush_close_unref(bus); }
+  };
+  // What the callbacks of sd-bus fill; it stays where it is when the client is moved.
+  struct Inbox {
+    std::deque<Signal> signals;
+    std::string owner;  // the unique name of airlockd; empty: it does not run
+    std::optional<Error> failure;
+  };
+  explicit BusClient(sd_bus* bus) : bus_(bus) {}
+  Result<void> wait(std::chrono::microseconds at_most);
+  Result<void> find_owner();
+  static int keep_signal(sd_bus_message* message, void* data, sd_bus_error* error) noexcept;
+
+  std::unique_ptr<Inbox> inbox_ = std::make_unique<Inbox>();
+  std::unique_ptr<sd_bus, Unref> bus_;
+};
+
+inline constexpr const char* kManagerPath = "/org/airlock1";
+inline constexpr const char* kManager = "org.airlock1.Manager";
+inline constexpr const char* kVolume = "org.airlock1.Volume";
+inline constexpr const char* kJob = "org.airlock1.Job";
+
+}  // namespace airlock::ctl

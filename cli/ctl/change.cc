@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The verbs that change something about a medium.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "cli/ctl/terminal.h"
+#include "cli/ctl/verbs.h"
+#include "cli/ctl/volume_view.h"
+#include "lib/base/text.h"
+
+namespace airlock::ctl {
+namespace {
+
+// A person without the right to write gets a read-only mount instead of a refusal.
+Result<UniqueFd> open_image(const std::string& path, bool read_only) {
+  constexpr int kFlags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  UniqueFd image(read_only ? -1 : ::open(path.c_str(), O_RDWR | kFlags));
+  if (!image.valid()) image = UniqueFd(::open(path.c_str(), O_RDONLY | kFlags));
+  if (!image.valid()) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "open the image {}", quote(path));
+  }
+  return image;
+}
+
+std::string file_name(const std::string& path) {
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+Result<std::string> make_image_volume(Session& session) {
+  TRY(const auto image, open_image(session.operand(), session.arguments.read_only));
+  TRY(const auto answer,
+      session.bus.call({.path = kManagerPath,
+                        .interface = kManager,
+                        .method = "OpenImage",
+                        .arguments = {image.borrow(), file_name(session.operand()),
+                                      common_options(session.arguments)},
+                        .deadline = std::chrono::seconds(180),
+                        .meanwhile = {}}));
+  if (answer.empty()) return fail(Errc::kProtocol, "airlockd made no volume");
+  return answer.front().text();
+}
+
+Result<std::string> path_of_what_to_mount(Session& session) {
+  const std::string& called = session.operand();
+  if (is_image_path(called)) return make_image_volume(session);
+  auto found = find_volume(session.bus, called);
+  if (!found && found.error().code == Errc::kNotFound) {
+    if (is_regular_file(called)) return make_image_volume(session);
+    if (called.find('/') != std::string::npos && !called.starts_with("/dev/"))
+      return fail(Errc::kNotFound, "there is no image file {}", quote(called));
+  }
+  TRY(const auto volume, std::move(found));
+  if (!volume.text("MountPoint").empty() && volume.text("State") == "mounted")
+    return fail(Errc::kAlreadyMounted, "{} is mounted already, on {}", volume.id(),
+                quote(volume.text("MountPoint")));
+  return volume.path;
+}
+
+CallOptions mount_options(const Arguments& arguments) {
+  CallOptions options = common_options(arguments);
+  std::string words = arguments.options;
+  if (arguments.read_only) words += words.empty() ? "ro" : ",ro";
+  if (!words.empty()) options["options"] = words;
+  if (!arguments.type.empty()) options["fstype"] = arguments.type;
+  return options;
+}
+
+Result<void> report_mount(const Session& session, const Value::List& answer) {
+  if (answer.empty()) return fail(Errc::kProtocol, "airlockd did not say where");
+  const std::string& place = answer.front().text();
+  if (session.arguments.json) {
+    print_json({Value::Map{{"mount_point", {place}}}});
+  } else {
+    fmt::print("{}\n", shown(place));
+  }
+  return {};
+}
+
+Result<void> unmount_one(Session& session, const std::string& called) {
+  TRY(const auto volume, find_volume(session.bus, called));
+  TRY_VOID(call_volume(session, volume.path,
+                       {.method = "Unmount",
+                        .arguments = {common_options(session.arguments)},
+                        .shows_progress = true}));
+  if (session.arguments.lazy) {
+    say(session, fmt::format("{} goes when its last user has gone; do not unplug it before.",
+                             shown(volume.id())));
+  } else if (session.arguments.force) {
+    say(session,
+        fmt::format("{} is unmounted; what was not written yet is lost.", shown(volume.id())));
+  } else {
+    say(session, fmt::format("{} is unmounted: safe to remove.", shown(volume.id())));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> mount(Session& session) {
+  TRY(const auto path, path_of_what_to_mount(session));
+  TRY(const auto answer,
+      call_volume(session, path,
+                  {.method = "Mount", .arguments = {mount_options(session.arguments)}}));
+  return report_mount(session, answer);
+}
+
+Result<void> unmount(Session& session) {
+  Result<void> worst;
+  for (const std::string& called : session.arguments.operands) {
+    auto done = unmount_one(session, called);
+    if (done) continue;
+    // The others are unmounted all the same; the first failure is the one that is returned.
+    if (worst) {
+      worst = std::move(done);
+    } else {
+      fmt::print(stderr, "airlockctl: {}\n", shown(done.error().message()));
+    }
+  }
+  return worst;
+}
+
+Result<void> eject(Session& session) {
+  TRY(const auto volume, find_volume(session.bus, session.operand()));
+  const bool off = session.arguments.power_off;
+  TRY_VOID(call_volume(session, volume.path,
+                       {.method = off ? "PowerOff" : "Eject",
+                        .arguments = {common_options(session.arguments)},
+                        .shows_progress = true}));
+  say(session, fmt::format("{} is {}: safe to remove.", shown(volume.id()),
+                           off ? "switched off" : "ejected"));
+  return {};
+}
+
+Result<void> recover(Session& session) {
+  TRY(const auto volume, find_volume(session.bus, session.operand()));
+  if (volume.text("State") != "dead")
+    return fail(Errc::kInvalidArgument, "{} is not dead but {}: there is nothing to recover",
+                volume.id(), volume.text("State"));
+  const char* mode = session.arguments.read_only ? "read-only" : "read-write";
+  TRY(const auto answer,
+      call_volume(session, volume.path,
+                  {.method = "Recover",
+                   .arguments = {std::string(mode), common_options(session.arguments)}}));
+  return report_mount(session, answer);
+}
+
+Result<void> detach(Session& session) {
+  TRY(const auto volume, find_volume(session.bus, session.operand()));
+  TRY_VOID(call_volume(session, volume.path,
+                       {.method = "Detach", .arguments = {common_options(session.arguments)}}));
+  say(session, fmt::format("{} is detached.", shown(volume.id())));
+  return {};
+}
+
+}  // namespace airlock::ctl

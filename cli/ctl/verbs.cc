@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/ctl/verbs.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "cli/ctl/terminal.h"
+#include "cli/ctl/volume_view.h"
+
+namespace airlock::ctl {
+namespace {
+
+constexpr std::size_t kAny = 64;
+// Somebody types a password, then gigabytes may have to be written to a slow stick.
+constexpr std::chrono::seconds kActionDeadline{3600};
+
+constexpr std::array kVerbs = {
+    Verb{"list", "", "media, their state and where they are mounted", 0, 0, "all json quiet", list},
+    Verb{"status", "", "the daemon: settings in force, what waits", 0, 0, "json", status},
+    Verb{"info", "DEVICE", "everything known about one medium", 1, 1, "json", info},
+    Verb{"mount", "DEVICE|IMAGE", "mount a medium or an image file", 1, 1,
+         "options type read-only no-ask json quiet", mount},
+    Verb{"unmount", "DEVICE|FOLDER...", "write everything, unmount, say when it is safe", 1, kAny,
+         "lazy force no-ask quiet", unmount},
+    Verb{"eject", "DEVICE", "unmount all of the drive and eject it", 1, 1,
+         "force power-off no-ask quiet", eject},
+    Verb{"recover", "DEVICE", "mount again after its driver died", 1, 1,
+         "read-only no-ask json quiet", recover},
+    Verb{"detach", "DEVICE", "take a dead mount away", 1, 1, "no-ask quiet", detach},
+    Verb{"explain", "DEVICE", "why a medium is treated as it is", 1, 1, "json", explain},
+    Verb{"monitor", "", "print what happens until interrupted", 0, 0, "json", monitor},
+    Verb{"drivers", "", "the filesystems that can be served", 0, 0, "json", drivers},
+    Verb{"log", "DEVICE", "the last lines its driver wrote", 1, 1, "json", log_lines},
+    Verb{"automount", "[on|off|ask]", "show or set whether media are mounted by themselves", 0, 1,
+         "no-ask json quiet", automount},
+};
+
+// The bytes a running job on this volume has still to write, on one line that is written over.
+void show_bytes_left(BusClient& bus, const std::string& volume) {
+  const auto jobs = fetch_jobs(bus);
+  if (!jobs) return;  // only decoration
+  for (const auto& [path, job] : *jobs) {
+    if (job.at("Volume").text() != volume) continue;
+    const std::uint64_t left = job.at("BytesLeft").number();
+    const std::string amount = left > 0 ? human_size(left) + " left" : "almost done";
+    fmt::print(stderr, "\rwriting, do not unplug yet: {:<20}", amount);
+    std::fflush(stderr);
+  }
+}
+
+void clear_progress() {
+  fmt::print(stderr, "\r{:<60}\r", "");
+}
+
+}  // namespace
+
+std::span<const Verb> all_verbs() {
+  return kVerbs;
+}
+
+Result<Value::List> call_volume(Session& session, const std::string& path, VolumeCall call) {
+  const bool live = call.shows_progress && !session.arguments.quiet && ::isatty(STDERR_FILENO) == 1;
+  bool shown_any = false;
+  std::function<void()> meanwhile;
+  if (live)
+    meanwhile = [&] {
+      shown_any = true;
+      show_bytes_left(session.bus, path);
+    };
+  auto answer = session.bus.call({.path = path,
+                                  .interface = kVolume,
+                                  .method = std::move(call.method),
+                                  .arguments = std::move(call.arguments),
+                                  .deadline = kActionDeadline,
+                                  .meanwhile = std::move(meanwhile)});
+  if (shown_any) clear_progress();
+  return answer;
+}
+
+CallOptions common_options(const Arguments& arguments) {
+  CallOptions options;
+  if (arguments.no_ask) options["auth.no_user_interaction"] = true;
+  if (arguments.lazy) options["lazy"] = true;
+  if (arguments.force) options["force"] = true;
+  return options;
+}
+
+void print_json(const Value& value) {
+  const JsonStyle style = ::isatty(STDOUT_FILENO) == 1 ? JsonStyle::kIndented : JsonStyle::kOneLine;
+  fmt::print("{}\n", to_json(value, style));
+}
+
+void say(const Session& session, std::string_view text) {
+  if (!session.arguments.quiet) fmt::print(stderr, "{}\n", text);
+}
+
+}  // namespace airlock::ctl

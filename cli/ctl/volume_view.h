@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/ctl/bus_client.h"
+#include "cli/ctl/value.h"
+
+namespace airlock::ctl {
+
+// One volume as airlockd tells it at one moment: its path and properties.
+struct VolumeView {
+  std::string path;
+  Value properties;  // a map
+
+  [[nodiscard]] const std::string& text(std::string_view name) const {
+    return properties.at(name).text();
+  }
+  // What follows "the driver".
+  [[nodiscard]] std::string cause_of_death() const {
+    const std::string& cause = properties.at("Death").at("cause").text();
+    return cause.empty() ? "died" : cause;
+  }
+  [[nodiscard]] std::string id() const { return text("Id"); }
+};
+
+// The order of ids: runs of digits count as numbers ("sdb2" before "sdb10").
+bool comes_before(std::string_view a, std::string_view b);
+
+// All of them, by their ids.
+Result<std::vector<VolumeView>> fetch_volumes(BusClient& bus);
+
+// The properties of the running jobs by their paths.
+Result<Value::Map> fetch_jobs(BusClient& bus);
+
+// What people call a volume: its id, device, a link to the device, mount point or anything in it,
+// the path of its image file, label or UUID. A label never wins over what a medium cannot choose.
+// Errc::kNotFound names what there is; a label two media share is Errc::kInvalidArgument and names
+// both.
+Result<VolumeView> find_volume(BusClient& bus, const std::string& called);
+Result<VolumeView> choose_volume(std::vector<VolumeView> volumes, const std::string& called);
+
+bool is_regular_file(const std::string& path);
+
+// Whether the text can only mean an image file: it is the path of a regular file, and looks so.
+bool is_image_path(const std::string& path);
+
+}  // namespace airlock::ctl

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// mount.airlock, the helper of mount(8): one contained mount, then it is gone and the driver lives
+// on.
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/mount_command.h"
+#include "cli/mount_options.h"
+#include "daemon/mount/driver_start.h"
+#include "daemon/mount/mounter.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+// As mount(8) documents for its helpers.
+enum ExitCode { kSuccess = 0, kUsage = 1, kSystemError = 2, kMountFailure = 32 };
+
+constexpr std::string_view kHelp = R"(Usage: mount -t airlock.TYPE DEVICE DIRECTORY [-o OPTIONS]
+   or: mount.airlock DEVICE DIRECTORY -t airlock.TYPE [-sfv] [-o OPTIONS]
+
+Mounts a block device or image file with a contained driver. TYPE is one of:
+{}
+Options: ro, rw, noexec, noatime, nodiratime, sync, dirsync, nosymfollow; always nosuid and nodev
+  owner=user     every file appears as yours (the default)
+  owner=media    owners as the medium says
+  uid=N, gid=N   whom the mount belongs to; only that user gets in (default: the caller)
+  allow_other    everybody gets in, as file permissions allow
+  plain          mount as fuse even where fuseblk is possible
+
+  -s  ignore unknown options    -f  check everything, mount nothing    -v  say what is done
+)";
+
+void print_help() {
+  std::string types;
+  for (const DriverRow& row : driver_table())
+    types += fmt::format("  {} (driver {})\n", row.subtypes, row.program);
+  fmt::print(fmt::runtime(kHelp), types);
+}
+
+// Everything one invocation needs, found out step by step before a driver is started.
+class MountJob {
+ public:
+  static Result<MountJob> prepare(const MountCommand& command);
+  Result<void> run();
+
+ private:
+  MountJob(const MountCommand& command, const DriverRow& row, MountOptions options, Medium medium,
+           MountPoint place)
+      : command_(command),
+        row_(row),
+        options_(std::move(options)),
+        medium_(std::move(medium)),
+        place_(std::move(place)) {}
+
+  void choose_owner();
+  [[nodiscard]] SessionPlan plan(DriverOrigin origin) const;
+  void report(const Mounter& mounter, const StartedDriver& driver) const;
+
+  MountCommand command_;
+  const DriverRow& row_;
+  MountOptions options_;
+  Medium medium_;
+  MountPoint place_;
+  bool fuseblk_ = false;
+  uid_t uid_ = 0;
+  gid_t gid_ = 0;
+};
+
+Result<const DriverRow*> driver_for(const std::string& subtype) {
+  if (const DriverRow* row = find_driver(subtype)) return row;
+  std::string known;
+  for (const DriverRow& row : driver_table()) known += fmt::format(" {}", row.subtypes);
+  return fail(Errc::kUnsupported, "no driver for {}; there are drivers for:{}", quote(subtype),
+              known);
+}
+
+Result<MountPoint> pin_directory(const std::string& path) {
+  std::array<char, PATH_MAX> resolved;
+  if (::realpath(path.c_str(), resolved.data()) == nullptr) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "mount point {}", quote(path));
+  }
+  TRY(auto place, MountPoint::pin(resolved.data()));
+  if (place.file_type() == S_IFDIR) return place;
+  return fail(Errc::kInvalidArgument, "mount point {} is not a directory", quote(path));
+}
+
+Result<MountJob> MountJob::prepare(const MountCommand& command) {
+  TRY(const DriverRow* row, driver_for(command.subtype));
+  TRY(auto options, parse_mount_options(command.options, command.sloppy ? UnknownOptions::kIgnore
+                                                                        : UnknownOptions::kRefuse));
+  for (const std::string& notice : options.notices) log(LogLevel::kNotice, "{}", notice);
+  TRY(auto place, pin_directory(command.target));
+  TRY(auto medium, Medium::find(command.source, options.read_only() ? MediumAccess::kReadOnly
+                                                                    : MediumAccess::kReadWrite));
+  if (medium.write_protected()) {
+    log(LogLevel::kNotice, "{} is write-protected and will be mounted read-only",
+        quote(medium.path()));
+    options.flags |= MS_RDONLY;
+  }
+  MountJob job(command, *row, std::move(options), std::move(medium), std::move(place));
+  job.fuseblk_ = job.medium_.is_block() && job.options_.transport == Transport::kAutomatic &&
+                 kernel_has_filesystem("fuseblk");
+  TRY_VOID(job.medium_.claim(job.fuseblk_ ? MediumHold::kKernel : MediumHold::kOurs));
+  job.choose_owner();
+  return job;
+}
+
+// The mount belongs to who asked for it, or to whom they named. The environment (SUDO_UID and the
+// like) decides nothing.
+void MountJob::choose_owner() {
+  uid_ = options_.uid.value_or(::getuid());
+  gid_ = options_.gid.value_or(::getgid());
+  if (!options_.uid || options_.gid) return;
+  if (const passwd* user = ::getpwuid(uid_)) gid_ = user->pw_gid;
+}
+
+SessionPlan MountJob::plan(DriverOrigin origin) const {
+  SessionPlan plan;
+  plan.subtype = command_.subtype;
+  plan.medium_path = medium_.path();
+  plan.mount_point = place_.path();
+  plan.allow_fuseblk = fuseblk_;
+  plan.allow_other = options_.allow_other;
+  plan.forced_flags = options_.flags;
+  plan.user = uid_;
+  plan.group = gid_;
+  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o",
+                    options_for_driver(options_, {.block = fuseblk_,
+                                                  .uid = uid_,
+                                                  .gid = gid_,
+                                                  .knows_owner = origin == DriverOrigin::kOurs})};
+  return plan;
+}
+
+Result<void> MountJob::run() {
+  if (command_.fake) return {};
+  TRY(auto driver, start_driver(row_, command_.subtype, DriverPlaces::of_this_system()));
+  if (driver.worker)
+    log(LogLevel::kInfo, "driver {} runs as process {}", row_.program, driver.worker->pid());
+  Mounter mounter(medium_, place_, {.flags = options_.flags});
+  MountSession session(std::move(driver.channel), plan(driver.origin), mounter);
+  TRY_VOID(run_session(session, driver, row_));
+  mounter.keep();
+  if (driver.worker) driver.worker->let_go();
+  report(mounter, driver);
+  return {};
+}
+
+void MountJob::report(const Mounter& mounter, const StartedDriver& driver) const {
+  if (mounter.mounted_read_only() && !options_.read_only()) {
+    const std::string words = last_words(driver, row_);
+    log(LogLevel::kNotice, "{} is mounted read-only{}", quote(medium_.path()),
+        words.empty() ? "" : ": the driver says " + quote(words));
+  }
+  log(LogLevel::kInfo, "{} is mounted on {} with {}", quote(medium_.path()), quote(place_.path()),
+      row_.program);
+}
+
+int exit_code(const Error& error) {
+  switch (error.code) {
+    case Errc::kOutOfMemory:
+    case Errc::kLimitExceeded:
+      return kSystemError;
+    default:
+      return kMountFailure;
+  }
+}
+
+int mount_once(const MountCommand& command) {
+  if (::geteuid() != 0) {
+    log(LogLevel::kError, "mounting {} needs root: try it with sudo", quote(command.source));
+    return kUsage;
+  }
+  auto job = MountJob::prepare(command);
+  const Result<void> done = job ? job->run() : std::unexpected(job.error());
+  if (done) return kSuccess;
+  log(LogLevel::kError, "cannot mount {} on {}: {}", quote(command.source), quote(command.target),
+      done.error().message());
+  return exit_code(done.error());
+}
+
+int run(std::span<const std::string> arguments) {
+  const auto command = parse_mount_command(arguments);
+  if (!command) {
+    log(LogLevel::kError, "{}; see mount.airlock --help", command.error().message());
+    return kUsage;
+  }
+  switch (command->kind) {
+    case MountCommand::Kind::kHelp:
+      print_help();
+      return kSuccess;
+    case MountCommand::Kind::kVersion:
+      fmt::print("mount.airlock {}\n", AIRLOCK_VERSION);
+      return kSuccess;
+    case MountCommand::Kind::kMount:
+      break;
+  }
+  if (command->verbose) log_open("mount.airlock", LogLevel::kInfo);
+  return mount_once(*command);
+}
+
+}  // namespace
+}  // namespace airlock
+
+int main(int argc, char** argv) {
+  airlock::log_open("mount.airlock", airlock::LogLevel::kNotice);
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  return airlock::run(arguments);
+}

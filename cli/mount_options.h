@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// Whose the files of a medium with its own owners appear to be.
+enum class OwnerMapping {
+  kUser,   // everything belongs to the mounting user
+  kMedia,  // as the medium says
+};
+
+enum class Transport {
+  kAutomatic,  // fuseblk for block devices where the kernel has it
+  kPlain,      // fuse in any case
+};
+
+// What follows -o, as mount(8) hands it to a helper, understood. Pure: looks nothing up.
+struct MountOptions {
+  std::uint32_t flags = 0;  // MS_ bits; nosuid and nodev are always among them
+  bool allow_other = false;
+  Transport transport = Transport::kAutomatic;
+  OwnerMapping owner = OwnerMapping::kUser;
+  std::optional<uid_t> uid;
+  std::optional<gid_t> gid;
+  std::vector<std::string> notices;  // what was asked for and will not be done
+
+  [[nodiscard]] bool read_only() const;
+};
+
+enum class UnknownOptions { kRefuse, kIgnore };
+
+// The later of two contradicting options counts. A name nobody knows is an error that names it.
+Result<MountOptions> parse_mount_options(std::string_view text,
+                                         UnknownOptions unknown = UnknownOptions::kRefuse);
+
+// What the driver gets after its -o.
+struct DriverOptions {
+  bool block = false;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool knows_owner = true;  // drivers of others need not know owner=, uid= and gid=
+};
+std::string options_for_driver(const MountOptions& options, const DriverOptions& decided);
+
+}  // namespace airlock

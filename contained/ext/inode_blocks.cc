@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/ext/inode_blocks.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "contained/ext/volume.h"
+#include "lib/base/log.h"
+
+namespace airlock::ext {
+namespace {
+
+constexpr std::uint64_t kChecked = 1;
+// A directory of more blocks than this is not one.
+constexpr std::uint64_t kMaxDirectoryBlocks = std::uint64_t{1} << 31;
+constexpr std::uint32_t kDirectoryReadAhead = 8;
+
+}  // namespace
+
+InodeBlocks::InodeBlocks(Volume& volume, const Inode& inode)
+    : volume_(volume),
+      inode_(inode),
+      format_{.block_size = volume.block_size(),
+              .checksums = volume.has_checksums(),
+              .inode_seed = volume.inode_seed(inode)} {
+  if (inode.has_flag(EXT4_EXTENTS_FL)) {
+    map_ = &extents_.emplace(format_, *this, inode.root());
+  } else {
+    map_ = &indirect_.emplace(format_, *this, inode.root());
+  }
+}
+
+std::uint64_t InodeBlocks::goal() {
+  if (goal_ != 0) return goal_;
+  return volume_.allocator().goal_for_group(volume_.group_of_inode(inode_.number()));
+}
+
+Outcome<void> InodeBlocks::account_data(std::uint64_t count) {
+  const bool huge =
+      (volume_.superblock().s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_HUGE_FILE) != 0;
+  if (!inode_.add_blocks(static_cast<std::int64_t>(count), volume_.block_size(), huge))
+    return refuse(EFBIG);
+  return {};
+}
+
+Outcome<MapBlock> InodeBlocks::block(std::uint64_t physical) {
+  TRY(const auto bytes, volume_.cache().read(physical));
+  return MapBlock{.bytes = bytes, .checked = (volume_.cache().marks(physical) & kChecked) != 0};
+}
+
+Outcome<std::span<std::byte>> InodeBlocks::fresh(std::uint64_t physical) {
+  TRY(const auto bytes, volume_.cache().fresh(physical));
+  volume_.cache().marks(physical) |= kChecked;
+  return bytes;
+}
+
+void InodeBlocks::checked(std::uint64_t physical) {
+  volume_.cache().marks(physical) |= kChecked;
+}
+
+void InodeBlocks::changed(std::uint64_t physical) {
+  volume_.cache().changed(physical);
+}
+
+Outcome<std::uint64_t> InodeBlocks::allocate(std::uint64_t goal) {
+  TRY(const BlockRange range,
+      volume_.allocator().reserve_blocks(goal != 0 ? goal : this->goal(), 1));
+  TRY_VOID(volume_.allocator().use_reserved(range));
+  TRY_VOID(account_data(1));
+  return range.start;
+}
+
+Outcome<void> InodeBlocks::release(std::uint64_t physical, std::uint64_t count, MapUse use) {
+  TRY_VOID(volume_.allocator().free_blocks({physical, count}));
+  (void)inode_.add_blocks(-static_cast<std::int64_t>(count), volume_.block_size(), true);
+  if (use == MapUse::kMap) {
+    for (std::uint64_t i = 0; i < count; ++i) volume_.cache().forget(physical + i);
+  }
+  return {};
+}
+
+bool InodeBlocks::valid(std::uint64_t physical, std::uint64_t count) const {
+  return volume_.allocator().may_hold_data({physical, count});
+}
+
+void InodeBlocks::damaged(std::string_view what) {
+  log(LogLevel::kError, "inode {}: {}", inode_.number(), what);
+}
+
+DirectoryInode::DirectoryInode(Volume& volume, const Inode& inode)
+    : volume_(volume), blocks_(volume, inode) {}
+
+std::uint32_t DirectoryInode::count() const {
+  const std::uint64_t blocks = blocks_.inode().size() / volume_.block_size();
+  // One that claims more than the volume has would be searched for hours.
+  const std::uint64_t most = std::min(kMaxDirectoryBlocks, volume_.block_count());
+  return static_cast<std::uint32_t>(std::min(blocks, most));
+}
+
+Outcome<std::uint64_t> DirectoryInode::physical(std::uint32_t index) {
+  if (index < last_run_.logical || index - last_run_.logical >= last_run_.count) {
+    TRY(last_run_, blocks_.map().find(index, count() - index));
+  }
+  if (last_run_.state != RunState::kWritten) {
+    corrupted(index, "a hole in a directory");
+    last_run_ = {};
+    return refuse(EUCLEAN);
+  }
+  return last_run_.physical + (index - last_run_.logical);
+}
+
+Outcome<DirectoryBlock> DirectoryInode::block(std::uint32_t index) {
+  TRY(const std::uint64_t at, physical(index));
+  const std::uint64_t left = last_run_.physical + last_run_.count - at;
+  TRY(const auto bytes, volume_.cache().read(at, static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                                     left, kDirectoryReadAhead))));
+  return DirectoryBlock{.bytes = bytes, .verified = (volume_.cache().marks(at) & kChecked) != 0};
+}
+
+void DirectoryInode::mark_verified(std::uint32_t index) {
+  if (const auto at = physical(index)) volume_.cache().marks(*at) |= kChecked;
+}
+
+Outcome<void> DirectoryInode::changed(std::uint32_t index) {
+  TRY(const std::uint64_t at, physical(index));
+  volume_.cache().changed(at);
+  return {};
+}
+
+Outcome<std::uint32_t> DirectoryInode::append() {
+  const std::uint32_t index = count();
+  std::uint64_t goal = 0;
+  if (index > 0) {
+    TRY(goal, physical(index - 1));
+    ++goal;
+  }
+  Allocator& allocator = volume_.allocator();
+  TRY(const BlockRange range, allocator.reserve_blocks(goal != 0 ? goal : blocks_.goal(), 1));
+  auto mapped = blocks_.map().insert(
+      {.logical = index, .physical = range.start, .count = 1, .state = RunState::kWritten});
+  if (!mapped) {
+    allocator.cancel_reserved(range);
+    return std::unexpected(mapped.error());
+  }
+  TRY_VOID(allocator.use_reserved(range));
+  TRY_VOID(blocks_.account_data(1));
+  TRY_VOID(blocks_.fresh(range.start));
+  blocks_.inode().set_size(std::uint64_t{index + 1} * volume_.block_size());
+  last_run_ = {};
+  volume_.inode_changed(blocks_.inode());
+  return index;
+}
+
+bool DirectoryInode::indexed() const {
+  return blocks_.inode().has_flag(EXT2_INDEX_FL);
+}
+
+Outcome<void> DirectoryInode::set_indexed(bool indexed) {
+  auto& flags = blocks_.inode().raw().i_flags;
+  flags = indexed ? flags | std::uint32_t{EXT2_INDEX_FL} : flags & ~std::uint32_t{EXT2_INDEX_FL};
+  volume_.inode_changed(blocks_.inode());
+  return {};
+}
+
+void DirectoryInode::corrupted(std::uint32_t block, std::string_view what) {
+  if (complained_) return;
+  complained_ = true;
+  log(LogLevel::kError, "directory inode {}, block {}: {}", blocks_.inode().number(), block, what);
+}
+
+}  // namespace airlock::ext

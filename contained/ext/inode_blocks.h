@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+
+#include "contained/ext/block_map.h"
+#include "contained/ext/directory.h"
+#include "contained/ext/extent_map.h"
+#include "contained/ext/indirect_map.h"
+#include "contained/ext/inode.h"
+
+namespace airlock::ext {
+
+class Volume;
+
+// The blocks of one inode during one operation: its map, over the volume's cache and allocator,
+// with i_blocks kept right. Made under Volume::Operation and gone before it ends.
+class InodeBlocks final : public MapBlocks {
+ public:
+  InodeBlocks(Volume& volume, const Inode& inode);
+
+  [[nodiscard]] BlockMap& map() { return *map_; }
+  [[nodiscard]] const Inode& inode() const { return inode_; }
+  // Near what the file has already, or near its inode.
+  [[nodiscard]] std::uint64_t goal();
+  void set_goal(std::uint64_t goal) { goal_ = goal; }
+  // Data blocks that were given to the map.
+  Outcome<void> account_data(std::uint64_t count);
+
+  Outcome<MapBlock> block(std::uint64_t physical) override;
+  Outcome<std::span<std::byte>> fresh(std::uint64_t physical) override;
+  void checked(std::uint64_t physical) override;
+  void changed(std::uint64_t physical) override;
+  Outcome<std::uint64_t> allocate(std::uint64_t goal) override;
+  Outcome<void> release(std::uint64_t physical, std::uint64_t count, MapUse use) override;
+  [[nodiscard]] bool valid(std::uint64_t physical, std::uint64_t count) const override;
+  void damaged(std::string_view what) override;
+
+ private:
+  Volume& volume_;
+  Inode inode_;
+  MapFormat format_;
+  std::optional<ExtentMap> extents_;
+  std::optional<IndirectMap> indirect_;
+  BlockMap* map_;
+  std::uint64_t goal_ = 0;
+};
+
+// The blocks of a directory as Directory wants them.
+class DirectoryInode final : public DirectoryBlocks {
+ public:
+  DirectoryInode(Volume& volume, const Inode& inode);
+
+  [[nodiscard]] std::uint32_t count() const override;
+  Outcome<DirectoryBlock> block(std::uint32_t index) override;
+  void mark_verified(std::uint32_t index) override;
+  Outcome<void> changed(std::uint32_t index) override;
+  Outcome<std::uint32_t> append() override;
+  [[nodiscard]] bool indexed() const override;
+  Outcome<void> set_indexed(bool indexed) override;
+  void corrupted(std::uint32_t block, std::string_view what) override;
+
+ private:
+  Outcome<std::uint64_t> physical(std::uint32_t index);
+
+  Volume& volume_;
+  InodeBlocks blocks_;
+  Run last_run_;             // directories are read block after block
+  bool complained_ = false;  // one line per request is enough
+};
+
+}  // namespace airlock::ext

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Operations where something runs out or does not fit, on images that e2fsck judges afterwards.
+#include <gtest/gtest.h>
+#include <linux/falloc.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "contained/ext/posix_acl.h"
+#include "contained/ext/tests/mounted_image.h"
+#include "contained/ext/tests/test_image.h"
+#include "lib/base/byte_view.h"
+
+namespace airlock::ext::testing {
+namespace {
+
+std::vector<std::byte> bytes_of(std::size_t count) {
+  return std::vector<std::byte>(count, std::byte{'v'});
+}
+
+class DriverTest : public ::testing::Test {
+ protected:
+  void mount(const std::string& options, const std::string& size = "2M") {
+    medium = std::make_unique<MemoryMedium>(make_image(options, size));
+    mounted = std::make_unique<MountedImage>(*medium);
+    ASSERT_TRUE(mounted->opened());
+  }
+  // Until nothing at all is left.
+  void fill_medium() {
+    const NodeId filler = mounted->make_file(kRoot, "filler");
+    ASSERT_NE(filler, 0u);
+    std::uint64_t at = 0;
+    for (std::size_t step = 64 * 1024; step >= 1024; step /= 2)
+      while (mounted->write(filler, at, std::string(step, 'f')) == 0) at += step;
+    const Volume::Operation operation(mounted->volume());
+    EXPECT_EQ(mounted->volume().allocator().free_block_count(), 0u);
+  }
+  void close_clean() {
+    mounted->close();
+    const Verdict verdict = fsck(medium->bytes(), Fsck::kLook);
+    EXPECT_EQ(verdict.status, 0) << verdict.report;
+  }
+
+  std::unique_ptr<MemoryMedium> medium;
+  std::unique_ptr<MountedImage> mounted;
+};
+
+constexpr const char* kPlain = "-t ext4 -b 1024 -O ^has_journal -N 256";
+constexpr const char* kInline = "-t ext4 -b 1024 -O ^has_journal,inline_data -N 256";
+
+TEST_F(DriverTest, AFullMediumSaysSoAndStaysWhole) {
+  mount(kPlain);
+  fill_medium();
+  EXPECT_NE(mounted->make_file(kRoot, "empty"), 0u);
+  EXPECT_EQ(mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755}).error().value,
+            ENOSPC);
+  EXPECT_EQ(mounted->write(mounted->driver().lookup(kRoot, "empty")->node, 0, "x"), ENOSPC);
+  EXPECT_TRUE(mounted->driver().unlink(kRoot, "filler").has_value());
+  close_clean();
+}
+
+// What was adopted before the map needed a block that was not there must not lie behind the end.
+TEST_F(DriverTest, AWriteThatRunsOutOfMapBlocksLeavesNothingBehind) {
+  for (const char* options : {kPlain, "-t ext3 -b 1024 -O ^has_journal -N 256"}) {
+    SCOPED_TRACE(options);
+    mount(options);
+    const NodeId scattered = mounted->make_file(kRoot, "scattered");
+    std::vector<std::string> pieces;
+    for (int i = 0; i < 60; ++i) {
+      pieces.push_back("piece" + std::to_string(i));
+      ASSERT_EQ(mounted->write(mounted->make_file(kRoot, pieces.back()), 0, std::string(1024, 'p')),
+                0);
+    }
+    fill_medium();
+    for (std::size_t i = 0; i < 28; i += 2)
+      ASSERT_TRUE(mounted->driver().unlink(kRoot, pieces[i]).has_value());
+    mounted->close();
+    mounted = std::make_unique<MountedImage>(*medium);
+    // Fourteen single blocks are free: more than an inode can point at, and none for a map.
+    const NodeId node = mounted->driver().lookup(kRoot, "scattered")->node;
+    EXPECT_EQ(node, scattered);
+    EXPECT_EQ(mounted->write(node, 0, std::string(14 * 1024, 's')), ENOSPC);
+    EXPECT_EQ(mounted->driver().attributes(node)->stat.st_size, 0);
+    close_clean();
+  }
+}
+
+TEST_F(DriverTest, AFailedChangeOfAttributesChangesNothing) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "file", S_IFREG | 0600);
+  const NodeId neighbour = mounted->make_file(kRoot, "neighbour");
+  fill_medium();
+  std::vector<std::byte> acl(4 + 8 * 60);
+  (void)store_le<std::uint32_t>(acl, 0, POSIX_ACL_XATTR_VERSION);
+  for (std::size_t i = 0; i < 60; ++i) {
+    static constexpr std::array<std::uint16_t, 4> kTags = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_MASK,
+                                                           ACL_OTHER};
+    const std::uint16_t tag = i == 0 ? kTags[0] : i < 57 ? std::uint16_t{ACL_USER} : kTags[i - 56];
+    (void)store_le<std::uint16_t>(acl, 4 + i * 8, tag);
+    (void)store_le<std::uint16_t>(acl, 6 + i * 8, 7);
+    (void)store_le<std::uint32_t>(acl, 8 + i * 8, static_cast<std::uint32_t>(1000 + i));
+  }
+  EXPECT_EQ(mounted->driver().set_attribute(node, kAccessAcl, acl, 0).error().value, ENOSPC);
+  EXPECT_EQ(mounted->driver().attributes(node)->stat.st_mode, mode_t{S_IFREG | 0600});
+  // The neighbour takes the table block to the medium, with everything in it.
+  ASSERT_TRUE(mounted->driver().change(neighbour, {.mode = 0640}).has_value());
+  close_clean();
+}
+
+TEST_F(DriverTest, ASharedAttributeBlockSurvivesAFullMedium) {
+  mount("-t ext4 -b 1024 -O ^has_journal -N 256");
+  const NodeId a = mounted->make_file(kRoot, "a");
+  const NodeId b = mounted->make_file(kRoot, "b");
+  ASSERT_TRUE(mounted->driver().set_attribute(a, "user.x", bytes_of(400), 0).has_value());
+  {
+    // As e2fsprogs and the kernel share blocks of equal attributes.
+    Volume& volume = mounted->volume();
+    const Volume::Operation operation(volume);
+    const auto from = volume.inode(static_cast<std::uint32_t>(a));
+    const auto to = volume.inode(static_cast<std::uint32_t>(b));
+    ASSERT_TRUE(from && to);
+    const std::uint64_t block = from->attribute_block();
+    ASSERT_NE(block, 0u);
+    const auto content = volume.cache().read(block);
+    set_attribute_block_references(*content, 2);
+    set_attribute_block_checksum(*content, volume.checksum_seed(), block);
+    volume.cache().changed(block);
+    to->set_attribute_block(block);
+    (void)to->add_blocks(1, volume.block_size(), /*huge_files=*/true);
+    volume.inode_changed(*to);
+  }
+  fill_medium();
+  EXPECT_EQ(mounted->driver().set_attribute(b, "user.y", bytes_of(300), 0).error().value, ENOSPC);
+  EXPECT_TRUE(mounted->driver().get_attribute(b, "user.x").has_value());
+  EXPECT_TRUE(mounted->driver().get_attribute(a, "user.x").has_value());
+  close_clean();
+}
+
+TEST_F(DriverTest, RenamingOutOfAnInlineDirectoryOnAFullMedium) {
+  // Only mke2fs and the kernel make inline directories.
+  std::string tree = (std::filesystem::temp_directory_path() / "airlock-tree-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(tree.data()), nullptr);
+  std::filesystem::create_directory(tree + "/dir");
+  std::ofstream(tree + "/dir/inside") << "x";
+  mount(kInline + (" -d " + tree));
+  std::filesystem::remove_all(tree);
+  const NodeId directory = mounted->driver().lookup(kRoot, "dir")->node;
+  {
+    const Volume::Operation operation(mounted->volume());
+    const auto inode = mounted->volume().inode(static_cast<std::uint32_t>(directory));
+    ASSERT_TRUE(inode->has_flag(EXT4_INLINE_DATA_FL));
+  }
+  fill_medium();
+  const auto renamed = mounted->driver().rename(directory, "inside", kRoot, "outside", 0);
+  const bool there = mounted->driver().lookup(kRoot, "outside").has_value();
+  const bool here = mounted->driver().lookup(directory, "inside").has_value();
+  EXPECT_EQ(there, renamed.has_value());
+  EXPECT_NE(here, there);
+  close_clean();
+}
+
+// The tail of a cut file is copied before the old block is given back.
+TEST_F(DriverTest, CuttingAFileOnAFullMediumKeepsItsContent) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "cut");
+  // Four extents fill the inode.
+  for (const std::uint64_t at : {0u, 4u, 8u, 12u})
+    ASSERT_EQ(mounted->write(node, at * 1024, std::string(2048, static_cast<char>('a' + at))), 0);
+  const NodeId one = mounted->make_file(kRoot, "one");
+  ASSERT_EQ(mounted->write(one, 0, std::string(1024, 'o')), 0);
+  fill_medium();
+  ASSERT_TRUE(mounted->driver().unlink(kRoot, "one").has_value());
+  if (mounted->driver().forgotten(one)) mounted->driver().gone(one);
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  ASSERT_TRUE(mounted->driver().change(node, {.size = 12 * 1024 + 1500}).has_value());
+  EXPECT_EQ(mounted->read(node, 12 * 1024, 2048), std::string(1500, 'm'));
+  EXPECT_EQ(mounted->read(node, 13 * 1024, 400), std::string(400, 'm'));
+  close_clean();
+}
+
+TEST_F(DriverTest, AnEntryThatLeadsToADeletedFileIsDamage) {
+  mount("-t ext4 -b 1024 -O ^has_journal,^metadata_csum -N 256");
+  const NodeId node = mounted->make_file(kRoot, "file");
+  ASSERT_TRUE(mounted->driver().link(node, kRoot, "again").has_value());
+  {
+    const Volume::Operation operation(mounted->volume());
+    mounted->volume().inode(static_cast<std::uint32_t>(node))->raw().i_links_count = 1;
+  }
+  ASSERT_TRUE(mounted->driver().unlink(kRoot, "file").has_value());
+  EXPECT_EQ(mounted->driver().unlink(kRoot, "again").error().value, EUCLEAN);
+  EXPECT_EQ(mounted->driver().rename(kRoot, "again", kRoot, "x", 0).error().value, EUCLEAN);
+  mounted->driver().gone(node);
+  const Volume::Operation operation(mounted->volume());
+  EXPECT_EQ(mounted->volume().first_orphan(), 0u);
+}
+
+TEST_F(DriverTest, AHugeHollowDirectoryIsNotWalkedForEver) {
+  mount("-t ext4 -b 1024 -O ^has_journal,^metadata_csum -N 256");
+  const NodeId node = mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755})->node;
+  {
+    const Volume::Operation operation(mounted->volume());
+    mounted->volume().inode(static_cast<std::uint32_t>(node))->set_size(std::uint64_t{1} << 41);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(mounted->driver().lookup(node, "x").error().value, EUCLEAN);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+TEST_F(DriverTest, AllocatingNothingIsRefused) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "file");
+  EXPECT_EQ(mounted->driver().allocate(node, 0, 0, 0).error().value, EINVAL);
+}
+
+TEST_F(DriverTest, AnAppendOnlyDirectoryTakesNamesAndKeepsThem) {
+  mount(kPlain);
+  const NodeId directory = mounted->make_file(kRoot, "log", S_IFDIR | 0755);
+  {
+    const Volume::Operation operation(mounted->volume());
+    const auto inode = mounted->volume().inode(static_cast<std::uint32_t>(directory));
+    inode->raw().i_flags |= EXT2_APPEND_FL;
+    mounted->volume().inode_changed(*inode);
+  }
+  ExtDriver& driver = mounted->driver();
+  EXPECT_NE(mounted->make_file(directory, "entry"), 0u);
+  EXPECT_EQ(driver.unlink(directory, "entry").error().value, EPERM);
+  EXPECT_EQ(driver.rename(directory, "entry", kRoot, "away", 0).error().value, EPERM);
+  close_clean();
+}
+
+TEST_F(DriverTest, OrphansOfAnEarlierMountAreDeleted) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "file");
+  ASSERT_EQ(mounted->write(node, 0, std::string(5000, 'x')), 0);
+  ASSERT_TRUE(mounted->driver().unlink(kRoot, "file").has_value());
+  {
+    const Volume::Operation operation(mounted->volume());
+    EXPECT_EQ(mounted->volume().first_orphan(), static_cast<std::uint32_t>(node));
+  }
+  close_clean();
+}
+
+// The chain comes from the medium: neither the root nor the journal is to be deleted by it.
+TEST_F(DriverTest, ReservedInodesAreNoOrphans) {
+  for (const std::uint32_t number : {2u, 8u}) {
+    auto image = make_image("-t ext4 -b 1024 -J size=1 -O ^metadata_csum", "6M");
+    reinterpret_cast<ext2_super_block*>(image.data() + SUPERBLOCK_OFFSET)->s_last_orphan = number;
+    medium = std::make_unique<MemoryMedium>(std::move(image));
+    auto volume = Volume::open(*medium, MountMode::kReadWrite);
+    ASSERT_TRUE(volume.has_value());
+    ASSERT_TRUE((*volume)->begin_writing().has_value());
+    {
+      const Volume::Operation operation(**volume);
+      (*volume)->inode(number)->raw().i_links_count = 0;
+    }
+    ExtDriver driver(**volume, {});
+    EXPECT_FALSE(driver.delete_orphans().has_value());
+    const Volume::Operation operation(**volume);
+    EXPECT_NE((*volume)->inode(number)->mode(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace airlock::ext::testing

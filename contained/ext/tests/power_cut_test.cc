@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Cuts the power at moments of a session and lets e2fsck judge: with a journal whatever arrived of
+// the writes since the last flush, the volume can be repaired and holds every file whose sync()
+// had returned.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "contained/ext/tests/mounted_image.h"
+#include "contained/ext/tests/test_image.h"
+
+namespace airlock::ext::testing {
+namespace {
+
+struct Synced {
+  std::size_t events = 0;  // writes and flushes until sync() had returned
+  std::map<std::string, std::string> files;
+};
+
+class Session {
+ public:
+  explicit Session(std::vector<std::byte> image) : medium_(std::move(image)) { medium_.record(); }
+
+  void run(unsigned seed) {
+    MountedImage mounted(medium_);
+    ASSERT_TRUE(mounted.opened());
+    random_.seed(seed);
+    synced_.push_back({.events = medium_.events().size(), .files = {}});
+    for (int round = 0; round < 12; ++round) {
+      for (int i = 0; i < 8; ++i) change(mounted);
+      ASSERT_TRUE(mounted.driver().sync_all().has_value());
+      synced_.push_back({.events = medium_.events().size(), .files = files_});
+    }
+    mounted.close();
+    synced_.push_back({.events = medium_.events().size(), .files = files_});
+  }
+
+  [[nodiscard]] std::vector<MemoryMedium::Event>& events() { return medium_.events(); }
+  [[nodiscard]] const std::vector<Synced>& synced() const { return synced_; }
+  std::vector<std::byte>& final_image() { return medium_.bytes(); }
+
+ private:
+  std::string some_name() { return "file" + std::to_string(random_() % 12); }
+
+  // Files are written once and then replaced, so that one that was synced is either as it was or
+  // gone by a later change; what later changes touch is not judged.
+  void change(MountedImage& mounted) {
+    const std::string name = some_name();
+    switch (random_() % 6) {
+      case 0:
+      case 1:
+      case 2:
+        return replace(mounted, name);
+      case 3:
+        if (mounted.driver().unlink(kRoot, name)) forget(mounted, name);
+        return;
+      case 4: {
+        const std::string directory = "dir" + std::to_string(random_() % 4);
+        if (!mounted.driver().make_node(kRoot, directory, {.mode = S_IFDIR | 0755}))
+          (void)mounted.driver().remove_directory(kRoot, directory);
+        return;
+      }
+      default: {
+        const auto found = mounted.driver().lookup(kRoot, name);
+        if (!found) return;
+        const std::vector<std::byte> value(random_() % 300 + 1, std::byte{7});
+        EXPECT_TRUE(mounted.driver().set_attribute(found->node, "user.x", value, 0));
+        return;
+      }
+    }
+  }
+
+  void replace(MountedImage& mounted, const std::string& name) {
+    const std::string temporary = "temporary" + std::to_string(++number_);
+    const NodeId node = mounted.make_file(kRoot, temporary);
+    ASSERT_NE(node, 0u);
+    const std::string text(random_() % 9000 + 1, static_cast<char>('a' + random_() % 26));
+    ASSERT_EQ(mounted.write(node, 0, text), 0);
+    const auto old = mounted.driver().lookup(kRoot, name);
+    ASSERT_TRUE(mounted.driver().rename(kRoot, temporary, kRoot, name, 0).has_value());
+    if (old && mounted.driver().forgotten(old->node)) mounted.driver().gone(old->node);
+    files_[name] = text;
+  }
+
+  void forget(MountedImage&, const std::string& name) { files_.erase(name); }
+
+  MemoryMedium medium_;
+  std::mt19937 random_;
+  std::map<std::string, std::string> files_;
+  std::vector<Synced> synced_;
+  int number_ = 0;
+};
+
+void apply(std::vector<std::byte>& image, const MemoryMedium::Event& event) {
+  std::ranges::copy(event.data, image.begin() + static_cast<std::ptrdiff_t>(event.offset));
+}
+
+// Everything up to the last flush before the cut, and of the writes after it those the bits say.
+std::vector<std::byte> cut(const std::vector<std::byte>& start,
+                           const std::vector<MemoryMedium::Event>& events, std::size_t at,
+                           std::mt19937& random, bool in_order) {
+  std::vector<std::byte> image = start;
+  std::size_t safe = at;
+  while (safe > 0 && !events[safe - 1].is_flush()) --safe;
+  for (std::size_t i = 0; i < safe; ++i) apply(image, events[i]);
+  std::vector<std::size_t> order;
+  for (std::size_t i = safe; i < at; ++i)
+    if (in_order || random() % 2 == 0) order.push_back(i);
+  for (const std::size_t i : order) apply(image, events[i]);
+  return image;
+}
+
+// Names whose content the two states agree on: a cut between them must not lose it.
+std::map<std::string, std::string> kept(const Synced& before, const Synced& after) {
+  std::map<std::string, std::string> files;
+  for (const auto& [name, text] : before.files) {
+    const auto later = after.files.find(name);
+    if (later != after.files.end() && later->second == text) files.emplace(name, text);
+  }
+  return files;
+}
+
+class PowerCut : public ::testing::Test {
+ protected:
+  void session(const std::string& options, unsigned seed) {
+    image_ = make_image(options, "6M");
+    session_ = std::make_unique<Session>(image_);
+    ASSERT_NO_FATAL_FAILURE(session_->run(seed));
+    const Verdict end = fsck(session_->final_image(), Fsck::kLook);
+    ASSERT_EQ(end.status, 0) << end.report;
+  }
+
+  void cut_and_judge(std::size_t at, bool in_order, bool must_keep) {
+    SCOPED_TRACE("after event " + std::to_string(at) + (in_order ? " in order" : " shuffled"));
+    const auto image = cut(image_, session_->events(), at, random_, in_order);
+    const Verdict repaired = fsck(image, Fsck::kRepair);
+    ASSERT_LE(repaired.status, 1) << repaired.report;
+    const Verdict looked = fsck(repaired.image, Fsck::kLook);
+    ASSERT_EQ(looked.status, 0) << looked.report;
+    if (must_keep) expect_kept(at, repaired.image, repaired.report);
+  }
+
+  void expect_kept(std::size_t at, const std::vector<std::byte>& image, const std::string& report) {
+    std::size_t last = 0;
+    const auto& synced = session_->synced();
+    while (last + 1 < synced.size() && synced[last + 1].events <= at) ++last;
+    MemoryMedium medium(image);
+    MountedImage mounted(medium);
+    ASSERT_TRUE(mounted.opened());
+    for (const auto& [name, text] :
+         kept(synced[last], synced[std::min(last + 1, synced.size() - 1)]))
+      EXPECT_EQ(mounted.read_file(kRoot, name) == text, true) << name << " was synced\n" << report;
+    mounted.close();
+  }
+
+  std::vector<std::byte> image_;
+  std::unique_ptr<Session> session_;
+  std::mt19937 random_{7};
+};
+
+TEST_F(PowerCut, WithAJournalLosesNothingThatWasSynced) {
+  ASSERT_NO_FATAL_FAILURE(session("-t ext4 -b 1024 -J size=1", 1));
+  const std::size_t all = session_->events().size();
+  for (std::size_t at = 1; at <= all; at += 1 + all / 25)
+    ASSERT_NO_FATAL_FAILURE(cut_and_judge(at, /*in_order=*/true, /*must_keep=*/true));
+  for (std::size_t at = 2; at <= all; at += 1 + all / 25)
+    ASSERT_NO_FATAL_FAILURE(cut_and_judge(at, /*in_order=*/false, /*must_keep=*/true));
+}
+
+TEST_F(PowerCut, WithoutChecksumsItIsTheSame) {
+  ASSERT_NO_FATAL_FAILURE(session("-t ext3 -b 1024 -J size=1", 2));
+  const std::size_t all = session_->events().size();
+  for (std::size_t at = 1; at <= all; at += 1 + all / 20)
+    ASSERT_NO_FATAL_FAILURE(cut_and_judge(at, at % 2 == 0, /*must_keep=*/true));
+}
+
+TEST_F(PowerCut, WithoutAJournalTheVolumeCanBeRepaired) {
+  ASSERT_NO_FATAL_FAILURE(session("-t ext2 -b 1024", 3));
+  const std::size_t all = session_->events().size();
+  for (std::size_t at = 1; at <= all; at += 1 + all / 25)
+    ASSERT_NO_FATAL_FAILURE(cut_and_judge(at, /*in_order=*/true, /*must_keep=*/false));
+}
+
+}  // namespace
+}  // namespace airlock::ext::testing

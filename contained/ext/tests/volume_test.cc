@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Volumes that lie, and media that fail.
+#include "contained/ext/volume.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <latch>
+
+#include "contained/ext/tests/mounted_image.h"
+#include "contained/ext/tests/test_image.h"
+
+namespace airlock::ext::testing {
+namespace {
+
+constexpr const char* kPlain = "-t ext4 -b 1024 -O ^has_journal,^metadata_csum,^uninit_bg -N 64";
+
+// An image without checksums whose superblock says something else.
+template <typename Change>
+std::vector<std::byte> forged(Change change) {
+  std::vector<std::byte> image = make_image(kPlain, "2M");
+  change(*reinterpret_cast<ext2_super_block*>(image.data() + SUPERBLOCK_OFFSET));
+  return image;
+}
+
+Result<std::unique_ptr<Volume>> open_image(std::vector<std::byte> image) {
+  static std::vector<std::unique_ptr<MemoryMedium>> media;  // outlive the volumes
+  media.push_back(std::make_unique<MemoryMedium>(std::move(image)));
+  return Volume::open(*media.back(), MountMode::kReadWrite);
+}
+
+TEST(VolumeOpen, APlainImageIsWritable) {
+  const auto volume = open_image(make_image(kPlain, "2M"));
+  ASSERT_TRUE(volume.has_value()) << volume.error().message();
+  EXPECT_TRUE((*volume)->writable());
+  EXPECT_EQ((*volume)->read_only_reason(), "");
+}
+
+TEST(VolumeOpen, MoreBlocksThanTheMediumHasAreRefused) {
+  auto image = make_image(kPlain, "2M");
+  image.resize(image.size() - 1024);
+  EXPECT_FALSE(open_image(std::move(image)).has_value());
+}
+
+TEST(VolumeOpen, TinyMediaAreRefused) {
+  EXPECT_FALSE(open_image({}).has_value());
+  EXPECT_FALSE(open_image(std::vector<std::byte>(1500)).has_value());
+}
+
+// A bitmap is one block; libext2fs lets groups pass that have more blocks or inodes than bits.
+TEST(VolumeOpen, GroupsLargerThanTheirBitmapAreRefused) {
+  EXPECT_FALSE(open_image(forged([](ext2_super_block& super) {
+                 super.s_blocks_per_group = super.s_clusters_per_group = 65528;
+               })).has_value());
+  EXPECT_FALSE(open_image(forged([](ext2_super_block& super) {
+                 super.s_inodes_per_group = super.s_inodes_count = 60000;
+               })).has_value());
+}
+
+TEST(VolumeOpen, InodesThatFitNowhereAreRefused) {
+  for (const int size : {0, 64, 192, 2048, 65535})
+    EXPECT_FALSE(open_image(forged([size](ext2_super_block& super) {
+                   super.s_inode_size = static_cast<std::uint16_t>(size);
+                 })).has_value())
+        << size;
+}
+
+TEST(VolumeOpen, TheFirstInodeIsNeverAReservedOne) {
+  for (const std::uint32_t first : {0u, 1u, 10u})
+    EXPECT_FALSE(open_image(forged([first](ext2_super_block& super) {
+                   super.s_first_ino = first;
+                 })).has_value())
+        << first;
+}
+
+TEST(VolumeOpen, AProtectedMediumIsOnlyRead) {
+  MemoryMedium medium(make_image(kPlain, "2M"));
+  medium.protect();
+  const auto volume = Volume::open(medium, MountMode::kReadWrite);
+  ASSERT_TRUE(volume.has_value());
+  EXPECT_FALSE((*volume)->writable());
+  EXPECT_EQ((*volume)->read_only_reason(), "the medium is write-protected");
+}
+
+TEST(VolumeMount, AnUncleanEndIsSeenNextTime) {
+  MemoryMedium medium(make_image("-t ext4 -b 1024 -J size=1", "6M"));
+  {
+    const MountedImage crashed(medium);
+  }
+  const auto volume = Volume::open(medium, MountMode::kReadWrite);
+  ASSERT_TRUE(volume.has_value());
+  EXPECT_FALSE((*volume)->writable());
+}
+
+TEST(VolumeMount, ReadOnlyMountsWriteNothing) {
+  const auto image = make_image("-t ext4 -b 1024 -J size=1", "6M");
+  MemoryMedium medium(image);
+  MountedImage mounted(medium, MountMode::kReadOnly);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "x", {.mode = S_IFREG}).error().value, EROFS);
+  EXPECT_EQ(mounted.write(11, 0, "x"), EROFS);
+  EXPECT_TRUE(mounted.driver().sync_all().has_value());
+  mounted.close();
+  EXPECT_EQ(medium.bytes() == image, true);
+}
+
+class FailingMedium : public ::testing::TestWithParam<const char*> {
+ protected:
+  MemoryMedium medium{make_image(GetParam(), "6M")};
+};
+
+TEST_P(FailingMedium, AFailedCommitMakesTheVolumeReadOnly) {
+  MountedImage mounted(medium);
+  ASSERT_NE(mounted.make_file(kRoot, "before"), 0u);
+  ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  const NodeId node = mounted.make_file(kRoot, "after");
+  medium.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kWrite ? EIO : 0;
+  });
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  EXPECT_EQ(mounted.driver().sync(node, SyncScope::kAll).error().value, EIO);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "x", {.mode = S_IFREG}).error().value, EROFS);
+  EXPECT_EQ(mounted.driver().unlink(kRoot, "before").error().value, EROFS);
+  EXPECT_TRUE(mounted.driver().lookup(kRoot, "before").has_value());
+  // Even when the medium works again: nobody knows what it has kept.
+  medium.judge_with({});
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  mounted.close();
+  const auto again = Volume::open(medium, MountMode::kReadWrite);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_FALSE((*again)->writable());
+}
+
+// What it would have written was taken by the first one, and is lost.
+TEST_P(FailingMedium, ACommitThatWaitedForOneThatFailsFailsToo) {
+  MountedImage mounted(medium);
+  ASSERT_NE(mounted.make_file(kRoot, "file"), 0u);
+  std::latch writing(1);
+  std::latch may_fail(1);
+  std::atomic<bool> first = true;
+  medium.judge_with([&](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    if (access != MemoryMedium::Access::kWrite || !first.exchange(false)) return 0;
+    writing.count_down();
+    may_fail.wait();
+    return EIO;
+  });
+  auto one = std::async(std::launch::async, [&] { return mounted.driver().sync_all(); });
+  writing.wait();
+  auto two = std::async(std::launch::async, [&] { return mounted.driver().sync_all(); });
+  EXPECT_EQ(two.wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  may_fail.count_down();
+  EXPECT_FALSE(one.get().has_value());
+  EXPECT_FALSE(two.get().has_value());
+}
+
+TEST_P(FailingMedium, AFailedFlushIsAFailedSync) {
+  MountedImage mounted(medium);
+  ASSERT_NE(mounted.make_file(kRoot, "file"), 0u);
+  medium.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kFlush ? EIO : 0;
+  });
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "x", {.mode = S_IFREG}).error().value, EROFS);
+}
+
+TEST_P(FailingMedium, AFailedDataWriteFailsThatWriteOnly) {
+  MountedImage mounted(medium);
+  const NodeId node = mounted.make_file(kRoot, "file");
+  medium.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kWrite ? EIO : 0;
+  });
+  EXPECT_EQ(mounted.write(node, 0, std::string(5000, 'x')), EIO);
+  medium.judge_with({});
+  EXPECT_EQ(mounted.driver().attributes(node)->stat.st_size, 0);
+  EXPECT_EQ(mounted.write(node, 0, "works"), 0);
+  mounted.close();
+  const Verdict verdict = fsck(medium.bytes(), Fsck::kLook);
+  EXPECT_EQ(verdict.status, 0) << verdict.report;
+}
+
+// Every single write of a session fails once; whatever it was, nothing crashes, and what was
+// written before can be repaired.
+TEST_P(FailingMedium, EveryWriteMayBeTheOneThatFails) {
+  const auto image = medium.bytes();
+  for (int failing = 4; failing < 200; failing += 7) {
+    MemoryMedium tried(image);
+    MountedImage mounted(tried);
+    int writes = 0;
+    tried.judge_with([&](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+      return access == MemoryMedium::Access::kWrite && ++writes >= failing ? EIO : 0;
+    });
+    for (int i = 0; i < 12; ++i) {
+      const NodeId node = mounted.make_file(kRoot, "file" + std::to_string(i));
+      if (node != 0) (void)mounted.write(node, 0, std::string(3000, 'x'));
+      if (i % 3 == 2) (void)mounted.driver().sync_all();
+      (void)mounted.driver().rename(kRoot, "file" + std::to_string(i), kRoot, "moved", 0);
+    }
+    mounted.close();
+    tried.judge_with({});
+    const Verdict repaired = fsck(tried.bytes(), Fsck::kRepair);
+    EXPECT_LE(repaired.status, 1) << "write " << failing << "\n" << repaired.report;
+    if (writes < failing) break;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FailingMedium,
+                         ::testing::Values("-t ext4 -b 1024 -J size=1", "-t ext2 -b 1024"));
+
+}  // namespace
+}  // namespace airlock::ext::testing

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "contained/ext/allocator.h"
+#include "contained/ext/block_map.h"
+#include "contained/ext/directory.h"
+#include "contained/ext/ext_io.h"
+#include "contained/ext/fitness.h"
+#include "contained/ext/inode.h"
+#include "contained/ext/journal.h"
+#include "contained/ext/metadata_cache.h"
+#include "contained/ext/mmp.h"
+
+namespace airlock::ext {
+
+// One opened ext2, ext3 or ext4 volume below the level of files: inodes, blocks, and the promise
+// that a set of changes reaches the medium as a whole. Everything but open(), commit(), close()
+// and the constants needs an Operation, which holds the volume's lock.
+class Volume {
+ public:
+  // Waits, for Mmp::longest_wait() at most, if the volume has multiple mount protection and is to
+  // be written: kBusy if another computer writes it, else it is claimed until close().
+  static Result<std::unique_ptr<Volume>> open(BlockIo& io, MountMode wanted);
+  ~Volume();
+  Volume(const Volume&) = delete;
+  Volume& operator=(const Volume&) = delete;
+
+  // Why the volume is read-only although read-write was wanted; empty otherwise.
+  [[nodiscard]] const std::string& read_only_reason() const { return fitness_.reason; }
+  [[nodiscard]] bool writable() const { return fitness_.mode == MountMode::kReadWrite; }
+  [[nodiscard]] BlockIo& io() { return io_; }
+  [[nodiscard]] std::uint32_t block_size() const { return fs_->blocksize; }
+  [[nodiscard]] std::uint64_t block_count() const { return ext2fs_blocks_count(fs_->super); }
+  [[nodiscard]] const ext2_super_block& superblock() const { return *fs_->super; }
+  [[nodiscard]] std::uint32_t checksum_seed() const { return fs_->csum_seed; }
+  [[nodiscard]] const DirectoryFormat& directory_format() const { return directory_format_; }
+  [[nodiscard]] bool has_checksums() const { return directory_format_.checksums; }
+  [[nodiscard]] bool has_extents() const;
+  [[nodiscard]] bool has_inline_data() const;
+  [[nodiscard]] std::uint32_t inode_size() const { return EXT2_INODE_SIZE(fs_->super); }
+  [[nodiscard]] std::uint32_t group_count() const { return fs_->group_desc_count; }
+  [[nodiscard]] std::uint32_t group_of_inode(std::uint32_t number) const {
+    return (number - 1) / fs_->super->s_inodes_per_group;
+  }
+
+  // Marks the volume as in use, tidies up what an earlier mount left, starts writing in the
+  // background. Once, for a writable volume, before the first change.
+  Result<void> begin_writing();
+
+  // Everything changed so far is on the medium when it returns.
+  Outcome<void> commit();
+  // Commits and marks the volume clean. No operation may follow.
+  Outcome<void> close();
+
+  // Holds the volume's lock and keeps the memory of blocks and inodes valid.
+  class Operation {
+   public:
+    explicit Operation(Volume& volume) : volume_(volume), lock_(volume.mutex_) {}
+    ~Operation() { volume_.end_operation(); }
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+
+   private:
+    Volume& volume_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
+  // EROFS on a read-only volume or after a failed write; waits for nothing.
+  Outcome<void> require_writable() const;
+
+  MetadataCache& cache() { return cache_; }
+  Allocator& allocator() { return *allocator_; }
+
+  // EUCLEAN for numbers no file can have and for inodes whose checksum is wrong.
+  Outcome<Inode> inode(std::uint32_t number);
+  // A zeroed inode with its extra fields set up, not yet written.
+  Outcome<Inode> fresh_inode(std::uint32_t number);
+  void inode_changed(const Inode& inode);
+  [[nodiscard]] std::uint32_t inode_seed(const Inode& inode) const;
+
+  // The chain of inodes that are to be deleted when the volume is next opened.
+  Outcome<void> add_orphan(const Inode& inode);
+  Outcome<void> remove_orphan(const Inode& inode);
+  [[nodiscard]] std::uint32_t first_orphan() const { return fs_->super->s_last_orphan; }
+
+  // Features that say what a change made necessary to know.
+  void require_feature_large_file();
+  void require_feature_attributes();
+
+  [[nodiscard]] std::uint64_t overhead_blocks() const;
+
+ private:
+  Volume(BlockIo& io, FilesystemHandle&& fs, Fitness&& fitness);
+  Result<void> open_journal();
+  Result<void> mark_in_use();
+  Outcome<void> mark_clean();
+  void lose_claim();
+  Outcome<void> store_superblock();
+
+  void end_operation();
+  void work();  // the background thread
+  Outcome<void> write_home(const MetadataCache::Changes& changes);
+  Outcome<void> commit_changes();
+  Outcome<void> log_changes(const MetadataCache::Changes& changes);
+
+  BlockIo& io_;
+  FilesystemHandle fs_;
+  Fitness fitness_;
+  DirectoryFormat directory_format_;
+  MetadataCache cache_;
+  std::unique_ptr<Allocator> allocator_;
+  std::optional<Journal> journal_;
+
+  std::mutex mutex_;         // cache, allocator, fs
+  std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
+  bool superblock_changed_ = false;
+  std::atomic<int> failure_ = 0;
+
+  std::condition_variable wake_;
+  std::optional<std::chrono::steady_clock::time_point> commit_due_;
+  bool stopping_ = false;
+  std::unique_ptr<Mmp> protection_;  // empty without one; before worker_, whose writes it covers
+  std::jthread worker_;
+};
+
+}  // namespace airlock::ext

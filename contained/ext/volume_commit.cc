@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <vector>
+
+#include "contained/ext/volume.h"
+#include "lib/base/log.h"
+
+// How changes reach the medium. See journal.md for why the order below survives a crash at any
+// point; without a journal (ext2) the order is the best there is: what is new first, so that
+// nothing on the medium ever refers to a block that has not been written.
+namespace airlock::ext {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Changes are on their way to the medium after this long at the latest.
+constexpr auto kCommitAfter = 4s;
+// Or when this much has gathered.
+constexpr std::size_t kCommitBytes = std::size_t{3} << 20;
+constexpr std::size_t kMaxParts = 256;
+
+// Writes blocks of the same kind, ascending, as few large writes.
+class HomeWriter {
+ public:
+  HomeWriter(BlockIo& io, std::uint32_t block_size) : io_(io), block_size_(block_size) {}
+
+  Outcome<void> add(const MetadataCache::Snapshot& snapshot) {
+    if (!parts_.empty() && (snapshot.block != next_ || parts_.size() == kMaxParts))
+      TRY_VOID(finish());
+    if (parts_.empty()) start_ = snapshot.block;
+    parts_.push_back({.iov_base = const_cast<std::byte*>(snapshot.data.data()),
+                      .iov_len = snapshot.data.size()});
+    next_ = snapshot.block + 1;
+    return {};
+  }
+
+  Outcome<void> finish() {
+    if (parts_.empty()) return {};
+    auto done = io_.write_gather(start_ * block_size_, parts_);
+    parts_.clear();
+    return done;
+  }
+
+ private:
+  BlockIo& io_;
+  std::uint32_t block_size_;
+  std::vector<iovec> parts_;
+  std::uint64_t start_ = 0;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+
+Outcome<void> Volume::write_home(const MetadataCache::Changes& changes) {
+  HomeWriter writer(io_, block_size());
+  for (const bool fresh : {true, false}) {
+    for (const auto& snapshot : changes.blocks) {
+      if (snapshot.fresh == fresh) TRY_VOID(writer.add(snapshot));
+    }
+    TRY_VOID(writer.finish());
+  }
+  return {};
+}
+
+Outcome<void> Volume::log_changes(const MetadataCache::Changes& changes) {
+  if (!journal_) return {};
+  std::vector<JournalBlock> blocks;
+  blocks.reserve(changes.blocks.size());
+  for (const auto& snapshot : changes.blocks)
+    blocks.push_back({.block = snapshot.block, .data = snapshot.data});
+  auto logged = journal_->commit(blocks);
+  if (logged || logged.error().value != E2BIG) return logged;
+  // More than the whole journal holds. It has been emptied, so writing home is merely not atomic.
+  log(LogLevel::kWarning, "{} changed blocks do not fit into the journal", blocks.size());
+  return {};
+}
+
+Outcome<void> Volume::commit_changes() {
+  MetadataCache::Changes changes;
+  Allocator::FreedBlocks freed;
+  {
+    const std::scoped_lock lock(mutex_);
+    commit_due_.reset();
+    if (cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending())
+      return io_.flush();
+    TRY_VOID(allocator_->prepare_commit());
+    TRY_VOID(store_superblock());
+    changes = cache_.take_changed();
+    freed = allocator_->take_freed();
+  }
+  auto done = log_changes(changes);
+  if (done) done = write_home(changes);
+  // With a journal the change is durable already; homes become so before the journal is reused.
+  if (done && !journal_) done = io_.flush();
+  const std::scoped_lock lock(mutex_);
+  cache_.written(changes);
+  if (done) allocator_->reuse(freed);
+  return done;
+}
+
+Outcome<void> Volume::commit() {
+  if (!writable()) return {};
+  if (const int failure = failure_; failure != 0) return refuse(failure);
+  const std::scoped_lock committing(commit_mutex_);
+  // The commit this one waited for may have failed, and what it took is lost.
+  if (const int failure = failure_; failure != 0) return refuse(failure);
+  auto done = commit_changes();
+  if (!done) {
+    failure_ = done.error().value;
+    log(LogLevel::kError, "writing to the medium failed ({}); it is read-only from now on",
+        std::error_code(done.error().value, std::system_category()).message());
+  }
+  return done;
+}
+
+Outcome<void> Volume::close() {
+  if (!writable()) return {};
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (worker_.joinable()) worker_.join();
+  TRY_VOID(commit());
+  TRY_VOID(mark_clean());
+  fitness_.mode = MountMode::kReadOnly;
+  // Last of all: whoever sees it may start to write.
+  return protection_ ? protection_->release() : Outcome<void>{};
+}
+
+Outcome<void> Volume::mark_clean() {
+  const std::scoped_lock committing(commit_mutex_);
+  if (journal_) TRY_VOID(journal_->clean());
+  MetadataCache::Changes changes;
+  {
+    const std::scoped_lock lock(mutex_);
+    fs_->super->s_state |= EXT2_VALID_FS;
+    ext2fs_clear_feature_journal_needs_recovery(fs_->super);
+    TRY_VOID(store_superblock());
+    changes = cache_.take_changed();
+  }
+  TRY_VOID(write_home(changes));
+  return io_.flush();
+}
+
+// In the thread of protection_.
+void Volume::lose_claim() {
+  failure_ = EIO;
+  log(LogLevel::kError, "somebody else may be writing the volume; it is read-only from now on");
+}
+
+void Volume::end_operation() {
+  // Called with the lock held, by Operation's destructor.
+  const std::size_t bytes = cache_.changed_count() * block_size();
+  if (bytes > 0 && !commit_due_) {
+    commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
+    wake_.notify_one();
+  }
+  if (bytes >= kCommitBytes && commit_due_ > std::chrono::steady_clock::now()) {
+    commit_due_ = std::chrono::steady_clock::time_point{};
+    wake_.notify_one();
+  }
+  cache_.end_operation();
+}
+
+void Volume::work() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (!commit_due_) {
+      wake_.wait(lock);
+    } else if (std::chrono::steady_clock::now() < *commit_due_) {
+      wake_.wait_until(lock, *commit_due_);
+    } else {
+      lock.unlock();
+      (void)commit();  // a failure is remembered and answered to whoever writes or syncs next
+      lock.lock();
+      if (failure_ != 0) commit_due_.reset();
+    }
+    if (failure_ != 0) wake_.wait(lock, [this] { return stopping_; });
+  }
+}
+
+}  // namespace airlock::ext

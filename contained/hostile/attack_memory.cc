@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "contained/hostile/attack_result.h"
+
+namespace airlock::hostile {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kTooMuch = 512ULL << 20;  // the test allows far less
+
+void* map(std::size_t size, int protection, int sharing) {
+  return ::mmap(nullptr, size, protection, sharing | MAP_ANONYMOUS, -1, 0);
+}
+
+int use_up(std::size_t size, int sharing) {
+  void* const memory = map(size, PROT_READ | PROT_WRITE, sharing);
+  if (memory == MAP_FAILED) return lost();
+  std::memset(memory, 1, size);
+  return 0;
+}
+
+}  // namespace
+
+int map_executable(const Targets&) {
+  return won_if(map(kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE) != MAP_FAILED);
+}
+
+int make_executable(const Targets&) {
+  void* const memory = map(kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  if (memory == MAP_FAILED) return lost();
+  return won_if(::mprotect(memory, kPage, PROT_READ | PROT_EXEC) == 0);
+}
+
+int overstay_memory(const Targets&) {
+  return use_up(kTooMuch, MAP_PRIVATE);
+}
+
+int overstay_shared_memory(const Targets&) {
+  return use_up(kTooMuch, MAP_SHARED);
+}
+
+int lock_memory(const Targets&) {
+  void* const memory = map(kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  if (memory == MAP_FAILED) return lost();
+  // Not mlock(): the address sanitizer turns that into nothing.
+  return won_if(::syscall(SYS_mlock, memory, kPage) == 0);
+}
+
+int change_personality(const Targets&) {
+  return won_if(::personality(READ_IMPLIES_EXEC) >= 0);
+}
+
+int handle_page_faults(const Targets&) {
+  return won_if(::syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY) >= 0);
+}
+
+}  // namespace airlock::hostile

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// airlock-probe: told a descriptor, it answers once what is on it, and is gone.
+#include <linux/blkzoned.h>
+#include <linux/cdrom.h>
+#include <linux/fd.h>
+#include <linux/sed-opal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "contained/probe/examine.h"
+#include "contained/runtime/confine.h"
+#include "lib/base/log.h"
+#include "lib/base/sandbox_contract.h"
+#include "lib/protocol/channel.h"
+
+namespace airlock::probe {
+namespace {
+
+// Whoever started us kills us much sooner.
+constexpr std::chrono::seconds kPatience{60};
+
+const std::array kCalls = {
+#include "contained/probe/syscalls.inc"
+};
+
+Result<Channel> control_channel() {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(kControlDescriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
+      type != SOCK_SEQPACKET)
+    return fail(Errc::kInvalidArgument,
+                "airlockd starts this program; to look at a medium yourself, use blkid");
+  return Channel(UniqueFd(kControlDescriptor));
+}
+
+Result<UniqueFd> hear_request(Channel& channel) {
+  TRY(auto packet,
+      channel.receive(kProbeRequest.size(), Descriptors::kTakeOne, deadline_in(kPatience)));
+  if (!std::ranges::equal(packet.bytes, kProbeRequest) || packet.odd_control_data ||
+      !packet.descriptor.valid())
+    return fail(Errc::kProtocol, "what arrived is no request for a probe");
+  return std::move(packet.descriptor);
+}
+
+Result<void> answer(Channel& channel, const ProbeReply& reply) {
+  TRY(const Bytes bytes, encode_probe_reply(reply));
+  return channel.send(bytes, kNoDescriptor, deadline_in(kPatience));
+}
+
+Result<void> run() {
+  TRY_VOID(enter_empty_root());
+  TRY(Channel channel, control_channel());
+  // Before the first byte of a medium, and even before there is one.
+  TRY_VOID(confine(kCalls));
+  TRY(auto medium, hear_request(channel));
+  return answer(channel, examine(std::move(medium)));
+}
+
+}  // namespace
+}  // namespace airlock::probe
+
+int main() {
+  airlock::log_open("airlock-probe", airlock::LogLevel::kInfo);
+  const auto done = airlock::probe::run();
+  if (done) return 0;
+  airlock::log(airlock::LogLevel::kError, "{}", done.error().message());
+  return 1;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <span>
+
+#include "contained/runtime/confine.h"
+
+namespace airlock {
+
+// The halves of confine(), each in its own file.
+
+// Returns the ABI found, 0 without Landlock.
+Result<int> forbid_with_landlock();
+
+Result<void> install_filter(std::span<const SyscallRule> driver_calls);
+
+// Makes a forbidden call write its number before it ends the process.
+Result<void> report_forbidden_calls();
+
+}  // namespace airlock

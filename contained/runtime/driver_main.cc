@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/runtime/driver_main.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "contained/runtime/fuse_ops.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/protocol/server.h"
+
+namespace airlock {
+namespace {
+
+// The kernel mounts a fuseblk volume with this block size, and the device's cache gets it too:
+// as large as it can be, or every access would go sector by sector.
+constexpr std::uint32_t kLargestDeviceBlock = 4096;
+constexpr unsigned kThreads = 3;
+
+FuseServer* server_to_stop = nullptr;
+
+// A signal between the look at the flag and the read that waits would be noticed only with the
+// next request, so it comes again until the driver is gone.
+void on_terminate(int) {
+  if (server_to_stop != nullptr) server_to_stop->stop();
+  (void)::alarm(1);
+}
+
+// SIGTERM ends the driver in good order: everything is written, the mount is dead afterwards.
+void stop_on_terminate(FuseServer& server) {
+  server_to_stop = &server;
+  struct sigaction action = {};
+  action.sa_handler = on_terminate;  // without SA_RESTART, so that a waiting read returns
+  (void)::sigaction(SIGTERM, &action, nullptr);
+  (void)::sigaction(SIGALRM, &action, nullptr);
+}
+
+Result<DescriptorIo> ask_for_medium(Server& session, const DriverOptions& options) {
+  // The kernel claims the device of a fuseblk mount itself and would find it taken.
+  const std::uint32_t exclusive = options.fuseblk ? 0 : O_EXCL;
+  UniqueFd descriptor;
+  if (options.read_only()) {
+    TRY(descriptor, session.open_device(options.medium, O_RDONLY | exclusive));
+  } else {
+    TRY(auto opened, session.open_device_or_read_only(options.medium, exclusive));
+    descriptor = std::move(opened.descriptor);
+  }
+  TRY_VOID(session.finish_opening());
+  return DescriptorIo::adopt(std::move(descriptor));
+}
+
+ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medium) {
+  ServiceMount mount = {.kind = options.fuseblk ? FuseKind::kFuseblk : FuseKind::kFuse,
+                        .source = options.medium,
+                        .mount_point = options.mount_point,
+                        .expected_type = kExpectDirectory,
+                        .options = "default_permissions",
+                        .mount_table = {},
+                        .flags = options.flags};
+  if (options.allow_other) mount.options += ",allow_other";
+  if (options.fuseblk && medium.block_size() <= kLargestDeviceBlock)
+    mount.options += fmt::format(",blksize={}", medium.block_size());
+  if (!medium.writable()) mount.flags |= MS_RDONLY;
+  return mount;
+}
+
+// From the first packet to the end of the mount.
+Result<void> run(Server& session, std::span<const std::string> own_arguments,
+                 const DriverProgram& program) {
+  TRY_VOID(session.accept());
+  TRY(const DriverOptions options, parse_driver_options(session.merged_arguments(own_arguments)));
+  TRY(auto io, ask_for_medium(session, options));
+  // libfuse looks around in the system when a session is made, so this comes before confine().
+  TRY(auto server,
+      FuseServer::create(session.take_fuse_device(), {.threads = kThreads, .owner = options.user}));
+  TRY_VOID(confine(program.calls));
+
+  TRY(auto medium, program.open(io, options));
+  if (const std::string reason = medium->read_only_reason(); !reason.empty())
+    log(LogLevel::kWarning, "mounted read-only: {}", reason);
+  TRY_VOID(server->prepare());
+  TRY_VOID(session.make_mount(mount_wanted(options, *medium)));
+  TRY_VOID(medium->begin());
+  // The mount exists. Before the goodbye, because the starter may be gone right after it.
+  outlive_starter();
+  TRY_VOID(session.goodbye(0));
+  stop_on_terminate(*server);
+  auto served = server->serve(medium->files());
+  medium->files().unmounted();
+  return served;
+}
+
+}  // namespace
+
+int driver_main(int argc, char** argv, const DriverProgram& program) {
+  log_open(program.name, LogLevel::kInfo);
+  const auto root = enter_empty_root();
+  if (!root) {
+    log(LogLevel::kError, "{}", root.error().message());
+    return 1;
+  }
+  auto session = Server::adopt(Activation::from_environment());
+  if (!session) {
+    log(LogLevel::kError, "{}", session.error().message());
+    return 1;
+  }
+  if (!session->has_value()) {
+    log(LogLevel::kError,
+        "this is a filesystem driver that a mount helper starts; try: mount -t airlock.ext4 "
+        "DEVICE DIRECTORY");
+    return 1;
+  }
+  const std::vector<std::string> arguments(argv, argv + argc);
+  const auto done = run(**session, arguments, program);
+  if (done) return leave_service(ServiceEnd::kSuccess, std::chrono::milliseconds{0});
+  log(LogLevel::kError, "{}", done.error().message());
+  (void)(*session)->goodbye(1);  // nobody may be listening any more
+  return leave_service(ServiceEnd::kFailure,
+                       *root == RootState::kAsGiven ? kJournalGrace : std::chrono::milliseconds{0});
+}
+
+}  // namespace airlock

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/runtime/driver_options.h"
+
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+struct FlagOption {
+  std::string_view name;
+  std::uint32_t set;
+  std::uint32_t clear;
+};
+
+constexpr std::array kFlagOptions = {
+    FlagOption{"ro", MS_RDONLY, 0},           FlagOption{"rw", 0, MS_RDONLY},
+    FlagOption{"nosuid", MS_NOSUID, 0},       FlagOption{"nodev", MS_NODEV, 0},
+    FlagOption{"noexec", MS_NOEXEC, 0},       FlagOption{"exec", 0, MS_NOEXEC},
+    FlagOption{"sync", MS_SYNCHRONOUS, 0},    FlagOption{"async", 0, MS_SYNCHRONOUS},
+    FlagOption{"dirsync", MS_DIRSYNC, 0},     FlagOption{"noatime", MS_NOATIME, 0},
+    FlagOption{"atime", 0, MS_NOATIME},       FlagOption{"nodiratime", MS_NODIRATIME, 0},
+    FlagOption{"diratime", 0, MS_NODIRATIME}, FlagOption{"nosymfollow", 256, 0},
+    FlagOption{"symfollow", 0, 256},          FlagOption{"relatime", 0, MS_NOATIME},
+    FlagOption{"norelatime", 0, 0},           FlagOption{"strictatime", 0, MS_NOATIME},
+    FlagOption{"nostrictatime", 0, 0},        FlagOption{"lazytime", 0, 0},
+    FlagOption{"nolazytime", 0, 0},           FlagOption{"defaults", 0, 0},
+};
+
+Result<std::uint32_t> parse_id(std::string_view option, std::string_view text) {
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc{} || end != text.data() + text.size() || id == UINT32_MAX)
+    return fail(Errc::kInvalidArgument, "option {} wants a number", quote(option));
+  return id;
+}
+
+Result<void> apply_setting(DriverOptions& options, std::string_view name, std::string_view value) {
+  if (name == "owner" && (value == "user" || value == "media")) {
+    options.owners = value == "user" ? MediaOwners::kUser : MediaOwners::kMedia;
+    return {};
+  }
+  if (name == "uid") {
+    TRY(options.user, parse_id(name, value));
+    return {};
+  }
+  if (name == "gid") {
+    TRY(options.group, parse_id(name, value));
+    return {};
+  }
+  return fail(Errc::kInvalidArgument, "unknown option {}",
+              quote(fmt::format("{}={}", name, value)));
+}
+
+Result<void> apply(DriverOptions& options, std::string_view option) {
+  for (const FlagOption& row : kFlagOptions) {
+    if (option != row.name) continue;
+    options.flags = (options.flags | row.set) & ~row.clear;
+    return {};
+  }
+  if (option == "blkdev") {
+    options.fuseblk = true;
+  } else if (option == "allow_other") {
+    options.allow_other = true;
+  } else if (const auto equals = option.find('='); equals != std::string_view::npos) {
+    return apply_setting(options, option.substr(0, equals), option.substr(equals + 1));
+  } else if (!option.empty()) {
+    return fail(Errc::kInvalidArgument, "unknown option {}", quote(option));
+  }
+  return {};
+}
+
+Result<void> apply_list(DriverOptions& options, std::string_view list) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    TRY_VOID(apply(options, list.substr(0, comma)));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return {};
+}
+
+}  // namespace
+
+bool DriverOptions::read_only() const {
+  return (flags & MS_RDONLY) != 0;
+}
+
+Result<DriverOptions> parse_driver_options(std::span<const std::string> arguments) {
+  DriverOptions options = {.flags = MS_NOSUID | MS_NODEV};
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "-o") {
+      if (++i == arguments.size()) return fail(Errc::kInvalidArgument, "-o wants a list");
+      TRY_VOID(apply_list(options, arguments[i]));
+    } else {
+      words.push_back(arguments[i]);
+    }
+  }
+  if (words.size() != 3)
+    return fail(Errc::kInvalidArgument, "expected a type, a medium and a mount point, not {} words",
+                words.size());
+  options.subtype = std::move(words[0]);
+  options.medium = std::move(words[1]);
+  options.mount_point = std::move(words[2]);
+  return options;
+}
+
+}  // namespace airlock

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+enum class MediaOwners {
+  kUser,   // every file appears as the mounting user's own
+  kMedia,  // as the medium says
+};
+
+// What the helper asks a driver for, from the arguments of the session:
+// SUBTYPE MEDIUM MOUNTPOINT [-o a,b,c]...
+struct DriverOptions {
+  std::string subtype;
+  std::string medium;
+  std::string mount_point;
+  bool fuseblk = false;
+  bool allow_other = false;
+  std::uint32_t flags = 0;  // MS_*
+  MediaOwners owners = MediaOwners::kUser;
+  uid_t user = 0;
+  gid_t group = 0;
+
+  [[nodiscard]] bool read_only() const;
+};
+
+// Pure. An option nobody knows is an error that names it.
+Result<DriverOptions> parse_driver_options(std::span<const std::string> arguments);
+
+}  // namespace airlock

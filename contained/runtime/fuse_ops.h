@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+
+#include "contained/runtime/file_system.h"
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// Serves a FileSystem to the kernel, or to a test at the other end of a socket, through
+// low-level libfuse. This is the only place that knows libfuse. It owns the device descriptor and
+// the request loop; it decides nothing about files.
+//
+// What the kernel is given refers to nothing in this process: files and directories have no
+// handles (open and opendir are answered ENOSYS once, which also saves their round trips), node
+// numbers are inode numbers, and lookups are not counted.
+class FuseServer {
+ public:
+  struct Options {
+    unsigned threads = 1;
+    uid_t owner = 0;  // may trim, besides root
+  };
+
+  static Result<std::unique_ptr<FuseServer>> create(UniqueFd&& device, const Options& options);
+  ~FuseServer();
+  FuseServer(const FuseServer&) = delete;
+  FuseServer& operator=(const FuseServer&) = delete;
+
+  // Starts the threads and their buffers, still idle. Before the sandbox closes its last door.
+  Result<void> prepare();
+
+  // Serves until the filesystem is unmounted, the connection is aborted or stop() was called.
+  Result<void> serve(FileSystem& files);
+
+  // Ends serve() soon; async-signal-safe.
+  void stop() noexcept;
+
+  struct Impl;  // for the callbacks in fuse_ops.cc
+
+ private:
+  explicit FuseServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace airlock

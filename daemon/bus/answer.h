@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "daemon/bus/bus_values.h"
+#include "daemon/bus/caller_limits.h"
+#include "lib/base/error.h"
+#include "lib/base/log.h"
+
+namespace airlock {
+
+// The one reply a method call is owed. Whoever holds it may keep it for as long as it likes, also
+// after the object that was called is gone: it holds on to the connection. The first answer is
+// sent, any further one is not; destroyed without one, it says that the request was given up.
+// Never throws. Values must be clean() already.
+template <typename... Values>
+class Answer {
+ public:
+  Answer(std::shared_ptr<sdbus::IConnection> connection, sdbus::Result<Values...>&& result)
+      : connection_(std::move(connection)), result_(std::move(result)) {}
+  Answer(Answer&& other) noexcept
+      : connection_(std::move(other.connection_)),
+        ticket_(std::move(other.ticket_)),
+        result_(std::exchange(other.result_, std::nullopt)) {}
+  Answer& operator=(Answer&&) = delete;
+  ~Answer() {
+    if (result_) fail(Error{.code = Errc::kSystem, .what = "the request was given up"});
+  }
+
+  // What the caller occupies until it is answered.
+  void occupy(CallerLimits::Ticket ticket) { ticket_ = std::move(ticket); }
+
+  void succeed(const Values&... values) noexcept {
+    send([&](const auto& result) {
+      try {
+        result.returnResults(values...);
+      } catch (const sdbus::Error& problem) {  // too large for a message, say
+        log(LogLevel::kWarning, "an answer could not be sent: {}", problem.what());
+        result.returnError(to_bus(Error{.what = "the answer could not be sent"}));
+      }
+    });
+  }
+  void fail(const Error& error) noexcept {
+    send([&](const auto& result) { result.returnError(to_bus(error)); });
+  }
+
+ private:
+  template <typename Send>
+  void send(Send reply) noexcept {
+    if (!result_) return;
+    const auto result = std::exchange(result_, std::nullopt);
+    ticket_ = {};
+    try {
+      reply(*result);
+    } catch (const std::exception& problem) {
+      log(LogLevel::kDebug, "a reply could not be sent: {}", problem.what());
+    }
+  }
+
+  std::shared_ptr<sdbus::IConnection> connection_;
+  CallerLimits::Ticket ticket_;
+  std::optional<sdbus::Result<Values...>> result_;  // must go before the connection does
+};
+
+}  // namespace airlock

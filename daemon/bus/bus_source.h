@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "daemon/loop/event_loop.h"
+#include "lib/base/error.h"
+
+namespace sdbus {
+class IConnection;
+}
+
+namespace airlock {
+
+// Our connection to the system bus (to another one where DBUS_SYSTEM_BUS_ADDRESS says so), driven
+// by the EventLoop. It serves nothing itself: objects and proxies are made on connection(), and
+// only with what takes an IConnection&, since sdbus-c++ starts a thread for everything else.
+// open() is the only place that waits for the bus; it belongs before the loop.
+class BusSource {
+ public:
+  using Gone = std::move_only_function<void(Error)>;
+  using Work = std::move_only_function<void()>;
+  using NameTaken = std::move_only_function<void(Result<void>)>;
+  using Left = std::move_only_function<void(const std::string& sender)>;
+
+  // `gone` is called once, from the loop, when the bus has ended the connection; nothing is sent
+  // or received from then on. The loop must outlive the source.
+  static Result<std::unique_ptr<BusSource>> open(EventLoop& loop, Gone gone);
+  ~BusSource();
+  BusSource(const BusSource&) = delete;
+  BusSource& operator=(const BusSource&) = delete;
+
+  [[nodiscard]] sdbus::IConnection& connection() { return *connection_; }
+  // For what must be able to answer, into the void perhaps, after this object is gone.
+  [[nodiscard]] std::shared_ptr<sdbus::IConnection> share() { return connection_; }
+
+  // The last step of starting, when everything is exported: from then on people find us.
+  // Errc::kBusy if another process has the name. `done` is called once, at once if the bus is gone
+  // already.
+  void acquire_name(const std::string& name, NameTaken done);
+
+  // Gives it back, and waits for the bus: only where the loop runs no more.
+  void release_name(const std::string& name) noexcept;
+
+  // From within the handling of a message: does the work once the library is done with the message
+  // and before the next one. Objects may then be destroyed, also the one that was called.
+  void after_message(Work work) { work_.push_back(std::move(work)); }
+
+  // Called, as after_message() does, for every unique name that leaves the bus.
+  void on_left(Left callback) { left_ = std::move(callback); }
+
+ private:
+  struct Subscriptions;
+
+  BusSource(EventLoop& loop, std::shared_ptr<sdbus::IConnection> connection, Gone gone);
+  Result<void> attach();
+  Result<void> follow_names();
+  void look_up_waiting();
+  void wait_until(std::chrono::microseconds deadline);
+  void process();
+  bool process_one();
+  void do_work();
+  void end(Error error);
+
+  EventLoop& loop_;
+  std::shared_ptr<sdbus::IConnection> connection_;
+  Gone gone_;
+  Left left_;
+  std::deque<Work> work_;
+  std::unique_ptr<Subscriptions> subscriptions_;
+  EventSource ready_;
+  EventSource timer_;
+  EventSource parting_;
+};
+
+}  // namespace airlock

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/bus/job_object.h"
+
+#include <utility>
+
+#include "daemon/bus/bus_text.h"
+
+namespace airlock {
+namespace {
+
+const PropertyMap kDefaults = {
+    {"Operation", std::string()},
+    {"Volume", std::string()},
+    {"Progress", -1.0},
+    {"BytesLeft", std::uint64_t{0}},
+    {"StartedBy", std::uint32_t{0}},
+    {"StartedAt", std::uint64_t{0}},
+};
+
+}  // namespace
+
+JobObject::JobObject(CallDesk& desk, sdbus::IConnection& bus, const std::string& path,
+                     std::string id)
+    : BusObject(desk, bus, path, std::move(id), kDefaults) {}
+
+JobObject::~JobObject() {
+  disappear();
+}
+
+void JobObject::Cancel(sdbus::Result<>&& result, BusOptions options) {
+  pass_on<void>(std::move(result), options, kNoUserInteraction, GiveNothing(),
+                [job = id()](Service& service, Call call, Reply<void> reply) {
+                  service.cancel(std::move(call), job, std::move(reply));
+                });
+}
+
+// The publisher is given the id of the volume, like everywhere.
+sdbus::ObjectPath JobObject::Volume() {
+  const std::string volume = text("Volume");
+  return sdbus::ObjectPath(volume.empty() ? "/" : volume_path(volume));
+}
+
+}  // namespace airlock

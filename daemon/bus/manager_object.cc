@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/bus/manager_object.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+namespace {
+
+const PropertyMap kDefaults = {
+    {"Version", std::string()},
+    {"Automount", std::string("on")},
+    {"Waiting", std::uint32_t{0}},
+    {"SettingsProblem", std::string()},
+};
+
+// The library copies descriptors without close-on-exec, so its copy is not the one we keep.
+Result<UniqueFd> adopt(const sdbus::UnixFd& descriptor) {
+  UniqueFd own(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 3));
+  if (!own.valid()) return fail_errno(errno, Errc::kSystem, "take the descriptor of the image");
+  return own;
+}
+
+}  // namespace
+
+ManagerObject::ManagerObject(CallDesk& desk, sdbus::IConnection& bus, const std::string& path,
+                             std::string id)
+    : BusObject(desk, bus, path, std::move(id), kDefaults) {
+  getObject().addObjectManager();
+}
+
+ManagerObject::~ManagerObject() {
+  disappear();
+}
+
+void ManagerObject::OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd image,
+                              std::string name, BusOptions options) {
+  pass_on<std::string>(std::move(result), options, kNoUserInteraction, GiveVolume(),
+                       [image = adopt(image), name = std::move(name)](
+                           Service& service, Call call, Reply<std::string> reply) mutable {
+                         if (!image) return reply(std::unexpected(std::move(image).error()));
+                         service.open_image(std::move(call), *std::move(image), std::move(name),
+                                            std::move(reply));
+                       });
+}
+
+void ManagerObject::FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) {
+  pass_on<std::string>(
+      std::move(result), {}, kNoOptions, GiveVolume(),
+      [device = std::move(device)](Service& service, Call call, Reply<std::string> reply) mutable {
+        service.find_volume(std::move(call), std::move(device), std::move(reply));
+      });
+}
+
+void ManagerObject::Explain(sdbus::Result<BusMap>&& result, std::string device) {
+  pass_on<PropertyMap>(
+      std::move(result), {}, kNoOptions, GiveValues(),
+      [device = std::move(device)](Service& service, Call call, Reply<PropertyMap> reply) mutable {
+        service.explain(std::move(call), std::move(device), std::move(reply));
+      });
+}
+
+void ManagerObject::ListDrivers(sdbus::Result<std::vector<BusMap>>&& result) {
+  pass_on<std::vector<PropertyMap>>(
+      std::move(result), {}, kNoOptions, GiveValues(),
+      [](Service& service, Call call, Reply<std::vector<PropertyMap>> reply) {
+        service.list_drivers(std::move(call), std::move(reply));
+      });
+}
+
+void ManagerObject::SetAutomount(sdbus::Result<>&& result, std::string mode, BusOptions options) {
+  pass_on<void>(std::move(result), options, kNoUserInteraction, GiveNothing(),
+                [mode = std::move(mode)](Service& service, Call call, Reply<void> reply) mutable {
+                  service.set_automount(std::move(call), std::move(mode), std::move(reply));
+                });
+}
+
+void ManagerObject::GetSettings(sdbus::Result<BusMap>&& result) {
+  pass_on<PropertyMap>(std::move(result), {}, kNoOptions, GiveValues(),
+                       [](Service& service, Call call, Reply<PropertyMap> reply) {
+                         service.settings(std::move(call), std::move(reply));
+                       });
+}
+
+}  // namespace airlock

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// The seam between the D-Bus objects, which only unpack and reply, and the daemon, which decides.
+// Nothing of sdbus-c++ crosses it.
+
+// A caller's a{sv}: what a method may be told beyond its arguments. Unknown keys and wrong types
+// are refused by the bus side (Errc::kInvalidArgument naming the key) before this is filled.
+struct CallOptions {
+  bool no_user_interaction = false;  // "auth.no_user_interaction" b
+  std::string mount_options;         // "options" s, comma separated
+  std::string type;                  // "fstype" s
+  bool force = false;                // "force" b
+  bool lazy = false;                 // "lazy" b
+};
+
+struct Call {
+  std::string sender;  // unique bus name
+  CallOptions options;
+};
+
+// Strings, numbers and lists of strings: what properties are made of.
+using PropertyValue =
+    std::variant<bool, std::uint32_t, std::int32_t, std::uint64_t, double, std::string,
+                 std::vector<std::string>,
+                 std::map<std::string, std::variant<std::string, std::int64_t, bool>>>;
+using PropertyMap = std::map<std::string, PropertyValue>;
+
+template <typename T>
+using Reply = std::move_only_function<void(Result<T>)>;  // exactly once, maybe at once
+
+// What the bus side asks of the daemon. Objects are named by their id, the last part of their
+// path ("sdb1", "image3", "7"); an id that is gone is answered with Errc::kNotFound.
+class Service {
+ public:
+  struct UserOfMount {
+    std::uint32_t pid;
+    std::string name;
+    std::string path;
+  };
+  virtual ~Service() = default;
+
+  // Manager
+  virtual void open_image(Call call, UniqueFd image, std::string name,
+                          Reply<std::string> volume) = 0;
+  virtual void find_volume(Call call, std::string device, Reply<std::string> volume) = 0;
+  virtual void explain(Call call, std::string device, Reply<PropertyMap> explanation) = 0;
+  virtual void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) = 0;
+  virtual void set_automount(Call call, std::string mode, Reply<void> done) = 0;
+  virtual void settings(Call call, Reply<PropertyMap> settings) = 0;
+
+  // Volume
+  virtual void mount(Call call, std::string volume, Reply<std::string> mount_point) = 0;
+  virtual void unmount(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void eject(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void power_off(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void recover(Call call, std::string volume, std::string mode,
+                       Reply<std::string> mount_point) = 0;
+  virtual void detach(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) = 0;
+  virtual void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) = 0;
+  virtual void containment(Call call, std::string volume, Reply<std::string> report) = 0;
+
+  // Job
+  virtual void cancel(Call call, std::string job, Reply<void> done) = 0;
+
+  // The caller left the bus: questions to polkit on its behalf end, its images close.
+  virtual void caller_gone(const std::string& sender) = 0;
+};
+
+// What the daemon tells the bus side: objects and their properties. Calls within one round of the
+// loop are gathered into one PropertiesChanged per object.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+  virtual void set_manager(PropertyMap changed) = 0;
+  virtual void add_volume(const std::string& id, PropertyMap all) = 0;
+  virtual void change_volume(const std::string& id, PropertyMap changed) = 0;
+  virtual void remove_volume(const std::string& id) = 0;
+  virtual void add_job(const std::string& id, PropertyMap all) = 0;
+  virtual void change_job(const std::string& id, PropertyMap changed) = 0;
+  virtual void remove_job(const std::string& id) = 0;
+};
+
+}  // namespace airlock

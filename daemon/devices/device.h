@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+enum class DeviceKind { kDisk, kPartition, kOptical, kLoop };
+
+// One block device as udev and sysfs describe it; nothing of it was read from the medium by us.
+// Names, models and serial numbers come from the hardware: foreign text.
+struct Device {
+  dev_t number = 0;
+  std::uint64_t disk_sequence = 0;  // the kernel's count of media ever seen; tells a new stick
+                                    // from an old one with the same number. 0: not known
+  std::string name;                 // "sdb1"
+  std::string node;                 // "/dev/sdb1"
+  std::string sysfs_path;
+  DeviceKind kind = DeviceKind::kDisk;
+  dev_t drive = 0;         // the whole disk; the device itself if it is one
+  std::string drive_name;  // "sdb"
+
+  std::string vendor, model, serial;
+  std::string bus;   // "usb", "mmc", "ieee1394", "thunderbolt", "ata", "virtual", ...; may be empty
+  std::string port;  // udev's ID_PATH: where it is plugged in
+  std::string seat = "seat0";
+  std::uint64_t size = 0;  // bytes; 0: no medium inside
+  std::uint32_t sector_size = 512;
+  bool read_only = false;
+  bool removable = false;       // sysfs `removable`, or a bus people plug things into
+  bool has_partitions = false;  // the kernel found a partition table with at least one partition
+  bool ejectable = false;
+  bool ignored = false;            // udev says UDISKS_IGNORE=1 or AIRLOCK_IGNORE=1
+  std::string system_reason;       // not empty: belongs to the system, and why: "/etc/fstab
+                                   // names it", "it holds the running system"
+  std::vector<std::string> users;  // as users_of_device(): who in the kernel uses it now
+};
+
+enum class DeviceEvent { kAdded, kChanged, kRemoved };
+
+// Where devices come from: a snapshot at the start, then what happens.
+class DeviceSource {
+ public:
+  using Listener = std::move_only_function<void(DeviceEvent, const Device&)>;
+
+  virtual ~DeviceSource() = default;
+  // Begins to listen and then enumerates: every device present is reported as kAdded before it
+  // returns, each once. Events arrive through the event loop afterwards, duplicates dropped. A
+  // medium change in a reader is kRemoved (size 0) or kChanged with another disk_sequence.
+  virtual Result<void> start(Listener listener) = 0;
+  // As it is now, asked for by node ("/dev/sdb1", also a symlink) or number.
+  virtual std::optional<Device> find(const std::string& node) = 0;
+  virtual std::optional<Device> find(dev_t number) = 0;
+};
+
+}  // namespace airlock

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+#include <time.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/devices/named_devices.h"
+#include "daemon/mount/busy.h"
+
+namespace airlock {
+
+// The names a device goes by. Those that come from its content are udev's findings, and anybody
+// can give a stick the label of a system disk: a match means hands off, never more rights.
+struct DeviceNames {
+  dev_t number = 0;
+  std::vector<std::string> links;  // "/dev/disk/by-uuid/..."
+  std::string uuid, label;
+  std::string partition_uuid, partition_label;
+  std::string backing_file;  // of a loop device
+};
+
+// Says which devices belong to the system and are none of Airlock's business: fstab or crypttab
+// names them, or the running system lives on them. Asked for every device and event, so it reads
+// the two tables again only when they changed; what is mounted is asked of the kernel each time.
+class SystemDevices {
+ public:
+  struct Places {
+    std::string fstab = "/etc/fstab";
+    std::string crypttab = "/etc/crypttab";
+    std::string dev = "/dev";
+    SystemView view;
+  };
+
+  explicit SystemDevices(Places places);
+
+  // Why it belongs to the system, as a phrase for people: "/etc/fstab names it", "it holds the
+  // running system". Empty if it does not. Only the device itself: what holds for a disk or its
+  // partitions is the caller's to join.
+  std::string reason(const DeviceNames& device);
+
+ private:
+  // A table of the administrator as it was when read last.
+  struct Table {
+    std::string path;
+    NameColumn column = NameColumn::kFirst;
+    bool present = false;
+    timespec changed = {};
+    off_t size = 0;
+    ino_t inode = 0;
+    std::vector<std::string> names;
+
+    void refresh();
+  };
+
+  [[nodiscard]] bool means(const std::string& name, const DeviceNames& device) const;
+  [[nodiscard]] std::set<dev_t> devices_of_running_system() const;
+  void add_with_parts(dev_t device, std::set<dev_t>& into) const;
+  [[nodiscard]] bool is_node_of(const std::string& path, dev_t device) const;
+
+  Places places_;
+  Table fstab_, crypttab_;
+};
+
+}  // namespace airlock

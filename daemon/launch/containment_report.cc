@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/launch/containment_report.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+
+#include "lib/base/text.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+namespace {
+
+constexpr std::array kNamespaces = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
+
+using Fields = std::map<std::string, std::string, std::less<>>;
+
+Result<std::string> read_text(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "open {}", path);
+  }
+  std::string text;
+  std::array<char, 4096> buffer;
+  ssize_t length = 0;
+  while ((length = ::read(file.get(), buffer.data(), buffer.size())) > 0)
+    text.append(buffer.data(), static_cast<std::size_t>(length));
+  if (length < 0) return fail_errno(errno, Errc::kIo, "read {}", path);
+  return text;
+}
+
+Result<std::string> read_link(const std::string& path) {
+  std::array<char, 4096> buffer;
+  const ssize_t length = ::readlink(path.c_str(), buffer.data(), buffer.size());
+  if (length < 0) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "read {}", path);
+  }
+  return std::string(buffer.data(), static_cast<std::size_t>(length));
+}
+
+Fields status_fields(const std::string& text) {
+  Fields fields;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const auto value = line.find_first_not_of(" \t", colon + 1);
+    fields[line.substr(0, colon)] = value == std::string::npos ? "" : line.substr(value);
+  }
+  return fields;
+}
+
+template <typename Number>
+std::vector<Number> numbers(const Fields& fields, std::string_view name, int base) {
+  std::vector<Number> found;
+  const auto field = fields.find(name);
+  if (field == fields.end()) return found;
+  std::istringstream words(field->second);
+  for (std::string word; words >> word;) {
+    Number number{};
+    const char* const end = word.data() + word.size();
+    if (std::from_chars(word.data(), end, number, base).ptr == end) found.push_back(number);
+  }
+  return found;
+}
+
+// A field this kernel must have; anything else would let a missing line pass for a good one.
+template <typename Number>
+Result<Number> number(const Fields& fields, std::string_view name, int base) {
+  const auto found = numbers<Number>(fields, name, base);
+  if (found.size() != 1) return fail(Errc::kUnsupported, "the kernel does not tell {}", name);
+  return found.front();
+}
+
+Result<void> read_status(const std::string& folder, ContainmentReport& report) {
+  TRY(const auto text, read_text(folder + "/status"));
+  const Fields fields = status_fields(text);
+  report.user_ids = numbers<uid_t>(fields, "Uid", 10);
+  report.group_ids = numbers<gid_t>(fields, "Gid", 10);
+  report.supplementary_groups = numbers<gid_t>(fields, "Groups", 10);
+  auto& sets = report.capabilities;
+  TRY(sets.inheritable, number<std::uint64_t>(fields, "CapInh", 16));
+  TRY(sets.permitted, number<std::uint64_t>(fields, "CapPrm", 16));
+  TRY(sets.effective, number<std::uint64_t>(fields, "CapEff", 16));
+  TRY(sets.bounding, number<std::uint64_t>(fields, "CapBnd", 16));
+  TRY(sets.ambient, number<std::uint64_t>(fields, "CapAmb", 16));
+  TRY(const int no_new_privileges, number<int>(fields, "NoNewPrivs", 10));
+  report.no_new_privileges = no_new_privileges == 1;
+  TRY(report.seccomp_mode, number<int>(fields, "Seccomp", 10));
+  TRY(report.threads, number<int>(fields, "Threads", 10));
+  // Only from Linux 5.9 on.
+  report.seccomp_filters = number<int>(fields, "Seccomp_filters", 10).value_or(0);
+  return {};
+}
+
+Result<void> read_namespaces(const std::string& folder, ContainmentReport& report) {
+  for (const std::string name : kNamespaces) {
+    TRY(const auto its, read_link(folder + "/ns/" + name));
+    TRY(const auto ours, read_link("/proc/self/ns/" + name));
+    report.namespaces.push_back({.name = name, .own = its != ours});
+  }
+  return {};
+}
+
+// The options of the mount at "/" are the sixth field of its line.
+Result<void> read_mounts(const std::string& folder, ContainmentReport& report) {
+  TRY(const auto text, read_text(folder + "/mountinfo"));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    ++report.mounts;
+    std::istringstream words(line);
+    std::array<std::string, 6> fields;
+    for (std::string& field : fields) words >> field;
+    if (fields[4] == "/")
+      report.root_is_read_only = ("," + fields[5] + ",").find(",ro,") != std::string::npos;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> entries(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(folder, error);
+  std::vector<std::string> names;
+  while (!error && entry != std::filesystem::directory_iterator{}) {
+    names.push_back(entry->path().filename());
+    entry.increment(error);
+  }
+  if (error) return fail_errno(error.value(), errc_from_errno(error.value()), "list {}", folder);
+  return names;
+}
+
+Result<void> read_descriptors(const std::string& folder, ContainmentReport& report) {
+  TRY(const auto names, entries(folder + "/fd"));
+  for (const std::string& name : names) {
+    const auto target = read_link(folder + "/fd/" + name);
+    if (!target) continue;  // closed meanwhile
+    report.descriptors.push_back({.number = std::atoi(name.c_str()), .target = *target});
+  }
+  std::ranges::sort(report.descriptors, {}, &ContainmentReport::Descriptor::number);
+  return {};
+}
+
+std::string capabilities_text(const ContainmentReport::Capabilities& sets) {
+  if (sets.none()) return "none in any set";
+  return fmt::format(
+      "inheritable {:x}, permitted {:x}, effective {:x}, bounding {:x}, ambient {:x}",
+      sets.inheritable, sets.permitted, sets.effective, sets.bounding, sets.ambient);
+}
+
+std::string namespaces_text(const ContainmentReport& report, bool own) {
+  std::string text;
+  for (const auto& space : report.namespaces)
+    if (space.own == own) text += (text.empty() ? "" : " ") + space.name;
+  return text.empty() ? "none" : text;
+}
+
+std::string root_text(const ContainmentReport& report) {
+  if (!report.root_entries) return "can't be listed";
+  return fmt::format(
+      "{}, {}, {} mount(s) in all",
+      *report.root_entries == 0 ? "empty" : fmt::format("{} entries", *report.root_entries),
+      report.root_is_read_only ? "read-only" : "WRITABLE", report.mounts);
+}
+
+std::string seccomp_text(const ContainmentReport& report) {
+  if (report.seccomp_mode != 2) return "OFF";
+  return fmt::format("filtering, {} filter(s)", report.seccomp_filters);
+}
+
+template <typename Id>
+std::string ids_text(const std::vector<Id>& ids) {
+  if (std::ranges::adjacent_find(ids, std::ranges::not_equal_to{}) == ids.end() && !ids.empty())
+    return fmt::format("{}", ids.front());
+  return fmt::format("{}", fmt::join(ids, " "));
+}
+
+}  // namespace
+
+Result<ContainmentReport> measure_containment(pid_t pid) {
+  const std::string folder = fmt::format("/proc/{}", pid);
+  ContainmentReport report{.pid = pid};
+  TRY(report.program, read_link(folder + "/exe"));
+  TRY_VOID(read_status(folder, report));
+  TRY_VOID(read_namespaces(folder, report));
+  TRY_VOID(read_mounts(folder, report));
+  TRY_VOID(read_descriptors(folder, report));
+  if (const auto names = entries(folder + "/root/"); names) report.root_entries = names->size();
+  return report;
+}
+
+std::string render(const ContainmentReport& report) {
+  std::string text;
+  const auto row = [&](std::string_view what, std::string_view fact) {
+    text += fmt::format("{:<18} {}\n", what, fact);
+  };
+  row("process",
+      fmt::format("{} {}, {} thread(s)", report.pid, quote(report.program), report.threads));
+  row("user, group", fmt::format("{}, {}", ids_text(report.user_ids), ids_text(report.group_ids)));
+  row("other groups",
+      report.supplementary_groups.empty() ? "none" : ids_text(report.supplementary_groups));
+  row("capabilities", capabilities_text(report.capabilities));
+  row("new privileges", report.no_new_privileges ? "never" : "POSSIBLE");
+  row("seccomp", seccomp_text(report));
+  row("landlock", "can't be read from outside");
+  row("own namespaces", namespaces_text(report, true));
+  row("shared namespaces", namespaces_text(report, false));
+  row("root directory", root_text(report));
+  for (const auto& descriptor : report.descriptors)
+    row(fmt::format("descriptor {}", descriptor.number), quote(descriptor.target));
+  return text;
+}
+
+}  // namespace airlock

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+
+#include "daemon/launch/exit_cause.h"
+#include "daemon/launch/line_tail.h"
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// One running contained process as its starter sees it: the control channel, the life line (a
+// pidfd), the last lines of its standard error, and in the end why it ended. Owns the process:
+// destroying a Worker kills and reaps it, unless it was let go. Does not know what the worker is
+// for. Whoever started it from a thread must keep that thread: the worker dies with it until it
+// outlives its starter.
+class Worker {
+ public:
+  struct Parts {
+    pid_t pid = -1;
+    uid_t uid = 0;
+    UniqueFd control;  // our end of the SEQPACKET pair, non-inheritable
+    UniqueFd life;     // pidfd
+    UniqueFd log;      // read end of its standard error, never blocks
+    bool has_user_namespace = false;
+  };
+
+  explicit Worker(Parts&& parts);
+  Worker(Worker&& other) noexcept;
+  Worker& operator=(Worker&& other) noexcept;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  [[nodiscard]] pid_t pid() const { return parts_.pid; }
+  [[nodiscard]] uid_t uid() const { return parts_.uid; }
+  [[nodiscard]] bool has_user_namespace() const { return parts_.has_user_namespace; }
+
+  [[nodiscard]] BorrowedFd control() const { return parts_.control.borrow(); }
+  UniqueFd take_control() { return std::move(parts_.control); }
+
+  // Readable once the process has ended.
+  [[nodiscard]] BorrowedFd life() const { return parts_.life.borrow(); }
+
+  // Readable when it wrote something; call read_log() then. Reading it is what keeps the lines:
+  // the worker never waits for us, what does not fit the pipe is lost.
+  [[nodiscard]] BorrowedFd log() const { return parts_.log.borrow(); }
+  void read_log();
+  [[nodiscard]] const LineTail& last_lines() const { return last_lines_; }
+
+  // Ends it at once; reap it afterwards.
+  void kill();
+
+  // The cause if it has ended, nothing if it lives. The same answer when asked again.
+  Result<std::optional<ExitCause>> try_reap();
+  // Waits for the end; kTimedOut when it still lives then.
+  Result<ExitCause> wait(std::chrono::milliseconds at_most);
+
+  // Gives up ownership: the worker goes on without us, and nobody will be told how it ends.
+  void let_go();
+
+ private:
+  void end() noexcept;
+
+  Parts parts_;
+  LineTail last_lines_;
+  std::optional<ExitCause> cause_;
+  bool killed_by_us_ = false;
+  bool log_at_end_ = false;
+  std::optional<unsigned long> oom_kills_at_start_;
+};
+
+}  // namespace airlock

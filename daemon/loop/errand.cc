@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/loop/errand.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace airlock {
+
+struct Errand::State {
+  std::string what;
+  Done done;
+  pid_t pid = -1;
+  UniqueFd life;    // pidfd
+  UniqueFd report;  // where the child's answer arrives
+  std::optional<Result<ErrandReport>> result;
+  EventSource on_report, on_end, on_deadline;
+
+  ~State() {
+    if (pid < 0) return;
+    // A child that is stuck in the kernel dies later; whoever reaps orphans gets it then.
+    (void)::kill(pid, SIGKILL);
+    (void)::waitpid(pid, nullptr, WNOHANG);
+  }
+};
+
+namespace {
+
+// What goes before the bytes.
+struct Header {
+  std::uint32_t succeeded = 0;
+  std::int32_t code = 0;   // of the Error
+  std::int32_t cause = 0;  // errno of the Error
+};
+
+constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(int) * ErrandReport::kMostDescriptors);
+
+// The child's environment: no signal mask, no descriptor that is not meant for it.
+void become_errand(int report, std::vector<int> keep) {
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)::prctl(PR_SET_NAME, "airlockd-errand");
+  sigset_t none;
+  sigemptyset(&none);
+  (void)::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  keep.push_back(report);
+  keep.insert(keep.end(), {0, 1, 2});
+  std::ranges::sort(keep);
+  unsigned next = 0;
+  for (const int fd : keep) {
+    const auto here = static_cast<unsigned>(fd);
+    if (here > next) (void)::close_range(next, here - 1, 0);
+    next = std::max(next, here + 1);
+  }
+  (void)::close_range(next, ~0U, 0);
+}
+
+void send_report(int socket, const Header& header, std::string_view bytes,
+                 std::span<const UniqueFd> descriptors) {
+  std::string packet(reinterpret_cast<const char*>(&header), sizeof header);
+  packet.append(bytes.substr(0, ErrandReport::kMostBytes));
+  iovec part = {.iov_base = packet.data(), .iov_len = packet.size()};
+  alignas(cmsghdr) std::array<char, kControlSize> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  const std::size_t count = std::min(descriptors.size(), ErrandReport::kMostDescriptors);
+  if (count > 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const int fd = descriptors[i].get();
+      std::memcpy(CMSG_DATA(head) + i * sizeof fd, &fd, sizeof fd);
+    }
+  }
+  (void)::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+[[noreturn]] void run_child(int report, std::vector<int> keep, pid_t parent, Errand::Work& work) {
+  become_errand(report, std::move(keep));
+  if (::getppid() != parent) ::_exit(0);  // it died before we could ask to die with it
+  auto done = work();
+  if (done && done->bytes.size() > ErrandReport::kMostBytes)
+    done = fail(Errc::kLimitExceeded, "a report of {} bytes", done->bytes.size());
+  Header header;
+  if (done) {
+    header.succeeded = 1;
+    send_report(report, header, done->bytes, done->descriptors);
+  } else {
+    header.code = static_cast<std::int32_t>(done.error().code);
+    header.cause = done.error().cause.value();
+    send_report(report, header, done.error().what, {});
+  }
+  ::_exit(0);
+}
+
+void take_descriptors(msghdr& message, std::vector<UniqueFd>& into) {
+  for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr;
+       head = CMSG_NXTHDR(&message, head)) {
+    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
+      into.emplace_back(fd);
+    }
+  }
+}
+
+Result<ErrandReport> read_report(int socket, const std::string& what) {
+  std::string packet(sizeof(Header) + ErrandReport::kMostBytes, '\0');
+  iovec part = {.iov_base = packet.data(), .iov_len = packet.size()};
+  alignas(cmsghdr) std::array<char, kControlSize> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t length = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (length < static_cast<ssize_t>(sizeof(Header)))
+    return fail(Errc::kWorkerDied, "{}: the process doing it ended without an answer", what);
+  ErrandReport report;
+  take_descriptors(message, report.descriptors);
+  Header header;
+  std::memcpy(&header, packet.data(), sizeof header);
+  report.bytes = packet.substr(sizeof header, static_cast<std::size_t>(length) - sizeof header);
+  if (header.succeeded == 1) return report;
+  Error error;
+  error.code = static_cast<Errc>(header.code);
+  if (header.cause != 0) error.cause = std::error_code(header.cause, std::system_category());
+  error.what = std::move(report.bytes);
+  return std::unexpected(std::move(error));
+}
+
+}  // namespace
+
+Errand::Errand(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Errand::Errand(Errand&&) noexcept = default;
+Errand& Errand::operator=(Errand&&) noexcept = default;
+Errand::~Errand() = default;
+
+Result<Errand> Errand::start(EventLoop& loop, std::string what, ErrandOptions options,
+                             std::vector<BorrowedFd> keep, Work work, Done done) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return fail_errno(errno, Errc::kSystem, "{}: make a socket pair", what);
+  auto state = std::make_unique<State>();
+  state->report = UniqueFd(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  std::vector<int> kept;
+  for (const BorrowedFd fd : keep)
+    if (fd.valid()) kept.push_back(fd.get());
+  const pid_t parent = ::getpid();
+  state->pid = ::fork();
+  if (state->pid < 0) return fail_errno(errno, Errc::kSystem, "{}: fork", what);
+  if (state->pid == 0) run_child(theirs.get(), std::move(kept), parent, work);
+  state->life = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, state->pid, 0)));
+  if (!state->life.valid()) return fail_errno(errno, Errc::kSystem, "{}: watch its process", what);
+  state->what = std::move(what);
+  state->done = std::move(done);
+
+  // Ends the errand: the callbacks go first, because `done` may destroy everything.
+  const auto end = [state = state.get()](Result<ErrandReport> result) {
+    Done call = std::move(state->done);
+    state->on_report.reset();
+    state->on_end.reset();
+    state->on_deadline.reset();
+    call(std::move(result));
+  };
+  // The report is kept until the process has ended, so that no zombie is left to anybody else.
+  TRY(state->on_report, loop.watch(state->report.borrow(), EPOLLIN, [state = state.get()](auto) {
+    state->result = read_report(state->report.get(), state->what);
+    state->on_report.reset();
+  }));
+  TRY(state->on_end, loop.watch(state->life.borrow(), EPOLLIN, [state = state.get(), end](auto) {
+    if (::waitpid(state->pid, nullptr, WNOHANG) == state->pid) state->pid = -1;
+    if (!state->result) state->result = read_report(state->report.get(), state->what);
+    end(std::move(*state->result));
+  }));
+  TRY(state->on_deadline,
+      loop.after(options.deadline, [state = state.get(), end, time = options.deadline] {
+        end(fail(Errc::kTimedOut, "{}: no end after {} ms", state->what, time.count()));
+      }));
+  return Errand(std::move(state));
+}
+
+}  // namespace airlock

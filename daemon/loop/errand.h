@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/loop/event_loop.h"
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// What an errand brings back: bytes its two ends agree on, and descriptors.
+struct ErrandReport {
+  std::string bytes;
+  std::vector<UniqueFd> descriptors;  // at most kMostDescriptors
+  static constexpr std::size_t kMostDescriptors = 8;
+  static constexpr std::size_t kMostBytes = 32768;
+};
+
+struct ErrandOptions {
+  // After it the errand is killed and fails with Errc::kTimedOut. A process stuck in the kernel
+  // can't be killed at once; it is left behind and reaped when it ends.
+  std::chrono::milliseconds deadline{30'000};
+};
+
+// Work that may block (opening a device, umount, fsync, a stat through a mount), done by a process
+// forked from this one, so that the daemon never waits. The work runs in the child: it sees a copy
+// of the daemon's memory as of now and may keep nothing there; it must not touch the event loop or
+// the bus; it reports by returning. All descriptors it inherits but those named in `keep` and
+// stdio are closed before it starts. The child dies with the daemon.
+//
+// Destroying an Errand cancels it: the child is killed, `done` is never called. What the child
+// may have done to the system by then is for the canceller to look at.
+class Errand {
+ public:
+  using Work = std::move_only_function<Result<ErrandReport>()>;
+  using Done = std::move_only_function<void(Result<ErrandReport>)>;
+
+  // `what` names it in messages: "unmount". `done` is called exactly once, from the loop, and may
+  // destroy the Errand.
+  static Result<Errand> start(EventLoop& loop, std::string what, ErrandOptions options,
+                              std::vector<BorrowedFd> keep, Work work, Done done);
+  Errand(Errand&&) noexcept;
+  Errand& operator=(Errand&&) noexcept;
+  ~Errand();
+
+ private:
+  struct State;
+  explicit Errand(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace airlock

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/launch/driver_table.h"
+#include "daemon/launch/service_peer.h"
+#include "daemon/launch/worker.h"
+#include "daemon/mount/mount_session.h"
+#include "lib/base/error.h"
+#include "lib/protocol/channel.h"
+
+namespace airlock {
+
+// Where drivers come from.
+struct DriverPlaces {
+  std::vector<std::string> service_directories;
+  std::string program_directory;
+
+  // The installed ones. AIRLOCK_DRIVER_DIR in the environment names a folder of drivers to use
+  // instead, services left aside, so that a build tree can run its own; it counts only for root
+  // itself, never for a program with borrowed rights.
+  static DriverPlaces of_this_system();
+};
+
+// Whose command line the driver understands: ours know owner=, others need not.
+enum class DriverOrigin { kOurs, kForeign };
+
+// A driver about to serve one mount: a process of ours in our sandbox, or somebody else's service
+// of which at first only the connection is known.
+struct StartedDriver {
+  Channel channel;
+  std::optional<Worker> worker;
+  DriverOrigin origin = DriverOrigin::kOurs;
+  std::string service_directory;  // where its socket was; empty for a process of ours
+  ServicePeer peer;               // who answers, for services, once the session has run
+};
+
+Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subtype,
+                                   const DriverPlaces& places);
+
+// Runs the session to its end while watching the process. The failure says what a person can act
+// on: the driver's own words if it gave a reason, how it ended if it died.
+Result<void> run_session(MountSession& session, StartedDriver& driver, const DriverRow& row);
+
+// The last thing the driver said in its own name ("airlock-ext: text"), without the name.
+std::string last_words(const StartedDriver& driver, const DriverRow& row);
+
+}  // namespace airlock

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mount/medium.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <memory>
+
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+// BLKGETDISKSEQ of Linux 5.15.
+constexpr unsigned long kGetDiskSequence = _IOR(0x12, 128, std::uint64_t);
+
+// The name without symlinks, as /dev/disk/by-label/STICK and relative paths are not what a mount
+// table should show.
+Result<std::string> full_path(const std::string& path) {
+  struct Free {
+    void operator()(char* text) const { std::free(text); }
+  };
+  const std::unique_ptr<char, Free> resolved(::realpath(path.c_str(), /*resolved=*/nullptr));
+  if (resolved) return std::string(resolved.get());
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "{}", quote(path));
+}
+
+bool means_write_protected(int error) {
+  // EPERM: a file marked immutable.
+  return error == EROFS || error == EACCES || error == EPERM;
+}
+
+Result<UniqueFd> duplicate(BorrowedFd fd) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) return fail_errno(errno, Errc::kSystem, "copy a descriptor");
+  return copy;
+}
+
+// What the kernel calls the file behind a descriptor now; empty if it has no name.
+std::string real_path(BorrowedFd fd) {
+  std::array<char, PATH_MAX> name{};
+  const std::string link = fmt::format("/proc/self/fd/{}", fd.get());
+  const ssize_t length = ::readlink(link.c_str(), name.data(), name.size());
+  return length > 0 ? std::string(name.data(), static_cast<std::size_t>(length)) : "";
+}
+
+int access_flags(MediumAccess access) {
+  return access == MediumAccess::kReadWrite ? O_RDWR : O_RDONLY;
+}
+
+}  // namespace
+
+Result<Medium> Medium::find(const std::string& path, MediumAccess wanted) {
+  TRY(auto resolved, full_path(path));
+  UniqueFd found(::open(resolved.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const int error = errno;
+  if (!found.valid()) return fail_errno(error, errc_from_errno(error), "{}", quote(path));
+  Medium medium(std::move(found), std::move(resolved));
+  TRY_VOID(medium.examine(wanted));
+  return medium;
+}
+
+Result<Medium> Medium::adopt(UniqueFd image, std::string shown, MediumAccess wanted) {
+  Medium medium(std::move(image), std::move(shown));
+  medium.adopted_ = true;
+  TRY_VOID(medium.examine_adopted(wanted));
+  return medium;
+}
+
+Result<void> Medium::examine_adopted(MediumAccess wanted) {
+  struct stat info = {};
+  const int flags = ::fcntl(found_.get(), F_GETFL);
+  if (flags < 0 || ::fstat(found_.get(), &info) != 0)
+    return fail_errno(errno, Errc::kInvalidArgument, "the descriptor of {}", quote(path_));
+  const int access = flags & O_ACCMODE;
+  if (!S_ISREG(info.st_mode))
+    return fail(Errc::kInvalidArgument, "{} is not an image file", quote(path_));
+  if ((flags & O_PATH) != 0 || access == O_WRONLY)
+    return fail(Errc::kInvalidArgument, "{} was not opened for reading", quote(path_));
+  size_ = static_cast<std::uint64_t>(info.st_size);
+  if (size_ == 0) return fail(Errc::kInvalidArgument, "{} is empty", quote(path_));
+  // Writing at a position is what a filesystem does, and appending is what O_APPEND makes of it.
+  const bool writable = access == O_RDWR && (flags & O_APPEND) == 0;
+  access_ = writable ? wanted : MediumAccess::kReadOnly;
+  write_protected_ = wanted == MediumAccess::kReadWrite && !writable;
+  return {};
+}
+
+Result<void> Medium::examine(MediumAccess wanted) {
+  struct stat info = {};
+  if (::fstat(found_.get(), &info) != 0)
+    return fail_errno(errno, Errc::kSystem, "{}", quote(path_));
+  if (!S_ISBLK(info.st_mode) && !S_ISREG(info.st_mode))
+    return fail(Errc::kInvalidArgument, "{} is neither a block device nor an image file",
+                quote(path_));
+  is_block_ = S_ISBLK(info.st_mode);
+  device_ = is_block_ ? info.st_rdev : 0;
+  size_ = static_cast<std::uint64_t>(info.st_size);
+  access_ = wanted;
+
+  TRY(auto look, open(O_RDONLY));
+  int device_read_only = 0;
+  if (is_block_ && (::ioctl(look.get(), BLKGETSIZE64, &size_) != 0 ||
+                    ::ioctl(look.get(), BLKROGET, &device_read_only) != 0)) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "ask {} for its size", quote(path_));
+  }
+  if (size_ == 0) return fail(Errc::kInvalidArgument, "{} is empty", quote(path_));
+  if (is_block_ && ::ioctl(look.get(), kGetDiskSequence, &disk_sequence_) != 0) disk_sequence_ = 0;
+  if (wanted == MediumAccess::kReadOnly) return {};
+
+  auto writable = device_read_only != 0 ? Result<UniqueFd>(fail(Errc::kReadOnly, "write-protected"))
+                                        : open(O_RDWR);
+  if (writable) return {};
+  if (writable.error().code != Errc::kReadOnly) return std::unexpected(writable.error());
+  access_ = MediumAccess::kReadOnly;
+  write_protected_ = true;
+  return {};
+}
+
+// Through the descriptor, so it is the object examined before. Needs /proc, and for a device the
+// right to open it.
+Result<UniqueFd> Medium::open(int flags) const {
+  // Root opening it anew could get more than its owner gave us: only for less.
+  const bool writable = adopted_ && (::fcntl(found_.get(), F_GETFL) & O_ACCMODE) == O_RDWR;
+  if (adopted_ && ((flags & O_ACCMODE) == O_RDWR || !writable)) return duplicate(found_.borrow());
+  const std::string link = fmt::format("/proc/self/fd/{}", found_.get());
+  UniqueFd fd(::open(link.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (fd.valid()) return fd;
+  const int error = errno;
+  if (error == ENOMEDIUM) return fail_errno(error, Errc::kNotFound, "{} is empty", quote(path_));
+  const bool wants_write = (flags & O_ACCMODE) == O_RDWR;
+  const Errc code =
+      wants_write && means_write_protected(error) ? Errc::kReadOnly : errc_from_errno(error);
+  return fail_errno(error, code, "open {}", quote(path_));
+}
+
+Result<void> Medium::claim(MediumHold hold, const SystemView& view) {
+  return is_block_ ? claim_device(hold, view) : claim_image(view);
+}
+
+Result<void> Medium::claim_device(MediumHold hold, const SystemView& view) {
+  hold_ = hold;
+  auto exclusive = open(access_flags(access_) | O_EXCL);
+  if (!exclusive && exclusive.error().code == Errc::kBusy)
+    return busy(users_of_device(device_, view));
+  if (!exclusive) return std::unexpected(std::move(exclusive).error());
+  // For fuseblk this was only a look: the kernel makes its own claim when it mounts, and an
+  // exclusive descriptor of ours would be in its way. Whoever comes between is refused then.
+  if (hold_ == MediumHold::kKernel) return {};
+  held_ = std::move(*exclusive);
+  held_access_ = access_;
+  return {};
+}
+
+Result<void> Medium::claim_image(const SystemView& view) {
+  const ImageUse use = users_of_image(adopted_ ? real_path(found_.borrow()) : path_, view);
+  if (!use.users.empty() && (use.may_write || !read_only())) return busy(use.users);
+  return hold(access_);
+}
+
+Result<void> Medium::hold(MediumAccess access) {
+  held_.reset();
+  TRY(held_, open(access_flags(access) | (is_block_ ? O_EXCL : 0)));
+  held_access_ = access;
+  if (is_block_) return {};
+  // Belongs to the open file, so it stays as long as the driver keeps its copy.
+  const int lock = access == MediumAccess::kReadWrite ? LOCK_EX : LOCK_SH;
+  if (::flock(held_.get(), lock | LOCK_NB) == 0) return {};
+  const int error = errno;
+  if (error == EWOULDBLOCK)
+    return busy(users_of_image(adopted_ ? real_path(found_.borrow()) : path_).users);
+  return fail_errno(error, errc_from_errno(error), "lock {}", quote(path_));
+}
+
+Result<UniqueFd> Medium::descriptor(MediumAccess access) {
+  if (access == MediumAccess::kReadWrite && read_only())
+    return fail_errno(EROFS, Errc::kReadOnly, "{} is to be read only", quote(path_));
+  if (hold_ == MediumHold::kKernel) return open(access_flags(access));
+  if (!held_.valid() || held_access_ != access) TRY_VOID(hold(access));
+  return duplicate(held_.borrow());
+}
+
+std::unexpected<Error> Medium::busy(const std::vector<std::string>& users) const {
+  if (users.empty())
+    return fail(Errc::kBusy, "{} is in use by another program or mount", quote(path_));
+  return fail(Errc::kBusy, "{} is in use: {}", quote(path_), join_phrases(users));
+}
+
+}  // namespace airlock

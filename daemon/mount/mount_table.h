@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// One line of /proc/self/mountinfo. Paths are unescaped and may contain anything: quote() them.
+struct MountEntry {
+  int id = 0;
+  int parent = 0;
+  dev_t device = 0;
+  std::string root;  // the folder of the filesystem that is shown, "/" but for bind mounts
+  std::string mount_point;
+  std::string options;   // of this mount: "rw,nosuid"
+  int shared_group = 0;  // mounts and unmounts spread within it; 0: none
+  int master_group = 0;  // it receives those of this one; 0: none
+  std::string type;      // "fuse.airlock.ext4"
+  std::string source;
+  std::string super_options;  // of the filesystem: "rw,user_id=1000"
+};
+
+// Reads a mount table from a file; lines that make no sense are left out.
+Result<std::vector<MountEntry>> read_mount_table(const std::string& file);
+std::vector<MountEntry> parse_mount_table(std::string_view text);
+
+// Whether a list such as "rw,user_id=1000" has the word; and the number behind "user_id=".
+bool has_option(std::string_view options, std::string_view word);
+std::optional<std::uint64_t> option_number(std::string_view options, std::string_view key);
+
+// Octal escapes as the kernel writes them (\040 for a space) undone.
+std::string unescape_octal(std::string_view text);
+
+}  // namespace airlock

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/mount/medium.h"
+#include "daemon/mount/mount.h"
+#include "daemon/mount/mount_session.h"
+
+namespace airlock {
+
+// What the mounting side has decided before it listens to a driver. Nothing a driver asks for can
+// widen it.
+struct MountPlan {
+  std::uint32_t flags = 0;  // MS_ bits that must be set
+};
+
+// Carries out for real what one mount session decides: opens /dev/fuse and the medium, attaches
+// the filesystem to its pinned place, takes it away again. The source shown in the mount table,
+// nosuid, nodev and read-only come from here and not from the driver. Borrows the medium and the
+// mount point, owns the mount it made. One mount per object.
+class Mounter final : public MountEffects {
+ public:
+  Mounter(Medium& medium, const MountPoint& mount_point, const MountPlan& plan);
+  Mounter(const Mounter&) = delete;
+  Mounter& operator=(const Mounter&) = delete;
+  ~Mounter() override = default;
+
+  Result<UniqueFd> open_fuse_device() override;
+  Result<UniqueFd> open_medium(std::uint32_t open_flags, bool block_device_only,
+                               std::uint32_t block_size) override;
+  Result<std::uint32_t> pin_mount_point() override;
+  Result<void> attach(const MountRequest& request, BorrowedFd fuse_device) override;
+  void detach() override;
+
+  [[nodiscard]] bool attached() const { return mount_.has_value(); }
+  // The driver may choose read-only where read-write was allowed. Only once attached.
+  [[nodiscard]] bool mounted_read_only() const { return read_only_; }
+  [[nodiscard]] bool mounted_as_fuseblk() const { return fuseblk_; }
+  [[nodiscard]] const Mount& mount() const { return *mount_; }
+  // The mount stays when this object goes.
+  void keep();
+
+ private:
+  Medium& medium_;
+  const MountPoint& mount_point_;
+  MountPlan plan_;
+  std::optional<Mount> mount_;
+  bool read_only_ = false;
+  bool fuseblk_ = false;
+};
+
+// Whether the running kernel has the filesystem type ("fuse", "fuseblk").
+bool kernel_has_filesystem(std::string_view type, const SystemView& view = {});
+
+}  // namespace airlock

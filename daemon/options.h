@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// What airlockd was told when it was started. What the settings files say too counts only where
+// nothing is given here.
+struct DaemonOptions {
+  enum class Kind { kRun, kHelp, kVersion };
+
+  Kind kind = Kind::kRun;
+  bool verbose = false;
+  std::string state_directory = "/run/airlock";
+  std::optional<std::string> settings_directory;  // the only place settings are read from
+  std::optional<std::string> mount_base;
+  std::optional<std::chrono::seconds> idle_exit;  // zero: never
+  std::chrono::seconds death_grace{30};
+};
+
+// Errc::kInvalidArgument names the word nobody understands.
+Result<DaemonOptions> parse_daemon_options(std::span<const std::string> arguments);
+
+std::string daemon_help();
+
+}  // namespace airlock

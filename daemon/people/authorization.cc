@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/people/authorization.h"
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/people/actions.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+constexpr auto kMountActions = MethodRule::MountActions::kAsked;
+constexpr auto kOwnership = MethodRule::Ownership::kAsked;
+constexpr auto kWhereabouts = MethodRule::Whereabouts::kAsked;
+
+constexpr std::array kRules = {
+    // An image costs its opener a descriptor and counts against a limit; mounting it is asked for.
+    MethodRule{.interface = "Manager", .method = "OpenImage"},
+    MethodRule{.interface = "Manager", .method = "FindVolume"},
+    MethodRule{.interface = "Manager", .method = "Explain"},
+    MethodRule{.interface = "Manager", .method = "ListDrivers"},
+    MethodRule{.interface = "Manager", .method = "GetSettings"},
+    MethodRule{
+        .interface = "Manager", .method = "SetAutomount", .action = actions::kChangeSettings},
+
+    MethodRule{.interface = "Volume", .method = "Mount", .mount_actions = kMountActions},
+    MethodRule{.interface = "Volume", .method = "Unmount", .ownership = kOwnership},
+    // Takes the medium from under everybody's feet, also where nothing is mounted.
+    MethodRule{.interface = "Volume",
+               .method = "Eject",
+               .action = actions::kEject,
+               .ownership = kOwnership,
+               .whereabouts = kWhereabouts},
+    MethodRule{.interface = "Volume",
+               .method = "PowerOff",
+               .action = actions::kPowerOff,
+               .ownership = kOwnership,
+               .whereabouts = kWhereabouts},
+    // Ends what is left of one mount and makes another.
+    MethodRule{.interface = "Volume",
+               .method = "Recover",
+               .mount_actions = kMountActions,
+               .ownership = kOwnership},
+    MethodRule{.interface = "Volume", .method = "Detach", .ownership = kOwnership},
+    // Names of other people's programs, files and labels.
+    MethodRule{.interface = "Volume", .method = "GetUsers", .ownership = kOwnership},
+    MethodRule{.interface = "Volume", .method = "GetLog", .ownership = kOwnership},
+    MethodRule{.interface = "Volume", .method = "GetContainment", .ownership = kOwnership},
+
+    MethodRule{.interface = "Job", .method = "Cancel", .ownership = kOwnership},
+};
+
+void add(std::vector<std::string>& wanted, std::string_view action) {
+  if (!action.empty() && std::ranges::find(wanted, action) == wanted.end())
+    wanted.emplace_back(action);
+}
+
+std::string_view action_for(Whereabouts whereabouts) {
+  switch (whereabouts) {
+    case Whereabouts::kOwnSeat:
+    case Whereabouts::kImage:
+      return {};
+    case Whereabouts::kOtherSeat:
+      return actions::kMountOtherSeat;
+    case Whereabouts::kSystemDrive:
+      break;
+  }
+  return actions::kMountSystem;
+}
+
+}  // namespace
+
+std::span<const MethodRule> method_rules() {
+  return kRules;
+}
+
+Result<std::vector<std::string>> required_actions(std::string_view interface,
+                                                  std::string_view method,
+                                                  const AuthorizationFacts& facts) {
+  const auto* const rule = std::ranges::find_if(kRules, [&](const MethodRule& candidate) {
+    return candidate.interface == interface && candidate.method == method;
+  });
+  if (rule == kRules.end())
+    return fail(Errc::kNotPermitted, "nothing says who may call {} of {}", quote(method),
+                quote(interface));
+  std::vector<std::string> wanted;
+  add(wanted, rule->action);
+  if (rule->whereabouts == kWhereabouts) add(wanted, action_for(facts.whereabouts));
+  if (rule->ownership == kOwnership && facts.ownership == Ownership::kOthers)
+    add(wanted, actions::kUnmountOthers);
+  if (rule->mount_actions == kMountActions)
+    for (const std::string& action : facts.mount_actions) add(wanted, action);
+  return wanted;
+}
+
+}  // namespace airlock

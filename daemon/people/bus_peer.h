@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daemon/bus/sdbus_bridge.h"
+#include "lib/base/error.h"
+#include "lib/base/text.h"
+
+namespace airlock::bus_peer {
+
+// What people/ needs to call other services over a connection somebody else drives, and where the
+// exceptions of sdbus-c++ become results. Nothing here waits but add_match, which asks the bus
+// itself and is for the start only.
+
+using ReplyError = sdbus_bridge::MaybeError;
+
+// Runs what may throw an sdbus::Error; `what` is the request for the message.
+template <typename Function>
+Result<void> catch_errors(std::string_view what, Function function) {
+  try {
+    function();
+  } catch (const sdbus::Error& error) {
+    return fail(Errc::kSystem, "{}: {}", what, quote(error.getMessage()));
+  }
+  return {};
+}
+
+// A proxy of an object. Only this overload of createProxy starts no thread.
+inline Result<std::unique_ptr<sdbus::IProxy>> make_proxy(sdbus::IConnection& connection,
+                                                         const std::string& service,
+                                                         const std::string& path) {
+  std::unique_ptr<sdbus::IProxy> proxy;
+  TRY_VOID(catch_errors("talk to " + service, [&] {
+    proxy = sdbus_bridge::proxy(connection, service.c_str(), path.c_str());
+  }));
+  return proxy;
+}
+
+// Calls `callback(sdbus::Message&)` for every message the rule names. The bus's own sender rule is
+// no proof: whoever sends a signal straight to us passes it. Check getSender(), or take a signal
+// as a hint to ask the service itself.
+template <typename Callback>
+Result<sdbus::Slot> add_match(sdbus::IConnection& connection, const std::string& rule,
+                              Callback callback) {
+  sdbus::Slot slot;
+  TRY_VOID(catch_errors("watch the bus", [&] {
+    slot =
+        sdbus_bridge::add_match(connection, rule, [callback = std::move(callback)](auto&& message) {
+          // What doesn't fit the signature we expect comes from nobody we listen to.
+          (void)catch_errors("read a signal", [&] { callback(message); });
+        });
+  }));
+  return slot;
+}
+
+// The value of a property in an a{sv}; nothing if it is missing or of another type.
+template <typename T, typename Properties>
+std::optional<T> property(const Properties& properties, const std::string& name) {
+  const auto found = properties.find(name);
+  if (found == properties.end()) return std::nullopt;
+  try {
+    if (!found->second.template containsValueOfType<T>()) return std::nullopt;
+    return found->second.template get<T>();
+  } catch (const sdbus::Error&) {
+    return std::nullopt;
+  }
+}
+
+// Whether an error says that nobody offers the service, and nobody will when asked.
+inline bool says_nobody_is_there(const sdbus::Error& error) {
+  static constexpr std::string_view kNames[] = {
+      "org.freedesktop.DBus.Error.ServiceUnknown",
+      "org.freedesktop.DBus.Error.NameHasNoOwner",
+      "org.freedesktop.DBus.Error.Spawn.ServiceNotFound",
+      "org.freedesktop.systemd1.NoSuchUnit",
+      "org.freedesktop.systemd1.UnitMasked",
+  };
+  const std::string name = error.getName();
+  for (const std::string_view known : kNames)
+    if (name == known) return true;
+  return false;
+}
+
+}  // namespace airlock::bus_peer

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/people/session_record.h"
+
+#include "daemon/people/bus_peer.h"
+
+namespace airlock {
+
+bool SessionRecord::in_use() const {
+  return user && !seat.empty() && active && state == "active" && !remote && purpose == "user";
+}
+
+SessionRecord session_record(const std::map<std::string, sdbus::Variant>& properties) {
+  using bus_peer::property;
+  SessionRecord record;
+  if (const auto user =
+          property<sdbus::Struct<std::uint32_t, sdbus::ObjectPath>>(properties, "User"))
+    record.user = std::get<0>(*user);
+  if (const auto seat = property<sdbus::Struct<std::string, sdbus::ObjectPath>>(properties, "Seat"))
+    record.seat = std::get<0>(*seat);
+  record.purpose = property<std::string>(properties, "Class").value_or("");
+  record.state = property<std::string>(properties, "State").value_or("");
+  record.active = property<bool>(properties, "Active").value_or(record.active);
+  record.remote = property<bool>(properties, "Remote").value_or(record.remote);
+  record.locked = property<bool>(properties, "LockedHint").value_or(record.locked);
+  return record;
+}
+
+}  // namespace airlock

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace airlock {
+
+// One session as logind describes it. What is missing or of another type than documented is at
+// its default, and the default is the session that may do less.
+struct SessionRecord {
+  std::optional<uid_t> user;
+  std::string seat;     // empty: none, as for ssh
+  std::string purpose;  // logind's Class: "user", "greeter", ...
+  std::string state;    // "active", "online", "closing"
+  bool active = false;
+  bool remote = true;
+  bool locked = true;
+
+  // Somebody sits there now: a person's own, local session in the foreground of a seat.
+  [[nodiscard]] bool in_use() const;
+  bool operator==(const SessionRecord&) const = default;
+};
+
+// From the answer to GetAll of org.freedesktop.login1.Session.
+SessionRecord session_record(const std::map<std::string, sdbus::Variant>& properties);
+
+}  // namespace airlock

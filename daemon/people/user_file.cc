@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/people/user_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+namespace {
+
+constexpr std::size_t kMostNameBytes = 32;
+constexpr std::size_t kMostFileBytes = 4U << 20;
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// Takes everything up to the separator off the front.
+std::string_view take_until(std::string_view& rest, char separator) {
+  const std::size_t end = rest.find(separator);
+  const std::string_view taken = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+  return taken;
+}
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// name:password:user:group:... ; anything else, as the "+" of NIS, is no user.
+std::optional<UserEntry> parse_line(std::string_view line) {
+  const std::string_view name = take_until(line, ':');
+  (void)take_until(line, ':');
+  const auto user = number(take_until(line, ':'));
+  const auto group = number(take_until(line, ':'));
+  if (name.empty() || !user || !group) return std::nullopt;
+  return UserEntry{.user = *user,
+                   .group = *group,
+                   .name = is_safe_user_name(name) ? std::string(name) : std::string()};
+}
+
+// The content of a regular file, empty if it can't be had.
+std::string read_file(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  std::string content;
+  std::array<char, 16384> piece{};
+  ssize_t count = 0;
+  while ((count = ::read(file.get(), piece.data(), piece.size())) > 0) {
+    content.append(piece.data(), static_cast<std::size_t>(count));
+    if (content.size() > kMostFileBytes) return {};
+  }
+  return count == 0 ? content : std::string();
+}
+
+}  // namespace
+
+bool is_safe_user_name(std::string_view name) {
+  if (name.empty() || name.size() > kMostNameBytes) return false;
+  if (!is_letter_or_digit(name.front()) && name.front() != '_') return false;
+  for (const char c : name)
+    if (!is_letter_or_digit(c) && c != '_' && c != '-' && c != '.') return false;
+  return true;
+}
+
+std::optional<UserEntry> find_user(std::string_view passwd, uid_t user) {
+  while (!passwd.empty())
+    if (auto entry = parse_line(take_until(passwd, '\n')); entry && entry->user == user)
+      return entry;
+  return std::nullopt;
+}
+
+UserEntry UserFile::find(uid_t user) const {
+  if (auto entry = find_user(read_file(path_), user)) return *std::move(entry);
+  return {.user = user, .group = kUnknownGroup, .name = {}};
+}
+
+}  // namespace airlock

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// Not ours to touch; shown by `airlockctl list --all` with the reason.
+struct IgnoreDecision {};
+// Not now: no session, or a locked one. Asked again when that changes.
+struct WaitDecision {};
+// Shown and mountable, but nobody mounts it until somebody asks (automount off or ask, or a
+// medium without a filesystem we serve).
+struct LeaveDecision {
+  bool ask = false;  // automount = "ask": it could be mounted now, a person should be asked
+};
+struct RefuseDecision {
+  Errc code = Errc::kNotPermitted;
+};
+// How to mount it, in every detail.
+struct MountDecision {
+  std::string subtype;  // "ext4": what the driver is asked to serve
+  std::string driver;   // which row of the driver table serves it: "ext"
+  uid_t user = 0;       // whom it belongs to
+  gid_t group = 0;
+  std::string user_name;
+  bool read_only = false;
+  std::string read_only_reason;  // for people; empty when the caller asked for it or it is not
+  bool allow_exec = false;       // nosuid and nodev are always set
+  bool allow_other = false;
+  bool fuseblk = false;
+  std::vector<std::string> driver_options;  // "owner=media", ...: what goes to the driver
+  std::string folder_name;  // wished name of the mount point, already safe as one path component
+  std::vector<std::string> actions;  // polkit actions the caller must be allowed; empty: none
+};
+
+// What policy() answers. `reason` is one sentence for people; `rule` where it comes from:
+// "built-in", or `/etc/airlock/airlock.toml:12 "my camera"`.
+struct Decision {
+  std::variant<IgnoreDecision, WaitDecision, LeaveDecision, RefuseDecision, MountDecision> what;
+  std::string reason;
+  std::string rule = "built-in";
+};
+
+}  // namespace airlock

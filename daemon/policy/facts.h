@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/devices/device.h"
+#include "lib/protocol/probe_record.h"
+
+namespace airlock {
+
+// Who asks. An automatic mount has no caller.
+struct CallerFacts {
+  uid_t user = 0;
+  gid_t group = 0;
+  std::string name;                // login name, checked: safe in a path. Empty: not known
+  bool in_active_session = false;  // local, active session at `seat`
+  std::string seat;
+};
+
+// The session a medium plugged into a seat belongs to.
+struct SessionFacts {
+  uid_t user = 0;
+  gid_t group = 0;
+  std::string user_name;
+  bool active = false;  // there is a local active session of class "user" at the medium's seat
+  bool locked = false;
+};
+
+// What a caller wrote: `rw ro noexec exec nosuid allow_other owner=media ...`, split at commas.
+// Allow-listed by the policy; anything else is refused by name.
+struct RequestFacts {
+  bool automatic = false;
+  std::optional<CallerFacts> caller;  // empty exactly when automatic
+  std::vector<std::string> options;
+  std::optional<std::string> type;  // the caller insists on this type
+};
+
+// Everything a decision may depend on. What is not known is left at its default, and the default
+// is the narrower answer.
+struct Facts {
+  std::optional<Device> device;      // empty: an image file
+  std::string image_name;            // its name as the caller gave it; foreign text
+  std::optional<uid_t> image_owner;  // who opened it
+  std::optional<ProbeRecord> probe;  // empty: not probed yet
+  SessionFacts session;
+  RequestFacts request;
+  bool kernel_has_fuseblk = false;
+};
+
+}  // namespace airlock

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/policy/settings.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "lib/base/text.h"
+
+namespace airlock {
+
+std::string_view to_word(Automount automount) {
+  switch (automount) {
+    case Automount::kOff:
+      return "off";
+    case Automount::kAsk:
+      return "ask";
+    case Automount::kOn:
+      return "on";
+  }
+  std::abort();
+}
+
+std::string_view to_word(FileOwner owner) {
+  return owner == FileOwner::kUser ? "user" : "media";
+}
+
+std::string Origin::text() const {
+  if (built_in()) return "built-in";
+  const std::string place = fmt::format("{}:{}", file, line);
+  return rule.empty() ? place : place + " " + quote(rule);
+}
+
+}  // namespace airlock

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "daemon/launch/driver_table.h"
+#include "daemon/policy/settings.h"
+#include "daemon/policy/toml_document.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// Reads values out of one settings file with errors that say file, line, column, what is wrong
+// and what would be right. Knows nothing of what the values mean; lives as long as the reading.
+class SettingsReader {
+ public:
+  static constexpr std::size_t kMostTextBytes = 256;
+  static constexpr std::size_t kMostListItems = 64;
+
+  SettingsReader(std::string_view file, std::span<const DriverRow> drivers)
+      : file_(file), drivers_(drivers) {}
+
+  [[nodiscard]] std::span<const DriverRow> drivers() const { return drivers_; }
+  [[nodiscard]] Origin origin(TomlPlace place) const;
+  [[nodiscard]] std::unexpected<Error> wrong(TomlPlace place, std::string_view what) const;
+
+  [[nodiscard]] Result<bool> truth(const TomlEntry& entry) const;
+  [[nodiscard]] Result<std::int64_t> number(const TomlEntry& entry, std::int64_t least,
+                                            std::int64_t most, std::string_view unit) const;
+  // A string without control characters, neither empty nor longer than kMostTextBytes.
+  [[nodiscard]] Result<std::string> text(std::string_view key, const TomlValue& value) const;
+  // A list of such strings. `kAlsoOne`: a single string stands for a list of one.
+  enum class ListForm { kListOnly, kAlsoOne };
+  [[nodiscard]] Result<std::vector<std::string>> texts(const TomlEntry& entry, ListForm form) const;
+  [[nodiscard]] Result<const TomlValue::Table*> table(const TomlEntry& entry) const;
+  [[nodiscard]] Result<Automount> automount(const TomlEntry& entry) const;
+  [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
+  [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
+  // Passes if there is a driver of this name.
+  [[nodiscard]] Result<void> driver(TomlPlace place, std::string_view name) const;
+  [[nodiscard]] Result<void> one_of(TomlPlace place, std::string_view key, std::string_view word,
+                                    std::span<const std::string_view> words) const;
+  // `prefix` is what stands before the key in the documentation: "deadlines.".
+  [[nodiscard]] std::unexpected<Error> unknown_key(const TomlEntry& entry, std::string_view prefix,
+                                                   std::span<const std::string_view> known) const;
+
+ private:
+  std::string_view file_;
+  std::span<const DriverRow> drivers_;
+};
+
+// What may stand in a table: a key and what reads it into a Target.
+template <typename Target>
+struct SettingsKey {
+  std::string_view name;
+  Result<void> (*read)(const SettingsReader& reader, const TomlEntry& entry, Target& target);
+};
+
+template <typename Target>
+std::vector<std::string_view> names_of(std::span<const SettingsKey<Target>> keys) {
+  std::vector<std::string_view> names;
+  for (const auto& key : keys) names.push_back(key.name);
+  return names;
+}
+
+template <typename Target>
+Result<void> read_table(const SettingsReader& reader, const TomlValue::Table& table,
+                        std::string_view prefix,
+                        std::span<const SettingsKey<std::type_identity_t<Target>>> keys,
+                        Target& target) {
+  for (const TomlEntry& entry : table) {
+    const auto key = std::ranges::find(keys, entry.key, &SettingsKey<Target>::name);
+    if (key == keys.end()) return reader.unknown_key(entry, prefix, names_of<Target>(keys));
+    TRY_VOID(key->read(reader, entry, target));
+  }
+  return {};
+}
+
+// "64 GiB", "500 MB", "4096 B" in bytes; nothing if it is not of that form or too large.
+std::optional<std::uint64_t> parse_byte_size(std::string_view text);
+
+}  // namespace airlock

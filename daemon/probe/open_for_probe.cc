@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "daemon/probe/probe_errand.h"
+#include "lib/base/text.h"
+
+// Newer than the headers of some systems we build on.
+#ifndef BLKGETDISKSEQ
+#define BLKGETDISKSEQ _IOR(0x12, 128, __u64)
+#endif
+
+namespace airlock {
+namespace {
+
+// Without waiting for a drive to become ready, and before it is known what the path names.
+constexpr int kOpenFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+
+Result<void> check_sequence(BorrowedFd device, const ProbeTarget& target) {
+  if (target.disk_sequence == 0) return {};
+  std::uint64_t sequence = 0;
+  if (::ioctl(device.get(), BLKGETDISKSEQ, &sequence) != 0) {
+    if (errno == ENOTTY) return {};  // this kernel does not count media
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "ask {} which medium it is",
+                      quote(target.path));
+  }
+  if (sequence == target.disk_sequence) return {};
+  return fail(Errc::kNotFound, "{} is another medium by now", quote(target.path));
+}
+
+Result<UniqueFd> open_device(const ProbeTarget& target) {
+  UniqueFd device(::open(target.path.c_str(), kOpenFlags));
+  if (!device.valid()) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "open {}", quote(target.path));
+  }
+  struct stat status{};
+  if (::fstat(device.get(), &status) != 0)
+    return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
+  if (!S_ISBLK(status.st_mode))
+    return fail(Errc::kInvalidArgument, "{} is no block device", quote(target.path));
+  if (status.st_rdev != target.device)
+    return fail(Errc::kNotFound, "{} is another device by now", quote(target.path));
+  TRY_VOID(check_sequence(device.borrow(), target));
+  return device;
+}
+
+// The caller's descriptor is good for reading, or it says nothing about what its owner may read.
+Result<void> check_image(BorrowedFd image, const ProbeTarget& target) {
+  struct stat status{};
+  if (::fstat(image.get(), &status) != 0)
+    return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
+  if (!S_ISREG(status.st_mode))
+    return fail(Errc::kInvalidArgument, "{} is no image file", quote(target.path));
+  const int flags = ::fcntl(image.get(), F_GETFL);
+  if (flags < 0) return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
+  if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)
+    return fail(Errc::kNotPermitted, "the descriptor of {} can't be read from", quote(target.path));
+  return {};
+}
+
+// An open file of our own: the caller's may be able to write, and the two would share a position.
+Result<UniqueFd> open_image(const ProbeTarget& target) {
+  const BorrowedFd image = target.image->borrow();
+  TRY_VOID(check_image(image, target));
+  UniqueFd reopened(::open(fmt::format("/proc/self/fd/{}", image.get()).c_str(), kOpenFlags));
+  if (reopened.valid()) return reopened;
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "open {} once more", quote(target.path));
+}
+
+}  // namespace
+
+Result<UniqueFd> open_for_probe(const ProbeTarget& target) {
+  return target.image ? open_image(target) : open_device(target);
+}
+
+}  // namespace airlock

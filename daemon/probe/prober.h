@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+#include "lib/protocol/probe_record.h"
+
+namespace airlock {
+
+// What is to be looked at: a device node, or an image somebody handed us as a descriptor.
+struct ProbeTarget {
+  std::string path;                 // "/dev/sdb1", or the image's path: for messages
+  dev_t device = 0;                 // 0 for images; the probe fails if the node is another by then
+  std::uint64_t disk_sequence = 0;  // likewise; 0: not known
+  std::shared_ptr<UniqueFd> image;  // images only; opened by the caller for reading at least
+};
+
+// One running probe. Destroying it cancels: its process is killed, `done` is not called any more.
+// It may be destroyed from within `done`.
+class PendingProbe {
+ public:
+  virtual ~PendingProbe() = default;
+};
+
+// Finds out what is on a medium, without anybody here reading it and without ever blocking.
+class Prober {
+ public:
+  using Done = std::move_only_function<void(Result<ProbeRecord>)>;
+
+  virtual ~Prober() = default;
+
+  // `done` is called exactly once, from the event loop and never from within this call, unless the
+  // PendingProbe is destroyed before. A medium with nothing on it, or with more than one thing, is
+  // a record and not a failure. Failures a person can act on: kNotFound and kIo (the medium is
+  // gone or can't be read), kBusy, kNotPermitted, kTimedOut, kWorkerDied, kProtocol (the worker
+  // was taken over), kLimitExceeded (too many probes wait already).
+  virtual std::unique_ptr<PendingProbe> probe(const ProbeTarget& target, Done done) = 0;
+};
+
+}  // namespace airlock

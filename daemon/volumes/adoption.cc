@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/volumes/adoption.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "daemon/launch/process_identity.h"
+#include "daemon/mount/mount_table.h"
+#include "daemon/volumes/fuse_driver.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+constexpr std::string_view kOurs = ".airlock.";
+
+std::string type_of(const LiveMount& mount) {
+  return fmt::format("{}{}{}", mount.fuseblk ? "fuseblk" : "fuse", kOurs, mount.subtype);
+}
+
+// Numbers of mounts and of filesystems are used again, so everything known must fit.
+bool fits(const MountEntry& entry, const LiveMount& mount) {
+  return std::cmp_equal(entry.id, mount.mount_id) && entry.device == mount.filesystem &&
+         entry.mount_point == mount.mount_point && entry.type == type_of(mount);
+}
+
+// Opens the driver's life line if it still lives. A driver never known stays unknown: the kernel
+// shows by itself when nobody serves the mount.
+AdoptedMount::State find_driver(LiveMount& mount) {
+  if (mount.driver_pid == 0) return AdoptedMount::State::kAlive;
+  auto life = open_process(
+      {.pid = mount.driver_pid, .start = mount.driver_start, .user = mount.driver_user});
+  if (life) {
+    mount.life = std::move(*life);
+    return AdoptedMount::State::kAlive;
+  }
+  if (life.error().code == Errc::kNotFound) return AdoptedMount::State::kDead;
+  // Not to be told dead because we have no descriptor left.
+  log(LogLevel::kWarning, "mount {} is not watched: {}", quote(mount.mount_point),
+      life.error().message());
+  return AdoptedMount::State::kAlive;
+}
+
+AdoptedMount adopt(MountRecord&& record, const std::vector<MountEntry>& table) {
+  AdoptedMount adopted{.record = std::move(record)};
+  LiveMount& mount = adopted.record.mount;
+  const auto entry = std::ranges::find_if(table, [&](const auto& one) { return fits(one, mount); });
+  if (entry == table.end()) return adopted;
+  mount.read_only = mount.read_only || has_option(entry->options, "ro");
+  adopted.state = find_driver(mount);
+  return adopted;
+}
+
+// The user's name and the folder of a place; nothing for paths of any other form.
+std::string user_of_place(std::string base, const std::string& path) {
+  while (base.ends_with('/')) base.pop_back();
+  if (!path.starts_with(base + "/")) return "";
+  const std::string_view rest = std::string_view(path).substr(base.size() + 1);
+  const std::size_t slash = rest.find('/');
+  const bool two_names = slash != std::string_view::npos && slash > 0 && slash + 1 < rest.size() &&
+                         rest.find('/', slash + 1) == std::string_view::npos;
+  return two_names ? std::string(rest.substr(0, slash)) : "";
+}
+
+void look_for_driver(AdoptedMount& adopted) {
+  LiveMount& mount = adopted.record.mount;
+  const FuseDriver driver = find_fuse_driver(mount.filesystem);
+  adopted.state = driver.state == FuseDriver::State::kNobody ? AdoptedMount::State::kDead
+                                                             : AdoptedMount::State::kAlive;
+  if (driver.state != FuseDriver::State::kFound) return;
+  mount.driver_pid = driver.process.pid;
+  mount.driver_start = driver.process.start;
+  mount.driver_user = driver.process.user;
+  adopted.state = find_driver(mount);
+}
+
+AdoptedMount adopt_unrecorded(const MountEntry& entry, std::string user_name) {
+  AdoptedMount adopted;
+  MountRecord& record = adopted.record;
+  record.source.path = entry.source;
+  record.user = static_cast<uid_t>(option_number(entry.super_options, "user_id").value_or(0));
+  record.user_name = std::move(user_name);
+  LiveMount& mount = record.mount;
+  mount.mount_point = entry.mount_point;
+  mount.mount_id = static_cast<std::uint64_t>(entry.id);
+  mount.filesystem = entry.device;
+  mount.fuseblk = entry.type.starts_with("fuseblk.");
+  // The medium of fuseblk has the filesystem's number; for plain fuse only the path is known.
+  record.source.device = mount.fuseblk ? entry.device : dev_t{0};
+  mount.read_only = has_option(entry.options, "ro") || has_option(entry.super_options, "ro");
+  mount.subtype = entry.type.substr(entry.type.find(kOurs) + kOurs.size());
+  look_for_driver(adopted);
+  return adopted;
+}
+
+bool is_ours(const MountEntry& entry) {
+  return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
+}
+
+}  // namespace
+
+std::vector<AdoptedMount> adopt_mounts(std::vector<MountRecord> records,
+                                       const std::string& mountinfo) {
+  std::vector<AdoptedMount> adopted;
+  const auto table = read_mount_table(mountinfo);
+  if (!table) {
+    log(LogLevel::kError, "no mount is found again: {}", table.error().message());
+    return adopted;
+  }
+  for (MountRecord& record : records) adopted.push_back(adopt(std::move(record), *table));
+  return adopted;
+}
+
+std::vector<AdoptedMount> find_unrecorded_mounts(const std::string& base,
+                                                 const std::vector<AdoptedMount>& known,
+                                                 const std::string& mountinfo) {
+  std::vector<AdoptedMount> found;
+  const auto table = read_mount_table(mountinfo);
+  if (!table) return found;  // adopt_mounts() has said so
+  for (const MountEntry& entry : *table) {
+    std::string user_name = user_of_place(base, entry.mount_point);
+    const bool recorded = std::ranges::any_of(
+        known, [&](const AdoptedMount& one) { return fits(entry, one.record.mount); });
+    if (is_ours(entry) && !user_name.empty() && !recorded)
+      found.push_back(adopt_unrecorded(entry, std::move(user_name)));
+  }
+  return found;
+}
+
+}  // namespace airlock

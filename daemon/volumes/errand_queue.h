@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/loop/errand.h"
+#include "daemon/loop/event_loop.h"
+
+namespace airlock {
+
+// Errands of one kind, so many at once and the rest in line, so that fifty sticks plugged in at
+// once are no fork bomb. Must outlive its tickets.
+class ErrandQueue {
+ public:
+  // One errand, waiting or running. Destroying it cancels it as destroying an Errand does.
+  class Ticket {
+   public:
+    Ticket(const Ticket&) = delete;
+    Ticket& operator=(const Ticket&) = delete;
+    ~Ticket();
+    [[nodiscard]] bool started() const { return started_; }
+
+   private:
+    friend class ErrandQueue;
+    explicit Ticket(ErrandQueue& queue) : queue_(queue) {}
+    ErrandQueue& queue_;
+    std::string what_;
+    ErrandOptions options_;
+    std::vector<BorrowedFd> keep_;
+    Errand::Work work_;
+    Errand::Done done_;
+    std::unique_ptr<Errand> errand_;
+    bool started_ = false;
+    bool counted_ = false;
+  };
+
+  ErrandQueue(EventLoop& loop, std::size_t at_once) : loop_(loop), at_once_(at_once) {}
+  ErrandQueue(const ErrandQueue&) = delete;
+  ErrandQueue& operator=(const ErrandQueue&) = delete;
+
+  // As Errand::start(); the deadline counts from its turn. A failure to start comes to `done` too.
+  // The descriptors to keep must stay open until then.
+  std::unique_ptr<Ticket> run(std::string what, ErrandOptions options, std::vector<BorrowedFd> keep,
+                              Errand::Work work, Errand::Done done);
+
+ private:
+  void start_more();
+  void start(Ticket& ticket);
+  void release(Ticket& ticket);
+
+  EventLoop& loop_;
+  std::size_t at_once_;
+  std::size_t running_ = 0;
+  std::deque<Ticket*> line_;
+  EventSource soon_;
+};
+
+}  // namespace airlock

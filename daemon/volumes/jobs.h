@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "daemon/bus/service.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// The work that is going on and that somebody may want to see or stop. A Job lives as long as its
+// work: whoever does the work owns the handle, and destroying the handle takes the job off the
+// bus. The JobTable must outlive its jobs.
+class JobTable {
+ public:
+  struct Description {
+    std::string
+        operation;       // "mount", "unmount", "eject", "power-off", "probe", "recover", "detach"
+    std::string volume;  // its id
+    uid_t started_by = 0;
+    std::move_only_function<void()> cancel;  // ends the work; may destroy the handle
+  };
+
+  class [[nodiscard]] Job {
+   public:
+    Job() = default;
+    Job(Job&& other) noexcept;
+    Job& operator=(Job&& other) noexcept;
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+    ~Job();
+
+    [[nodiscard]] bool active() const { return table_ != nullptr; }
+    // How much must still be written; the share done is reckoned from the most ever told.
+    void set_bytes_left(std::uint64_t bytes);
+
+   private:
+    friend class JobTable;
+    Job(JobTable& table, std::string id) : table_(&table), id_(std::move(id)) {}
+    void end();
+
+    JobTable* table_ = nullptr;
+    std::string id_;
+    std::uint64_t most_ = 0;
+  };
+
+  explicit JobTable(Publisher& publisher) : publisher_(publisher) {}
+
+  [[nodiscard]] Job start(Description description);
+  [[nodiscard]] Result<uid_t> started_by(const std::string& id) const;
+  Result<void> cancel(const std::string& id);
+  [[nodiscard]] std::size_t size() const { return jobs_.size(); }
+
+ private:
+  Publisher& publisher_;
+  std::map<std::string, Description> jobs_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace airlock

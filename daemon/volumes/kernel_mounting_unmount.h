@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/volumes/kernel_mounting_task.h"
+#include "daemon/volumes/mounting_tools.h"
+#include "daemon/volumes/signs_of_life.h"
+#include "daemon/volumes/unmount_errand.h"
+
+namespace airlock {
+
+// One unmount from the request to "safe to remove": the mount leaves the tree, its driver writes
+// out what it has and ends, the device is told to do the same, the folder goes. A driver that
+// stops moving on the way is given up on, and the answer says so. Once the mount has left the tree
+// there is no way back, so a cancelled unmount goes on to its end in silence.
+class UnmountTask final : public MountingTask {
+ public:
+  UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,
+              const MountSource& source, UnmountForce force,
+              Mounting::Done<Mounting::UnmountResult> done);
+  // Once.
+  void start();
+  void cancel() override;
+
+ private:
+  void unmounted(Result<ErrandReport> report);
+  void await_driver();
+  void driver_ended(const DriverEnd& end);
+  void watch_progress();
+  void look_at_progress();
+  void give_up_on_driver();
+  void flush();
+  void flushed(Result<ErrandReport> report);
+  void warn(std::string warning);
+  void answer(Result<Mounting::UnmountResult> result);
+
+  MountingTools& tools_;
+  MountingTasks& tasks_;
+  LeavingMount mount_;
+  Departure departure_;
+  MountSource source_;
+  UnmountForce force_;
+  bool read_only_;
+  Mounting::Done<Mounting::UnmountResult> done_;
+  std::string warning_;
+  bool gave_up_ = false;
+  StallClock stall_;
+  std::shared_ptr<WatchedDriver> driver_;
+  WatchedDriver::Subscription driver_end_;
+  std::unique_ptr<ErrandQueue::Ticket> errand_;
+  EventSource timer_;
+};
+
+// Takes away a mount that has no driver or no medium any more.
+class DetachTask final : public MountingTask {
+ public:
+  DetachTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,
+             Mounting::Done<bool> done);
+  void start();
+  void cancel() override;
+
+ private:
+  void detached(Result<ErrandReport> report);
+  void finish();
+
+  MountingTools& tools_;
+  MountingTasks& tasks_;
+  LeavingMount mount_;
+  Departure departure_;
+  Mounting::Done<bool> done_;
+  std::optional<Result<bool>> result_;
+  std::shared_ptr<WatchedDriver> driver_;
+  WatchedDriver::Subscription driver_end_;
+  std::unique_ptr<ErrandQueue::Ticket> errand_;
+  EventSource timer_;
+};
+
+LeavingMount leaving_mount(const LiveMount& mount);
+
+}  // namespace airlock

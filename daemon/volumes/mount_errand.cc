@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/volumes/mount_errand.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "daemon/launch/process_identity.h"
+#include "daemon/mount/mount_table.h"
+#include "daemon/mount/mounter.h"
+#include "daemon/volumes/fuse_control.h"
+#include "daemon/volumes/mount_news.h"
+#include "daemon/volumes/mount_place.h"
+#include "daemon/volumes/mount_report.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+// How often mounts may lie over each other at one place before we stop taking them away.
+constexpr int kMostLayers = 8;
+
+UniqueFd copy(BorrowedFd fd) {
+  return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+}
+
+Result<void> require_same(const Medium& medium, const MountSource& source) {
+  if (source.device != 0 && medium.device() != source.device)
+    return fail(Errc::kNotFound, "{} became another device", quote(source.path));
+  if (source.disk_sequence != 0 && medium.disk_sequence() != 0 &&
+      medium.disk_sequence() != source.disk_sequence)
+    return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
+  return {};
+}
+
+Result<Medium> take_medium(const MountWork& work) {
+  const MountSource& source = work.source;
+  const auto wanted = work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite;
+  if (source.image) return Medium::adopt(copy(source.image->borrow()), source.path, wanted);
+  TRY(auto medium, Medium::find(source.path, wanted));
+  if (!medium.is_block())
+    return fail(Errc::kInvalidArgument, "{} is not a block device", quote(source.path));
+  TRY_VOID(require_same(medium, source));
+  return medium;
+}
+
+bool is_about_owner(const std::string& option) {
+  return option.starts_with("owner=") || option.starts_with("uid=") || option.starts_with("gid=");
+}
+
+// One mount being made. Everything it holds is undone when it goes before keep().
+class MountJob {
+ public:
+  MountJob(const MountWork& work, const DriverRow& row, Medium medium, MountPoint place)
+      : work_(work), row_(row), medium_(std::move(medium)), place_(std::move(place)) {}
+
+  Result<LiveMount> run(Channel& news);
+
+ private:
+  [[nodiscard]] const MountDecision& decision() const { return work_.decision; }
+  [[nodiscard]] std::uint32_t flags() const;
+  [[nodiscard]] std::string driver_options(DriverOrigin origin) const;
+  [[nodiscard]] SessionPlan plan(DriverOrigin origin) const;
+  Result<LiveMount> describe(const Mounter& mounter, StartedDriver& driver) const;
+  [[nodiscard]] std::string read_only_reason(const StartedDriver& driver) const;
+
+  const MountWork& work_;
+  const DriverRow& row_;
+  Medium medium_;
+  MountPoint place_;
+  bool fuseblk_ = false;
+};
+
+std::uint32_t MountJob::flags() const {
+  std::uint32_t flags = MS_NOSUID | MS_NODEV;
+  if (!decision().allow_exec) flags |= MS_NOEXEC;
+  if (medium_.read_only()) flags |= MS_RDONLY;
+  return flags;
+}
+
+std::string MountJob::driver_options(DriverOrigin origin) const {
+  std::string text = medium_.read_only() ? "ro" : "rw";
+  if (!decision().allow_exec) text += ",noexec";
+  text += ",nosuid,nodev";
+  if (fuseblk_) text += ",blkdev";
+  if (decision().allow_other) text += ",allow_other";
+  const bool ours = origin == DriverOrigin::kOurs;
+  const auto& options = decision().driver_options;
+  for (const std::string& option : options)
+    if (ours || !is_about_owner(option)) text += "," + option;
+  if (!ours) return text;
+  const auto names_owner = [](const std::string& option) { return option.starts_with("owner="); };
+  if (std::ranges::none_of(options, names_owner)) text += ",owner=user";
+  return text + fmt::format(",uid={},gid={}", decision().user, decision().group);
+}
+
+SessionPlan MountJob::plan(DriverOrigin origin) const {
+  SessionPlan plan;
+  plan.subtype = decision().subtype;
+  plan.medium_path = medium_.path();
+  plan.mount_point = place_.path();
+  plan.allow_fuseblk = fuseblk_;
+  plan.allow_other = decision().allow_other;
+  plan.forced_flags = flags();
+  plan.user = decision().user;
+  plan.group = decision().group;
+  plan.deadlines = work_.deadlines;
+  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o", driver_options(origin)};
+  return plan;
+}
+
+std::string MountJob::read_only_reason(const StartedDriver& driver) const {
+  if (decision().read_only) return decision().read_only_reason;
+  if (medium_.write_protected()) return "the medium is write-protected";
+  return last_words(driver, row_);
+}
+
+Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driver) const {
+  LiveMount live;
+  live.mount_point = place_.path();
+  TRY(live.mount_id, mounter.mount().id());
+  TRY(live.filesystem, mounter.mount().device());
+  live.fuseblk = mounter.mounted_as_fuseblk();
+  live.read_only = mounter.mounted_read_only();
+  if (live.read_only) live.read_only_reason = read_only_reason(driver);
+  live.subtype = decision().subtype;
+  live.since = std::chrono::system_clock::now();
+  if (driver.worker) {
+    live.driver = row_.program;
+    live.origin = "builtin";
+    live.driver_pid = driver.worker->pid();
+    live.driver_user = driver.worker->uid();
+    live.life = copy(driver.worker->life());
+    live.log = copy(driver.worker->log());
+  } else {
+    live.driver = driver.peer.unit.empty() ? decision().subtype : driver.peer.unit;
+    live.origin = driver.service_directory;
+    live.driver_user = driver.peer.user;
+    live.life = std::move(driver.peer.life);
+    live.driver_pid = live.life.valid() ? driver.peer.pid : 0;
+  }
+  if (live.driver_pid > 0) {
+    TRY(const auto identity, identify_process(live.driver_pid));
+    live.driver_start = identity.start;
+  }
+  return live;
+}
+
+Result<LiveMount> MountJob::run(Channel& news) {
+  fuseblk_ = decision().fuseblk && medium_.is_block() && kernel_has_filesystem("fuseblk");
+  TRY_VOID(medium_.claim(fuseblk_ ? MediumHold::kKernel : MediumHold::kOurs));
+  TRY(auto driver, start_driver(row_, decision().subtype, work_.places));
+  if (driver.worker)
+    TRY_VOID(MountNews::tell_driver(news, driver.worker->pid(), driver.worker->life()));
+  Mounter mounter(medium_, place_, {.flags = flags()});
+  MountSession session(std::move(driver.channel), plan(driver.origin), mounter);
+  TRY_VOID(run_session(session, driver, row_));
+  if (!driver.worker && driver.peer.life.valid())
+    TRY_VOID(MountNews::tell_driver(news, driver.peer.pid, driver.peer.life.borrow()));
+  // fuseblk: the kernel opened the device by its path once more, and holds it from now on.
+  if (fuseblk_) {
+    TRY(const auto again, Medium::find(work_.source.path, MediumAccess::kReadOnly));
+    TRY_VOID(require_same(again, work_.source));
+  }
+  TRY(auto live, describe(mounter, driver));
+  mounter.keep();
+  if (driver.worker) driver.worker->let_go();
+  return live;
+}
+
+Result<const DriverRow*> chosen_driver(const MountDecision& decision) {
+  if (decision.driver.empty()) {
+    if (const DriverRow* row = find_driver(decision.subtype)) return row;
+  } else {
+    for (const DriverRow& row : driver_table())
+      if (row.name == decision.driver && row.serves(decision.subtype)) return &row;
+  }
+  const std::string which = decision.driver.empty() ? "" : " " + quote(decision.driver);
+  return fail(Errc::kUnsupported, "no driver{} for {}", which, quote(decision.subtype));
+}
+
+Result<void> detach_layers(const std::string& place) {
+  FuseControl control;
+  for (int layer = 0; layer < kMostLayers; ++layer) {
+    TRY(const auto table, read_mount_table("/proc/self/mountinfo"));
+    const auto top =
+        std::ranges::find(table.rbegin(), table.rend(), place, &MountEntry::mount_point);
+    if (top == table.rend()) return {};
+    // Only what is ours may be given up on; a folder of ours can carry nothing else.
+    if (top->type.starts_with("fuse")) (void)control.abort(top->device);
+    if (::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
+      return fail_errno(errno, Errc::kSystem, "detach {}", quote(place));
+  }
+  return fail(Errc::kLimitExceeded, "too many mounts on {}", quote(place));
+}
+
+// A mount of the same device that was just taken away may live on for a moment, in the namespace of
+// some process that is being born, and the kernel never shares one. Not for long.
+constexpr int kMostAttempts = 8;
+constexpr auto kBetweenAttempts = std::chrono::milliseconds(100);
+bool is_still_going(const Error& error) {
+  return error.cause.value() == EBUSY &&
+         error.what.find("create the filesystem") != std::string::npos;
+}
+
+}  // namespace
+
+Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
+  const MountDecision& decision = work.decision;
+  TRY(const DriverRow* row, chosen_driver(decision));
+  TRY(auto medium, take_medium(work));
+  TRY(const auto path, make_mount_place({.base = work.base,
+                                         .user = decision.user,
+                                         .group = decision.group,
+                                         .user_name = decision.user_name,
+                                         .folder = decision.folder_name}));
+  TRY_VOID(MountNews::tell_place(news, path));
+  TRY(auto place, MountPoint::pin(path));
+  MountJob job(work, *row, std::move(medium), std::move(place));
+  auto live = job.run(news);
+  for (int attempt = 1; !live && is_still_going(live.error()) && attempt < kMostAttempts;
+       ++attempt) {
+    std::this_thread::sleep_for(kBetweenAttempts);
+    TRY(auto medium_again, take_medium(work));
+    TRY(auto place_again, MountPoint::pin(path));
+    MountJob again(work, *row, std::move(medium_again), std::move(place_again));
+    live = again.run(news);
+  }
+  if (!live) return std::unexpected(std::move(live).error());
+  return pack_live_mount(*std::move(live));
+}
+
+Result<ErrandReport> undo_mount(const std::string& base, const std::string& place) {
+  if (place.empty()) return ErrandReport{};
+  TRY_VOID(detach_layers(place));
+  TRY_VOID(remove_mount_place(base, place));
+  return ErrandReport{};
+}
+
+}  // namespace airlock

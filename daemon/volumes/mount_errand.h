@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+
+#include "daemon/loop/errand.h"
+#include "daemon/mount/driver_start.h"
+#include "daemon/policy/decision.h"
+#include "daemon/volumes/mounting.h"
+#include "lib/base/error.h"
+#include "lib/protocol/channel.h"
+
+namespace airlock {
+
+// One mount from the device to the mount table, in a process that may block. What it made when it
+// fails or is killed is named by its news; undo_mount() takes that away.
+struct MountWork {
+  MountSource source;
+  MountDecision decision;
+  DriverPlaces places;
+  std::string base;
+  SessionDeadlines deadlines;
+};
+
+// Brings back a packed LiveMount.
+Result<ErrandReport> do_mount(const MountWork& work, Channel& news);
+
+// Afterwards, in an errand of its own: no mount at the place, no folder there.
+Result<ErrandReport> undo_mount(const std::string& base, const std::string& place);
+
+}  // namespace airlock

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+#include "lib/protocol/channel.h"
+
+namespace airlock {
+
+// What a mount errand has made so far, told the moment it is made, so that whoever kills it half
+// way knows what to take away. The errand's end of the connection is also its life line: once it is
+// closed, the errand does nothing any more.
+class MountNews {
+ public:
+  // In the errand. Both must be told before anything is built upon them.
+  static Result<void> tell_place(Channel& to, const std::string& place);
+  static Result<void> tell_driver(Channel& to, pid_t pid, BorrowedFd life);
+
+  // In the daemon.
+  explicit MountNews(Channel from) : from_(std::move(from)) {}
+  // Takes in what has arrived; never waits.
+  void read();
+  [[nodiscard]] BorrowedFd descriptor() const { return from_.descriptor(); }
+  [[nodiscard]] bool errand_ended() const { return ended_; }
+  [[nodiscard]] const std::string& place() const { return place_; }
+  [[nodiscard]] pid_t driver() const { return driver_; }
+  [[nodiscard]] BorrowedFd driver_life() const { return life_.borrow(); }
+
+ private:
+  void take(ReceivedPacket packet);
+
+  Channel from_;
+  bool ended_ = false;
+  std::string place_;
+  pid_t driver_ = 0;
+  UniqueFd life_;
+};
+
+}  // namespace airlock

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/launch/exit_cause.h"
+#include "daemon/policy/decision.h"
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// What is mounted: a device node, or an image somebody handed us as a descriptor.
+struct MountSource {
+  std::string path;  // "/dev/sdb1", or the image's path: for the kernel, the driver, messages
+  dev_t device = 0;  // 0 for images
+  std::uint64_t disk_sequence = 0;  // the mount fails if the device has another by then
+  std::shared_ptr<UniqueFd> image;  // images only; opened by the caller, mode checked
+};
+
+// A mount that exists, with everything needed to watch it, undo it and find it again.
+struct LiveMount {
+  std::string mount_point;
+  std::uint64_t mount_id = 0;  // as in mountinfo
+  dev_t filesystem = 0;        // st_dev of what is mounted; its minor names the FUSE connection
+  bool fuseblk = false;
+  bool read_only = false;
+  std::string read_only_reason;    // the driver's words; foreign text
+  std::string subtype;             // "ext4"
+  std::string driver;              // program, "airlock-ext", or the unit that answered
+  std::string origin;              // "builtin", or the directory of the service socket
+  pid_t driver_pid = 0;            // 0: not known (a foreign service that hides it)
+  std::uint64_t driver_start = 0;  // field 22 of /proc/PID/stat: tells a reused pid
+  uid_t driver_user = 0;
+  UniqueFd life;  // pidfd; invalid when the pid is not known
+  UniqueFd log;   // read end of its standard error; invalid for services and after a restart
+  std::chrono::system_clock::time_point since;
+};
+
+// How a mount ended, or what is wrong with it.
+struct DriverDeath {
+  std::string kind;   // "signal", "exit", "forbidden-call", "out-of-memory", "hang", "unknown"
+  std::string cause;  // one phrase after "the driver": "was killed by SIGSEGV"
+  int signal_number = 0;
+  int exit_code = 0;
+  std::optional<long> forbidden_call;
+  std::chrono::system_clock::time_point when;
+  std::vector<std::string> last_lines;  // foreign text
+  std::string coredump;                 // a reference a person can use; empty: none
+};
+
+// A process in the way of an unmount.
+struct BusyProcess {
+  pid_t pid = 0;
+  std::string name;  // foreign text
+  std::string path;  // the file or folder it holds; foreign text
+};
+
+enum class UnmountForce {
+  kNone,   // fails with Errc::kBusy if somebody uses it
+  kLazy,   // detached now, flushed when the last user goes
+  kForce,  // pending requests fail, data may be lost
+};
+
+// One running request of the mounting side (mount, unmount, eject ...). Destroying it cancels it
+// and undoes what it had done so far.
+class PendingOperation {
+ public:
+  virtual ~PendingOperation() = default;
+};
+
+// A mount under watch. Destroying the object ends the watching, not the mount.
+class MountWatch {
+ public:
+  virtual ~MountWatch() = default;
+  // The last lines the driver wrote, oldest first.
+  [[nodiscard]] virtual std::vector<std::string> last_lines() const = 0;
+};
+
+// Everything airlockd does to the kernel and to drivers, without ever blocking. One
+// implementation for real, one fake for the tests of what sits above.
+class Mounting {
+ public:
+  template <typename T>
+  using Done = std::move_only_function<void(Result<T>)>;
+  struct UnmountResult {
+    bool flushed = false;  // the driver ended in order and our fsync returned: safe to remove
+    std::string warning;   // when not flushed: what may be lost, one sentence
+  };
+  struct WatchEvents {
+    std::move_only_function<void(DriverDeath)> on_death;  // at most once
+    // The mount is no longer in the kernel's table though we did not unmount it. Clean says
+    // whether the driver left with exit code 0.
+    std::move_only_function<void(bool clean)> on_unmounted;  // at most once
+  };
+
+  virtual ~Mounting() = default;
+
+  // Makes the mount point, starts the driver, mounts. `done` is called exactly once from the event
+  // loop unless the operation is destroyed before.
+  virtual std::unique_ptr<PendingOperation> mount(const MountSource& source,
+                                                  const MountDecision& decision,
+                                                  Done<LiveMount> done) = 0;
+  // Waits until the data is on the medium; removes the mount point. `progress` gets the bytes
+  // still to be written where the kernel can tell, at most four times a second.
+  virtual std::unique_ptr<PendingOperation> unmount(
+      const LiveMount& mount, const MountSource& source, UnmountForce force,
+      std::move_only_function<void(std::uint64_t)> progress, Done<UnmountResult> done) = 0;
+  // Takes away a mount whose driver is dead or whose medium is gone: never waits for a driver.
+  virtual std::unique_ptr<PendingOperation> detach(const LiveMount& mount, Done<bool> done) = 0;
+  virtual std::unique_ptr<MountWatch> watch(LiveMount& mount, WatchEvents events) = 0;
+  // Who holds the mount; reads /proc in a process of its own.
+  virtual std::unique_ptr<PendingOperation> find_users(const LiveMount& mount,
+                                                       Done<std::vector<BusyProcess>> done) = 0;
+  // Ejects the medium of a whole drive, or takes its power.
+  virtual std::unique_ptr<PendingOperation> eject(const std::string& drive_node,
+                                                  Done<bool> done) = 0;
+  virtual std::unique_ptr<PendingOperation> power_off(const std::string& drive_sysfs_path,
+                                                      Done<bool> done) = 0;
+};
+
+}  // namespace airlock

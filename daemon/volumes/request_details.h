@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "daemon/people/authorization.h"
+#include "daemon/policy/facts.h"
+#include "daemon/volumes/volume.h"
+
+namespace airlock {
+
+// What the table of methods needs to know: whose the volume is and where it is, as the caller sees
+// it.
+AuthorizationFacts authorization_facts(const Volume& volume, const CallerFacts& caller);
+
+// What polkit's rules and its dialog get to see of it.
+std::map<std::string, std::string> details_of(const Volume& volume,
+                                              const std::string& mount_options);
+
+// Who is in the way, for the end of a message: `bash (pid 12, "/run/media/u/STICK")`, and how many
+// more.
+std::string describe(const std::vector<BusyProcess>& users);
+
+}  // namespace airlock

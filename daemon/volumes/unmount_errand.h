@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+
+#include "daemon/loop/errand.h"
+#include "daemon/volumes/mounting.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// What the parts of leaving need to know of a mount; no descriptors, so it can be copied about.
+struct LeavingMount {
+  std::string mount_point;
+  std::uint64_t mount_id = 0;
+  dev_t filesystem = 0;
+};
+
+// All three block and belong into an errand.
+
+// Takes exactly this mount out of the tree, wherever it was moved. Reports "gone" if it was not
+// there any more. Fails with Errc::kBusy if somebody uses it and the flags don't say otherwise.
+Result<ErrandReport> do_unmount(const LeavingMount& mount, int umount_flags);
+
+// Has the device or image write what it still holds back, and says no if it is another one now.
+Result<void> do_flush(const MountSource& source);
+
+// A look through the mount that only its driver can answer, as the user it belongs to. Fails with
+// ENOTCONN as its cause when there is no driver any more. May hang as the driver does.
+Result<ErrandReport> do_probe(const LeavingMount& mount);
+
+}  // namespace airlock

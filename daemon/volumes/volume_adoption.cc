@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How airlockd begins: the mounts of an earlier one are found before any device is looked at, so
+// that none of them is taken for somebody else's.
+#include <set>
+#include <utility>
+
+#include "daemon/mount/device_node.h"
+#include "daemon/volumes/adoption.h"
+#include "daemon/volumes/mount_place.h"
+#include "daemon/volumes/volume_journal.h"
+#include "daemon/volumes/volume_keeper.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+
+Result<void> VolumeKeeper::start() {
+  adopt();
+  TRY_VOID(parts_.devices.start(
+      [this](DeviceEvent event, const Device& device) { on_device(event, device); }));
+  pull_out_unclaimed();
+  return {};
+}
+
+void VolumeKeeper::adopt() {
+  std::set<std::string> in_use;
+  auto mounts = adopt_mounts(parts_.records.load(), options_.mountinfo);
+  // airlockd may have been killed between a mount and its record.
+  for (AdoptedMount& lost :
+       find_unrecorded_mounts(options_.mount_base, mounts, options_.mountinfo)) {
+    MountRecord& record = lost.record;
+    record.volume_id = record.source.path.substr(record.source.path.find_last_of('/') + 1);
+    if (record.source.device == 0) record.source.device = block_device_named(record.source.path);
+    log(LogLevel::kNotice, "{} is mounted, and nothing was written down of it",
+        quote(record.volume_id));
+    mounts.push_back(std::move(lost));
+  }
+  for (AdoptedMount& found : mounts) {
+    if (found.state == AdoptedMount::State::kUnmounted) {
+      parts_.records.forget(found.record.volume_id);
+      continue;
+    }
+    in_use.insert(found.record.mount.mount_point);
+    adopt(std::move(found));
+  }
+  sweep_mount_places(options_.mount_base, in_use);
+}
+
+void VolumeKeeper::adopt(AdoptedMount adopted) {
+  MountRecord& record = adopted.record;
+  const bool alive = adopted.state == AdoptedMount::State::kAlive;
+  Volume volume;
+  volume.state = alive ? VolumeState::kMounted : VolumeState::kDead;
+  volume.state_reason =
+      alive ? "mounted before airlockd started" : "the driver died while airlockd was not running";
+  volume.decided_by = record.decided_by;
+  volume.source = record.source;
+  volume.mount = std::move(record.mount);
+  volume.mounted_for = record.user;
+  volume.mounted_for_name = record.user_name;
+  if (record.source.device == 0)
+    volume.image = VolumeImage{.name = record.source.path,
+                               .opener = "",
+                               .owner = record.user,
+                               .opener_is_there = false,
+                               .file = nullptr,
+                               .writable = !volume.mount->read_only};
+  if (!alive) {
+    volume.death = DriverDeath{.kind = "unknown",
+                               .cause = "died while airlockd was not running",
+                               .when = std::chrono::system_clock::now()};
+    volume.dead_driver = volume.mount->driver;
+  }
+  const bool has_device = record.source.device != 0;
+  Kept& kept = keep(record.volume_id, std::move(volume));
+  kept.decided = true;
+  if (has_device) adopted_.insert(kept.machine->volume().id);
+  if (!alive) journal_death(kept.machine->volume());
+  kept.machine->adopt(alive);
+}
+
+// Pulled out while nobody looked.
+void VolumeKeeper::pull_out_unclaimed() {
+  for (const std::string& id : std::exchange(adopted_, {}))
+    if (VolumeMachine* machine = find(id)) pull_out(*machine);
+}
+
+}  // namespace airlock

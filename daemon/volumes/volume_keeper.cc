@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Devices and images; what is done by itself is in volume_automatic.cc, what was there before in
+// volume_adoption.cc.
+#include "daemon/volumes/volume_keeper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+constexpr const char* kPulledOut = "the medium was pulled out";
+
+bool same_medium(const Volume& volume, const Device& device) {
+  if (device.size == 0) return false;
+  return volume.source.disk_sequence == 0 || device.disk_sequence == 0 ||
+         volume.source.disk_sequence == device.disk_sequence;
+}
+
+// What a look at the medium, or the decision whether to look, depends on.
+bool differs(const Device& a, const Device& b) {
+  return a.size != b.size || a.read_only != b.read_only || a.has_partitions != b.has_partitions ||
+         a.ignored != b.ignored || a.system_reason != b.system_reason || a.users != b.users ||
+         a.removable != b.removable;
+}
+
+bool rests(VolumeState state) {
+  return state == VolumeState::kWaiting || state == VolumeState::kAvailable ||
+         state == VolumeState::kIgnored || state == VolumeState::kRefused;
+}
+
+}  // namespace
+
+VolumeKeeper::VolumeKeeper(Parts parts, Options options, Listener listener)
+    : parts_(parts),
+      options_(std::move(options)),
+      listener_(std::move(listener)),
+      registry_(parts.publisher),
+      jobs_(parts.publisher),
+      retired_(parts.loop),
+      tools_{.loop = parts.loop,
+             .registry = registry_,
+             .jobs = jobs_,
+             .retired = retired_,
+             .prober = parts.prober,
+             .mounting = parts.mounting,
+             .records = parts.records,
+             .death_grace = options_.death_grace,
+             .retry = options_.retry} {}
+
+// The machines tell whoever waits; by then nobody of us listens any more.
+VolumeKeeper::~VolumeKeeper() {
+  listener_ = {};
+  for (auto& [id, kept] : kept_) kept.machine.reset();
+}
+
+VolumeMachine* VolumeKeeper::find(const std::string& id) {
+  const auto found = kept_.find(id);
+  return found == kept_.end() ? nullptr : found->second.machine.get();
+}
+
+Facts VolumeKeeper::facts_of(const Volume& volume) const {
+  Facts facts;
+  facts.device = volume.device;
+  // Who uses a device changes without an event, and while we have it mounted that is us.
+  if (facts.device) {
+    const auto now = parts_.devices.find(facts.device->number);
+    if (now && same_medium(volume, *now)) facts.device = now;
+    if (volume.mount) facts.device->users.clear();
+  }
+  if (volume.image) {
+    facts.image_name = volume.image->name;
+    facts.image_owner = volume.image->owner;
+  }
+  facts.probe = volume.probe;
+  if (volume.device) facts.session = parts_.sessions.at_seat(volume.device->seat);
+  facts.kernel_has_fuseblk = options_.kernel_has_fuseblk;
+  return facts;
+}
+
+std::size_t VolumeKeeper::of_interest() {
+  const auto volumes = registry_.all();
+  return static_cast<std::size_t>(std::ranges::count_if(volumes, [](const Volume* volume) {
+    if (!rests(volume->state) || volume->image) return true;
+    return volume->state != VolumeState::kIgnored && volume->removable;
+  }));
+}
+
+VolumeKeeper::Kept& VolumeKeeper::keep(const std::string& wished_id, Volume volume) {
+  Volume& added = registry_.add(wished_id, std::move(volume));
+  Kept& kept = kept_[added.id];
+  kept.machine = std::make_unique<VolumeMachine>(tools_, *this, added);
+  return kept;
+}
+
+void VolumeKeeper::apply_rules(VolumeMachine& machine) {
+  machine.set_removable(parts_.rules.removable(facts_of(machine.volume())));
+}
+
+void VolumeKeeper::on_device(DeviceEvent event, const Device& device) {
+  if (event != DeviceEvent::kRemoved && device.size > 0) return device_is_there(device);
+  if (const Volume* volume = registry_.find(device.number)) pull_out(*find(volume->id));
+}
+
+void VolumeKeeper::device_is_there(const Device& device) {
+  const Volume* volume = registry_.find(device.number);
+  if (volume != nullptr && !same_medium(*volume, device)) {
+    pull_out(*find(volume->id));
+    volume = nullptr;
+  }
+  if (volume == nullptr) return add_device(device);
+  device_changed(*find(volume->id), device);
+}
+
+void VolumeKeeper::pull_out(VolumeMachine& machine) {
+  machine.pull_out(kPulledOut);
+}
+
+void VolumeKeeper::add_device(const Device& device) {
+  if (registry_.size() >= parts_.rules.limits().volumes)
+    return log(LogLevel::kWarning, "{} is left alone: there are {} volumes already",
+               quote(device.name), registry_.size());
+  Volume volume;
+  volume.device = device;
+  volume.source.path = device.node;
+  volume.source.device = device.number;
+  volume.source.disk_sequence = device.disk_sequence;
+  Kept& kept = keep(device.name, std::move(volume));
+  apply_rules(*kept.machine);
+  decide(kept);
+}
+
+// The same medium, but something about it is otherwise: partitioned, formatted, used by somebody.
+void VolumeKeeper::device_changed(VolumeMachine& machine, const Device& device) {
+  const std::string id = machine.volume().id;
+  const bool was_adopted = adopted_.erase(id) > 0;
+  const bool other = !machine.volume().device || differs(*machine.volume().device, device);
+  machine.update_device(device);
+  apply_rules(machine);
+  if (was_adopted || machine.busy() || !rests(machine.volume().state)) return;
+  if (!other && machine.volume().state == VolumeState::kIgnored) return;
+  decide_again(kept_.at(id));
+}
+
+VolumeMachine& VolumeKeeper::add_image(VolumeImage image) {
+  Volume volume;
+  volume.source.path = image.name;
+  volume.source.image = image.file;
+  volume.image = std::move(image);
+  Kept& kept = keep(registry_.next_image_id(), std::move(volume));
+  kept.decided = true;  // nothing is done to an image that its opener does not ask for
+  kept.machine->probe(std::nullopt, {});
+  return *kept.machine;
+}
+
+void VolumeKeeper::opener_left(const std::string& sender) {
+  for (const Volume* volume : registry_.all())
+    if (volume->image && volume->image->opener == sender) find(volume->id)->opener_left();
+  close_unused_images();
+}
+
+void VolumeKeeper::close_image(const std::string& id) {
+  VolumeMachine* machine = find(id);
+  if (machine != nullptr && machine->volume().image) machine->pull_out("the image was closed");
+}
+
+void VolumeKeeper::close_unused_images() {
+  for (const Volume* volume : registry_.all())
+    if (volume->image && !volume->image->opener_is_there && rests(volume->state) &&
+        !find(volume->id)->busy())
+      close_image(volume->id);
+}
+
+void VolumeKeeper::on_changed(const std::string& id) {
+  const Volume* volume = registry_.find(id);
+  const bool unused = volume != nullptr && volume->image && !volume->image->opener_is_there;
+  // Not within the machine's own call.
+  if (unused && !closing_.active()) {
+    auto soon = parts_.loop.soon([this] {
+      closing_.reset();
+      close_unused_images();
+    });
+    if (soon) closing_ = std::move(*soon);
+  }
+  if (listener_.on_changed) listener_.on_changed();
+}
+
+void VolumeKeeper::on_ended(std::string id) {
+  const auto found = kept_.find(id);
+  if (found == kept_.end()) return;
+  const Error why =
+      fail(Errc::kPeerGone, "{}", found->second.machine->volume().state_reason).error();
+  adopted_.erase(id);
+  // The machine still runs: it goes with the next round.
+  retired_.keep(std::move(found->second.machine));
+  kept_.erase(found);
+  registry_.remove(id);
+  if (listener_.on_removed) listener_.on_removed(id, why);
+  if (listener_.on_changed) listener_.on_changed();
+}
+
+}  // namespace airlock

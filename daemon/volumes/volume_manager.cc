@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The way of a request, and what is asked of the whole daemon; what is asked of one volume is in
+// volume_requests.cc.
+#include "daemon/volumes/volume_manager.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/launch/driver_table.h"
+#include "daemon/volumes/request_details.h"
+#include "daemon/volumes/request_image.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    if (end > 0) words.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
+}  // namespace
+
+VolumeManager::VolumeManager(Parts parts, Options options)
+    : parts_(parts),
+      options_(std::move(options)),
+      requests_({.callers = parts.callers,
+                 .sessions = parts.volumes.sessions,
+                 .authority = parts.authority}),
+      releases_({.keeper = keeper_,
+                 .mounting = parts.volumes.mounting,
+                 .devices = parts.volumes.devices,
+                 .explain =
+                     [this](const std::string& volume, Error error, auto explained) {
+                       explain_busy(volume, std::move(error), std::move(explained));
+                     }}),
+      keeper_(parts.volumes, options_.volumes,
+              {.on_removed = [this](const std::string& id,
+                                    const Error& why) { requests_.volume_gone(id, why); },
+               .on_changed = [this] { review(); }}) {}
+
+VolumeManager::~VolumeManager() {
+  releases_.stop();
+}
+
+Result<void> VolumeManager::start() {
+  parts_.callers.on_gone([this](const std::string& sender) { caller_gone(sender); });
+  parts_.volumes.sessions.on_change([this] { keeper_.replay(); });
+  parts_.volumes.rules.on_change([this] {
+    keeper_.replay();
+    review();
+  });
+  TRY_VOID(keeper_.start());
+  review();
+  return {};
+}
+
+// What the manager's properties say, and whether there is a reason to stay.
+void VolumeManager::review() {
+  const VolumeRules& rules = parts_.volumes.rules;
+  const auto waiting = keeper_.registry().count(VolumeState::kWaiting);
+  parts_.volumes.publisher.set_manager({{"Version", options_.version},
+                                        {"Automount", rules.automount()},
+                                        {"Waiting", static_cast<std::uint32_t>(waiting)},
+                                        {"SettingsProblem", rules.problem()}});
+  if (keeper_.of_interest() == 0 && keeper_.jobs().size() == 0)
+    busy_ = {};
+  else if (!busy_.held())
+    busy_ = parts_.idle.hold();
+}
+
+void VolumeManager::caller_gone(const std::string& sender) {
+  requests_.caller_gone(sender);
+  keeper_.opener_left(sender);
+}
+
+void VolumeManager::go(Way way, Requests::Failed failed) {
+  const Call call = way.call;
+  const std::string volume = way.volume;
+  requests_.begin(call, volume, limits().requests_per_user, std::move(failed),
+                  [this, way = std::move(way)](Requests::Id id, const CallerFacts& caller) mutable {
+                    if (way.may_look)
+                      examine(id, std::move(way), caller);
+                    else
+                      permit(id, std::move(way));
+                  });
+}
+
+void VolumeManager::permit(Requests::Id id, Way way) {
+  const auto shared = std::make_shared<Way>(std::move(way));
+  requests_.permit(
+      id, [this, shared](const CallerFacts& caller) { return permission(*shared, caller); },
+      [this, shared](const CallerFacts& caller) {
+        // It was there a moment ago, when the needs were looked at.
+        if (VolumeMachine* machine = keeper_.find(shared->volume)) shared->act(*machine, caller);
+      });
+}
+
+Result<Permission> VolumeManager::permission(Way& way, const CallerFacts& caller) {
+  VolumeMachine* machine = keeper_.find(way.volume);
+  if (machine == nullptr) return fail(Errc::kNotFound, "no volume {}", quote(way.volume));
+  TRY(auto actions, way.needs(*machine, caller));
+  return Permission{.actions = std::move(actions),
+                    .details = details_of(machine->volume(), way.call.options.mount_options)};
+}
+
+// A look at a medium nobody looked at yet is the first step of a request that depends on it.
+void VolumeManager::examine(Requests::Id id, Way way, const CallerFacts& caller) {
+  VolumeMachine* machine = keeper_.find(way.volume);
+  const bool looking = machine != nullptr && machine->volume().state == VolumeState::kProbing;
+  const bool unknown = machine != nullptr && !machine->volume().probe && !machine->volume().mount;
+  if (!looking && (!unknown || machine->busy())) return permit(id, std::move(way));
+  if (auto may = way.may_look(*machine, caller); !may)
+    return requests_.refuse(id, std::move(may).error());
+  machine->probe(caller.user,
+                 [this, id, way = std::move(way)](const Result<void>& outcome) mutable {
+                   if (!outcome) return requests_.refuse(id, outcome.error());
+                   permit(id, std::move(way));
+                 });
+}
+
+void VolumeManager::open_image(Call call, UniqueFd image, std::string name,
+                               Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  VolumeImage opened{.name = image_name(name),
+                     .opener = call.sender,
+                     .file = std::make_shared<UniqueFd>(std::move(image))};
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, opened = std::move(opened)](Requests::Id id,
+                                                             const CallerFacts& caller) mutable {
+                    opened.owner = caller.user;
+                    check_opened(id, std::move(opened), answer);
+                  });
+}
+
+std::size_t VolumeManager::images_of(uid_t user) {
+  const auto volumes = keeper_.registry().all();
+  return static_cast<std::size_t>(std::ranges::count_if(volumes, [&](const Volume* volume) {
+    return volume->image && volume->image->owner == user;
+  }));
+}
+
+void VolumeManager::check_opened(Requests::Id id, VolumeImage image, Answer<std::string> answer) {
+  const std::size_t most = limits().images_per_user;
+  const auto room = [this, user = image.owner, most] {
+    return user == 0 || images_of(user) < most;
+  };
+  const Error no_room = fail(Errc::kLimitExceeded, "you have {} images open already", most).error();
+  if (!room()) return requests_.refuse(id, no_room);
+  const BorrowedFd file = image.file->borrow();
+  auto done = [=, this, image = std::move(image)](Result<ImageCheck> check) mutable {
+    if (!check) return requests_.refuse(id, std::move(check).error());
+    image.writable = check->writable;
+    image.size = check->size;
+    // Others may have been opened meanwhile.
+    if (!room()) return requests_.refuse(id, no_room);
+    requests_.permit(
+        id, [](const CallerFacts&) { return Permission{}; },
+        [this, answer, image = std::move(image)](const CallerFacts&) mutable {
+          answer->give(keeper_.add_image(std::move(image)).volume().id);
+        });
+  };
+  run(
+      [&](Finished finished) {
+        return check_image(parts_.volumes.loop, file,
+                           [finished, done = std::move(done)](Result<ImageCheck> check) mutable {
+                             done(std::move(check));
+                             finished();
+                           });
+      },
+      [this, id](Error error) { requests_.refuse(id, std::move(error)); });
+}
+
+void VolumeManager::run(std::move_only_function<Result<Errand>(Finished)> start,
+                        std::move_only_function<void(Error)> failed) {
+  const std::uint64_t number = ++last_errand_;
+  auto errand = start([this, number] { errands_.erase(number); });
+  if (!errand) return failed(std::move(errand).error());
+  errands_.emplace(number, *std::move(errand));
+}
+
+void VolumeManager::find_volume(Call /*call*/, std::string device, Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  VolumeRegistry& registry = keeper_.registry();
+  if (const Volume* named = registry.find(device)) return answer->give(named->id);
+  if (const Volume* mounted = registry.find_mounted_on(device)) return answer->give(mounted->id);
+  const auto known = parts_.volumes.devices.find(device);
+  if (!known) return answer->give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
+  if (const Volume* found = registry.find(known->number)) return answer->give(found->id);
+  answer->give(fail(Errc::kNotFound, "{}: there is no medium inside", quote(device)));
+}
+
+std::optional<Facts> VolumeManager::facts_of(const std::string& device) {
+  const auto known = parts_.volumes.devices.find(device);
+  const Volume* volume =
+      known ? keeper_.registry().find(known->number) : keeper_.registry().find(device);
+  if (volume == nullptr && !known) volume = keeper_.registry().find_mounted_on(device);
+  if (volume != nullptr) return keeper_.facts_of(*volume);
+  if (!known) return std::nullopt;
+  Facts facts;
+  facts.device = known;
+  facts.session = parts_.volumes.sessions.at_seat(known->seat);
+  return facts;
+}
+
+void VolumeManager::explain(Call /*call*/, std::string device, Reply<PropertyMap> explanation) {
+  const auto answer = once(parts_.idle, std::move(explanation));
+  auto facts = facts_of(device);
+  if (!facts) return answer->give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
+  facts->request.automatic = true;
+  answer->give(parts_.volumes.rules.explain(*facts));
+}
+
+// Services are found through their sockets, as they are when it comes to mounting.
+std::string VolumeManager::origin_of(const std::vector<std::string>& types) const {
+  for (const std::string& directory : options_.driver_directories)
+    for (const std::string& type : types)
+      if (::access((directory + "/" + type).c_str(), F_OK) == 0) return directory;
+  return "builtin";
+}
+
+void VolumeManager::list_drivers(Call /*call*/, Reply<std::vector<PropertyMap>> drivers) {
+  const auto answer = once(parts_.idle, std::move(drivers));
+  std::vector<PropertyMap> all;
+  for (const DriverRow& row : driver_table()) {
+    const auto types = words_of(row.subtypes);
+    const auto abilities = words_of(row.abilities);
+    const std::string origin = origin_of(types);
+    const std::string program = options_.program_directory + "/" + std::string(row.program);
+    const bool writes = std::ranges::find(abilities, "write") != abilities.end();
+    const bool available = origin != "builtin" || ::access(program.c_str(), X_OK) == 0;
+    all.push_back({{"name", std::string(row.name)},
+                   {"types", types},
+                   {"program", std::string(row.program)},
+                   {"writes", writes},
+                   {"available", available},
+                   {"origin", origin}});
+  }
+  answer->give(std::move(all));
+}
+
+void VolumeManager::settings(Call /*call*/, Reply<PropertyMap> settings) {
+  once(parts_.idle, std::move(settings))->give(parts_.volumes.rules.describe());
+}
+
+void VolumeManager::set_automount(Call call, std::string mode, Reply<void> done) {
+  const auto answer = once(parts_.idle, std::move(done));
+  if (mode != "on" && mode != "ask" && mode != "off")
+    return answer->give(
+        fail(Errc::kInvalidArgument, "automount is on, ask or off, not {}", quote(mode)));
+  const auto needs = [mode](const CallerFacts&) -> Result<Permission> {
+    TRY(auto actions, required_actions("Manager", "SetAutomount", {}));
+    return Permission{.actions = std::move(actions), .details = {{"automount", mode}}};
+  };
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, mode, needs](Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, needs, [this, answer, mode](const CallerFacts&) {
+                      answer->give(parts_.volumes.rules.switch_automount(mode));
+                      review();
+                    });
+                  });
+}
+
+void VolumeManager::cancel(Call call, std::string job, Reply<void> done) {
+  const auto answer = once(parts_.idle, std::move(done));
+  const auto needs = [this, job](const CallerFacts& caller) -> Result<Permission> {
+    TRY(const uid_t starter, keeper_.jobs().started_by(job));
+    const bool own = starter == caller.user;
+    TRY(auto actions,
+        required_actions("Job", "Cancel",
+                         {.ownership = own ? Ownership::kCallers : Ownership::kOthers}));
+    return Permission{.actions = std::move(actions), .details = {{"job", job}}};
+  };
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, job, needs](Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, needs, [this, answer, job](const CallerFacts&) {
+                      answer->give(keeper_.jobs().cancel(job));
+                    });
+                  });
+}
+
+}  // namespace airlock

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// One line to standard error per entry: "<6>text" where the journal reads it (JOURNAL_STREAM
+// names our standard error), "program: text" for people. Never takes a lock shared with other
+// code, never opens anything, so it also works inside a sandbox. Text must be quote()d already
+// where it is foreign.
+enum class LogLevel { kError = 3, kWarning = 4, kNotice = 5, kInfo = 6, kDebug = 7 };
+
+// Call once at the start of main; entries above the level are dropped.
+void log_open(std::string_view program, LogLevel most);
+
+void log_line(LogLevel level, std::string_view text);
+
+// What log_open() was told, and where standard error leads.
+bool log_shows(LogLevel level);
+std::string_view log_program();
+bool log_goes_to_the_journal();
+
+template <typename... Args>
+void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
+  log_line(level, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace airlock

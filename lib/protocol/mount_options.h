@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace airlock {
+
+// The kernel takes at most this much per fsconfig string.
+inline constexpr std::size_t kMaxKernelString = 255;
+
+// MS_* bits a driver may ask for (D2).
+inline constexpr std::uint32_t kKnownMountFlags = 0xd9f;
+
+enum class AllowOther { kNo, kYes };
+
+// Screens an OPTS string (D4) and returns what the kernel shall get. Options that only repeat mount
+// flags (ro, nosuid, user=...) are dropped: the flags decide. The failure is the errno to answer
+// with: EPERM for what Airlock decides itself (ids, descriptors, source, security contexts,
+// allow_other without permission, anything quoted), EINVAL for unknown options and bad values.
+std::expected<std::vector<std::string>, std::uint32_t> screen_options(std::string_view options,
+                                                                      AllowOther allow_other);
+
+}  // namespace airlock

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/protocol/probe_record.h"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "lib/base/byte_view.h"
+
+namespace airlock {
+namespace {
+
+// Where each part of a reply lies.
+constexpr std::uint32_t kMagic = 0x52504c41;  // "ALPR"
+constexpr std::uint16_t kVersion = 1;
+constexpr std::size_t kMagicAt = 0;
+constexpr std::size_t kVersionAt = 4;
+constexpr std::size_t kKindAt = 6;
+constexpr std::size_t kReasonAt = 7;  // of a refusal
+constexpr std::size_t kUsageAt = 8;
+constexpr std::size_t kStateAt = 9;
+constexpr std::size_t kAmbivalentAt = 10;
+constexpr std::size_t kBlockSizeAt = 12;
+constexpr std::size_t kFilesystemSizeAt = 16;
+
+// A text: its length, and the room it lies in.
+struct TextField {
+  std::size_t length_at;
+  std::size_t at;
+  std::size_t most;
+};
+constexpr TextField kType = {.length_at = 24, .at = 32, .most = ProbeRecord::kMostType};
+constexpr TextField kTypeVersion = {.length_at = 26, .at = 64, .most = ProbeRecord::kMostVersion};
+constexpr TextField kUuid = {.length_at = 28, .at = 96, .most = ProbeRecord::kMostUuid};
+constexpr TextField kLabel = {.length_at = 30, .at = 160, .most = ProbeRecord::kMostLabel};
+// A refusal has but one text, where a record has its label.
+constexpr TextField kWords = {.length_at = 30, .at = 160, .most = ProbeRefusal::kMostWords};
+static_assert(kLabel.at + kLabel.most == kProbeReplyLength);
+
+enum class Kind : std::uint8_t { kRecord = 1, kRefusal = 2 };
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+bool fits_type(char c) {
+  return is_letter_or_digit(c) || std::string_view("_+.-").find(c) != std::string_view::npos;
+}
+bool fits_version(char c) {
+  return c >= ' ' && c <= '~';
+}
+bool fits_uuid(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '-';
+}
+bool fits_foreign(char c) {
+  return c != '\0';
+}
+
+Result<void> check_text(std::string_view name, std::string_view text, std::size_t most,
+                        bool (*fits)(char)) {
+  if (text.size() > most)
+    return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", name, text.size(),
+                most);
+  if (!std::ranges::all_of(text, fits))
+    return fail(Errc::kProtocol, "a {} with a character that can't be in one", name);
+  return {};
+}
+
+Result<void> check_texts(const ProbeRecord& record) {
+  TRY_VOID(check_text("type", record.type, kType.most, fits_type));
+  TRY_VOID(check_text("version", record.version, kTypeVersion.most, fits_version));
+  TRY_VOID(check_text("UUID", record.uuid, kUuid.most, fits_uuid));
+  return check_text("label", record.label, kLabel.most, fits_foreign);
+}
+
+// What can't be said together.
+Result<void> check_sense(const ProbeRecord& record) {
+  if (record.type.empty() != (record.usage == ProbeUsage::kNothing))
+    return fail(Errc::kProtocol, "a type without a use, or a use without a type");
+  const ProbeRecord nothing_else{.ambivalent = record.ambivalent};
+  if (record.type.empty() && record != nothing_else)
+    return fail(Errc::kProtocol, "details of a medium with nothing on it");
+  if (record.ambivalent && !record.type.empty())
+    return fail(Errc::kProtocol, "a type although more than one fits");
+  if (record.block_size != 0 &&
+      (!std::has_single_bit(record.block_size) || record.block_size > ProbeRecord::kMostBlockSize))
+    return fail(Errc::kProtocol, "a block size of {}", record.block_size);
+  return {};
+}
+
+Result<void> check(const ProbeRecord& record) {
+  TRY_VOID(check_texts(record));
+  return check_sense(record);
+}
+
+// Writes into a reply whose length is known to suffice.
+class Writer {
+ public:
+  explicit Writer(Kind kind) : bytes_(kProbeReplyLength) {
+    put(kMagicAt, kMagic);
+    put(kVersionAt, kVersion);
+    put(kKindAt, std::to_underlying(kind));
+  }
+  template <std::unsigned_integral T>
+  void put(std::size_t at, T value) {
+    (void)store_le(std::span(bytes_), at, value);  // every place lies inside
+  }
+  void put(const TextField& field, std::string_view text) {
+    put(field.length_at, static_cast<std::uint16_t>(text.size()));
+    std::ranges::transform(text, bytes_.begin() + static_cast<std::ptrdiff_t>(field.at),
+                           [](char c) { return static_cast<std::byte>(c); });
+  }
+  Bytes take() { return std::move(bytes_); }
+
+ private:
+  Bytes bytes_;
+};
+
+Bytes write(const ProbeRecord& record) {
+  Writer writer(Kind::kRecord);
+  writer.put(kUsageAt, static_cast<std::uint8_t>(record.usage));
+  writer.put(kStateAt, static_cast<std::uint8_t>(record.state));
+  writer.put(kAmbivalentAt, static_cast<std::uint8_t>(record.ambivalent ? 1 : 0));
+  writer.put(kBlockSizeAt, record.block_size);
+  writer.put(kFilesystemSizeAt, record.filesystem_size);
+  writer.put(kType, record.type);
+  writer.put(kTypeVersion, record.version);
+  writer.put(kUuid, record.uuid);
+  writer.put(kLabel, record.label);
+  return writer.take();
+}
+
+Bytes write(const ProbeRefusal& refusal) {
+  Writer writer(Kind::kRefusal);
+  writer.put(kReasonAt, static_cast<std::uint8_t>(refusal.reason));
+  writer.put(kWords, refusal.words);
+  return writer.take();
+}
+
+template <std::unsigned_integral T>
+T get(ByteSpan bytes, std::size_t at) {
+  return load_le<T>(bytes, at).value();  // the length was checked before anything is read
+}
+
+Result<std::string> get_text(ByteSpan bytes, std::string_view name, const TextField& field) {
+  const std::size_t length = get<std::uint16_t>(bytes, field.length_at);
+  if (length > field.most)
+    return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", name, length,
+                field.most);
+  std::string text(length, '\0');
+  std::ranges::transform(bytes.subspan(field.at, length), text.begin(),
+                         [](std::byte byte) { return std::to_integer<char>(byte); });
+  return text;
+}
+
+template <typename Enum>
+Result<Enum> get_enum(ByteSpan bytes, std::size_t at, Enum last) {
+  const auto value = get<std::uint8_t>(bytes, at);
+  if (value > std::to_underlying(last))
+    return fail(Errc::kProtocol, "the unknown value {} at {}", value, at);
+  return static_cast<Enum>(value);
+}
+
+Result<ProbeRecord> read_record(ByteSpan bytes) {
+  ProbeRecord record;
+  TRY(record.usage, get_enum(bytes, kUsageAt, ProbeUsage::kOther));
+  TRY(record.state, get_enum(bytes, kStateAt, MediumState::kErrors));
+  const auto ambivalent = get<std::uint8_t>(bytes, kAmbivalentAt);
+  if (ambivalent > 1) return fail(Errc::kProtocol, "neither ambivalent nor not: {}", ambivalent);
+  record.ambivalent = ambivalent == 1;
+  record.block_size = get<std::uint32_t>(bytes, kBlockSizeAt);
+  record.filesystem_size = get<std::uint64_t>(bytes, kFilesystemSizeAt);
+  TRY(record.type, get_text(bytes, "type", kType));
+  TRY(record.version, get_text(bytes, "version", kTypeVersion));
+  TRY(record.uuid, get_text(bytes, "UUID", kUuid));
+  TRY(record.label, get_text(bytes, "label", kLabel));
+  TRY_VOID(check(record));
+  return record;
+}
+
+Result<ProbeRefusal> read_refusal(ByteSpan bytes) {
+  ProbeRefusal refusal;
+  TRY(refusal.reason, get_enum(bytes, kReasonAt, ProbeRefusal::Reason::kFailed));
+  TRY(refusal.words, get_text(bytes, "reason", kWords));
+  TRY_VOID(check_text("reason", refusal.words, kWords.most, fits_foreign));
+  return refusal;
+}
+
+// One way to say a thing: whatever is left over must be zero.
+Result<ProbeReply> only_as_written(ProbeReply reply, ByteSpan bytes) {
+  const Bytes again = std::visit([](const auto& content) { return write(content); }, reply);
+  if (!std::ranges::equal(again, bytes)) return fail(Errc::kProtocol, "bytes where none belong");
+  return reply;
+}
+
+}  // namespace
+
+Result<Bytes> encode_probe_reply(const ProbeReply& reply) {
+  if (const auto* record = std::get_if<ProbeRecord>(&reply)) {
+    TRY_VOID(check(*record));
+    return write(*record);
+  }
+  const auto& refusal = std::get<ProbeRefusal>(reply);
+  TRY_VOID(check_text("reason", refusal.words, kWords.most, fits_foreign));
+  return write(refusal);
+}
+
+Result<ProbeReply> decode_probe_reply(ByteSpan bytes) {
+  if (bytes.size() != kProbeReplyLength)
+    return fail(Errc::kProtocol, "{} bytes instead of {}", bytes.size(), kProbeReplyLength);
+  if (get<std::uint32_t>(bytes, kMagicAt) != kMagic)
+    return fail(Errc::kProtocol, "it is no reply of a probe");
+  if (const auto version = get<std::uint16_t>(bytes, kVersionAt); version != kVersion)
+    return fail(Errc::kProtocol, "version {} of the reply instead of {}", version, kVersion);
+  switch (static_cast<Kind>(get<std::uint8_t>(bytes, kKindAt))) {
+    case Kind::kRecord: {
+      TRY(auto record, read_record(bytes));
+      return only_as_written(std::move(record), bytes);
+    }
+    case Kind::kRefusal: {
+      TRY(auto refusal, read_refusal(bytes));
+      return only_as_written(std::move(refusal), bytes);
+    }
+  }
+  return fail(Errc::kProtocol, "neither a record nor a refusal");
+}
+
+}  // namespace airlock

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/protocol/packets.h"
+
+namespace airlock {
+
+// Packets to bytes and back, byte for byte as libfuse 3.19 writes them: big-endian, no hidden
+// padding, strings up to the end of the packet with a NUL last. Decoders take any bytes whatever;
+// what does not have exactly the right length, magic or terminator is nullopt. What the values
+// mean (known flags, versions, file types) is left to the two ends.
+using Bytes = std::vector<std::byte>;
+using ByteSpan = std::span<const std::byte>;
+
+Bytes encode(const HelloPacket& packet);
+Bytes encode(const HelloReplyPacket& packet);
+Bytes encode(const FilePacket& packet);
+Bytes encode(const ReplyPacket& packet);
+Bytes encode(const OpenPacket& packet);
+Bytes encode(const TypePacket& packet);
+Bytes encode(const SourcePacket& packet);
+Bytes encode(const OptionsPacket& packet);
+Bytes encode(const MountTablePacket& packet);
+Bytes encode(const MountPointPacket& packet);
+Bytes encode(const MountPacket& packet);
+Bytes encode(const ByePacket& packet);
+
+std::optional<HelloPacket> decode_hello(ByteSpan bytes);
+std::optional<HelloReplyPacket> decode_hello_reply(ByteSpan bytes);
+std::optional<ReplyPacket> decode_reply(ByteSpan bytes);
+
+// A driver knows the path it asked for: the packet must carry exactly that one. Upstream accepts
+// it without its NUL too, and so do we.
+std::optional<FilePacket> decode_file(ByteSpan bytes, std::string_view expected_path);
+
+// nullopt: no command at all, which ends the session. A known command with a wrong length or
+// terminator is a MalformedPacket, which gets an answer.
+std::optional<Command> decode_command(ByteSpan bytes);
+
+// "OPEN", "DOIT" and so on, for messages.
+std::string magic_name(Magic magic);
+
+}  // namespace airlock

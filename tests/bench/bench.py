@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares filesystems in one run and prints ratios; README.md beside this file explains it.
+
+Exit codes: 0 all rows measured (and with --check every bar cleared), 1 a row failed or a bar was
+missed, 2 wrong usage, 77 this machine cannot hold the measurement.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import report
+from groups import Sizes
+from medium import Medium
+from peers import PEER_NAMES, default_build, make_peer, require_program
+from rows import select
+from runner import Runner
+from system import MIB, SettingMissing, StepFailed
+from tree import write_source_tree
+
+SOURCE = Path(__file__).resolve().parents[2]
+SKIPPED = 77
+PROGRAMS = ("mkfs.ext4", "losetup", "blockdev", "mount", "umount", "tar", "find", "du")
+# The tree and everything ext4 itself needs fit beside the large file.
+IMAGE_OVERHEAD = 384 * MIB
+ARCHIVE_SIZE = 96 * MIB
+FULL = Sizes(data=1024 * MIB, dirty=256 * MIB, files=10_000, tree_files=2000, operations=16_384,
+             synchronous=2000)
+QUICK = Sizes(data=16 * MIB, dirty=8 * MIB, files=200, tree_files=120, operations=512,
+              synchronous=50)
+
+
+@dataclass
+class Setup:
+    medium: Medium
+    workload: str
+    archive: Path
+    sizes: Sizes
+    rounds: int
+    cores: set[int] | None
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description="Compare filesystems and print ratios.")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (5, or 1 with --quick)")
+    parser.add_argument("--size", type=int, metavar="MIB", help="size of the large file (1024)")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: is the harness alive?")
+    parser.add_argument("--peers", type=split_list, default=list(PEER_NAMES), metavar="A,B",
+                        help=f"of {','.join(PEER_NAMES)}; all by default")
+    parser.add_argument("--rows", type=split_list, default=[], metavar="A,B",
+                        help="rows or groups of rows, or all; default: all but latency")
+    parser.add_argument("--pin", action="store_true", help="everything on one core: steadier")
+    parser.add_argument("--check", action="store_true", help="fail where airlock misses its bar")
+    parser.add_argument("--json", metavar="FILE", help="write every figure there too")
+    parser.add_argument("--build", type=Path, default=default_build(SOURCE),
+                        help="build folder (AIRLOCK_BUILD, else build)")
+    parser.add_argument("--workload", type=Path, help="the load program, if not in the build")
+    return check_options(parser, parser.parse_args())
+
+
+def split_list(text):
+    return [word for word in text.split(",") if word]
+
+
+def check_options(parser, options):
+    try:
+        options.rows = select(options.rows)
+        options.peers = [make_peer(name, options.build.resolve())
+                         for name in dict.fromkeys(options.peers)]
+    except ValueError as error:
+        parser.error(str(error))
+    names = {peer.name for peer in options.peers}
+    if not names:
+        parser.error("no peers")
+    if options.check and not {"airlock", "fuse2fs"} <= names:
+        parser.error("--check compares airlock with fuse2fs; both must be among the peers")
+    if options.rounds is None:
+        options.rounds = 1 if options.quick else 5
+    if options.rounds < 1 or (options.size is not None and options.size < 1):
+        parser.error("--rounds and --size start at 1")
+    options.sizes = sizes_for(options)
+    options.workload = options.workload or options.build / "tests" / "bench" / "workload"
+    return options
+
+
+def sizes_for(options):
+    sizes = QUICK if options.quick else FULL
+    if options.size is None:
+        return sizes
+    return Sizes(**{**asdict(sizes), "data": options.size * MIB})
+
+
+def require_setting(options):
+    if os.geteuid() != 0:
+        raise SettingMissing("needs root: it mounts and attaches a loop device")
+    for peer in options.peers:
+        require_program(peer)
+    for program in PROGRAMS:
+        require_tool(program)
+    if not os.access(options.workload, os.X_OK):
+        raise SettingMissing(f"{options.workload} is not built")
+
+
+def require_tool(program):
+    if not any(os.access(Path(folder) / program, os.X_OK) for folder in os.get_exec_path()):
+        raise SettingMissing(f"{program} is not there")
+
+
+def measure(options):
+    sizes = options.sizes
+    cores = {min(os.sched_getaffinity(0))} if options.pin else None
+    if cores:
+        os.sched_setaffinity(0, cores)  # whatever we start inherits it
+    image_size = max(sizes.data, sizes.dirty) + IMAGE_OVERHEAD
+    with Medium(image_size, ARCHIVE_SIZE) as medium:
+        archive = medium.directory / "source.tar"
+        write_source_tree(archive, sizes.tree_files)
+        setup = Setup(medium, str(options.workload.resolve()), archive, sizes, options.rounds,
+                      cores)
+        return Runner(options.rows, options.peers, setup).run()
+
+
+def settings_of(options):
+    return {"peers": [peer.name for peer in options.peers], "rounds": options.rounds,
+            "pinned": options.pin, "kernel": os.uname().release, **asdict(options.sizes)}
+
+
+def present(options, results):
+    settings = settings_of(options)
+    print(", ".join(f"{name} {value}" for name, value in settings.items() if name != "peers"))
+    print("\n".join([*report.table_lines(results), *report.memory_lines(results)]))
+    if options.json:
+        text = json.dumps(report.record(results, settings), indent=1, ensure_ascii=False)
+        Path(options.json).write_text(text + "\n", encoding="utf-8")
+
+
+def verdict(options, results):
+    failures = list(results.failed_entries(options.rounds))
+    for row, peer, reason in failures:
+        print(f"FAILED {row.name}, {peer.name}: {reason}")
+    missed = list(report.missed_bars(results)) if options.check else []
+    for line in missed:
+        print(f"MISSED {line}")
+    if options.check:
+        for line in report.behind_without_bar(results):
+            print(f"note, no bar: {line}")
+        print("check: " + ("failed" if failures or missed else "every bar cleared"))
+    return 1 if failures or missed else 0
+
+
+def end_on_signal(number, _frame):
+    # One is enough: what follows is tidying up, and a second must not cut it short.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def main():
+    options = parse_options()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end_on_signal)
+    try:
+        require_setting(options)
+        results = measure(options)
+    except SettingMissing as missing:
+        print(f"bench: {missing}", file=sys.stderr)
+        return SKIPPED
+    except StepFailed as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    present(options, results)
+    return verdict(options, results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

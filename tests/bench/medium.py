@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The medium every peer is measured on: one loop device over an image on a tmpfs of our own."""
+
+import contextlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from system import MIB, SettingMissing, StepFailed, available_memory, run, say
+
+MKFS_OPTIONS = ("-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard")
+RELEASE_TIMEOUT = 60
+POLL_INTERVAL = 0.0005
+
+
+class Medium:
+    """Owns the tmpfs, the image and the loop device; use it as a context manager.
+
+    The image is allocated once, in full, and mkfs leaves it so: otherwise whoever writes a block
+    first would pay for the tmpfs page, and the figures would be about that.
+    """
+
+    def __init__(self, image_size, extra_size):
+        self.image_size = image_size
+        self.tmpfs_size = image_size + extra_size + 16 * MIB
+        self.undo = contextlib.ExitStack()
+        self.device = ""
+        self.directory = Path()
+
+    def __enter__(self):
+        # The tmpfs, and beside it the pages of the device and of the files on it.
+        if available_memory() < 3 * self.tmpfs_size:
+            raise SettingMissing(f"needs {3 * self.tmpfs_size // MIB} MiB of memory, "
+                                 f"{available_memory() // MIB} are available; use --size")
+        with contextlib.ExitStack() as undo:
+            self.make(undo)
+            self.undo = undo.pop_all()
+        return self
+
+    def make(self, undo):
+        base = Path(tempfile.mkdtemp(prefix="airlock-bench-"))
+        undo.callback(base.rmdir)
+        self.directory = base / "medium"
+        self.mount_point = base / "mounted"
+        for directory in (self.directory, self.mount_point):
+            directory.mkdir()
+            undo.callback(directory.rmdir)
+        run(["mount", "-t", "tmpfs", "-o", f"size={self.tmpfs_size},mode=0700", "airlock-bench",
+             self.directory])
+        undo.callback(unmount_at_last, self.directory)
+        # A name of its own: after a lazy unmount it is all that tells whose loop device this is.
+        image = self.directory / f"{base.name}.image"
+        with open(image, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, self.image_size)
+        self.device = run(["losetup", "--find", "--show", image])
+        say(f"medium: {self.device} over {image.name}")
+        undo.callback(run, ["losetup", "--detach", self.device])
+
+    def __exit__(self, *reason):
+        self.undo.close()
+
+    def format(self):
+        self.wait_until_released()
+        run(["mkfs.ext4", *MKFS_OPTIONS, self.device])
+        self.make_cold()
+
+    def make_cold(self):
+        """With nothing mounted, the device's own pages are all that is left in memory.
+
+        Dropping every cache of the machine would also throw out mount, find, the driver and
+        their libraries, and the figures would be about the disk these are loaded from.
+        """
+        run(["blockdev", "--flushbufs", self.device])
+
+    def released(self):
+        """Nobody claims the device: the kernel grants an exclusive open only then."""
+        try:
+            os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+        except OSError:
+            return False
+        return True
+
+    def wait_until_released(self, driver=None):
+        deadline = time.monotonic() + RELEASE_TIMEOUT
+        while not self.released() or (driver and driver.alive()):
+            if time.monotonic() > deadline:
+                raise StepFailed(f"device not released within {RELEASE_TIMEOUT} s")
+            time.sleep(POLL_INTERVAL)
+
+
+def unmount_at_last(directory):
+    """For the way out, where a busy mount must not keep the rest from being undone."""
+    try:
+        run(["umount", directory])
+    except StepFailed:
+        run(["umount", "--lazy", directory])

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The filesystems that are compared: how each is mounted, and which process serves it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from system import (STEP_TIMEOUT, SettingMissing, StepFailed, device_number_of, is_mount_point,
+                    processes_named, run)
+
+PEER_NAMES = ("kernel", "fuse2fs", "airlock")
+
+
+@dataclass(frozen=True)
+class Peer:
+    name: str
+    program: str  # the one that mounts
+    arguments: tuple[str, ...]  # DEVICE and DIRECTORY stand for themselves
+    driver: str | None  # name of the process that serves; None: the kernel does
+
+
+def make_peer(name, build):
+    if name == "kernel":
+        return Peer(name, "mount", ("-t", "ext4", "DEVICE", "DIRECTORY"), None)
+    if name == "fuse2fs":
+        return Peer(name, "fuse2fs", ("DEVICE", "DIRECTORY", "-o", "rw"), "fuse2fs")
+    if name == "airlock":
+        return Peer(name, str(build / "cli" / "mount.airlock"),
+                    ("DEVICE", "DIRECTORY", "-t", "airlock.ext4", "-o", "rw"), "airlock-ext")
+    raise ValueError(f"no such peer: {name}; known: {', '.join(PEER_NAMES)}")
+
+
+def require_program(peer):
+    if shutil.which(peer.program) is None:
+        raise SettingMissing(f"peer {peer.name}: {peer.program} is not there")
+
+
+class Mount:
+    """One peer mounted on the medium, and what was seen of it since.
+
+    remount() is how a row becomes cold: what the driver and the kernel remember of files goes with
+    the mount, and the medium forgets the rest.
+    """
+
+    def __init__(self, peer, medium, workload, cores):
+        self.peer = peer
+        self.medium = medium
+        self.workload = workload
+        self.cores = cores
+        self.driver = None
+        self.memory_at_end = []  # one entry per driver that came and went
+        self.directory = medium.mount_point
+
+    def mount(self):
+        """Mounts and returns the seconds from the request to the end of the first readdir."""
+        words = {"DEVICE": self.medium.device, "DIRECTORY": str(self.directory)}
+        command = [self.peer.program, *(words.get(word, word) for word in self.peer.arguments)]
+        with WaitingReader(self.workload, self.directory) as reader:
+            start = time.monotonic()
+            run(command)
+            finished = reader.read()
+        self.find_driver()
+        if not is_mount_point(self.directory):
+            raise StepFailed(f"{self.peer.program} succeeded, but nothing is mounted")
+        return finished - start
+
+    def mounted(self):
+        return is_mount_point(self.directory)
+
+    def find_driver(self):
+        """By name and by the device it holds: others of that name may serve others meanwhile."""
+        if not self.peer.driver:
+            return
+        # The starter of a driver may have its name too and be about to end.
+        deadline = time.monotonic() + 2
+        while len(found := self.drivers()) != 1:
+            if time.monotonic() > deadline:
+                raise StepFailed(f"{len(found)} processes named {self.peer.driver} hold "
+                                 f"{self.medium.device}, one should")
+            time.sleep(0.01)
+        self.driver = found.pop()
+        if self.cores:
+            self.driver.pin(self.cores)  # it need not be our descendant
+
+    def drivers(self):
+        device = device_number_of(self.medium.device)
+        return {process for process in processes_named(self.peer.driver) if process.holds(device)}
+
+    def unmount(self):
+        """Returns the seconds until umount returned, and until the device was free again."""
+        if self.driver:
+            self.memory_at_end.append(self.driver.memory())
+        start = time.monotonic()
+        run(["umount", self.directory])
+        returned = time.monotonic() - start
+        self.medium.wait_until_released(self.driver)
+        self.driver = None
+        return returned, time.monotonic() - start
+
+    def remount(self):
+        self.unmount()
+        self.medium.make_cold()
+        self.mount()
+
+    def sync(self):
+        """Keeps the writes of one row from being finished at the cost of the next."""
+        run(["sync", "--file-system", self.directory])
+
+    def abandon(self):
+        """Leaves nothing mounted and nobody serving, whatever state a failure left behind."""
+        for options in ([], ["--lazy"]):
+            if is_mount_point(self.directory):
+                try:
+                    run(["umount", *options, self.directory], timeout=30)
+                except StepFailed:
+                    continue  # the next, ruder way
+        if self.driver and self.driver.alive():
+            try:
+                self.medium.wait_until_released(self.driver)
+            except StepFailed:
+                os.kill(self.driver.pid, signal.SIGKILL)
+        self.driver = None
+
+
+class WaitingReader:
+    """A process that stands ready to list a directory, started before the clock is."""
+
+    def __init__(self, workload, directory):
+        self.process = subprocess.Popen([workload, "first-readdir", str(directory)], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+
+    def __enter__(self):
+        self.process.stdout.readline()
+        return self
+
+    def read(self):
+        try:
+            text, _ = self.process.communicate("go\n", timeout=STEP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise StepFailed("the first readdir never ended") from None
+        if self.process.returncode != 0:
+            raise StepFailed(text.strip())
+        return float(text.split()[1])
+
+    def __exit__(self, *reason):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+
+def default_build(source):
+    return Path(os.environ.get("AIRLOCK_BUILD", source / "build"))

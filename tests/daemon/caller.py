@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One D-Bus call as whoever runs this: caller.py ADDRESS PATH INTERFACE METHOD ARGUMENTS [IMAGE MODE]
+
+ARGUMENTS is a tuple in GVariant's text form. The answer goes to standard output as JSON:
+{"answer": [...]} or {"error": "org.airlock1.Error.Busy", "message": "..."}. With IMAGE its
+descriptor takes the place of the first argument and "handle 0" stands for it.
+"""
+import json
+import os
+import sys
+
+import gi
+gi.require_version("Gio", "2.0")
+from gi.repository import Gio, GLib  # noqa: E402
+
+DEADLINE_MS = 150_000
+
+
+def call(connection, path, interface, method, arguments, descriptors=None):
+    """The answer, unpacked; GLib.Error when it is one."""
+    answer, _ = connection.call_with_unix_fd_list_sync(
+        "org.airlock1", path, interface, method, GLib.Variant.parse(None, arguments, None, None),
+        None, Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION, DEADLINE_MS, descriptors, None)
+    return answer.unpack()
+
+
+def connect(address):
+    flags = (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+             | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION)
+    return Gio.DBusConnection.new_for_address_sync(address, flags, None, None)
+
+
+def error_of(error):
+    name = Gio.DBusError.get_remote_error(error)
+    Gio.DBusError.strip_remote_error(error)
+    return {"error": name or "local", "message": error.message}
+
+
+def main():
+    address, path, interface, method, arguments = sys.argv[1:6]
+    descriptors = None
+    if len(sys.argv) > 6:
+        descriptors = Gio.UnixFDList.new()
+        flags = os.O_RDWR if sys.argv[7] == "rw" else os.O_RDONLY
+        descriptors.append(os.open(sys.argv[6], flags))
+    connection = connect(address)
+    try:
+        result = {"answer": call(connection, path, interface, method, arguments, descriptors)}
+    except GLib.Error as error:
+        result = error_of(error)
+    print(json.dumps(result))
+    # An image lives as long as its opener may still use it.
+    if "--stay" in sys.argv:
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine for airlockd: a private bus, somebody to ask, somebody who sits there, and sticks.
+
+The daemon, its drivers, the kernel, loop devices and D-Bus are real; polkit and logind are mocks
+whose answers a test decides. Everything is given back in the end, also when a test failed.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import caller
+import harness
+from gi.repository import GLib
+
+HERE = pathlib.Path(__file__).resolve().parent
+PYTHON = "/usr/bin/python3"
+MANAGER_PATH = "/org/airlock1"
+MANAGER = "org.airlock1.Manager"
+VOLUME = "org.airlock1.Volume"
+JOB = "org.airlock1.Job"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+MOCK = "org.freedesktop.DBus.Mock"
+DEADLINE = 20
+# Accounts every Debian has, standing for two people.
+ALICE = (1, "daemon")
+BOB = (2, "bin")
+
+BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <policy user="root">
+    <allow own="org.freedesktop.PolicyKit1"/>
+    <allow own="org.freedesktop.login1"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.login1"/>
+  </policy>
+  <include>{ours}</include>
+</busconfig>
+"""
+
+SETTINGS = """automount = "{automount}"
+mount-base = "{base}"
+
+[[rule]]
+name = "loop sticks of the tests"
+match.kind = "loop"
+removable = true
+"""
+
+
+class Refused(AssertionError):
+    """The daemon answered with an error: its name, and what a person would read."""
+
+    def __init__(self, name, message):
+        super().__init__(f"{name}: {message}")
+        self.name = name.removeprefix("org.airlock1.Error.")
+        self.message = message
+
+
+class Stick:
+    """A loop device with a filesystem, plugged in by attaching it and pulled by detaching it."""
+
+    def __init__(self, machine, image):
+        self.machine = machine
+        self.image = pathlib.Path(image)
+        self.device = None
+
+    def plug(self):
+        self.device = harness.LoopDevice(self.image).path
+        self.machine.sticks.append(self)
+        return self
+
+    @property
+    def name(self):
+        return os.path.basename(self.device)
+
+    def pull(self):
+        """All its bytes are gone at once, whoever uses it; then the device goes as well."""
+        os.truncate(self.image, 0)
+        harness.run(["losetup", "--set-capacity", self.device], allowed=None)
+        harness.run(["losetup", "--detach", self.device], allowed=None)
+
+    def unplug(self):
+        harness.run(["losetup", "--detach", self.device])
+
+    def unmount_by_hand(self):
+        """If it is mounted already."""
+        for target in self.machine.mounts():
+            found = harness.run(["findmnt", "-no", "SOURCE", target], allowed=None)
+            if found.stdout.strip() == self.device:
+                harness.run(["umount", "-l", target], allowed=None)
+
+    def remove(self):
+        harness.run(["losetup", "--detach", self.device], allowed=None)
+
+
+class Machine:
+    def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True):
+        self.scratch = pathlib.Path(scratch)
+        os.chmod(self.scratch, 0o755)
+        self.automount = automount
+        self.extra_settings = settings
+        self.with_polkit = polkit
+        self.with_logind = logind
+        self.base = self.scratch / "media"
+        self.state = self.scratch / "state"
+        self.settings_directory = self.scratch / "settings"
+        self.log_path = self.scratch / "airlockd.log"
+        self.processes = []
+        self.sticks = []
+        self.daemon = None
+
+    # Starting and ending
+
+    def __enter__(self):
+        try:
+            self.start_bus()
+            self.start_mocks()
+            self.base.mkdir(mode=0o755)
+            self.settings_directory.mkdir()
+            self.state.mkdir(exist_ok=True)
+            self.write_settings()
+            self.start_daemon()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop_daemon()
+        for target in harness.mount_targets():
+            if target.startswith(str(self.scratch)):
+                harness.run(["umount", "-l", target], allowed=None)
+        for stick in self.sticks:
+            stick.remove()
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+    def start_bus(self):
+        socket = self.scratch / "bus"
+        self.address = f"unix:path={socket}"
+        configuration = self.scratch / "bus.conf"
+        ours = HERE.parents[1] / "dbus/org.airlock1.conf"
+        configuration.write_text(BUS_CONFIGURATION.format(socket=socket, ours=ours))
+        self.processes.append(subprocess.Popen(
+            ["dbus-daemon", "--config-file", configuration, "--nofork", "--nopidfile"],
+            stderr=subprocess.DEVNULL))
+        harness.wait_until(socket.exists, 5, "the bus to listen")
+        self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}
+        self.bus = caller.connect(self.address)
+
+    def start_mocks(self):
+        for template, name, wanted in (("polkitd", "org.freedesktop.PolicyKit1", self.with_polkit),
+                                       ("logind", "org.freedesktop.login1", self.with_logind)):
+            if not wanted:
+                continue
+            self.processes.append(subprocess.Popen(
+                [PYTHON, "-m", "dbusmock", "--system", "--template", template],
+                env=self.environment, stdout=subprocess.DEVNULL))
+            harness.wait_until(lambda name=name: self.has_owner(name), 10, f"the mock of {name}")
+
+    def write_settings(self, text=None):
+        content = SETTINGS.format(automount=self.automount, base=self.base) + self.extra_settings
+        path = self.settings_directory / "airlock.toml"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(content if text is None else text)
+        fresh.rename(path)
+
+    def start_daemon(self, *options):
+        program = harness.built("daemon/airlockd")
+        environment = {**self.environment,
+                       "AIRLOCK_PROBE": str(harness.built("contained/probe/airlock-probe"))}
+        environment.setdefault("AIRLOCK_DRIVER_DIR", str(harness.built("contained/ext/airlock-ext").parent))
+        with open(self.log_path, "ab") as log:
+            self.daemon = subprocess.Popen(
+                [program, "--settings-dir", self.settings_directory, "--mount-base", self.base,
+                 "--state-dir", self.state, "--idle-exit", "0", "--verbose", *options],
+                env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        harness.wait_until(lambda: self.has_owner("org.airlock1") or self.daemon.poll() is not None,
+                           DEADLINE, "airlockd to take its name")
+        assert self.daemon.poll() is None, f"airlockd ended at once:\n{self.log()}"
+
+    def stop_daemon(self, with_signal=signal.SIGTERM):
+        if self.daemon is None:
+            return None
+        self.daemon.send_signal(with_signal)
+        try:
+            status = self.daemon.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.wait()
+            raise
+        finally:
+            self.daemon = None
+        return status
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    # The bus
+
+    def has_owner(self, name):
+        return self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                  "org.freedesktop.DBus", "NameHasOwner",
+                                  GLib.Variant("(s)", (name,)), None, 0, 5000, None).unpack()[0]
+
+    def call(self, path, interface, method, arguments="()"):
+        """As root; arguments in GVariant's text form. Raises Refused."""
+        try:
+            answer = caller.call(self.bus, path, interface, method, arguments)
+        except GLib.Error as error:
+            found = caller.error_of(error)
+            raise Refused(found["error"], found["message"]) from None
+        return answer[0] if len(answer) == 1 else answer
+
+    def call_as(self, person, path, interface, method, arguments="()", image=(), timeout=180):
+        """The same as somebody else, in a process of their own."""
+        done = subprocess.run(
+            [PYTHON, HERE / "caller.py", self.address, path, interface, method, arguments, *image],
+            user=person[0], group=person[0], extra_groups=[], stdout=subprocess.PIPE, text=True,
+            timeout=timeout, check=True)
+        result = json.loads(done.stdout)
+        if "error" in result:
+            raise Refused(result["error"], result["message"])
+        answer = result["answer"]
+        return answer[0] if len(answer) == 1 else answer
+
+    def mock(self, name, path, method, arguments):
+        return self.bus.call_sync(name, path, MOCK, method, GLib.Variant.parse(None, arguments, None, None),
+                                  None, 0, 5000, None)
+
+    # People
+
+    def sit_down(self, person, session="1", seat="seat0", active=True):
+        self.mock("org.freedesktop.login1", "/org/freedesktop/login1", "AddSession",
+                  f"('{session}', '{seat}', uint32 {person[0]}, '{person[1]}', {str(active).lower()})")
+        # The mock forgets to say so.
+        self.mock("org.freedesktop.login1", "/org/freedesktop/login1", "EmitSignal",
+                  "('org.freedesktop.login1.Manager', 'SessionNew', 'so', "
+                  f"[<'{session}'>, <objectpath '{self.session_path(session)}'>])")
+
+    @staticmethod
+    def session_path(session):
+        return f"/org/freedesktop/login1/session/{session}"
+
+    def set_session(self, session, **values):
+        text = ", ".join(f"'{key}': <{str(value).lower() if isinstance(value, bool) else repr(value)}>"
+                         for key, value in values.items())
+        self.mock("org.freedesktop.login1", self.session_path(session), "UpdateProperties",
+                  f"('org.freedesktop.login1.Session', {{{text}}})")
+
+    def polkit(self, method, arguments):
+        self.mock("org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority", method, arguments)
+
+    def allow(self, *actions):
+        names = ", ".join(f"'org.airlock1.{action}'" for action in actions)
+        self.polkit("SetAllowed", f"(@as [{names}],)")
+
+    # Sticks and volumes
+
+    def make_stick(self, label="STICK", files=None, size="32M", kind="ext4", name=None):
+        name = name or f"stick{len(list(self.scratch.glob('stick*.img')))}"
+        content = self.scratch / f"{name}.content"
+        content.mkdir()
+        for path, text in (files or {"hello.txt": "hello"}).items():
+            (content / path).write_text(text)
+        image = harness.make_image(self.scratch / f"{name}.img", ["-L", label, "-d", content], size, kind)
+        return Stick(self, image)
+
+    def volumes(self):
+        objects = self.call(MANAGER_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        return {path: interfaces[VOLUME] for path, interfaces in objects.items() if VOLUME in interfaces}
+
+    def jobs(self):
+        objects = self.call(MANAGER_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        return {path: interfaces[JOB] for path, interfaces in objects.items() if JOB in interfaces}
+
+    def volume_of(self, stick):
+        """Path and properties, or None."""
+        device = stick if isinstance(stick, str) else stick.device
+        for path, properties in self.volumes().items():
+            if properties["Device"] == device:
+                return path, properties
+        return None
+
+    def wait_for_state(self, stick, *states, deadline=DEADLINE):
+        def reached():
+            found = self.volume_of(stick)
+            return found if found and found[1]["State"] in states else None
+        try:
+            return harness.wait_until(reached, deadline, f"{stick.device} to be {' or '.join(states)}")
+        except harness.HarnessError as late:
+            raise harness.HarnessError(f"{late}; it is {self.volume_of(stick)}\n{self.log()[-4000:]}") from late
+
+    def wait_gone(self, stick, deadline=DEADLINE):
+        harness.wait_until(lambda: self.volume_of(stick) is None, deadline, "the volume to go")
+
+    # Using a mount as the person it belongs to; root is kept out of it by the kernel.
+
+    @staticmethod
+    def run_as(person, command, **options):
+        return subprocess.run([str(word) for word in command], user=person[0], group=person[0],
+                              extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=60, check=False, **options)
+
+    @staticmethod
+    def start_as(person, command):
+        return subprocess.Popen([str(word) for word in command], user=person[0], group=person[0],
+                                extra_groups=[], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def read_as(self, person, path):
+        done = self.run_as(person, ["cat", path])
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    @contextlib.contextmanager
+    def reader(self, person, path):
+        """A process of the person that holds the file open."""
+        process = subprocess.Popen(["sh", "-c", 'exec 5<"$0"; echo ready; read -r _', path],
+                                   user=person[0], group=person[0], extra_groups=[], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @contextlib.contextmanager
+    def image_opener(self, person, image, mode="rw"):
+        """A program of the person that opened the image and stays on the bus; yields the volume."""
+        process = subprocess.Popen(
+            [PYTHON, HERE / "caller.py", self.address, MANAGER_PATH, MANAGER, "OpenImage",
+             f"(handle 0, '{image.name}', @a{{sv}} {{}})", image, mode, "--stay"],
+            user=person[0], group=person[0], extra_groups=[], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            result = json.loads(process.stdout.readline())
+            if "error" in result:
+                raise Refused(result["error"], result["message"])
+            yield result["answer"][0]
+        finally:
+            process.communicate("")
+
+    def mounts(self):
+        return [target for target in harness.mount_targets() if target.startswith(str(self.base))]
+
+    def children(self):
+        """Processes of the daemon, drivers among them."""
+        tasks = pathlib.Path(f"/proc/{self.daemon.pid}/task")
+        return [int(pid) for task in tasks.iterdir()
+                for pid in (task / "children").read_text().split()]
+
+
+@contextlib.contextmanager
+def ticking(machine, limit=0.05):
+    """Asks for something cheap all the time meanwhile; every answer must come within the limit."""
+    import threading
+    stop = threading.Event()
+    slowest = [0.0]
+    bus = caller.connect(machine.address)
+
+    def ask():
+        while not stop.is_set():
+            begin = time.monotonic()
+            bus.call_sync("org.airlock1", MANAGER_PATH, PROPERTIES, "GetAll",
+                          GLib.Variant("(s)", (MANAGER,)), None, 0, 10_000, None)
+            slowest[0] = max(slowest[0], time.monotonic() - begin)
+            time.sleep(0.005)
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield slowest
+    finally:
+        stop.set()
+        thread.join(15)
+    assert slowest[0] <= limit, f"an answer took {slowest[0] * 1000:.0f} ms"
+
+

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""airlockctl with the real airlockd: what the man page promises, and nothing played."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import harness
+import pytest
+from machine import ALICE, BOB
+
+DONE, NO_SUCH_THING, NOT_ALLOWED, IN_THE_WAY, UNREACHABLE = 0, 3, 4, 5, 6
+
+
+@pytest.fixture
+def ctl(machine):
+    def run(*words, person=ALICE):
+        return subprocess.run([harness.built("cli/ctl/airlockctl"), *map(str, words)],
+                              user=person[0], group=person[0], extra_groups=[], cwd="/",
+                              env=machine.environment, capture_output=True, text=True, timeout=60,
+                              check=False)
+    return run
+
+
+def answer(done):
+    assert (done.returncode, done.stderr) == (DONE, ""), done
+    return done.stdout
+
+
+def test_from_the_plug_to_the_unplug(machine, ctl):
+    machine.allow("mount-removable")
+    stick = machine.make_stick("PHOTOS").plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    rows = {row["Id"]: row for row in json.loads(answer(ctl("list", "--json")))}
+    assert rows[stick.name]["MountPoint"] == volume["MountPoint"]
+    assert "label           PHOTOS" in answer(ctl("info", stick.device))
+    assert "descriptor 5" in answer(ctl("info", "PHOTOS")), "what holds the driver"
+    explanation = json.loads(answer(ctl("explain", stick.name, "--json")))
+    assert explanation["decision"] in ("mount", "leave") and explanation["rule"]
+    done = ctl("unmount", volume["MountPoint"])
+    assert (done.returncode, done.stderr) == (
+        DONE, f"{stick.name} is unmounted: safe to remove.\n")
+    harness.e2fsck_clean(stick.image)
+    assert answer(ctl("mount", "PHOTOS")) == volume["MountPoint"] + "\n"
+    assert ctl("mount", "PHOTOS").returncode == IN_THE_WAY
+
+
+def test_others_are_refused_and_told_less(machine, ctl):
+    stick = machine.make_stick(files={"film": "x"}).plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    with machine.reader(ALICE, f"{volume['MountPoint']}/film"):
+        assert ctl("unmount", stick.name, person=BOB).returncode == NOT_ALLOWED
+        assert ctl("log", stick.name, person=BOB).returncode == NOT_ALLOWED
+        text = answer(ctl("info", stick.name, person=BOB))
+        assert "state           mounted" in text and "in use by" not in text
+        assert "in use by" in answer(ctl("info", stick.name))
+
+
+def test_who_is_in_the_way_is_named(machine, ctl):
+    stick = machine.make_stick(files={"film": "x"}).plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    with machine.reader(ALICE, f"{volume['MountPoint']}/film") as holder:
+        done = ctl("unmount", stick.name)
+        assert done.returncode == IN_THE_WAY and str(holder.pid) in done.stderr
+        assert str(holder.pid) in answer(ctl("info", stick.name))
+
+
+def test_a_death_is_told_and_recovered_from(machine, ctl):
+    stick = machine.make_stick().plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    os.kill(volume["DriverPid"], signal.SIGKILL)
+    machine.wait_for_state(stick, "dead")
+    assert "the driver was killed by SIGKILL" in answer(ctl("list"))
+    assert "what happened   the driver was killed by SIGKILL" in answer(ctl("info", stick.name))
+    machine.allow("mount-removable")
+    assert answer(ctl("recover", "--read-only", stick.name)) == volume["MountPoint"] + "\n"
+    assert machine.volume_of(stick)[1]["MountedReadOnly"] is True
+
+
+def test_an_image_needs_no_rights_and_goes_by_its_path(machine, ctl):
+    machine.allow("mount-image")
+    image = harness.make_image(machine.scratch / "disk.img", ["-L", "IMG"], "16M", "ext4")
+    os.chown(image, *(ALICE[0],) * 2)
+    place = answer(ctl("mount", image)).strip()
+    assert os.path.basename(place) == "IMG"
+    assert "label           IMG" in answer(ctl("info", image))
+    assert ctl("unmount", image).returncode == DONE
+    assert ctl("info", image).returncode == NO_SUCH_THING
+
+
+def test_drivers_are_what_they_are(machine, ctl):
+    (ext,) = [row for row in json.loads(answer(ctl("drivers", "--json"))) if row["name"] == "ext"]
+    assert ext["writes"] is True and isinstance(ext["available"], bool)
+    assert "ext4" in ext["types"]
+
+
+def test_status_tells_the_settings_and_what_is_wrong_with_them(machine, ctl):
+    assert str(machine.base) in answer(ctl("status"))
+    machine.write_settings("automount = perhaps\n")
+    harness.wait_until(lambda: "settings problem:" in answer(ctl("status")), 10, "the complaint")
+
+
+def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
+    stick = machine.make_stick().plug()
+    machine.wait_for_state(stick, "mounted")
+    events = tmp_path / "events"
+    with open(events, "w") as log:
+        monitor = subprocess.Popen([harness.built("cli/ctl/airlockctl"), "monitor", "--json"],
+                                   env=machine.environment, stdout=log, stderr=subprocess.PIPE)
+    try:
+        monitor.stderr.readline()  # it watches now
+        machine.stop_daemon()
+        assert ctl("list").returncode == UNREACHABLE
+        machine.start_daemon()
+        time.sleep(1)
+    finally:
+        monitor.terminate()
+        monitor.wait()
+    seen = [json.loads(line) for line in events.read_text().splitlines()]
+    names = [event["event"] for event in seen]
+    assert "daemon-stopped" in names and "daemon-started" in names
+    gone = [event["volume"]["Id"] for event in seen if event["event"] == "gone"]
+    assert stick.name not in gone, "it was mounted all the time"

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Much at once, and nothing left over: descriptors, memory, folders, mounts, processes."""
+import os
+import pathlib
+import random
+import threading
+import time
+
+import harness
+import pytest
+from machine import ALICE, VOLUME, Refused, ticking
+
+
+def descriptors(machine):
+    return len(os.listdir(f"/proc/{machine.daemon.pid}/fd"))
+
+
+def resident_kib(machine):
+    status = pathlib.Path(f"/proc/{machine.daemon.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def settled(machine):
+    def left():
+        return machine.mounts(), machine.jobs(), [(pid, harness.process_name(pid))
+                                                  for pid in machine.children()]
+    try:
+        harness.wait_until(lambda: not any(left()), 30, "everything to be over")
+    except harness.HarnessError as late:
+        raise harness.HarnessError(f"{late}: {left()}") from late
+
+
+def test_fifty_sticks_at_once(machine):
+    sticks = [machine.make_stick(f"N{number}", size="4M", files={"n": str(number)}) for number in range(50)]
+    before = descriptors(machine)
+    # Each mount starts two processes in namespaces of their own; the machine is busy, not the daemon.
+    with ticking(machine, limit=1.0):
+        for stick in sticks:
+            stick.plug()
+        for stick in sticks:
+            machine.wait_for_state(stick, "mounted", deadline=60)
+    for number, stick in enumerate(sticks):
+        place = machine.volume_of(stick)[1]["MountPoint"]
+        assert machine.read_as(ALICE, f"{place}/n") == str(number)
+    assert len(machine.mounts()) == 50
+    for stick in sticks:
+        stick.pull()
+    harness.wait_until(lambda: all(machine.volume_of(stick) is None for stick in sticks), 30, "all to go")
+    settled(machine)
+    assert descriptors(machine) <= before + 2
+    harness.wait_until(lambda: not list(machine.base.glob("*/*")), 10, "the folders to go")
+
+
+def test_a_storm_of_a_thousand_events_leaves_nothing(machine):
+    images = [machine.make_stick(f"W{number}", size="4M") for number in range(4)]
+    keep = {stick: stick.image.read_bytes() for stick in images}
+    chance = random.Random(20)
+
+    def weather(stick, count):
+        for _ in range(count):
+            stick.image.write_bytes(keep[stick])
+            stick.plug()
+            time.sleep(chance.choice((0, 0, 0.005, 0.03, 0.1)))
+            if chance.random() < 0.3:
+                stick.unmount_by_hand()
+            stick.pull()
+    # One round to let every part of the daemon be touched once.
+    for stick in images:
+        weather(stick, 2)
+    settled(machine)
+    before, memory = descriptors(machine), resident_kib(machine)
+    threads = [threading.Thread(target=weather, args=(stick, 125)) for stick in images]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(240)
+    assert not any(thread.is_alive() for thread in threads)
+    settled(machine)
+    ours = {stick.device for stick in machine.sticks}
+    harness.wait_until(lambda: not [v for v in machine.volumes().values() if v["Device"] in ours], 30,
+                       "the volumes to go")
+    assert descriptors(machine) <= before + 2
+    assert resident_kib(machine) < memory + 2048
+    assert not list((machine.base / ALICE[1]).glob("*"))
+
+
+def test_many_callers_of_one_volume_get_one_answer_each(machine):
+    stick = machine.make_stick().plug()
+    path, _ = machine.wait_for_state(stick, "mounted")
+    outcomes = []
+
+    def unmount():
+        try:
+            outcomes.append(machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)"))
+        except Refused as refused:
+            outcomes.append(refused.name)
+    threads = [threading.Thread(target=unmount) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(outcomes) == 8
+    assert [outcome for outcome in outcomes if outcome == []], outcomes
+    assert not machine.mounts()
+
+
+def wake_ups(machine):
+    status = pathlib.Path(f"/proc/{machine.daemon.pid}/status").read_text()
+    return int(status.split("voluntary_ctxt_switches:")[1].split()[0])
+
+
+@pytest.mark.parametrize("seconds", [60])
+def test_idle_it_sleeps(machine, seconds):
+    """A stick that is plugged in and not mounted, and nobody asks for anything."""
+    machine.set_session("1", LockedHint=True)
+    stick = machine.make_stick().plug()
+    machine.wait_for_state(stick, "waiting")
+    time.sleep(2)
+    before = wake_ups(machine)
+    time.sleep(seconds)
+    assert wake_ups(machine) == before
+    assert resident_kib(machine) < 12 * 1024

@@ -1,0 +1,28 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs a command and reaps every process that loses its parent meanwhile, as the first process of a
+machine does: with_reaper.py COMMAND…
+
+A driver whose airlockd was killed belongs to the first process of the machine then, and the kernel
+tells how it ended once it has been reaped. In a container nobody may do that.
+"""
+import ctypes
+import os
+import sys
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def main():
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    child = os.fork()
+    if child == 0:
+        os.execvp(sys.argv[1], sys.argv[1:])
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/integration/bus_demo/fake_service.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+namespace airlock {
+namespace {
+
+// Not text at all, as a label from a hostile medium is not.
+const std::string kNoText("\xff\xfe bad \x00 label \xed\xa0\x80", 17);
+
+}  // namespace
+
+void FakeService::add_volume(const std::string& id) {
+  mount_points_[id] = "";
+  publisher_.add_volume(id, {{"Id", id}, {"State", std::string("available")}});
+}
+
+void FakeService::remove_volume(const std::string& id) {
+  mount_points_.erase(id);
+  publisher_.remove_volume(id);
+}
+
+void FakeService::release() {
+  held_methods_.clear();
+  for (auto& reply : std::exchange(held_, {})) reply();
+}
+
+void FakeService::remember(const std::string& method, const Call& call, const std::string& about) {
+  const CallOptions& options = call.options;
+  calls_.push_back(fmt::format("{} {} {} options={} fstype={} force={:d} lazy={:d} quiet={:d}",
+                               method, call.sender, about, options.mount_options, options.type,
+                               options.force, options.lazy, options.no_user_interaction));
+}
+
+template <typename T, typename Make>
+void FakeService::answer(const std::string& method, const Call& call, const std::string& about,
+                         Reply<T> reply, Make make) {
+  remember(method, call, about);
+  if (failure_) return reply(std::unexpected(*std::exchange(failure_, std::nullopt)));
+  if (!held_methods_.contains(method)) return reply(make());
+  held_.push_back([reply = std::move(reply), make]() mutable { reply(make()); });
+}
+
+Result<void> FakeService::check(const std::string& volume) const {
+  if (!mount_points_.contains(volume)) return fail(Errc::kNotFound, "no volume {}", volume);
+  return {};
+}
+
+Result<std::string> FakeService::mount_now(const std::string& volume) {
+  TRY_VOID(check(volume));
+  std::string& mount_point = mount_points_[volume];
+  if (!mount_point.empty()) return fail(Errc::kAlreadyMounted, "mount {}", volume);
+  mount_point = "/run/media/somebody/" + volume;
+  publisher_.change_volume(volume, {{"State", std::string("mounting")}});
+  publisher_.change_volume(volume, {{"State", std::string("mounted")}});
+  publisher_.change_volume(volume, {{"MountPoint", mount_point}});
+  return mount_point;
+}
+
+Result<void> FakeService::unmount_now(const std::string& volume) {
+  TRY_VOID(check(volume));
+  mount_points_[volume].clear();
+  publisher_.change_volume(volume,
+                           {{"State", std::string("available")}, {"MountPoint", std::string()}});
+  return {};
+}
+
+void FakeService::open_image(Call call, UniqueFd image, std::string name,
+                             Reply<std::string> volume) {
+  std::array<char, 16> start{};
+  const auto length = ::pread(image.get(), start.data(), start.size(), 0);
+  const int flags = ::fcntl(image.get(), F_GETFD);
+  const auto about = fmt::format("{} holds={} cloexec={:d}", name,
+                                 std::string(start.data(), length < 0 ? 0 : std::size_t(length)),
+                                 (flags & FD_CLOEXEC) != 0);
+  answer("OpenImage", call, about, std::move(volume), [this]() -> Result<std::string> {
+    const std::string id = fmt::format("image{}", ++images_);
+    add_volume(id);
+    return id;
+  });
+}
+
+void FakeService::find_volume(Call call, std::string device, Reply<std::string> volume) {
+  const auto find = [this, device]() -> Result<std::string> {
+    const std::string id = device.substr(device.rfind('/') + 1);
+    TRY_VOID(check(id));
+    return id;
+  };
+  answer("FindVolume", call, device, std::move(volume), find);
+}
+
+void FakeService::explain(Call call, std::string device, Reply<PropertyMap> explanation) {
+  answer("Explain", call, device, std::move(explanation), [device]() -> Result<PropertyMap> {
+    return PropertyMap{{"device", device},
+                       {"label", kNoText},
+                       {"size", std::uint64_t{1} << 40},
+                       {"steps", std::vector<std::string>{"one", kNoText}}};
+  });
+}
+
+void FakeService::list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) {
+  answer("ListDrivers", call, "", std::move(drivers), []() -> Result<std::vector<PropertyMap>> {
+    return std::vector<PropertyMap>{{{"name", std::string("ext")}, {"writes", true}}, {}};
+  });
+}
+
+void FakeService::set_automount(Call call, std::string mode, Reply<void> done) {
+  answer("SetAutomount", call, mode, std::move(done), [this, mode]() -> Result<void> {
+    if (mode != "on" && mode != "off" && mode != "ask")
+      return fail(Errc::kInvalidArgument, "set automount: no such mode");
+    publisher_.set_manager({{"Automount", mode}});
+    return {};
+  });
+}
+
+void FakeService::settings(Call call, Reply<PropertyMap> settings) {
+  answer("GetSettings", call, "", std::move(settings),
+         []() -> Result<PropertyMap> { return PropertyMap{{"automount", std::string("on")}}; });
+}
+
+void FakeService::mount(Call call, std::string volume, Reply<std::string> mount_point) {
+  if (volume != "pulled")
+    return answer("Mount", call, volume, std::move(mount_point),
+                  [this, volume] { return mount_now(volume); });
+  // Pulled out while it is mounted: its object goes before the call is answered.
+  remember("Mount", call, volume);
+  remove_volume(volume);
+  mount_point(fail(Errc::kNotFound, "mount {}: it was pulled out", kNoText));
+}
+
+void FakeService::unmount(Call call, std::string volume, Reply<void> done) {
+  answer("Unmount", call, volume, std::move(done), [this, volume] { return unmount_now(volume); });
+}
+
+void FakeService::eject(Call call, std::string volume, Reply<void> done) {
+  answer("Eject", call, volume, std::move(done), [this, volume] { return unmount_now(volume); });
+}
+
+void FakeService::power_off(Call call, std::string volume, Reply<void> done) {
+  answer("PowerOff", call, volume, std::move(done), [this, volume]() -> Result<void> {
+    TRY_VOID(check(volume));
+    remove_volume(volume);
+    return {};
+  });
+}
+
+void FakeService::recover(Call call, std::string volume, std::string mode,
+                          Reply<std::string> mount_point) {
+  answer("Recover", call, volume + " " + mode, std::move(mount_point),
+         [this, volume] { return mount_now(volume); });
+}
+
+void FakeService::detach(Call call, std::string volume, Reply<void> done) {
+  answer("Detach", call, volume, std::move(done), [this, volume] { return unmount_now(volume); });
+}
+
+void FakeService::users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) {
+  answer("GetUsers", call, volume, std::move(users), []() -> Result<std::vector<UserOfMount>> {
+    return std::vector<UserOfMount>{{.pid = 42, .name = "editor", .path = "/x/" + kNoText}};
+  });
+}
+
+void FakeService::log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) {
+  answer("GetLog", call, volume, std::move(lines), []() -> Result<std::vector<std::string>> {
+    return std::vector<std::string>{"first", kNoText};
+  });
+}
+
+void FakeService::containment(Call call, std::string volume, Reply<std::string> report) {
+  answer("GetContainment", call, volume, std::move(report),
+         []() -> Result<std::string> { return kNoText; });
+}
+
+void FakeService::cancel(Call call, std::string job, Reply<void> done) {
+  answer("Cancel", call, job, std::move(done), [this, job]() -> Result<void> {
+    publisher_.remove_job(job);
+    return {};
+  });
+}
+
+void FakeService::caller_gone(const std::string& sender) {
+  calls_.push_back("gone " + sender);
+}
+
+}  // namespace airlock

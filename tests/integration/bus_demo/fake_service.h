@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/bus/service.h"
+
+namespace airlock {
+
+// A Service with volumes that are mounted and unmounted in memory. It remembers every call, and
+// can be told to hold its replies, to lose them, or to fail.
+class FakeService final : public Service {
+ public:
+  explicit FakeService(Publisher& publisher) : publisher_(publisher) {}
+
+  void add_volume(const std::string& id);
+  void remove_volume(const std::string& id);
+  void hold(const std::string& method) { held_methods_.insert(method); }
+  void release();                 // gives the replies that were held, and holds no more
+  void lose() { held_.clear(); }  // destroys the held replies without an answer
+  void fail_next(Errc code, std::string what) { failure_ = {code, {}, std::move(what), {}}; }
+  std::vector<std::string> take_calls() { return std::exchange(calls_, {}); }
+
+  void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
+  void find_volume(Call call, std::string device, Reply<std::string> volume) override;
+  void explain(Call call, std::string device, Reply<PropertyMap> explanation) override;
+  void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) override;
+  void set_automount(Call call, std::string mode, Reply<void> done) override;
+  void settings(Call call, Reply<PropertyMap> settings) override;
+  void mount(Call call, std::string volume, Reply<std::string> mount_point) override;
+  void unmount(Call call, std::string volume, Reply<void> done) override;
+  void eject(Call call, std::string volume, Reply<void> done) override;
+  void power_off(Call call, std::string volume, Reply<void> done) override;
+  void recover(Call call, std::string volume, std::string mode,
+               Reply<std::string> mount_point) override;
+  void detach(Call call, std::string volume, Reply<void> done) override;
+  void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) override;
+  void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
+  void containment(Call call, std::string volume, Reply<std::string> report) override;
+  void cancel(Call call, std::string job, Reply<void> done) override;
+  void caller_gone(const std::string& sender) override;
+
+ private:
+  template <typename T, typename Make>
+  void answer(const std::string& method, const Call& call, const std::string& about, Reply<T> reply,
+              Make make);
+  Result<void> check(const std::string& volume) const;
+  void remember(const std::string& method, const Call& call, const std::string& about);
+  Result<std::string> mount_now(const std::string& volume);
+  Result<void> unmount_now(const std::string& volume);
+
+  Publisher& publisher_;
+  std::map<std::string, std::string> mount_points_;  // id, where; empty when not mounted
+  std::set<std::string> held_methods_;
+  std::deque<std::move_only_function<void()>> held_;
+  std::optional<Error> failure_;
+  std::vector<std::string> calls_;
+  int images_ = 0;
+};
+
+}  // namespace airlock

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every method of the API: how the tests call it, and what the demo service answers."""
+
+from gi.repository import GLib
+
+from bus_peers import MANAGER, volume
+
+TEXT = GLib.Variant.new_string
+FLAG = GLib.Variant.new_boolean
+SDB1 = volume("sdb1")
+REPLACED = "\ufffd"
+CLEANED = f"{REPLACED * 2} bad {REPLACED} label {REPLACED * 2}"
+INTERFACES = {"Manager": MANAGER, "Volume": SDB1, "Job": f"{MANAGER}/jobs/7"}
+
+# method, signature, arguments, what comes back, whose options it takes
+METHODS = [
+    ("Manager", "FindVolume", "(s)", ["/dev/sdb1"], SDB1, ""),
+    ("Manager", "Explain", "(s)", ["/dev/sdb1"],
+     {"device": "/dev/sdb1", "label": CLEANED, "size": 1 << 40, "steps": ["one", CLEANED]}, ""),
+    ("Manager", "ListDrivers", "()", [], [{"name": "ext", "writes": True}, {}], ""),
+    ("Manager", "SetAutomount", "(sa{sv})", ["off", {}], (), ""),
+    ("Manager", "GetSettings", "()", [], {"automount": "on"}, ""),
+    ("Volume", "Mount", "(a{sv})", [{}], "/run/media/somebody/sdb1", "options fstype"),
+    ("Volume", "Unmount", "(a{sv})", [{}], (), "force lazy"),
+    ("Volume", "Eject", "(a{sv})", [{}], (), "force"),
+    ("Volume", "Recover", "(sa{sv})", ["read-only", {}], "/run/media/somebody/sdb1", ""),
+    ("Volume", "Detach", "(a{sv})", [{}], (), ""),
+    ("Volume", "GetUsers", "()", [], [(42, "editor", "/x/" + CLEANED)], ""),
+    ("Volume", "GetLog", "()", [], ["first", CLEANED], ""),
+    ("Volume", "GetContainment", "()", [], CLEANED, ""),
+    ("Volume", "PowerOff", "(a{sv})", [{}], (), "force"),
+    ("Job", "Cancel", "(a{sv})", [{}], (), ""),
+]
+TAKING_OPTIONS = [row for row in METHODS if "a{sv}" in row[2]]
+OPTION_VALUES = {"auth.no_user_interaction": FLAG(True), "options": TEXT("ro"),
+                 "fstype": TEXT("ext4"), "force": FLAG(True), "lazy": FLAG(True)}

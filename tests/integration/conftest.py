@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every mount test shares: the mounter under test, scratch space, and the watchdog.
+
+A machine that cannot run these tests skips them loudly: meson is told 77, and CI takes that for a
+failure.
+"""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+import harness
+
+MESON_SKIP = 77
+TEST_DEADLINE = 300
+NEEDED_PROGRAMS = ("mke2fs", "e2fsck", "debugfs", "dumpe2fs", "losetup", "umount")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--mounter", default=None, choices=harness.MOUNTERS,
+                     help="what to test; default AIRLOCK_MOUNTER or airlock")
+    parser.addoption("--seed", type=int, default=None, help="replay one random sequence")
+
+
+def pytest_configure(config):
+    chosen = config.getoption("--mounter")
+    if chosen:
+        os.environ["AIRLOCK_MOUNTER"] = chosen
+    config.addinivalue_line("markers", "contained: needs a driver process; makes no sense for the kernel")
+    config.addinivalue_line("markers", "airlock_only: tests something only our driver promises")
+    config.addinivalue_line("markers", "deadline(seconds): longer than the usual watchdog")
+
+
+def why_not_here():
+    if os.geteuid() != 0:
+        return "mounting needs root"
+    if not os.path.exists("/dev/fuse"):
+        return "there is no /dev/fuse"
+    missing = [program for program in NEEDED_PROGRAMS if not shutil.which(program)]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def does_not_apply(item, mounter):
+    if item.get_closest_marker("airlock_only"):
+        return mounter != harness.AIRLOCK
+    return bool(item.get_closest_marker("contained")) and mounter == harness.KERNEL
+
+
+def pytest_collection_modifyitems(config, items):
+    mounter = harness.default_mounter()
+    unfit = [item for item in items if does_not_apply(item, mounter)]
+    if unfit:
+        config.hook.pytest_deselected(items=unfit)
+        items[:] = [item for item in items if item not in unfit]
+    reason = why_not_here()
+    if reason:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = MESON_SKIP
+
+
+@pytest.fixture(autouse=True)
+def watchdog(request):
+    marker = request.node.get_closest_marker("deadline")
+    with harness.WATCHDOG.guard(marker.args[0] if marker else TEST_DEADLINE):
+        yield
+
+
+@pytest.fixture
+def mounter():
+    return harness.default_mounter()
+
+
+@pytest.fixture
+def scratch():
+    with harness.scratch_directory() as path:
+        yield path
+
+
+@pytest.fixture
+def ext4(scratch):
+    """A small ext4 image nobody has used yet."""
+    return harness.make_image(scratch / "ext4.img")
+
+
+@pytest.fixture
+def seeds(request):
+    """One seed on request; otherwise the fixed ones, so that a run can be repeated."""
+    chosen = request.config.getoption("--seed")
+    return [chosen] if chosen is not None else None
+
+
+@pytest.fixture
+def long_run():
+    return os.environ.get("AIRLOCK_LONG", "") not in ("", "0")
+
+
+@pytest.fixture
+def oprunner():
+    return pathlib.Path(harness.built("tests/integration/oprunner"))

@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Images, loop devices and mounts for the mount tests, by whichever mounter is under test.
+
+Everything here is a context manager that gives back what it took, also when the test failed, and
+everything has a deadline: a driver that does not answer is killed, which wakes whoever waits for
+it, and the test fails. A mounter is `kernel`, `fuse2fs` or `airlock`; the first two exist so that
+the tests themselves can be judged.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+KERNEL = "kernel"
+FUSE2FS = "fuse2fs"
+AIRLOCK = "airlock"
+MOUNTERS = (KERNEL, FUSE2FS, AIRLOCK)
+
+COMMAND_DEADLINE = 60
+UNMOUNT_DEADLINE = 60
+DRIVER_NAMES = {FUSE2FS: "fuse2fs", AIRLOCK: "airlock-ext"}
+EXT4_IOC_SHUTDOWN = 0x8004587D
+SHUTDOWN_WITHOUT_JOURNAL = struct.pack("<I", 2)
+FUSE_CONNECTIONS = pathlib.Path("/sys/fs/fuse/connections")
+
+
+class HarnessError(AssertionError):
+    """A step around the test went wrong; the message says which and what it printed."""
+
+
+class MountError(HarnessError):
+    """The mounter refused. `output` is what it told the person who asked."""
+
+    def __init__(self, status, output):
+        super().__init__(f"mount failed with exit code {status}: {output}")
+        self.status = status
+        self.output = output
+
+
+def run(command, timeout=COMMAND_DEADLINE, allowed=(0,), **options):
+    """Runs a command to its end and returns it; any exit code not allowed is a failure."""
+    command = [str(word) for word in command]
+    try:
+        done = subprocess.run(command, timeout=timeout, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False, **options)
+    except subprocess.TimeoutExpired as late:
+        raise HarnessError(f"{' '.join(command)}: not done after {timeout} s") from late
+    if allowed is not None and done.returncode not in allowed:
+        raise HarnessError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
+    return done
+
+
+def wait_until(condition, deadline, what):
+    """Polls until the condition is truthy and returns its value."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise HarnessError(f"after {deadline} s still waiting for {what}")
+        time.sleep(0.01)
+
+
+def default_mounter():
+    mounter = os.environ.get("AIRLOCK_MOUNTER", AIRLOCK)
+    if mounter not in MOUNTERS:
+        raise HarnessError(f"AIRLOCK_MOUNTER={mounter} is none of {', '.join(MOUNTERS)}")
+    return mounter
+
+
+def built(relative):
+    """A program of the build tree."""
+    build = os.environ.get("AIRLOCK_BUILD")
+    if not build:
+        raise HarnessError("AIRLOCK_BUILD does not say where the build tree is")
+    program = pathlib.Path(build) / relative
+    if not program.exists():
+        raise HarnessError(f"{program} is not built")
+    return program
+
+
+def scratch_root():
+    """Memory is twenty times faster than a disk for what these tests do, if there is enough."""
+    chosen = os.environ.get("AIRLOCK_TEST_DIR")
+    if chosen:
+        return chosen
+    with contextlib.suppress(OSError):
+        shared = os.statvfs("/dev/shm")
+        if shared.f_bavail * shared.f_frsize > 3 << 30:
+            return "/dev/shm"
+    return tempfile.gettempdir()
+
+
+@contextlib.contextmanager
+def scratch_directory():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="airlock-test-", dir=scratch_root()))
+    try:
+        yield path
+    finally:
+        remove_scratch(path)
+
+
+def remove_scratch(path):
+    """Never walks into something still mounted: that would delete what it should report."""
+    if any(target.startswith(str(path)) for target in mount_targets()):
+        raise HarnessError(f"{path} still has mounts in it: {mount_targets()}")
+    shutil.rmtree(path)
+
+
+def mount_targets():
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        return [line.split()[4].encode().decode("unicode_escape") for line in table]
+
+
+def mount_device(where):
+    """Major and minor number of what is mounted there last."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        rows = [line.split() for line in table]
+    device = [row[2] for row in rows
+              if row[4].encode().decode("unicode_escape") == str(where)][-1]
+    return tuple(map(int, device.split(":")))
+
+
+def make_image(path, mkfs_options=(), size="64M", kind="ext4"):
+    """A fresh filesystem in a sparse file."""
+    path = pathlib.Path(path)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    run(["truncate", "-s", size, path])
+    run(["mke2fs", "-q", "-F", "-t", kind, *mkfs_options, path])
+    return path
+
+
+def e2fsck_clean(image):
+    """Asserts that the filesystem has nothing to repair."""
+    done = run(["e2fsck", "-fn", image], timeout=300, allowed=None)
+    assert done.returncode == 0, f"e2fsck -fn {image}: exit {done.returncode}\n{done.stdout}"
+
+
+def debugfs(image, request):
+    """What debugfs answers to one request, straight from the image and past every cache."""
+    return run(["debugfs", "-R", request, image]).stdout
+
+
+class LoopDevice:
+    """A loop device over an image file. Buffered, because a tmpfs file has no direct I/O."""
+
+    def __init__(self, image, read_only=False):
+        self.image = pathlib.Path(image)
+        command = ["losetup", "--direct-io=off", "--find", "--show"]
+        command += ["--read-only"] if read_only else []
+        self.path = self._attach([*command, self.image])
+
+    @staticmethod
+    def _attach(command):
+        # Several processes may be handed the same free device; all but one then get EBUSY.
+        for _ in range(20):
+            done = run(command, allowed=None)
+            if done.returncode == 0:
+                return done.stdout.strip()
+            time.sleep(0.05)
+        raise HarnessError(f"losetup: {done.stdout}")
+
+    def wait_released(self, deadline=UNMOUNT_DEADLINE):
+        """Waits until no mount uses it, also not a copy in somebody's new mount namespace."""
+        def released():
+            try:
+                os.close(os.open(self.path, os.O_RDONLY | os.O_EXCL))
+            except OSError as busy:
+                if busy.errno != errno.EBUSY:
+                    raise
+                return False
+            return True
+        wait_until(released, deadline, f"{self.path} to be released")
+
+    def close(self):
+        if self.path:
+            run(["losetup", "--detach", self.path])
+            self.path = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Watchdog:
+    """Kills the drivers of a test that overstays, so that its stuck calls return."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._mounts = []
+        self.fired = False
+
+    def adopt(self, mount):
+        with self._lock:
+            self._mounts.append(mount)
+
+    def dismiss(self, mount):
+        with self._lock:
+            if mount in self._mounts:
+                self._mounts.remove(mount)
+
+    @contextlib.contextmanager
+    def guard(self, seconds):
+        timer = threading.Timer(seconds, self._fire)
+        timer.daemon = True
+        self.fired = False
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if self.fired:
+            raise HarnessError(f"the test overstayed its {seconds} s and its drivers were killed")
+
+    def _fire(self):
+        self.fired = True
+        with self._lock:
+            mounts = list(self._mounts)
+        for mount in mounts:
+            mount.kill_driver()
+
+
+WATCHDOG = Watchdog()
+
+
+def process_name(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def holds_open(pid, wanted):
+    """Whether the process has this file open, compared by identity: it may have no path to it."""
+    descriptors = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(descriptors)
+    except OSError:
+        return False
+    for name in names:
+        with contextlib.suppress(OSError):
+            found = os.stat(f"{descriptors}/{name}")
+            if (found.st_dev, found.st_ino, found.st_rdev) == wanted:
+                return True
+    return False
+
+
+def find_driver(mounter, device):
+    """The process that serves this device, or None."""
+    status = os.stat(device)
+    wanted = (status.st_dev, status.st_ino, status.st_rdev)
+    for name in os.listdir("/proc"):
+        if name.isdigit() and process_name(name) == DRIVER_NAMES[mounter]:
+            if holds_open(name, wanted):
+                return int(name)
+    return None
+
+
+def has_ended(pid):
+    """A zombie has ended, its descriptors are closed; but only when its last thread is gone too."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        threads = len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX" and threads <= 1
+
+
+class Mount:
+    """One mounted filesystem: where it is, what serves it, and how it ends."""
+
+    def __init__(self, mounter, device, where, options=()):
+        self.mounter = mounter
+        self.device = pathlib.Path(device)
+        self.where = pathlib.Path(where)
+        self.options = tuple(options)
+        self.driver = None
+        self.mounted = False
+        self.message = self._mount()
+        self.mounted = True
+        # Not stat(): a FUSE mount of another user answers not even root.
+        major, minor = mount_device(self.where)
+        self.connection = major << 20 | minor
+        WATCHDOG.adopt(self)
+        if mounter != KERNEL:
+            self.driver = wait_until(lambda: find_driver(mounter, self.device), 5,
+                                     f"the driver of {self.device} to show up")
+
+    def _mount(self):
+        done = run(self._command(), allowed=None)
+        if done.returncode != 0:
+            raise MountError(done.returncode, done.stdout)
+        if str(self.where) not in mount_targets():
+            raise HarnessError(f"the mounter said yes but mounted nothing: {done.stdout}")
+        return done.stdout
+
+    def _command(self):
+        if self.mounter == KERNEL:
+            options = ["nosuid", "nodev", *self._foreign_options()]
+            return ["mount", "-t", "ext4", "-o", ",".join(options), self.device, self.where]
+        if self.mounter == FUSE2FS:
+            options = ["allow_other", "default_permissions",
+                       *(o for o in self._foreign_options() if o != "noatime")]
+            return ["fuse2fs", self.device, self.where, "-o", ",".join(options)]
+        return [built("cli/mount.airlock"), self.device, self.where, "-t", "airlock.ext4",
+                "-o", ",".join(self.options or ("rw",))]
+
+    def _foreign_options(self):
+        return [o for o in self.options if not o.startswith(("owner=", "uid=", "gid="))]
+
+    def read_only(self):
+        return bool(os.statvfs(self.where).f_flag & os.ST_RDONLY)
+
+    def kill_driver(self, with_signal=signal.SIGKILL):
+        if self.driver is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.driver, with_signal)
+        if with_signal == signal.SIGKILL:
+            self.wait_driver_gone(10)
+
+    def crash(self):
+        """Ends it with nothing further written: the kernel's ext4 is told to play dead."""
+        if self.mounter != KERNEL:
+            self.kill_driver()
+            return
+        descriptor = os.open(self.where, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, SHUTDOWN_WITHOUT_JOURNAL)
+        finally:
+            os.close(descriptor)
+
+    def unmount(self):
+        """A proper unmount; returns when the device is settled and free again."""
+        run(["umount", self.where], timeout=UNMOUNT_DEADLINE)
+        self.mounted = False
+        WATCHDOG.dismiss(self)
+        if self.driver is not None:
+            self.wait_driver_gone(UNMOUNT_DEADLINE)
+
+    def detach(self):
+        """Takes the mount away whatever its state; for dead drivers and failed tests."""
+        if not self.mounted:
+            return
+        if self.mounter != KERNEL:
+            self.kill_driver()
+            self._abort_connection()
+        run(["umount", "-l", self.where], allowed=None)
+        self.mounted = False
+        WATCHDOG.dismiss(self)
+
+    def _abort_connection(self):
+        abort = FUSE_CONNECTIONS / str(self.connection) / "abort"
+        with contextlib.suppress(OSError):
+            abort.write_text("1", encoding="ascii")
+
+    def wait_driver_gone(self, deadline):
+        try:
+            wait_until(lambda: has_ended(self.driver), deadline, f"driver {self.driver} to end")
+        except HarnessError:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.driver, signal.SIGKILL)
+            raise
+
+
+@contextlib.contextmanager
+def mounted(mounter, image, options=(), where=None, block_device=False):
+    """Mounts an image and takes the mount away again, whatever happened in between.
+
+    The kernel always gets a loop device; a driver gets the image file itself unless the test asks
+    for a block device. Without an error the unmount is a proper one and must succeed.
+    """
+    image = pathlib.Path(image)
+    options = tuple(options)
+    with contextlib.ExitStack() as stack:
+        loop = None
+        if mounter == KERNEL or block_device:
+            loop = stack.enter_context(LoopDevice(image, read_only="ro" in options))
+        where = pathlib.Path(where) if where else image.with_name(image.name + ".mount")
+        where.mkdir(exist_ok=True)
+        mount = Mount(mounter, loop.path if loop else image, where, options)
+        try:
+            yield mount
+            if mount.mounted:
+                mount.unmount()
+        finally:
+            mount.detach()
+            if loop:
+                loop.wait_released()

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The smallest thing mount.airlock can mount: an empty directory. The first word of the medium says
+// how to behave, so that tests choose by what they write into an image:
+//   serve       serve until unmounted
+//   read-only   the same, mounted read-only with a reason
+//   refuse      say why not and leave in order
+//   vanish      mount, then die without a goodbye
+//   late        ask for the mount after a while
+//   mute        answer nothing but the kernel's greeting
+//   garbled     answer that with nonsense
+//   deaf        serve, but never end
+//   dies-last   serve, and end with code 7
+// Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden; loop
+// and sleep: not to answer any more; lie: to answer with nonsense; say-NAME: to log the name.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fuse.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "contained/runtime/confine.h"
+#include "lib/base/log.h"
+#include "lib/protocol/server.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+// The faults are the point; nobody else should catch them.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() {
+  return "detect_leaks=0:handle_segv=0:handle_abort=0:use_sigaltstack=0";
+}
+#endif
+
+namespace airlock {
+namespace {
+
+struct Medium {
+  UniqueFd fd;
+  std::string behaviour;
+};
+
+Result<Medium> open_medium(Server& server) {
+  const std::string& path = server.arguments().at(1);
+  TRY(auto opened, server.open_device_or_read_only(path, /*extra_flags=*/0));
+  std::array<char, 16> word = {};
+  (void)!::pread(opened.descriptor.get(), word.data(), word.size() - 1, 0);
+  return Medium{.fd = std::move(opened.descriptor), .behaviour = word.data()};
+}
+
+ServiceMount wanted_mount(const Server& server, const std::string& behaviour) {
+  const std::vector<std::string>& words = server.arguments();
+  ServiceMount wanted;
+  const bool block = words.at(4).find(",blkdev") != std::string::npos;
+  wanted.kind = block ? FuseKind::kFuseblk : FuseKind::kFuse;
+  wanted.source = words.at(1);
+  wanted.mount_point = words.at(2);
+  wanted.options = "default_permissions";
+  if (words.at(4).find(",allow_other") != std::string::npos) wanted.options += ",allow_other";
+  wanted.flags = MS_NOSUID | MS_NODEV;
+  if (behaviour == "read-only" || words.at(4).starts_with("ro")) wanted.flags |= MS_RDONLY;
+  return wanted;
+}
+
+template <typename Body>
+void reply(int device, const fuse_in_header& in, int error, const Body* body) {
+  fuse_out_header out = {};
+  out.len = static_cast<std::uint32_t>(sizeof out + (body != nullptr ? sizeof *body : 0));
+  out.error = error;
+  out.unique = in.unique;
+  std::array<char, sizeof out + sizeof(Body)> packet;
+  std::memcpy(packet.data(), &out, sizeof out);
+  if (body != nullptr) std::memcpy(packet.data() + sizeof out, body, sizeof *body);
+  (void)!::write(device, packet.data(), out.len);
+}
+
+[[noreturn]] void hang() {
+  for (;;) ::pause();
+}
+
+void eat_memory() {
+  constexpr std::size_t kBite = std::size_t{16} << 20;
+  std::vector<std::unique_ptr<char[]>> eaten;
+  for (;;) {
+    eaten.push_back(std::make_unique<char[]>(kBite));
+    eaten.back()[0] = 1;  // what is promised counts, so one page will do
+  }
+}
+
+void obey(std::string_view name) {
+  if (name == "segv") *static_cast<volatile int*>(nullptr) = 1;
+  if (name == "abort") std::abort();
+  if (name == "exit") std::_Exit(9);
+  if (name == "memory") eat_memory();
+  if (name == "sleep") hang();
+  if (name == "forbidden") {
+    (void)confine({});  // only the call after it counts
+    (void)::socket(AF_INET, SOCK_STREAM, 0);
+  }
+  for (volatile bool always = name == "loop"; always;) {
+  }
+  if (name.starts_with("say-")) log(LogLevel::kNotice, "{}", name.substr(4));
+}
+
+void answer(int device, const fuse_in_header& in, const char* body, const std::string& behaviour) {
+  if (in.opcode == FUSE_LOOKUP) obey(body);
+  if (in.opcode == FUSE_LOOKUP && std::string_view(body) == "lie")
+    return reply(device, in, /*error=*/12345, &in);
+  if (in.opcode == FUSE_INIT && behaviour == "garbled") return reply(device, in, 0, &in.opcode);
+  if (in.opcode != FUSE_INIT && behaviour == "mute") hang();
+  if (in.opcode == FUSE_INIT) {
+    fuse_init_out init = {};
+    init.major = FUSE_KERNEL_VERSION;
+    init.minor = 31;
+    init.max_write = 4096;
+    reply(device, in, 0, &init);
+  } else if (in.opcode == FUSE_GETATTR) {
+    fuse_attr_out attributes = {};
+    attributes.attr.ino = 1;
+    attributes.attr.mode = S_IFDIR | 0755;
+    attributes.attr.nlink = 2;
+    reply(device, in, 0, &attributes);
+  } else if (in.opcode != FUSE_FORGET && in.opcode != FUSE_BATCH_FORGET) {
+    reply<fuse_init_out>(device, in, in.opcode == FUSE_DESTROY ? 0 : -ENOSYS, /*body=*/nullptr);
+  }
+}
+
+void serve(int device, const std::string& behaviour) {
+  std::vector<char> buffer(std::size_t{1} << 20);
+  while (::read(device, buffer.data(), buffer.size()) > 0) {
+    fuse_in_header in = {};
+    std::memcpy(&in, buffer.data(), sizeof in);
+    if (in.opcode == FUSE_DESTROY && behaviour == "deaf") hang();
+    answer(device, in, buffer.data() + sizeof in, behaviour);
+    if (in.opcode == FUSE_DESTROY) break;
+  }
+  if (behaviour == "deaf") hang();
+  if (behaviour == "dies-last") std::_Exit(7);
+}
+
+Result<void> run() {
+  TRY(const RootState root, enter_empty_root());
+  (void)root;
+  TRY(auto adopted, Server::adopt(Activation::from_environment()));
+  if (!adopted) return fail(Errc::kInvalidArgument, "not started as a driver");
+  Server server = std::move(*adopted);
+  TRY_VOID(server.accept());
+  TRY(const auto medium, open_medium(server));
+  TRY_VOID(server.finish_opening());
+  if (medium.behaviour == "refuse") {
+    (void)server.goodbye(1);  // it fails only if nobody listens any more
+    return fail(Errc::kWrongFormat, "this \x1b[31mmedium\x1b[0m wants to be refused");
+  }
+  if (medium.behaviour == "read-only") log(LogLevel::kNotice, "the journal must be replayed");
+  if (medium.behaviour == "late") ::usleep(300'000);
+  TRY_VOID(server.make_mount(wanted_mount(server, medium.behaviour)));
+  if (medium.behaviour == "vanish") std::_Exit(3);
+  // Before the goodbye: after it our starter may be gone at any moment, and we with it.
+  outlive_starter();
+  TRY_VOID(server.goodbye(0));
+  serve(server.fuse_device().get(), medium.behaviour);
+  return {};
+}
+
+}  // namespace
+}  // namespace airlock
+
+int main() {
+  airlock::log_open("airlock-ext", airlock::LogLevel::kNotice);
+  const auto done = airlock::run();
+  if (done) return 0;
+  airlock::log(airlock::LogLevel::kError, "{}", done.error().message());
+  return 1;
+}

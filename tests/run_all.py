@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs every test there is and ends with one line: N passed, N failed, N skipped.
+
+The numbers are of single test cases, read from what the test programs print themselves (meson
+keeps their output in testlog.json); a program that says nothing counts as one. Called by ./dev test,
+which has installed and built before.
+"""
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
+GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
+         "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
+         "skipped": r"^\[  SKIPPED \] (\d+) tests?, listed below"}
+PYTEST_LINE = r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s\b.*$"
+UNITTEST_LINE = r"^Ran (\d+) tests? in "
+
+
+@dataclasses.dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed,
+                     self.skipped + other.skipped)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def count_gtest(output):
+    found = {name: re.findall(pattern, output, re.M) for name, pattern in GTEST.items()}
+    if not found["passed"]:
+        return None
+    return Count(**{name: sum(map(int, numbers)) for name, numbers in found.items()})
+
+
+def count_pytest(output):
+    lines = re.findall(PYTEST_LINE, output, re.M)
+    if not lines:
+        return None
+    words = {word: int(number) for number, word in re.findall(r"(\d+) (\w+)", lines[-1])}
+    return Count(words.get("passed", 0) + words.get("xfailed", 0),
+                 words.get("failed", 0) + words.get("error", 0) + words.get("errors", 0)
+                 + words.get("xpassed", 0),
+                 words.get("skipped", 0))
+
+
+def count_unittest(output):
+    ran = re.findall(UNITTEST_LINE, output, re.M)
+    if not ran:
+        return None
+    words = {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", output[output.rindex("Ran "):])}
+    failed = words.get("failures", 0) + words.get("errors", 0)
+    skipped = words.get("skipped", 0)
+    return Count(sum(map(int, ran)) - failed - skipped, failed, skipped)
+
+
+def count_entry(entry):
+    """One line of testlog.json. What meson thinks of the program as a whole has the last word."""
+    output = entry.get("stdout", "") + "\n" + entry.get("stderr", "")
+    count = count_gtest(output) or count_pytest(output) or count_unittest(output)
+    if entry["result"] in NOT_OK:
+        count = count or Count()
+        return count if count.failed else count + Count(failed=1)
+    if entry["result"] == "SKIP":
+        count = count or Count()
+        return count if count.skipped else count + Count(skipped=1)
+    return count or Count(passed=1)
+
+
+class Report:
+    def __init__(self):
+        self.total = Count()
+        self.complaints = []
+
+    def stage(self, name, count, seconds):
+        self.total += count
+        print(f"    {name}: {count} ({seconds:.0f} s)", flush=True)
+
+    def complain(self, text):
+        self.complaints.append(text)
+        print(text, flush=True)
+
+
+def tail(text, lines=40):
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def meson_tests(report, build, label, arguments):
+    begin = time.monotonic()
+    log = build / "meson-logs/testlog.json"
+    log.unlink(missing_ok=True)
+    print(f"==> {label}", flush=True)
+    done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if not log.exists():
+        report.complain(tail(done.stdout))
+        report.stage(label, Count(failed=1), time.monotonic() - begin)
+        return
+    count = Count()
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        counted = count_entry(entry)
+        count += counted
+        if counted.failed:
+            report.complain(f"--- {entry['name']}: {entry['result']}\n"
+                            + tail(entry.get("stdout", "") + entry.get("stderr", "")))
+        elif counted.skipped:
+            report.complain(f"--- {entry['name']}: skipped {counted.skipped}\n"
+                            + tail(entry.get("stdout", "") + entry.get("stderr", ""), 8))
+    if count == Count():
+        report.complain(f"no test was run in {build}")
+        count = Count(failed=1)
+    if done.returncode != 0 and count.failed == 0:
+        report.complain(tail(done.stdout))
+        count += Count(failed=1)
+    report.stage(label, count, time.monotonic() - begin)
+
+
+def check(report, label, command, needs):
+    """A check that is one test of its own."""
+    begin = time.monotonic()
+    if shutil.which(needs) is None:
+        report.complain(f"--- {label}: {needs} is not installed")
+        return report.stage(label, Count(skipped=1), 0)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace")
+    if done.returncode != 0:
+        report.complain(f"--- {label}\n" + tail(done.stdout))
+    ok = done.returncode == 0
+    return report.stage(label, Count(passed=int(ok), failed=int(not ok)), time.monotonic() - begin)
+
+
+def our_files(*endings):
+    # Not polkit: it speaks three languages.
+    top = ("contained", "cli", "daemon", "dbus", "lib", "tests", "udev", "units")
+    return sorted(str(p.relative_to(ROOT)) for folder in top for p in (ROOT / folder).rglob("*")
+                  if p.suffix in endings and p.is_file())
+
+
+def check_sources(report):
+    print("==> sources", flush=True)
+    check(report, "clang-format", ["clang-format-19", "--dry-run", "--Werror", *our_files(".cc", ".h")],
+          "clang-format-19")
+    texts = [p.name for p in ROOT.glob("*.md")] + ["dev"] + our_files(
+        ".cc", ".h", ".py", ".sh", ".md", ".rst", ".inc", ".in", ".build")
+    check(report, "codespell", ["codespell", "-L", "useable", *texts], "codespell")
+    check(report, "dev is plain sh", ["sh", "-n", "dev"], "sh")
+
+
+def sanitized_build(report, build):
+    """A second tree whose programs watch their own memory and arithmetic."""
+    begin = time.monotonic()
+    print("==> building with address and undefined behaviour sanitizers", flush=True)
+    environment = dict(os.environ)
+    if shutil.which("ccache") and "ccache" not in environment.get("CXX", ""):
+        environment["CXX"] = "ccache " + environment.get("CXX", "g++")
+    steps = [] if (build / "build.ninja").exists() else [
+        ["meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false"]]
+    jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
+    steps.append(["ninja", *jobs, "-C", str(build)])
+    for step in steps:
+        done = subprocess.run(step, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        if done.returncode != 0:
+            report.complain(tail(done.stdout))
+            report.stage("sanitized build", Count(failed=1), time.monotonic() - begin)
+            return False
+    return True
+
+
+def use_drivers_of(build):
+    os.environ["AIRLOCK_DRIVER_DIR"] = str((ROOT / build / "contained/ext").resolve())
+
+
+def skips_are_failures():
+    """Always where the tests could have been run: in CI, and for root with a FUSE device."""
+    return os.environ.get("CI") == "true" or (os.getuid() == 0 and os.path.exists("/dev/fuse"))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev test")
+    parser.add_argument("--build", type=pathlib.Path, default="build")
+    parser.add_argument("--sanitized", type=pathlib.Path, default="build-asan")
+    parser.add_argument("--quick", action="store_true", help="no sanitized build")
+    parser.add_argument("--suite", action="append", default=[], help="only this meson suite; no other checks")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+    use_drivers_of(options.build)
+    begin = time.monotonic()
+    report = Report()
+    if options.suite:
+        for suite in options.suite:
+            meson_tests(report, options.build, suite, ["--suite", suite])
+    else:
+        meson_tests(report, options.build, "all tests", ["--no-suite", "bench"])
+        check_sources(report)
+        if not options.quick and sanitized_build(report, options.sanitized):
+            use_drivers_of(options.sanitized)
+            meson_tests(report, options.sanitized, "unit and image tests with sanitizers",
+                        ["--suite", "unit", "--suite", "root"])
+            meson_tests(report, options.sanitized, "mounts with a sanitized driver",
+                        ["posix", "broken-images"])
+    total = report.total
+    bad = total.failed > 0 or total.passed == 0 or (total.skipped > 0 and skips_are_failures())
+    if total.skipped > 0 and bad and total.failed == 0:
+        print("skipped tests count as failures here: this machine could run them")
+    print(f"took {time.monotonic() - begin:.0f} s")
+    print(total)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

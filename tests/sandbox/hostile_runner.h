@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/launch/sandbox_launcher.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock::test {
+
+inline constexpr std::chrono::milliseconds kPatience{20'000};
+
+// The next packet on a control channel as text; nothing when the other end closed or kPatience
+// passed.
+std::optional<std::string> next_packet(BorrowedFd channel);
+
+// Starting the hostile driver: HOW is "unfiltered" or "confined", WHAT an attack or a behaviour.
+SandboxSpec hostile_spec(std::string_view how, std::string_view what,
+                         std::vector<std::string> targets = {});
+
+// Starts it; a failure to start fails the test and throws.
+Worker start_hostile(std::string_view how, std::string_view what,
+                     std::vector<std::string> targets = {});
+
+// Starts it and waits for its end.
+ExitCause end_of(std::string_view how, std::string_view what);
+
+// How many descriptors this process has open.
+std::size_t open_descriptors();
+
+}  // namespace airlock::test

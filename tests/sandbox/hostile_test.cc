@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Every attack of contained/hostile, run three times: held by nothing it must win, which shows
+// that the attack is real; in the sandbox it must lose, with the filter and, where something else
+// stops it too, without.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "contained/hostile/attack.h"
+#include "daemon/launch/sandbox_launcher.h"
+#include "tests/sandbox/hostile_runner.h"
+
+namespace airlock::test {
+namespace {
+
+using hostile::StoppedBy;
+
+struct AttackCase {
+  std::string_view name;
+  StoppedBy stopped_by;
+};
+
+constexpr auto kAttacks = std::to_array<AttackCase>({
+#define AIRLOCK_ATTACK(name, stopped_by) {#name, StoppedBy::stopped_by},
+#include "contained/hostile/attacks.inc"
+#undef AIRLOCK_ATTACK
+});
+
+// Somebody to harm and somebody to talk to, outside of every sandbox.
+class Outside {
+ public:
+  Outside()
+      : folder_(std::filesystem::temp_directory_path() / fmt::format("airlock-{}", ::getpid())),
+        abstract_name_(fmt::format("airlock-test-{}", ::getpid())) {
+    std::filesystem::create_directory(folder_);
+    listen_unix(path(), 0);
+    listen_unix(abstract_name_, 1);
+    listen_inet();
+    victim_ = ::fork();
+    if (victim_ == 0)
+      while (true) ::pause();
+  }
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+  ~Outside() {
+    ::kill(victim_, SIGKILL);
+    ::waitpid(victim_, nullptr, 0);
+    std::filesystem::remove_all(folder_);
+  }
+
+  [[nodiscard]] std::vector<std::string> targets() const {
+    return {std::to_string(victim_), path(), abstract_name_, std::to_string(port_)};
+  }
+
+ private:
+  [[nodiscard]] std::string path() const { return folder_ / "socket"; }
+
+  void listen_at(UniqueFd socket, const void* address, socklen_t length) {
+    if (::bind(socket.get(), static_cast<const sockaddr*>(address), length) != 0 ||
+        ::listen(socket.get(), 100) != 0)
+      throw std::runtime_error("can't listen");
+    listeners_.push_back(std::move(socket));
+  }
+
+  void listen_unix(const std::string& name, std::size_t offset) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + offset, sizeof address.sun_path - offset - 1);
+    const auto length = offsetof(sockaddr_un, sun_path) + offset + name.size();
+    listen_at(UniqueFd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)}, &address,
+              static_cast<socklen_t>(length));
+  }
+
+  void listen_inet() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listen_at(UniqueFd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}, &address, sizeof address);
+    socklen_t length = sizeof address;
+    // NOLINTNEXTLINE: that is how the interface is
+    ::getsockname(listeners_.back().get(), reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+  }
+
+  std::filesystem::path folder_;
+  std::string abstract_name_;
+  std::vector<UniqueFd> listeners_;
+  unsigned short port_ = 0;
+  pid_t victim_ = -1;
+};
+
+// Without any sandbox, but where mounting and host names can do no harm.
+[[noreturn]] void become_bare_driver(int channel, std::vector<std::string> words) {
+  if (::unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) != 0) ::_exit(1);
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(1);
+  ::dup2(channel, 3);
+  // There must be room for the attacks on limits to win.
+  const rlimit many{.rlim_cur = 1000, .rlim_max = 1024};
+  ::setrlimit(RLIMIT_NOFILE, &many);
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execv(HOSTILE_DRIVER, pointers.data());
+  ::_exit(1);
+}
+
+std::string attack_bare(std::string_view name, const std::vector<std::string>& targets) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw std::runtime_error("socketpair");
+  const UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  std::vector<std::string> words{"airlock-hostile", "bare", std::string(name)};
+  words.insert(words.end(), targets.begin(), targets.end());
+  const pid_t driver = ::fork();
+  if (driver == 0) become_bare_driver(theirs.get(), words);
+  theirs.reset();
+  const auto answer = next_packet(ours.borrow());
+  ::kill(driver, SIGKILL);
+  ::waitpid(driver, nullptr, 0);
+  return answer.value_or("nothing");
+}
+
+struct AttackEnd {
+  std::string answer;  // empty: it did not live to give one
+  ExitCause cause;
+};
+
+AttackEnd attack_sandboxed(std::string_view how, std::string_view name,
+                           const std::vector<std::string>& targets) {
+  Worker worker = start_hostile(how, name, targets);
+  AttackEnd end{.answer = next_packet(worker.control()).value_or(""), .cause = {}};
+  const auto cause = worker.wait(kPatience);
+  if (!cause) throw std::runtime_error(cause.error().message());
+  end.cause = *cause;
+  return end;
+}
+
+class HostileTest : public testing::TestWithParam<AttackCase> {
+ protected:
+  void SetUp() override { ASSERT_EQ(::geteuid(), 0U) << "these tests run as root"; }
+
+  // Some of ours without close-on-exec, for the attack that looks for them.
+  std::array<UniqueFd, 8> inheritable_ = {
+      UniqueFd{::open("/dev/null", O_RDONLY)}, UniqueFd{::open("/dev/null", O_RDONLY)},
+      UniqueFd{::open("/dev/null", O_RDONLY)}, UniqueFd{::open("/dev/null", O_RDONLY)},
+      UniqueFd{::open("/dev/null", O_RDONLY)}, UniqueFd{::open("/dev/null", O_RDONLY)},
+      UniqueFd{::open("/dev/null", O_RDONLY)}, UniqueFd{::open("/dev/null", O_RDONLY)}};
+  Outside outside_;
+};
+
+TEST_P(HostileTest, RunAsRootWinsWhenNothingHoldsIt) {
+  EXPECT_EQ(attack_bare(GetParam().name, outside_.targets()), "won");
+}
+
+TEST_P(HostileTest, RunAsRootLosesWhenConfined) {
+  const AttackEnd end = attack_sandboxed("confined", GetParam().name, outside_.targets());
+  // It was told no, or it was ended for asking; ending in any other way proves nothing.
+  if (end.answer.empty())
+    EXPECT_EQ(end.cause.kind, ExitCause::Kind::kForbiddenCall) << end.cause.describe();
+  else
+    EXPECT_TRUE(end.answer.starts_with("lost ")) << end.answer;
+}
+
+TEST_P(HostileTest, RunAsRootLosesWithoutTheFilterToo) {
+  const AttackEnd end = attack_sandboxed("unfiltered", GetParam().name, outside_.targets());
+  if (GetParam().stopped_by == StoppedBy::kNamespacesToo)
+    EXPECT_TRUE(end.answer.starts_with("lost ")) << end.answer << " " << end.cause.describe();
+  else  // harmless there; that it still answers shows that it was not stopped by accident
+    EXPECT_FALSE(end.answer.empty()) << end.cause.describe();
+}
+
+bool can_be_shown(const AttackCase& attack) {
+#if defined(__SANITIZE_ADDRESS__)
+  // The sanitizer's shadow memory leaves no memory limit to test.
+  return attack.name != "overstay_memory";
+#else
+  (void)attack;
+  return true;
+#endif
+}
+
+// How gtest prints a parameter.
+void PrintTo(const AttackCase& attack, std::ostream* out) {
+  *out << attack.name;
+}
+
+std::vector<AttackCase> all_attacks() {
+  std::vector<AttackCase> shown;
+  for (const AttackCase& attack : kAttacks)
+    if (can_be_shown(attack)) shown.push_back(attack);
+  return shown;
+}
+
+INSTANTIATE_TEST_SUITE_P(Attack, HostileTest, testing::ValuesIn(all_attacks()),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+}  // namespace
+}  // namespace airlock::test

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The small parts of the core on their own.
+#include "daemon/volumes/volume_properties.h"
+#include "tests/unit/core_world.h"
+
+namespace airlock {
+namespace {
+
+TEST(CoreStates, EveryStateHasItsWordAndCanBePulledOut) {
+  std::set<std::string_view> words;
+  for (const VolumeState state : kAllVolumeStates) {
+    words.insert(state_name(state));
+    EXPECT_EQ(may_become(state, VolumeState::kGone), state != VolumeState::kGone);
+  }
+  EXPECT_EQ(words.size(), kAllVolumeStates.size());
+}
+
+TEST(CoreStates, NothingIsMountedWithoutHavingBeenMounting) {
+  for (const VolumeState state : kAllVolumeStates)
+    EXPECT_EQ(may_become(state, VolumeState::kMounted),
+              state == VolumeState::kMounting || state == VolumeState::kUnmounting)
+        << state_name(state);
+}
+
+TEST(CoreStates, OnlyWhatWasMountedDies) {
+  for (const VolumeState state : kAllVolumeStates)
+    EXPECT_EQ(may_become(state, VolumeState::kDead),
+              state == VolumeState::kMounted || state == VolumeState::kUnmounting)
+        << state_name(state);
+}
+
+TEST(CoreStates, WhatIsGoneStaysGone) {
+  for (const VolumeState state : kAllVolumeStates)
+    EXPECT_FALSE(may_become(VolumeState::kGone, state)) << state_name(state);
+}
+
+TEST(CoreText, WhatIsShownIsOnePrintableLine) {
+  EXPECT_EQ(showable("Größe 日本 😀"), "Größe 日本 😀");
+  EXPECT_EQ(showable("a\nb\x7f"), "a\uFFFDb\uFFFD");
+  EXPECT_EQ(showable("\xff\xc3"), "\uFFFD\uFFFD");
+  EXPECT_EQ(showable("\xc0\xaf"), "\uFFFD\uFFFD") << "no overlong forms";
+  EXPECT_EQ(showable("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD") << "no surrogates";
+  EXPECT_EQ(showable("\u202egnp\u2066"), "\uFFFD\uFFFD\uFFFDgnp\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(showable("\xc2\x9b"), "\uFFFD\uFFFD") << "no C1 controls";
+  EXPECT_EQ(showable("\xf4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD");
+}
+
+TEST(CoreProperties, OnlyWhatDiffersIsTold) {
+  Volume volume;
+  volume.id = "sdb1";
+  const PropertyMap before = volume_properties(volume);
+  volume.state_reason = "because";
+  const PropertyMap changed = changed_properties(before, volume_properties(volume));
+  ASSERT_EQ(changed.size(), 1U);
+  EXPECT_EQ(std::get<std::string>(changed.at("StateReason")), "because");
+}
+
+TEST(CoreReply, TheFirstAnswerCountsAndOneAlwaysComes) {
+  auto loop = std::move(*EventLoop::create());
+  Idle idle(loop, std::chrono::milliseconds{0}, [] {});
+  Asked<int> asked;
+  {
+    const auto answer = once(idle, asked.reply());
+    answer->give(1);
+    answer->give(2);
+    answer->refuse({});
+  }
+  EXPECT_EQ(*asked.result(), 1);
+  Asked<int> dropped;
+  (void)once(idle, dropped.reply());
+  EXPECT_EQ(dropped.code(), Errc::kPeerGone);
+}
+
+TEST(CoreIdle, NeverMeansNever) {
+  auto loop = std::move(*EventLoop::create());
+  int calls = 0;
+  Idle idle(loop, std::chrono::milliseconds{0}, [&] { ++calls; });
+  idle.start();
+  (void)loop.run_once(std::chrono::milliseconds{50});
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(CoreIdle, ATokenMayOutliveWhatItCameFrom) {
+  auto loop = std::move(*EventLoop::create());
+  Idle::Token token;
+  {
+    Idle idle(loop, std::chrono::milliseconds{1}, [] { FAIL(); });
+    idle.start();
+    token = idle.hold();
+  }
+  token = {};
+  (void)loop.run_once(std::chrono::milliseconds{20});
+}
+
+}  // namespace
+}  // namespace airlock

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which folder may include which: the table in ARCHITECTURE.md, held against every source."""
+import pathlib
+import re
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ("lib", "contained", "daemon", "cli")
+
+
+def rules():
+    """folder -> prefixes its sources may include; the longest matching folder counts."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    table = text[text.index("| folder | may include |"):]
+    table = table[:table.index("\n\n")]
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", table, re.M)
+    return {folder: re.findall(r"`([^`]+)`", allowed) for folder, allowed in rows}
+
+
+def rule_for(path, table):
+    fitting = [f for f in table if pathlib.PurePath(f) in path.parents or
+               (f.endswith("/<driver>") and str(path.parent.parent) == f.rsplit("/", 1)[0]
+                and str(path.parent) not in table)]
+    return max(fitting, key=len, default=None)
+
+
+def violations(path, text, table):
+    names = re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, re.M)
+    folder = rule_for(path, table)
+    if not names:
+        return []
+    if folder is None:
+        return [f"{path}: no rule for this folder"]
+    own = str(path.parent)
+    allowed = [a.replace("<driver>", own.rsplit("/", 1)[-1]) for a in table[folder]]
+    found = []
+    for name in names:
+        if "/" not in name:
+            found.append(f"{path}: {name} is not written from the top of the tree")
+        elif not any(name == a or name.startswith(a.rstrip("/") + "/") for a in allowed):
+            found.append(f"{path}: may not include {name}")
+    return found
+
+
+class IncludeRules(unittest.TestCase):
+    def test_every_source_keeps_them(self):
+        table = rules()
+        sources = [p for f in FOLDERS for p in (ROOT / f).rglob("*") if p.suffix in (".h", ".cc", ".inc")]
+        self.assertGreater(len(sources), 20)
+        found = []
+        for path in sources:
+            relative = path.relative_to(ROOT)
+            if "tests" in relative.parts or path.stem.endswith("_test"):
+                continue  # tests look everywhere
+            found += violations(relative, path.read_text(), table)
+        self.assertEqual(found, [])
+
+    def test_a_violation_is_noticed(self):
+        table = rules()
+        for path, include in (("contained/ext/x.cc", "daemon/mount/mount.h"), ("daemon/x.cc", "contained/ext/ext_io.h"),
+                              ("lib/base/x.cc", "lib/protocol/wire.h"), ("lib/protocol/x.h", "daemon/mount/mount.h"),
+                              ("contained/ext/x.cc", "contained/hostile/attack.h"), ("daemon/x.cc", "cli/mount_options.h"),
+                              ("newfolder/x.cc", "lib/base/error.h"), ("daemon/x.cc", "mount.h")):
+            self.assertTrue(violations(pathlib.PurePath(path), f'#include "{include}"\n', table), (path, include))
+
+    def test_what_is_allowed_is_allowed(self):
+        table = rules()
+        for path, include in (("contained/ext/x.cc", "contained/ext/y.h"), ("contained/ext/x.cc", "lib/protocol/server.h"),
+                              ("daemon/x.cc", "contained/drivers.inc"), ("cli/x.cc", "daemon/mount/mount.h")):
+            self.assertEqual(violations(pathlib.PurePath(path), f'#include "{include}"\n', table), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+#include <sys/sysmacros.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/launch/driver_table.h"
+#include "daemon/mount/busy.h"
+#include "daemon/mount/mount_table.h"
+#include "daemon/mount/mounter.h"
+
+namespace airlock {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A /proc and a /sys made of plain files.
+class FakeSystem : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "airlock-busy-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    view_ = {.proc = root_ / "proc", .sys = root_ / "sys"};
+    write("proc/self/mountinfo", "");
+    write("proc/swaps", "Filename Type Size Used Priority\n");
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  void write(const fs::path& path, const std::string& text) {
+    fs::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+
+  fs::path root_;
+  SystemView view_;
+};
+
+TEST_F(FakeSystem, NobodyUsesAFreeDevice) {
+  EXPECT_TRUE(users_of_device(makedev(8, 17), view_).empty());
+}
+
+TEST_F(FakeSystem, MountsAreFoundByDeviceNumber) {
+  write("proc/self/mountinfo",
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "93 22 8:17 / /media/my\\040stick rw,nosuid shared:5 master:1 - vfat /dev/sdb1 rw\n"
+        "garbage\n");
+  EXPECT_EQ(users_of_device(makedev(8, 17), view_),
+            std::vector<std::string>{"mounted on \"/media/my stick\""});
+}
+
+TEST_F(FakeSystem, MountsWithNumbersOfTheirOwnAreFoundByTheirSource) {
+  // A node every system has: the names are looked up for real.
+  fs::create_directory(root_ / "dev");
+  write("proc/self/mountinfo", "93 22 0:50 / /mnt rw - fuse.x /dev/null rw\n");
+  EXPECT_TRUE(users_of_device(makedev(1, 3), view_).empty()) << "/dev/null is no block device";
+}
+
+TEST_F(FakeSystem, HoldersAreNamed) {
+  write("sys/dev/block/8:17/holders/dm-0/dm/name", "vault\n");
+  EXPECT_EQ(users_of_device(makedev(8, 17), view_),
+            std::vector<std::string>{"used by dm-0 (\"vault\")"});
+}
+
+TEST_F(FakeSystem, UsersOfAPartitionKeepTheWholeDeviceBusy) {
+  write("sys/dev/block/8:16/sdb1/partition", "1\n");
+  write("sys/dev/block/8:16/sdb1/dev", "8:17\n");
+  write("proc/self/mountinfo", "93 22 8:17 / /mnt rw - vfat /dev/sdb1 rw\n");
+  EXPECT_EQ(users_of_device(makedev(8, 16), view_),
+            std::vector<std::string>{"its partition sdb1 is mounted on \"/mnt\""});
+}
+
+TEST_F(FakeSystem, AnImageBehindALoopDeviceIsInUse) {
+  write("sys/block/loop3/loop/backing_file", "/home/joe/a.img\n");
+  write("sys/block/loop3/dev", "7:3\n");
+  write("sys/block/loop3/ro", "0\n");
+  write("proc/self/mountinfo", "93 22 7:3 / /mnt rw - ext4 /dev/loop3 rw\n");
+  const ImageUse use = users_of_image("/home/joe/a.img", view_);
+  EXPECT_EQ(use.users,
+            std::vector<std::string>{"set up as loop device /dev/loop3, mounted on \"/mnt\""});
+  EXPECT_TRUE(use.may_write);
+  EXPECT_TRUE(users_of_image("/home/joe/b.img", view_).users.empty());
+}
+
+TEST_F(FakeSystem, AReadOnlyLoopDeviceCannotChangeTheImage) {
+  write("sys/block/loop3/loop/backing_file", "/a.img\n");
+  write("sys/block/loop3/ro", "1\n");
+  const ImageUse use = users_of_image("/a.img", view_);
+  EXPECT_EQ(use.users.size(), 1U);
+  EXPECT_FALSE(use.may_write);
+}
+
+TEST_F(FakeSystem, FilesystemsOfTheKernelAreWholeNames) {
+  write("proc/filesystems", "nodev\tfuse\n\text4\n\tfuseblk2\n");
+  EXPECT_TRUE(kernel_has_filesystem("fuse", view_));
+  EXPECT_TRUE(kernel_has_filesystem("ext4", view_));
+  EXPECT_FALSE(kernel_has_filesystem("fuseblk", view_));
+  EXPECT_FALSE(kernel_has_filesystem("nodev", view_));
+}
+
+TEST(MountTable, UndoesOctalEscapesOnly) {
+  EXPECT_EQ(unescape_octal("a\\040b\\134c\\12"), "a b\\c\\12");
+  EXPECT_EQ(unescape_octal("\\999"), "\\999");
+}
+
+TEST(MountTable, AMissingTableIsAnError) {
+  EXPECT_FALSE(read_mount_table("/nonexistent"));
+}
+
+TEST(Phrases, AreJoinedAsPeopleDo) {
+  EXPECT_EQ(join_phrases({}), "");
+  EXPECT_EQ(join_phrases({"a"}), "a");
+  EXPECT_EQ(join_phrases({"a", "b"}), "a and b");
+  EXPECT_EQ(join_phrases({"a", "b", "c"}), "a, b and c");
+}
+
+TEST(DriverTable, FindsTheDriverOfEverySubtypeAndNothingElse) {
+  for (const char* subtype : {"ext", "ext2", "ext3", "ext4"}) {
+    ASSERT_NE(find_driver(subtype), nullptr) << subtype;
+    EXPECT_EQ(find_driver(subtype)->program, "airlock-ext");
+  }
+  for (const char* subtype : {"", " ", "ext ", "ext2 ext3", "xt4", "ext44", "vfat"})
+    EXPECT_EQ(find_driver(subtype), nullptr) << subtype;
+}
+
+}  // namespace
+}  // namespace airlock

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/loop.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/mount/mount_table.h"
+#include "daemon/volumes/kernel_mounting.h"
+
+namespace airlock {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+// Calls something in a process of its own, which may hang or die; never waited for.
+template <typename Work>
+pid_t in_child(Work work) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    work();
+    ::_exit(0);
+  }
+  return pid;
+}
+
+// A block device made from a file in the test's folder.
+class LoopDevice {
+ public:
+  LoopDevice(const std::string& file, const std::string& first_word) : file_(file) {
+    std::ofstream(file, std::ios::binary) << first_word << '\0';
+    fs::resize_file(file, 1 << 20);
+    const UniqueFd backing(::open(file.c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
+    // Others take loop devices at the same time.
+    for (int attempt = 0; attempt < 100 && !held_.valid(); ++attempt) {
+      path_ = "/dev/loop" + std::to_string(::ioctl(control.get(), LOOP_CTL_GET_FREE));
+      UniqueFd device(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+      loop_config config{};
+      config.fd = static_cast<std::uint32_t>(backing.get());
+      if (device.valid() && ::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0)
+        held_ = std::move(device);
+    }
+    EXPECT_TRUE(held_.valid());
+  }
+  LoopDevice(const LoopDevice&) = delete;
+  LoopDevice& operator=(const LoopDevice&) = delete;
+  ~LoopDevice() { pull(); }
+
+  // Gone while somebody may have it open: nothing can be read or written any more.
+  void empty() {
+    fs::resize_file(file_, 0);
+    (void)::ioctl(held_.get(), LOOP_SET_CAPACITY, 0);
+  }
+  void pull() {
+    if (held_.valid()) (void)::ioctl(held_.get(), LOOP_CLR_FD, 0);
+    held_.reset();
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] MountSource source() const {
+    struct stat info = {};
+    EXPECT_EQ(::stat(path_.c_str(), &info), 0);
+    MountSource source;
+    source.path = path_;
+    source.device = info.st_rdev;
+    (void)::ioctl(held_.get(), _IOR(0x12, 128, std::uint64_t), &source.disk_sequence);
+    return source;
+  }
+  // Nobody has it for himself: no mount, no driver.
+  [[nodiscard]] bool free() const {
+    return UniqueFd(::open(path_.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC)).valid();
+  }
+
+ private:
+  std::string file_, path_;
+  UniqueFd held_;  // ours; does not keep anybody from claiming it
+};
+
+// Runs all the time and tells how long the loop was kept from it, the time this process was ready
+// to run and had no processor left out.
+class Ticker {
+ public:
+  explicit Ticker(EventLoop& loop) : loop_(loop) { arm(); }
+  [[nodiscard]] std::chrono::nanoseconds worst() const { return worst_; }
+
+ private:
+  static constexpr auto kTick = 2ms;
+  static std::chrono::nanoseconds run_delay() {
+    std::ifstream file("/proc/thread-self/schedstat");
+    std::int64_t running = 0, ready = 0;
+    file >> running >> ready;
+    return std::chrono::nanoseconds(ready);
+  }
+  void arm() {
+    due_ = std::chrono::steady_clock::now() + kTick;
+    delay_ = run_delay();
+    timer_ = loop_.after(kTick, [this] { tick(); }).value();
+  }
+  void tick() {
+    const auto late = std::chrono::steady_clock::now() - due_ - (run_delay() - delay_);
+    worst_ = std::max(worst_, std::chrono::nanoseconds(late));
+    arm();
+  }
+  EventLoop& loop_;
+  std::chrono::steady_clock::time_point due_;
+  std::chrono::nanoseconds delay_{}, worst_{};
+  EventSource timer_;
+};
+
+// How late this machine is by itself meanwhile: a process that does nothing else than look at the
+// clock. Other people's work must not make a test of ours fail.
+class Noise {
+ public:
+  Noise()
+      : worst_(static_cast<std::atomic<std::int64_t>*>(
+            ::mmap(nullptr, sizeof(std::atomic<std::int64_t>), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0))),
+        watcher_(in_child([worst = worst_] {
+          for (;;) {
+            const auto due = std::chrono::steady_clock::now() + 2ms;
+            std::this_thread::sleep_until(due);
+            const std::int64_t late = (std::chrono::steady_clock::now() - due).count();
+            if (late > *worst) *worst = late;
+          }
+        })) {}
+  Noise(const Noise&) = delete;
+  Noise& operator=(const Noise&) = delete;
+  ~Noise() {
+    ::kill(watcher_, SIGKILL);
+    ::waitpid(watcher_, nullptr, 0);
+    ::munmap(worst_, sizeof *worst_);
+  }
+  [[nodiscard]] std::chrono::nanoseconds worst() const {
+    return std::chrono::nanoseconds(worst_->load());
+  }
+  [[nodiscard]] pid_t watcher() const { return watcher_; }
+
+ private:
+  std::atomic<std::int64_t>* worst_;  // shared with the watcher; starts as 0
+  pid_t watcher_;
+};
+
+// Real mounts in a mount namespace of the test's own, with the tiny driver in place of airlock-ext.
+class KernelMountingRunAsRoot : public testing::Test {
+ protected:
+#if defined(__SANITIZE_ADDRESS__)
+  static constexpr auto kLongestBlock = 300ms;  // a fork copies a lot
+#else
+  static constexpr auto kLongestBlock = 20ms;
+#endif
+
+  static void SetUpTestSuite() {
+    static const bool once = [] {
+      return ::unshare(CLONE_NEWNS) == 0 &&
+             ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+             ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+    }();
+    ASSERT_TRUE(once) << "needs root";
+  }
+
+  KernelMountingRunAsRoot() {
+    std::string pattern = "/tmp/airlock-mounting-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    EXPECT_EQ(::mount("none", folder_.c_str(), "tmpfs", 0, "mode=0755"), 0);
+    fs::create_directory(folder_ + "/media");
+    fs::create_directory(folder_ + "/drivers");
+    fs::create_symlink(std::getenv("TINY_DRIVER"), folder_ + "/drivers/airlock-ext");
+    options_.places = {.service_directories = {}, .program_directory = folder_ + "/drivers"};
+    options_.base = folder_ + "/media";
+    loop_.emplace(EventLoop::create().value());
+    ticker_.emplace(*loop_);
+  }
+  ~KernelMountingRunAsRoot() override {
+    EXPECT_LT(ticker_->worst(), kLongestBlock + noise_.worst());
+    mounting_.reset();
+    for (const pid_t child : children_) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+    }
+    loops_.clear();
+    for (int i = 0; i < 100 && ::umount2(folder_.c_str(), MNT_DETACH) == 0; ++i) {
+    }
+    fs::remove(folder_);
+  }
+
+  KernelMounting& mounting() {
+    if (!mounting_) mounting_ = std::make_unique<KernelMounting>(*loop_, options_);
+    return *mounting_;
+  }
+  LoopDevice& add_loop(const std::string& first_word) {
+    loops_.push_back(std::make_unique<LoopDevice>(
+        folder_ + "/image" + std::to_string(loops_.size()), first_word));
+    return *loops_.back();
+  }
+  [[nodiscard]] static MountDecision decision(bool fuseblk = true) {
+    MountDecision decision;
+    decision.subtype = "ext4";
+    decision.user = 0;
+    decision.user_name = "root";
+    decision.folder_name = "STICK";
+    decision.fuseblk = fuseblk;
+    return decision;
+  }
+
+  template <typename Condition>
+  bool run_until(Condition condition, std::chrono::milliseconds at_most = 10s) {
+    const auto end = std::chrono::steady_clock::now() + at_most;
+    while (!condition() && std::chrono::steady_clock::now() < end) (void)loop_->run_once(20ms);
+    return condition();
+  }
+  Result<LiveMount> mount(const MountSource& source, const MountDecision& wanted) {
+    std::optional<Result<LiveMount>> result;
+    auto operation = mounting().mount(source, wanted, [&](auto done) { result = std::move(done); });
+    EXPECT_TRUE(run_until([&] { return result.has_value(); }));
+    if (!result) return fail(Errc::kTimedOut, "no answer");
+    return std::move(*result);
+  }
+  Result<Mounting::UnmountResult> unmount(const LiveMount& live, const MountSource& source,
+                                          UnmountForce force = UnmountForce::kNone) {
+    std::optional<Result<Mounting::UnmountResult>> result;
+    auto operation = mounting().unmount(
+        live, source, force, [](auto) {}, [&](auto done) { result = std::move(done); });
+    EXPECT_TRUE(run_until([&] { return result.has_value(); }));
+    if (!result) return fail(Errc::kTimedOut, "no answer");
+    return std::move(*result);
+  }
+  Result<bool> detach(const LiveMount& live) {
+    std::optional<Result<bool>> result;
+    auto operation = mounting().detach(live, [&](auto done) { result = std::move(done); });
+    EXPECT_TRUE(run_until([&] { return result.has_value(); }));
+    return result ? *result : fail(Errc::kTimedOut, "no answer");
+  }
+  // Has somebody look a name up, who may hang.
+  void look_up(const LiveMount& live, const std::string& name) {
+    children_.push_back(in_child([path = live.mount_point + "/" + name] {
+      struct stat info = {};
+      (void)::stat(path.c_str(), &info);
+    }));
+  }
+
+  [[nodiscard]] std::size_t mounts() const {
+    const auto table = read_mount_table("/proc/self/mountinfo").value();
+    return static_cast<std::size_t>(std::ranges::count_if(table, [&](const MountEntry& entry) {
+      return entry.mount_point.starts_with(options_.base);
+    }));
+  }
+  [[nodiscard]] std::size_t folders() const {
+    std::size_t count = 0;
+    for (const auto& user : fs::directory_iterator(options_.base))
+      count += static_cast<std::size_t>(
+          std::distance(fs::directory_iterator(user), fs::directory_iterator()));
+    return count;
+  }
+  // Children of ours that live or wait to be reaped, those of the test left out.
+  [[nodiscard]] std::vector<pid_t> processes() const {
+    std::ifstream file("/proc/thread-self/children");
+    std::vector<pid_t> found;
+    for (pid_t pid = 0; file >> pid;)
+      if (pid != noise_.watcher() && std::ranges::find(children_, pid) == children_.end())
+        found.push_back(pid);
+    return found;
+  }
+  // Errands that could not be killed at once, and drivers that died with theirs before anybody
+  // knew them: once dead they are left to the daemon's reaper of orphans. Here that's us.
+  void reap_orphans() {
+    for (const pid_t pid : processes()) ::waitpid(pid, nullptr, WNOHANG);
+  }
+  [[nodiscard]] bool at_rest() {
+    if (!mounting().idle()) return false;
+    reap_orphans();
+    return processes().empty();
+  }
+  void expect_nothing_left() {
+    EXPECT_TRUE(run_until([&] { return at_rest(); }, 5s));
+    EXPECT_EQ(mounts(), 0U);
+    EXPECT_EQ(folders(), 0U);
+    EXPECT_EQ(processes(), std::vector<pid_t>{});
+    for (const auto& loop : loops_) EXPECT_TRUE(run_until([&] { return loop->free(); }, 2s));
+  }
+
+  Noise noise_;
+  std::string folder_;
+  MountingOptions options_;
+  std::optional<EventLoop> loop_;
+  std::optional<Ticker> ticker_;
+  std::unique_ptr<KernelMounting> mounting_;
+  std::vector<std::unique_ptr<LoopDevice>> loops_;
+  std::vector<pid_t> children_;
+};
+
+// A mount under watch, and what was told of it.
+struct Watched {
+  Watched(KernelMounting& mounting, LiveMount made) : live(std::move(made)) {
+    watch = mounting.watch(live, {.on_death =
+                                      [this](DriverDeath end) {
+                                        death = std::move(end);
+                                        ++told;
+                                      },
+                                  .on_unmounted =
+                                      [this](bool was_clean) {
+                                        clean = was_clean;
+                                        ++told;
+                                      }});
+  }
+  LiveMount live;
+  std::optional<DriverDeath> death;
+  std::optional<bool> clean;
+  int told = 0;
+  std::unique_ptr<MountWatch> watch;
+};
+
+}  // namespace airlock

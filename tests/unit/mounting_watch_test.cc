@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How mounts end: drivers that die in every way there is, people who unmount by hand, media that
+// are pulled, and drivers that don't want to end.
+#include <sys/syscall.h>
+
+#include "tests/unit/mounting_fixture.h"
+
+namespace airlock {
+namespace {
+
+class MountEndRunAsRoot : public KernelMountingRunAsRoot {
+ protected:
+  std::unique_ptr<Watched> watched(const std::string& behaviour, bool fuseblk = true) {
+    auto live = mount(add_loop(behaviour).source(), decision(fuseblk));
+    EXPECT_TRUE(live.has_value()) << live.error().message();
+    if (!live) return nullptr;
+    return std::make_unique<Watched>(mounting(), std::move(*live));
+  }
+  // Looks the name up, waits for what is told, and takes the mount away.
+  DriverDeath death_after(const std::string& name, std::chrono::milliseconds at_most = 1s) {
+    auto mount = watched("serve");
+    look_up(mount->live, name);
+    EXPECT_TRUE(run_until([&] { return mount->told > 0; }, at_most)) << name;
+    const DriverDeath death = mount->death.value_or(DriverDeath{});
+    EXPECT_TRUE(detach(mount->live).has_value());
+    (void)run_until([] { return false; }, 100ms);
+    EXPECT_EQ(mount->told, 1) << name;
+    mount.reset();
+    expect_nothing_left();
+    return death;
+  }
+};
+
+TEST_F(MountEndRunAsRoot, AKilledDriverIsToldWithinASecondAndConcernsNoOther) {
+  auto mount = watched("serve");
+  const MountSource source = loops_.back()->source();
+  auto other = watched("serve");
+  ASSERT_EQ(::kill(mount->live.driver_pid, SIGKILL), 0);
+  EXPECT_TRUE(run_until([&] { return mount->death.has_value(); }, 1s));
+  EXPECT_EQ(mount->death->kind, "signal");
+  EXPECT_EQ(mount->death->signal_number, SIGKILL);
+  EXPECT_EQ(mount->death->cause, "was killed by SIGKILL");
+  EXPECT_EQ(mount->death->coredump, "");
+  EXPECT_EQ(other->told, 0);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  EXPECT_TRUE(unmount(other->live, loops_.back()->source())->flushed);
+  mount.reset();
+  other.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, AFaultIsASignal) {
+  EXPECT_EQ(death_after("segv").signal_number, SIGSEGV);
+  EXPECT_EQ(death_after("abort").signal_number, SIGABRT);
+}
+
+TEST_F(MountEndRunAsRoot, AnExitCodeIsTold) {
+  const auto death = death_after("exit");
+  EXPECT_EQ(death.kind, "exit");
+  EXPECT_EQ(death.exit_code, 9);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // its memory is not limited
+TEST_F(MountEndRunAsRoot, RunningOutOfMemoryIsTold) {
+  EXPECT_EQ(death_after("memory", 5s).kind, "out-of-memory");
+}
+#endif
+
+TEST_F(MountEndRunAsRoot, AForbiddenCallIsNamed) {
+  const auto death = death_after("forbidden");
+  EXPECT_EQ(death.kind, "forbidden-call");
+  EXPECT_EQ(death.forbidden_call, SYS_socket);
+  EXPECT_EQ(death.cause, "tried the forbidden system call socket (41)");
+  EXPECT_FALSE(death.last_lines.empty());
+}
+
+TEST_F(MountEndRunAsRoot, ADriverThatDoesNotAnswerIsHungAndStopped) {
+  options_.heartbeat = 100ms;
+  options_.silence = 500ms;
+  for (const char* name : {"sleep", "loop"}) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto death = death_after(name, 2s);
+    EXPECT_EQ(death.kind, "hang");
+    EXPECT_EQ(death.cause, "did not answer for 0.5 s");
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 500ms);
+  }
+}
+
+TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
+  options_.heartbeat = 50ms;
+  options_.silence = 300ms;
+  auto mount = watched("serve");
+  // Somebody always waits for an answer, and always another one.
+  for (int i = 0; i < 3; ++i)
+    children_.push_back(in_child([path = mount->live.mount_point] {
+      for (;;) {
+        struct stat info = {};
+        (void)::stat((path + "/nothing").c_str(), &info);
+      }
+    }));
+  (void)run_until([&] { return mount->told > 0; }, 1500ms);
+  EXPECT_EQ(mount->told, 0);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
+// The kernel refuses nonsense by itself; the driver lives, and only its liar's word is lost.
+TEST_F(MountEndRunAsRoot, ALieIsNoDeath) {
+  auto mount = watched("serve");
+  look_up(mount->live, "lie");
+  (void)run_until([&] { return mount->told > 0; }, 300ms);
+  EXPECT_EQ(mount->told, 0);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, WhatTheDriverSaysIsKept) {
+  auto mount = watched("serve");
+  look_up(mount->live, "say-hello");
+  EXPECT_TRUE(run_until([&] { return !mount->watch->last_lines().empty(); }, 1s));
+  EXPECT_EQ(mount->watch->last_lines().back(), "airlock-ext: hello");
+  EXPECT_TRUE(detach(mount->live).has_value());
+}
+
+TEST_F(MountEndRunAsRoot, AnUnmountByHandIsNoticed) {
+  for (const bool fuseblk : {true, false}) {
+    auto mount = watched("serve", fuseblk);
+    ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), 0), 0);
+    EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 1s));
+    EXPECT_EQ(mount->clean, true);
+    EXPECT_FALSE(mount->death.has_value());
+  }
+}
+
+TEST_F(MountEndRunAsRoot, ADriverThatEndsBadlyAfterAnUnmountByHandIsNotClean) {
+  auto mount = watched("dies-last", /*fuseblk=*/false);
+  ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), 0), 0);
+  EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 1s));
+  EXPECT_EQ(mount->clean, false);
+}
+
+TEST_F(MountEndRunAsRoot, OurOwnUnmountIsNotTold) {
+  auto mount = watched("serve");
+  EXPECT_TRUE(unmount(mount->live, loops_.back()->source())->flushed);
+  // Another change of the table must not lead to it either.
+  auto other = watched("serve");
+  EXPECT_TRUE(detach(other->live).has_value());
+  EXPECT_EQ(other->told, 0);
+  other.reset();
+  (void)run_until([] { return false; }, 200ms);
+  EXPECT_EQ(mount->told, 0);
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, ABusyMountStaysAndIsStillWatched) {
+  auto mount = watched("serve");
+  UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_TRUE(open.valid());
+  const auto refused = unmount(mount->live, loops_.back()->source());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Errc::kBusy);
+  EXPECT_EQ(mounts(), 1U);
+  open.reset();
+  ::kill(mount->live.driver_pid, SIGKILL);
+  EXPECT_TRUE(run_until([&] { return mount->death.has_value(); }, 1s));
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, WhoeverHoldsAMountIsNamed) {
+  auto mount = watched("serve");
+  const pid_t holder = in_child([path = mount->live.mount_point] {
+    if (::chdir(path.c_str()) == 0) ::pause();
+  });
+  children_.push_back(holder);
+  std::vector<BusyProcess> found;
+  const auto end = std::chrono::steady_clock::now() + 5s;
+  while (found.empty() && std::chrono::steady_clock::now() < end) {  // it needs a moment
+    bool answered = false;
+    auto operation = mounting().find_users(mount->live, [&](auto users) {
+      answered = true;
+      if (users) found = std::move(*users);
+    });
+    ASSERT_TRUE(run_until([&] { return answered; }));
+  }
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().pid, holder);
+  EXPECT_EQ(found.front().path, mount->live.mount_point);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  ::kill(holder, SIGKILL);
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, ADriveIsEjectedOnceNothingUsesIt) {
+  auto mount = watched("serve");
+  LoopDevice& loop = *loops_.back();
+  const auto eject = [&] {
+    std::optional<Result<bool>> answer;
+    auto operation = mounting().eject(loop.path(), [&](auto done) { answer = std::move(done); });
+    EXPECT_TRUE(run_until([&] { return answer.has_value(); }));
+    return answer ? std::move(*answer) : fail(Errc::kTimedOut, "no answer");
+  };
+  EXPECT_EQ(eject().error().code, Errc::kBusy);
+  EXPECT_TRUE(unmount(mount->live, loop.source())->flushed);
+  mount.reset();
+  const auto done = eject();
+  EXPECT_TRUE(done.has_value()) << done.error().message();
+  std::optional<Errc> code;
+  auto operation = mounting().power_off("/sys/class/block" + loop.path().substr(4),
+                                        [&](auto off) { code = off.error().code; });
+  EXPECT_TRUE(run_until([&] { return code.has_value(); }));
+  EXPECT_EQ(code, Errc::kUnsupported);  // there is no hardware
+}
+
+TEST_F(MountEndRunAsRoot, ALazyUnmountWaitsForNobody) {
+  auto mount = watched("serve", /*fuseblk=*/false);
+  UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto used = unmount(mount->live, loops_.back()->source(), UnmountForce::kLazy);
+  ASSERT_TRUE(used.has_value());
+  EXPECT_FALSE(used->flushed);
+  EXPECT_NE(used->warning, "");
+  EXPECT_EQ(mounts(), 0U);
+  EXPECT_EQ(folders(), 0U);
+  mount.reset();
+  open.reset();
+  EXPECT_TRUE(run_until([&] { return at_rest(); }));
+  auto unused = watched("serve");
+  const auto result = unmount(unused->live, loops_.back()->source(), UnmountForce::kLazy);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_TRUE(result->flushed) << result->warning;
+  unused.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, AForcedUnmountTakesItFromItsUsers) {
+  auto mount = watched("serve");
+  UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  look_up(mount->live, "sleep");
+  const auto result = unmount(mount->live, loops_.back()->source(), UnmountForce::kForce);
+  ASSERT_TRUE(result.has_value()) << result.error().message();
+  EXPECT_FALSE(result->flushed);
+  EXPECT_NE(result->warning, "");
+  EXPECT_EQ(mounts(), 0U);
+  EXPECT_EQ(folders(), 0U);
+  open.reset();
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, ADriverThatWillNotEndIsStopped) {
+  options_.stall = 500ms;
+  for (const bool fuseblk : {true, false}) {
+    auto mount = watched("deaf", fuseblk);
+    const auto result = unmount(mount->live, loops_.back()->source());
+    ASSERT_TRUE(result.has_value()) << result.error().message();
+    EXPECT_FALSE(result->flushed);
+    EXPECT_NE(result->warning.find("was stopped"), std::string::npos) << result->warning;
+    mount.reset();
+    expect_nothing_left();
+  }
+}
+
+TEST_F(MountEndRunAsRoot, ADriverThatEndsBadlyIsNotSafeToRemove) {
+  auto mount = watched("dies-last");
+  const auto result = unmount(mount->live, loops_.back()->source());
+  ASSERT_TRUE(result.has_value());
+  EXPECT_FALSE(result->flushed);
+  EXPECT_NE(result->warning.find("exited with code 7"), std::string::npos) << result->warning;
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, AnUnmountNobodyWaitsForGoesOn) {
+  auto mount = watched("serve");
+  auto operation = mounting().unmount(
+      mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
+      [](auto) { ADD_FAILURE() << "nobody asked"; });
+  // Under way, and nobody can have been told yet: the loop does not run.
+  std::this_thread::sleep_for(3ms);
+  operation.reset();
+  // So it is the watcher who tells, as of any unmount nobody here asked for.
+  EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 2s));
+  EXPECT_EQ(mount->clean, true);
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, ADevicePulledWhileMountedIsDetached) {
+  for (const bool fuseblk : {true, false}) {
+    auto mount = watched("serve", fuseblk);
+    loops_.back()->empty();
+    EXPECT_TRUE(detach(mount->live).has_value());
+    mount.reset();
+    loops_.clear();
+    expect_nothing_left();
+  }
+}
+
+TEST_F(MountEndRunAsRoot, ADevicePulledWhileUnmountingEndsInOneAnswer) {
+  options_.stall = 500ms;
+  auto mount = watched("deaf");
+  int answers = 0;
+  auto operation = mounting().unmount(
+      mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
+      [&](auto) { ++answers; });
+  (void)run_until([] { return false; }, 50ms);
+  loops_.back()->empty();
+  EXPECT_TRUE(detach(mount->live).has_value());
+  EXPECT_TRUE(run_until([&] { return answers > 0; }));
+  mount.reset();
+  loops_.clear();
+  expect_nothing_left();
+  EXPECT_EQ(answers, 1);
+}
+
+// A driver somebody else reaps, as after a restart of the daemon.
+TEST_F(MountEndRunAsRoot, TheEndOfAStrangersChildIsKnownWhereTheKernelTells) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd told(ends[0]), tell(ends[1]);
+  children_.push_back(in_child([&] {
+    const pid_t grandchild = in_child([] { ::pause(); });
+    (void)!::write(tell.get(), &grandchild, sizeof grandchild);
+    ::waitpid(grandchild, nullptr, 0);
+  }));
+  pid_t pid = 0;
+  ASSERT_EQ(::read(told.get(), &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  const UniqueFd life(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  auto driver = WatchedDriver::create(*loop_, pid, life.borrow(), BorrowedFd{-1}).value();
+  std::optional<DriverEnd> end;
+  auto subscription = driver->on_end([&](const DriverEnd& how) { end = how; });
+  ::kill(pid, SIGUSR1);
+  EXPECT_TRUE(run_until([&] { return end.has_value(); }, 2s));
+  // Linux 6.15 and later tell; before, not knowing is the right answer.
+  if (end->cause) {
+    EXPECT_EQ(end->cause->signal_number, SIGUSR1);
+  } else {
+    EXPECT_EQ(describe_death(*end).kind, "unknown");
+  }
+}
+
+}  // namespace
+}  // namespace airlock

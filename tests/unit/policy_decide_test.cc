@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What airlockd does with a medium, as tables: settings, medium and asker, outcome.
+#include "tests/unit/policy_facts.h"
+
+namespace airlock::policy_test {
+namespace {
+
+Medium stick() {
+  return Medium::stick();
+}
+
+TEST(Policy, MountsAStickOfWhoeverSitsThere) {
+  expect_rows({
+      {"", stick(), "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
+      {"", stick().without_fuseblk(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec (plain): automount is on"},
+      {"", stick().state(MediumState::kDirty),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
+      {"automount = \"on\"", stick(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on [test.toml:1]"},
+  });
+}
+
+TEST(Policy, LeavesAloneWhatIsNotForIt) {
+  expect_rows({
+      {"", stick().device(&Device::ignored, true), "ignore: udev says to ignore it"},
+      {"", stick().device(&Device::system_reason, std::string("/etc/fstab names it")),
+       "ignore: it belongs to the system: /etc/fstab names it"},
+      {"",
+       stick().device(&Device::users,
+                      std::vector<std::string>{"mounted on \"/mnt\"", "swapped on"}),
+       "ignore: it is in use: mounted on \"/mnt\", swapped on"},
+      {"", stick().device(&Device::has_partitions, true),
+       "ignore: it has partitions, which are mounted one by one"},
+      {"", stick().usage(ProbeUsage::kPartitionTable),
+       "ignore: it has partitions, which are mounted one by one"},
+      {"", stick().device(&Device::size, std::uint64_t{0}), "ignore: there is no medium in it"},
+      {"", stick().device(&Device::removable, false), "leave: it is not removable"},
+      {"", Medium::image(), "leave: images are mounted only when somebody asks"},
+  });
+}
+
+TEST(Policy, WaitsForSomebodyToBeThere) {
+  expect_rows({
+      {"", stick().locked(), "wait: the session is locked"},
+      {"", stick().nobody(), "wait: nobody is logged in at its seat"},
+      {"", stick().nobody().not_probed(), "wait: nobody is logged in at its seat"},
+      {"automount = \"off\"", stick().locked(), "wait: the session is locked"},
+      // What will never be mounted does not wait.
+      {"", stick().locked().device(&Device::ignored, true), "ignore: udev says to ignore it"},
+      {"", stick().locked().device(&Device::removable, false), "leave: it is not removable"},
+      // Somebody who asks is somebody.
+      {"", stick().locked().alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-removable: it was asked for"},
+  });
+}
+
+TEST(Policy, NamesWhatItCannotMount) {
+  expect_rows({
+      {"", stick().not_probed(), "leave: nobody has looked yet what is on it"},
+      {"", stick().usage(ProbeUsage::kNothing), "leave: there is no filesystem on it"},
+      {"", stick().holds("ntfs"), "leave: there is no driver for \"ntfs\""},
+      {"", stick().holds("a\nb"), "leave: there is no driver for \"a\\x0ab\""},
+      {"", stick().holds("crypto_LUKS").usage(ProbeUsage::kCrypto),
+       "leave: it is encrypted (\"crypto_LUKS\"); unlock it with another tool first"},
+      {"", stick().holds("linux_raid_member").usage(ProbeUsage::kRaid),
+       "leave: it is a member of a larger volume (\"linux_raid_member\")"},
+      {"", stick().holds("swap").usage(ProbeUsage::kOther),
+       "leave: it holds \"swap\", which is not a filesystem"},
+      {"drivers.disabled = [\"iso9660\"]", stick().holds("iso9660"),
+       "leave: the driver iso9660 for \"iso9660\" is disabled in the settings [test.toml:1]"},
+      {"automount = \"off\"", stick().holds("ntfs"), "leave: there is no driver for \"ntfs\""},
+  });
+}
+
+TEST(Policy, RefusesWhoAsksWhereItWouldLeaveAlone) {
+  expect_rows({
+      {"", stick().usage(ProbeUsage::kNothing).alice(),
+       "refuse (WrongFormat): there is no filesystem on it"},
+      {"", stick().holds("ntfs").alice(), "refuse (Unsupported): there is no driver for \"ntfs\""},
+      {"", stick().holds("crypto_LUKS").usage(ProbeUsage::kCrypto).alice(),
+       "refuse (Unsupported): it is encrypted (\"crypto_LUKS\"); unlock it with another tool "
+       "first"},
+      {"", stick().device(&Device::has_partitions, true).alice(),
+       "refuse (WrongFormat): it has partitions, which are mounted one by one"},
+      {"", stick().device(&Device::size, std::uint64_t{0}).alice(),
+       "refuse (NotFound): there is no medium in it"},
+      {"", stick().device(&Device::users, std::vector<std::string>{"swapped on"}).root(),
+       "refuse (Busy): it is in use: swapped on"},
+  });
+}
+
+TEST(Policy, RefusesToGuessBetweenTwoFormats) {
+  Medium medium = stick();
+  medium.facts().probe->ambivalent = true;
+  const std::string refused =
+      "refuse (Corrupted): it carries the marks of more than one format, so nobody can know which "
+      "is right";
+  expect_rows({{"", medium, refused}, {"", medium.alice(), refused}});
+}
+
+TEST(Policy, MountsReadOnlyWhatMustNotBeWritten) {
+  expect_rows({
+      {"", stick().state(MediumState::kHibernated),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: it holds a "
+       "hibernated system, which writing would destroy"},
+      {"", stick().state(MediumState::kErrors),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: the "
+       "filesystem has errors; check it before writing"},
+      {"", stick().device(&Device::read_only, true),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: the medium "
+       "is write-protected"},
+      {"", stick().holds("iso9660"),
+       "mount iso9660 by iso9660 for alice at BACKUP: ro,noexec: automount is on; read-only: the "
+       "driver iso9660 can only read"},
+      {"read-only = true", stick(),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: test.toml:1 "
+       "says so"},
+      // mount(8) always says rw, so it does not turn a fact into an error.
+      {"", stick().device(&Device::read_only, true).alice({"rw"}),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec if mount-removable: it was asked for; "
+       "read-only: the medium is write-protected"},
+      {"", stick().state(MediumState::kHibernated).alice({"ro"}),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec if mount-removable: it was asked for"},
+  });
+}
+
+TEST(Policy, AsksForTheActionThatFitsPlaceAndPerson) {
+  expect_rows({
+      {"", stick().alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-removable: it was asked for"},
+      {"", stick().bob(),
+       "mount ext4 by ext for bob at BACKUP: rw,noexec if mount-other-seat: it was asked for"},
+      {"", stick().carol(),
+       "mount ext4 by ext for carol at BACKUP: rw,noexec if mount-other-seat: it was asked for"},
+      {"", stick().root(),
+       "mount ext4 by ext for root at BACKUP: rw,noexec if mount-other-seat: it was asked for"},
+      {"", stick().device(&Device::removable, false).alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-system: it was asked for"},
+      {"", stick().device(&Device::ignored, true).alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-system: it was asked for"},
+      {"", stick().device(&Device::system_reason, std::string("/etc/fstab names it")).alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-system: it was asked for"},
+      {"", Medium::image().alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec (plain) if mount-image: it was asked for"},
+      {"", Medium::image().bob(), "refuse (NotPermitted): somebody else opened this image"},
+      {"", Medium::image().root(),
+       "mount ext4 by ext for root at BACKUP: rw,noexec (plain) if mount-image: it was asked for"},
+  });
+}
+
+TEST(Policy, AnUnknownFactLeadsToTheNarrowerAnswer) {
+  Medium nobodys_image = Medium::image().alice();
+  nobodys_image.facts().image_owner.reset();
+  Medium nobody_asks = stick().alice();
+  nobody_asks.facts().request.caller.reset();
+  Medium unnamed = stick();
+  unnamed.facts().session.user_name.clear();
+  Medium oddly_named = stick();
+  oddly_named.facts().session.user_name = "../bob";
+  expect_rows({
+      {"", nobodys_image, "refuse (NotPermitted): somebody else opened this image"},
+      {"", nobody_asks, "refuse (NotPermitted): it is not known who asks"},
+      {"", unnamed, "mount ext4 by ext for 1000 at BACKUP: rw,noexec: automount is on"},
+      {"", oddly_named, "mount ext4 by ext for 1000 at BACKUP: rw,noexec: automount is on"},
+  });
+  Facts nothing;
+  EXPECT_EQ(line(decide(Settings{}, nothing, kDrivers)),
+            "refuse (NotPermitted): it is not known who asks");
+  nothing.request.automatic = true;
+  nothing.device = Device{};
+  EXPECT_EQ(line(decide(Settings{}, nothing, kDrivers)), "ignore: there is no medium in it");
+}
+
+TEST(Policy, GivesACallerOptionsThatMakeSense) {
+  const auto mounted = [](std::string_view how) {
+    return fmt::format("mount ext4 by ext for alice at BACKUP: {}: it was asked for", how);
+  };
+  const std::vector<std::pair<std::vector<std::string>, std::string>> rows{
+      {{"rw", "defaults", "", "nosuid", "nodev", "relatime"}, "rw,noexec if mount-removable"},
+      {{"ro"}, "ro,noexec if mount-removable"},
+      {{"ro", "rw"}, "rw,noexec if mount-removable"},
+      {{"noexec"}, "rw,noexec if mount-removable"},
+      {{"exec"}, "rw,exec if mount-removable if mount-options"},
+      {{"exec", "allow_other"}, "rw,exec,allow_other if mount-removable if mount-options"},
+      {{"sync", "noatime", "nosymfollow"}, "rw,noexec,noatime,nosymfollow,sync if mount-removable"},
+      {{"owner=media"}, "rw,noexec,owner=media if mount-removable"},
+      {{"plain"}, "rw,noexec (plain) if mount-removable"},
+      {{"uid=1000", "gid=1000"}, "rw,noexec if mount-removable"},
+  };
+  for (const auto& [options, how] : rows) expect_rows({{"", stick().alice(options), mounted(how)}});
+}
+
+TEST(Policy, RefusesOptionsByName) {
+  expect_rows({
+      {"", stick().alice({"suid"}),
+       "refuse (NotPermitted): option suid is never allowed: media are always nosuid,nodev"},
+      {"", stick().root({"dev"}),
+       "refuse (NotPermitted): option dev is never allowed: media are always nosuid,nodev"},
+      {"", stick().alice({"umask=0"}), "refuse (InvalidArgument): option \"umask=0\" is not known"},
+      {"", stick().alice({"fd=3"}), "refuse (InvalidArgument): option \"fd=3\" is not known"},
+      {"", stick().alice({"ro\n"}), "refuse (InvalidArgument): option \"ro\\x0a\" is not known"},
+      {"", stick().alice({"owner=root"}),
+       "refuse (InvalidArgument): option owner is user or media, not \"root\""},
+      {"", stick().alice({"uid=0"}), "refuse (NotPermitted): option uid is only for root"},
+      {"", stick().alice({"gid=0"}), "refuse (NotPermitted): option gid is only for root"},
+      {"", stick().root({"uid=-1"}),
+       "refuse (InvalidArgument): option uid needs a number, not \"-1\""},
+      {"", stick().root({"uid=4294967295"}),
+       "refuse (InvalidArgument): option uid needs a number, not \"4294967295\""},
+      {"", stick().alice({"remount"}),
+       "refuse (Unsupported): a mount cannot be changed: unmount it and mount it anew"},
+  });
+}
+
+TEST(Policy, LetsRootMountForSomebodyElse) {
+  const Decision for_session =
+      decide(Settings{}, stick().root({"uid=1000", "gid=1000"}).facts(), kDrivers);
+  const auto& known = std::get<MountDecision>(for_session.what);
+  EXPECT_EQ(known.user, 1000u);
+  EXPECT_EQ(known.group, 1000u);
+  EXPECT_EQ(known.user_name, "alice");
+  // A name nobody told us is not made up, and is never root's.
+  const Decision for_other = decide(Settings{}, stick().root({"uid=1234"}).facts(), kDrivers);
+  EXPECT_EQ(std::get<MountDecision>(for_other.what).user_name, "1234");
+}
+
+TEST(Policy, HoldsACallerToTheTypeTheMediumHas) {
+  const std::string mounted =
+      "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-removable: it was asked for";
+  expect_rows({
+      {"", stick().alice().as_type("ext4"), mounted},
+      {"", stick().alice().as_type("ext"), mounted},
+      {"", stick().alice().as_type("auto"), mounted},
+      {"", stick().alice().as_type("ext3"),
+       "refuse (WrongFormat): it holds \"ext4\", not \"ext3\""},
+      {"", stick().alice().as_type("iso9660"),
+       "refuse (WrongFormat): it holds \"ext4\", not \"iso9660\""},
+  });
+}
+
+TEST(Policy, DoesNotMountByItselfWhenToldNotTo) {
+  Settings off;
+  off.switched = Automount::kOff;
+  EXPECT_EQ(line(decide(off, stick().facts(), kDrivers)), "leave: automount was switched by hand");
+  Settings rule_says_on =
+      settings_from("[[rule]]\nname = \"mine\"\nmatch.bus = \"usb\"\nautomount = \"on\"\n");
+  rule_says_on.switched = Automount::kAsk;
+  EXPECT_EQ(line(decide(rule_says_on, stick().facts(), kDrivers)),
+            "ask: automount was switched by hand");
+  rule_says_on.switched.reset();
+  rule_says_on.mending = true;
+  EXPECT_EQ(line(decide(rule_says_on, stick().facts(), kDrivers)),
+            "leave: the settings have an error that must be mended first");
+  // Somebody who asks is served all the same.
+  EXPECT_EQ(to_word(decide(rule_says_on, stick().alice().facts(), kDrivers)), "mount");
+}
+
+TEST(Policy, SwitchingAutomountOnDoesNotOverruleARule) {
+  Settings settings = settings_from(
+      "automount = \"off\"\n[[rule]]\nname = \"keep out\"\nmatch.label = \"SECRET\"\nautomount = "
+      "\"off\"\n");
+  settings.switched = Automount::kOn;
+  EXPECT_EQ(to_word(decide(settings, stick().facts(), kDrivers)), "mount");
+  EXPECT_EQ(line(decide(settings, stick().label("SECRET").facts(), kDrivers)),
+            "leave: automount is off [test.toml:2 \"keep out\"]");
+}
+
+}  // namespace
+}  // namespace airlock::policy_test
