@@ -169,7 +169,8 @@ def sanitized_build(report, build):
     if shutil.which("ccache") and "ccache" not in environment.get("CXX", ""):
         environment["CXX"] = "ccache " + environment.get("CXX", "g++")
     steps = [] if (build / "build.ninja").exists() else [
-        ["meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false"]]
+        ["meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false",
+         "-Doptimization=1", "-Dcpp_args=-g1"]]
     jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
     steps.append(["ninja", *jobs, "-C", str(build)])
     for step in steps:

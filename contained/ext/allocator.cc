@@ -243,6 +243,7 @@ Outcome<BlockRange> Allocator::reserve_blocks(std::uint64_t goal, std::uint64_t 
   const std::uint32_t count = fs_->group_desc_count;
   const std::uint32_t start = group_of(goal);
   BlockRange best;
+  bool broken = false;
   // One round more than there are groups: the blocks before the goal in its own group come last.
   for (std::uint32_t step = 0; step <= count; ++step) {
     const std::uint32_t group = static_cast<std::uint32_t>((std::uint64_t{start} + step) % count);
@@ -250,15 +251,16 @@ Outcome<BlockRange> Allocator::reserve_blocks(std::uint64_t goal, std::uint64_t 
     const auto from = static_cast<std::uint32_t>(step == 0 ? goal - first_block(group) : 0);
     auto run = find_run(group, from, want);
     if (!run) {
-      if (run.error().value == EUCLEAN) continue;  // a broken bitmap costs its group only
-      return run;
+      if (run.error().value != EUCLEAN) return run;
+      broken = true;  // costs its group only
+      continue;
     }
     if (run->count > best.count) best = *run;
     if (best.count >= want || (best.count > 0 && step >= kGroupsForFullRun)) break;
     // What continues the file where it ends is better than something longer elsewhere.
     if (best.count > 0 && best.start == goal) break;
   }
-  if (best.count == 0) return refuse(ENOSPC);
+  if (best.count == 0) return refuse(broken && !blocks_pending() ? EUCLEAN : ENOSPC);
   if (!may_hold_data(best)) {
     log(LogLevel::kError, "a bitmap says that metadata at block {} is free", best.start);
     return refuse(EUCLEAN);
@@ -324,13 +326,17 @@ std::uint64_t Allocator::available_block_count() const {
 
 Outcome<std::uint32_t> Allocator::allocate_inode(std::uint32_t group, Kind kind) {
   const std::uint32_t per_group = fs_->super->s_inodes_per_group;
+  bool broken = false;
   for (std::uint32_t step = 0; step < fs_->group_desc_count; ++step) {
     const auto here =
         static_cast<std::uint32_t>((std::uint64_t{group} + step) % fs_->group_desc_count);
     if (ext2fs_bg_free_inodes_count(fs_, here) == 0) continue;
     auto bits = inode_bitmap(here);
-    if (!bits && bits.error().value == EUCLEAN) continue;
-    if (!bits) return std::unexpected(bits.error());
+    if (!bits) {
+      if (bits.error().value != EUCLEAN) return std::unexpected(bits.error());
+      broken = true;
+      continue;
+    }
     // Reserved inodes are never handed out, whatever a bitmap says.
     const std::uint32_t from = here == 0 ? EXT2_FIRST_INODE(fs_->super) - 1 : 0;
     const std::uint32_t index = next_bit(*bits, Bit::kClear, from, per_group);
@@ -338,7 +344,7 @@ Outcome<std::uint32_t> Allocator::allocate_inode(std::uint32_t group, Kind kind)
     TRY_VOID(take_inode(here, index, kind));
     return here * per_group + index + 1;
   }
-  return refuse(ENOSPC);
+  return refuse(broken ? EUCLEAN : ENOSPC);
 }
 
 Outcome<void> Allocator::take_inode(std::uint32_t group, std::uint32_t index, Kind kind) {

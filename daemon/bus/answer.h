@@ -10,22 +10,26 @@
 
 #include "daemon/bus/bus_values.h"
 #include "daemon/bus/caller_limits.h"
+#include "daemon/bus/open_calls.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 
 namespace airlock {
 
 // The one reply a method call is owed. Whoever holds it may keep it for as long as it likes, also
-// after the object that was called is gone: it holds on to the connection. The first answer is
-// sent, any further one is not; destroyed without one, it says that the request was given up.
-// Never throws. Values must be clean() already.
+// after the object that was called is gone: it holds on to the connection. (An object is kept until
+// its calls are answered; one that had to make room earlier can only be answered with an error.)
+// The first answer is sent, any further one is not; destroyed without one, it says that the request
+// was given up. Never throws. Values must be clean() already.
 template <typename... Values>
 class Answer {
  public:
-  Answer(std::shared_ptr<sdbus::IConnection> connection, sdbus::Result<Values...>&& result)
-      : connection_(std::move(connection)), result_(std::move(result)) {}
+  Answer(std::shared_ptr<sdbus::IConnection> connection, OpenCalls::Ticket call,
+         sdbus::Result<Values...>&& result)
+      : connection_(std::move(connection)), call_(std::move(call)), result_(std::move(result)) {}
   Answer(Answer&& other) noexcept
       : connection_(std::move(other.connection_)),
+        call_(std::move(other.call_)),
         ticket_(std::move(other.ticket_)),
         result_(std::exchange(other.result_, std::nullopt)) {}
   Answer& operator=(Answer&&) = delete;
@@ -38,6 +42,9 @@ class Answer {
 
   void succeed(const Values&... values) noexcept {
     send([&](const auto& result) {
+      if (call_.object_gone())
+        return result.returnError(to_bus(
+            Error{.code = Errc::kNotFound, .what = "what was called is not there any more"}));
       try {
         result.returnResults(values...);
       } catch (const sdbus::Error& problem) {  // too large for a message, say
@@ -61,9 +68,11 @@ class Answer {
     } catch (const std::exception& problem) {
       log(LogLevel::kDebug, "a reply could not be sent: {}", problem.what());
     }
+    call_ = {};
   }
 
   std::shared_ptr<sdbus::IConnection> connection_;
+  OpenCalls::Ticket call_;
   CallerLimits::Ticket ticket_;
   std::optional<sdbus::Result<Values...>> result_;  // must go before the connection does
 };

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/bus/call_desk.h"
+#include "daemon/bus/open_calls.h"
 #include "daemon/bus/property_bag.h"
 #include "daemon/bus/sdbus_bridge.h"
 #include "daemon/bus/service.h"
@@ -28,6 +29,11 @@ class ServedObject {
   // Takes new values; the names of those that differ still have to be emitted.
   virtual std::vector<std::string> update(PropertyMap changed) = 0;
   virtual void emit_changed(const std::vector<std::string>& names) = 0;
+
+  [[nodiscard]] OpenCalls& open_calls() { return open_calls_; }
+
+ private:
+  OpenCalls open_calls_;
 };
 
 // What the three kinds of objects have in common around their generated adaptor. The generated
@@ -79,7 +85,8 @@ class BusObject : public ServedObject, protected sdbus::AdaptorInterfaces<Adapto
   template <typename T, typename... Values, typename Give, typename Ask>
   void pass_on(sdbus::Result<Values...>&& result, const BusOptions& options, OptionSet taken,
                Give give, Ask ask) {
-    desk_.pass_on<T>(this->getObject(), std::move(result), options, taken, give, std::move(ask));
+    desk_.pass_on<T>(this->getObject(), open_calls().take(), std::move(result), options, taken,
+                     give, std::move(ask));
   }
 
   [[nodiscard]] const std::string& id() const { return id_; }

@@ -29,6 +29,7 @@ BusPublisher::BusPublisher(EventLoop& loop, BusSource& bus)
 
 BusPublisher::~BusPublisher() {
   // The manager goes last: it is what says that the others have gone.
+  leaving_.clear();
   std::erase_if(objects_, [](const auto& entry) { return entry.first != kManager; });
 }
 
@@ -42,7 +43,7 @@ void BusPublisher::set_manager(PropertyMap changed) {
 
 void BusPublisher::add_volume(const std::string& id, PropertyMap all) {
   const std::string path = volume_path(id);
-  remove(path);
+  make_room(path);
   add(path,
       VolumeObject::create<VolumeObject>(*desk_, bus_.connection(), path, id, std::move(all)));
 }
@@ -57,7 +58,7 @@ void BusPublisher::remove_volume(const std::string& id) {
 
 void BusPublisher::add_job(const std::string& id, PropertyMap all) {
   const std::string path = job_path(id);
-  remove(path);
+  make_room(path);
   add(path, JobObject::create<JobObject>(*desk_, bus_.connection(), path, id, std::move(all)));
 }
 
@@ -85,7 +86,26 @@ void BusPublisher::change(const std::string& path, PropertyMap changed) {
 
 void BusPublisher::remove(const std::string& path) {
   changed_.erase(path);
-  objects_.erase(path);
+  auto object = objects_.extract(path);
+  if (!object || !object.mapped()->open_calls().any()) return;
+  object.mapped()->open_calls().on_none_left([this] { sweep_soon(); });
+  leaving_.insert(std::move(object));
+}
+
+void BusPublisher::make_room(const std::string& path) {
+  remove(path);
+  leaving_.erase(path);
+}
+
+// Not at once: the library may still be busy with the call that was answered.
+void BusPublisher::sweep_soon() {
+  if (sweep_.active()) return;
+  auto soon = loop_.soon([this] {
+    sweep_.reset();
+    std::erase_if(leaving_, [](const auto& entry) { return !entry.second->open_calls().any(); });
+  });
+  if (!soon) return log(LogLevel::kError, "{}", soon.error().message());
+  sweep_ = *std::move(soon);
 }
 
 void BusPublisher::flush_soon() {

@@ -18,7 +18,8 @@ class ServedObject;
 
 // Airlock's objects on the bus: the manager, and what the daemon adds and removes. Their calls go
 // to the Service given to serve(). Changes of properties are gathered and sent at the next turn
-// of the loop, one signal per object.
+// of the loop, one signal per object. An object leaves the bus when its last call is answered, or
+// when another of its name comes.
 //
 // Start in this order: BusSource::open, create, the daemon with this as its Publisher, serve,
 // BusSource::acquire_name. The loop and the bus must outlive it; the Service must live until the
@@ -45,6 +46,8 @@ class BusPublisher final : public Publisher {
   void add(const std::string& path, Made made);
   void change(const std::string& path, PropertyMap changed);
   void remove(const std::string& path);
+  void make_room(const std::string& path);
+  void sweep_soon();
   void flush_soon();
   void flush();
 
@@ -53,7 +56,9 @@ class BusPublisher final : public Publisher {
   std::unique_ptr<CallDesk> desk_;
   std::map<std::string, std::unique_ptr<ServedObject>> objects_;  // by path
   std::map<std::string, std::set<std::string>> changed_;          // path, names of properties
+  std::map<std::string, std::unique_ptr<ServedObject>> leaving_;  // as soon as no call is open
   EventSource flush_;
+  EventSource sweep_;
 };
 
 }  // namespace airlock

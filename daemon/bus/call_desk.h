@@ -12,6 +12,7 @@
 #include "daemon/bus/bus_text.h"
 #include "daemon/bus/call_options.h"
 #include "daemon/bus/caller_limits.h"
+#include "daemon/bus/open_calls.h"
 #include "daemon/bus/sdbus_bridge.h"
 #include "daemon/bus/service.h"
 
@@ -36,9 +37,10 @@ class CallDesk {
   // ask(Service&, Call, Reply<T>), with T being what `give` turns into the values of the reply:
   // give(Answer<Values...>&, T&&).
   template <typename T, typename... Values, typename Give, typename Ask>
-  void pass_on(const sdbus::IObject& object, sdbus::Result<Values...>&& result,
-               const BusOptions& options, OptionSet taken, Give give, Ask ask) {
-    Answer<Values...> answer(bus_.share(), std::move(result));
+  void pass_on(const sdbus::IObject& object, OpenCalls::Ticket open,
+               sdbus::Result<Values...>&& result, const BusOptions& options, OptionSet taken,
+               Give give, Ask ask) {
+    Answer<Values...> answer(bus_.share(), std::move(open), std::move(result));
     auto call = admit(sdbus_bridge::sender(object), options, taken);
     if (!call) return answer.fail(call.error());
     answer.occupy(std::move(call->ticket));

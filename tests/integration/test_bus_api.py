@@ -330,6 +330,37 @@ def test_a_call_is_answered_though_its_object_is_gone(client, demo):
     assert outcome == [ERROR + "NotFound"]
 
 
+def test_an_object_stays_until_its_calls_are_answered(client, demo):
+    """The library looks into the object that was called when the answer is sent."""
+    client.listen()
+    demo.tell("hold", "GetLog")
+    calls = [client.start(SDB1, "Volume", "GetLog") for _ in range(2)]
+    client.settle()
+    demo.tell("remove", "sdb1")
+    for number in range(20):
+        demo.tell("add", f"other{number}")
+    client.settle()
+    assert not client.heard("InterfacesRemoved")
+    demo.tell("release")
+    wait_until(lambda: all(calls), "the answers")
+    assert [outcome[0].unpack() for outcome in calls] == [(["first", CLEANED],)] * 2
+    wait_until(lambda: client.heard("InterfacesRemoved"), "the object to leave")
+    assert "UnknownObject" in failure(client.properties, SDB1, "Volume").name
+
+
+def test_a_new_object_of_the_same_name_does_not_wait_for_the_old_ones_calls(client, demo):
+    demo.tell("hold", "GetLog")
+    call = client.start(SDB1, "Volume", "GetLog")
+    client.settle()
+    demo.tell("remove", "sdb1")
+    demo.tell("add", "sdb1")
+    assert client.properties(SDB1, "Volume")["Id"] == "sdb1"
+    demo.tell("release")
+    wait_until(lambda: call, "the answer")
+    assert call == [ERROR + "NotFound"]
+    assert client.call(SDB1, "Volume", "GetLog") == ["first", CLEANED]
+
+
 def test_a_reply_that_is_lost_is_answered_all_the_same(client, demo):
     demo.tell("hold", "Mount")
     outcome = client.start(SDB1, "Volume", "Mount", "(a{sv})", {})

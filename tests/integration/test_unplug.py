@@ -7,8 +7,10 @@ stays in a copy of the image, taken at the moment of the pull.
 """
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
+import struct
 import threading
 import time
 
@@ -19,6 +21,9 @@ import harness
 pytestmark = pytest.mark.contained
 # A driver that waited for a medium that is gone would hold its callers for ever.
 ANSWER_DEADLINE = 10
+LOOP_SET_STATUS64, LOOP_GET_STATUS64 = 0x4C04, 0x4C05
+LOOP_INFO_SIZE = 232  # struct loop_info64: four 64-bit numbers before lo_sizelimit
+LOOP_SIZE_LIMIT_AT = 32
 
 
 def pull_out(image, loop):
@@ -26,9 +31,19 @@ def pull_out(image, loop):
     harness.run(["sync", "-f", image])
     kept = image.with_name("kept.img")
     shutil.copyfile(image, kept)
+    shrink_to_a_sector(loop.path)
     os.truncate(image, 0)
     harness.run(["losetup", "--set-capacity", loop.path])
     return kept
+
+
+def shrink_to_a_sector(device):
+    """Of a file cut short a loop device reads zeros until it is told, which no pulled stick does."""
+    with open(device, "rb") as loop:
+        info = bytearray(LOOP_INFO_SIZE)
+        fcntl.ioctl(loop, LOOP_GET_STATUS64, info)
+        struct.pack_into("=Q", info, LOOP_SIZE_LIMIT_AT, 512)
+        fcntl.ioctl(loop, LOOP_SET_STATUS64, info)
 
 
 def error_of(action):

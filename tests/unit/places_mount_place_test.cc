@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Places of mounts on a real tmpfs, with real users trying to get in or in the way.
 #include <dirent.h>
+#include <sys/mman.h>
 #include <sys/xattr.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <set>
@@ -278,22 +280,34 @@ TEST_F(MountPlaceRunAsRoot, TwoMakersNeverGetTheSameFolder) {
 }
 
 TEST_F(MountPlaceRunAsRoot, AUsersFolderTakenAwayWhileMakingIsMadeAgain) {
-  make();
+  struct Shared {
+    std::atomic<bool> may_remove;
+    std::atomic<int> removed;
+  };
+  void* const memory =
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto& shared = *new (memory) Shared{};
   const pid_t remover = ::fork();
-  if (remover == 0)
-    for (;;) (void)::rmdir((base_ / "joe").c_str());
-  ASSERT_TRUE(remove_mount_place(base_, base_ / "joe/STICK"));
-  int made = 0;
+  if (remover == 0) {
+    for (;;) {
+      if (!shared.may_remove || ::rmdir((base_ / "joe").c_str()) != 0) continue;
+      shared.may_remove = false;  // once each round
+      ++shared.removed;
+    }
+  }
   for (int round = 0; round < 500; ++round) {
+    shared.may_remove = true;
     const auto place = make_mount_place(request());
-    if (!place) continue;  // taken away twenty times in a row
-    ++made;
+    shared.may_remove = false;
+    ASSERT_TRUE(place.has_value()) << place.error().message();
     EXPECT_EQ(status(base_ / "joe").st_mode, S_IFDIR | 0750U);
     ASSERT_TRUE(remove_mount_place(base_, *place));
   }
   ASSERT_EQ(::kill(remover, SIGKILL), 0);
   ASSERT_EQ(::waitpid(remover, nullptr, 0), remover);
-  EXPECT_GT(made, 150) << "with one try each it is a tenth";
+  EXPECT_GT(shared.removed, 0);
+  ASSERT_EQ(::munmap(memory, sizeof(Shared)), 0);
 }
 
 TEST_F(MountPlaceRunAsRoot, RemovingTheLastFolderRemovesTheUsersToo) {

@@ -132,6 +132,21 @@ TEST_F(AllocatorTest, FreedBlocksWaitForTheCommit) {
   EXPECT_EQ(allocator->reserve_blocks(5000, 9)->count, 7u);
 }
 
+TEST_F(AllocatorTest, BrokenBitmapsAreDamageAndNotAFullMedium) {
+  const std::vector<std::byte> nothing(fs->blocksize);
+  for (std::uint32_t group = 0; group < fs->group_desc_count; ++group)
+    for (const std::uint64_t block :
+         {ext2fs_block_bitmap_loc(fs.get(), group), ext2fs_inode_bitmap_loc(fs.get(), group)})
+      ASSERT_TRUE(medium.write(block * fs->blocksize, nothing).has_value());
+  // Groups that nobody has initialised have no bitmap yet that could be broken.
+  Outcome<BlockRange> range = BlockRange{};
+  while (range) range = allocator->reserve_blocks(1, 100000);
+  EXPECT_EQ(range.error().value, EUCLEAN);
+  Outcome<std::uint32_t> inode = 0;
+  while (inode) inode = allocator->allocate_inode(0, Allocator::Kind::kFile);
+  EXPECT_EQ(inode.error().value, EUCLEAN);
+}
+
 TEST_F(AllocatorTest, FreeingWhatIsFreeIsDamage) {
   EXPECT_EQ(allocator->free_blocks({5000, 1}).error().value, EUCLEAN);
   EXPECT_EQ(allocator->free_blocks({1, 1}).error().value, EUCLEAN);
