@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/hand_over.h"
 #include "cli/mount_command.h"
 #include "cli/mount_options.h"
 #include "daemon/mount/driver_start.h"
@@ -154,8 +155,12 @@ Result<void> MountJob::run() {
   MountSession session(std::move(driver.channel), plan(driver.origin), mounter);
   TRY_VOID(run_session(session, driver, row_));
   mounter.keep();
-  if (driver.worker) driver.worker->let_go();
   report(mounter, driver);
+  if (const auto watched =
+          hand_over(medium_, place_.path(), driver, std::string(row_.program), uid_);
+      !watched)
+    log(LogLevel::kInfo, "airlockd does not watch this mount: {}", watched.error().message());
+  if (driver.worker) driver.worker->let_go();
   return {};
 }
 

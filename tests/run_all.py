@@ -214,8 +214,8 @@ def main():
             use_drivers_of(options.sanitized)
             meson_tests(report, options.sanitized, "unit and image tests with sanitizers",
                         ["--suite", "unit", "--suite", "root"])
-            meson_tests(report, options.sanitized, "mounts with a sanitized driver",
-                        ["posix", "broken-images"])
+            meson_tests(report, options.sanitized, "mounts with a sanitized driver, calls to sanitized bus objects",
+                        ["posix", "broken-images", "bus-api"])
     total = report.total
     bad = total.failed > 0 or total.passed == 0 or (total.skipped > 0 and skips_are_failures())
     if total.skipped > 0 and bad and total.failed == 0:

@@ -142,6 +142,9 @@ struct Appender {
   int operator()(const std::string& text) const {
     return sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, text.c_str());
   }
+  int operator()(std::uint32_t number) const {
+    return sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT32, &number);
+  }
   int operator()(const CallOptions& options) const { return append_options(message, options); }
   int operator()(BorrowedFd fd) const {
     const int number = fd.get();
@@ -242,6 +245,8 @@ Result<Value::List> BusClient::call(const Call& call) {
   auto next_look = begin + 500ms;
   while (!reply) {
     TRY_VOID(wait(500ms));
+    // The library waits longer for a bus that does not even greet.
+    if (std::chrono::steady_clock::now() - begin > call.deadline + 1s) return no_answer(false);
     if (!call.meanwhile || reply || std::chrono::steady_clock::now() < next_look) continue;
     call.meanwhile();
     next_look = std::chrono::steady_clock::now() + 500ms;

@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -19,9 +20,9 @@
 
 namespace airlock::ctl {
 
-// One argument of a call: text, options (a{sv}) or a descriptor that is lent for the call.
+// One argument of a call: text, a number, options (a{sv}) or a descriptor lent for the call.
 using CallOptions = std::map<std::string, std::variant<bool, std::string>>;
-using Argument = std::variant<std::string, CallOptions, BorrowedFd>;
+using Argument = std::variant<std::string, std::uint32_t, CallOptions, BorrowedFd>;
 
 inline constexpr const char* kService = "org.airlock1";
 

@@ -21,8 +21,18 @@ const PropertyMap kDefaults = {
 // The library copies descriptors without close-on-exec, so its copy is not the one we keep.
 Result<UniqueFd> adopt(const sdbus::UnixFd& descriptor) {
   UniqueFd own(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 3));
-  if (!own.valid()) return fail_errno(errno, Errc::kSystem, "take the descriptor of the image");
+  if (!own.valid()) return fail_errno(errno, Errc::kSystem, "take the caller's descriptor");
   return own;
+}
+
+Result<MountHandover> take_over(const sdbus::UnixFd& place, const sdbus::UnixFd& driver,
+                                const sdbus::UnixFd& log, const sdbus::UnixFd& image) {
+  MountHandover handed;
+  TRY(handed.place, adopt(place));
+  TRY(handed.driver, adopt(driver));
+  TRY(handed.log, adopt(log));
+  TRY(handed.image, adopt(image));
+  return handed;
 }
 
 }  // namespace
@@ -46,6 +56,23 @@ void ManagerObject::OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::
                          service.open_image(std::move(call), *std::move(image), std::move(name),
                                             std::move(reply));
                        });
+}
+
+void ManagerObject::AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd place,
+                               sdbus::UnixFd driver, sdbus::UnixFd log, sdbus::UnixFd image,
+                               std::string program, std::string origin, std::uint32_t user) {
+  auto handed = take_over(place, driver, log, image);
+  if (handed) {
+    handed->program = std::move(program);
+    handed->origin = std::move(origin);
+    handed->user = user;
+  }
+  pass_on<std::string>(
+      std::move(result), {}, kNoOptions, GiveVolume(),
+      [handed = std::move(handed)](Service& service, Call call, Reply<std::string> reply) mutable {
+        if (!handed) return reply(std::unexpected(std::move(handed).error()));
+        service.adopt_mount(std::move(call), *std::move(handed), std::move(reply));
+      });
 }
 
 void ManagerObject::FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) {

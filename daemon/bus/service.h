@@ -42,6 +42,17 @@ using PropertyMap = std::map<std::string, PropertyValue>;
 template <typename T>
 using Reply = std::move_only_function<void(Result<T>)>;  // exactly once, maybe at once
 
+// A mount somebody else made. A descriptor is as good as none if it is not of the right kind.
+struct MountHandover {
+  UniqueFd place;       // of the root of the mount
+  UniqueFd driver;      // pidfd
+  UniqueFd log;         // read end of the driver's standard error
+  UniqueFd image;       // the file behind it, opened anyhow
+  std::string program;  // the driver, or the unit that answered
+  std::string origin;   // "builtin", or the folder of the service socket
+  std::uint32_t user = 0;
+};
+
 // What the bus side asks of the daemon. Objects are named by their id, the last part of their
 // path ("sdb1", "image3", "7"); an id that is gone is answered with Errc::kNotFound.
 class Service {
@@ -56,6 +67,7 @@ class Service {
   // Manager
   virtual void open_image(Call call, UniqueFd image, std::string name,
                           Reply<std::string> volume) = 0;
+  virtual void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) = 0;
   virtual void find_volume(Call call, std::string device, Reply<std::string> volume) = 0;
   virtual void explain(Call call, std::string device, Reply<PropertyMap> explanation) = 0;
   virtual void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) = 0;

@@ -17,6 +17,8 @@ constexpr auto kWhereabouts = MethodRule::Whereabouts::kAsked;
 constexpr std::array kRules = {
     // An image costs its opener a descriptor and counts against a limit; mounting it is asked for.
     MethodRule{.interface = "Manager", .method = "OpenImage"},
+    // Nothing polkit could allow: the manager takes mounts of root alone.
+    MethodRule{.interface = "Manager", .method = "AdoptMount"},
     MethodRule{.interface = "Manager", .method = "FindVolume"},
     MethodRule{.interface = "Manager", .method = "Explain"},
     MethodRule{.interface = "Manager", .method = "ListDrivers"},

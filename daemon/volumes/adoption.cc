@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/adoption.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "daemon/launch/process_identity.h"
+#include "daemon/mount/device_node.h"
 #include "daemon/mount/mount_table.h"
 #include "daemon/volumes/fuse_driver.h"
 #include "lib/base/log.h"
@@ -15,6 +24,7 @@ namespace airlock {
 namespace {
 
 constexpr std::string_view kOurs = ".airlock.";
+constexpr std::size_t kLongestName = 255;
 
 std::string type_of(const LiveMount& mount) {
   return fmt::format("{}{}{}", mount.fuseblk ? "fuseblk" : "fuse", kOurs, mount.subtype);
@@ -76,12 +86,10 @@ void look_for_driver(AdoptedMount& adopted) {
   adopted.state = find_driver(mount);
 }
 
-AdoptedMount adopt_unrecorded(const MountEntry& entry, std::string user_name) {
-  AdoptedMount adopted;
-  MountRecord& record = adopted.record;
+MountRecord record_of(const MountEntry& entry) {
+  MountRecord record;
   record.source.path = entry.source;
   record.user = static_cast<uid_t>(option_number(entry.super_options, "user_id").value_or(0));
-  record.user_name = std::move(user_name);
   LiveMount& mount = record.mount;
   mount.mount_point = entry.mount_point;
   mount.mount_id = static_cast<std::uint64_t>(entry.id);
@@ -91,6 +99,13 @@ AdoptedMount adopt_unrecorded(const MountEntry& entry, std::string user_name) {
   record.source.device = mount.fuseblk ? entry.device : dev_t{0};
   mount.read_only = has_option(entry.options, "ro") || has_option(entry.super_options, "ro");
   mount.subtype = entry.type.substr(entry.type.find(kOurs) + kOurs.size());
+  return record;
+}
+
+AdoptedMount adopt_unrecorded(const MountEntry& entry, std::string user_name) {
+  AdoptedMount adopted;
+  adopted.record = record_of(entry);
+  adopted.record.user_name = std::move(user_name);
   look_for_driver(adopted);
   return adopted;
 }
@@ -99,7 +114,75 @@ bool is_ours(const MountEntry& entry) {
   return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
 }
 
+// A number the kernel tells of a descriptor of ours: "mnt_id", or "Pid" of a pidfd.
+std::optional<std::int64_t> told_of(const UniqueFd& descriptor, std::string_view key) {
+  std::ifstream lines(fmt::format("/proc/self/fdinfo/{}", descriptor.get()));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(key) || !std::string_view(line).substr(key.size()).starts_with(":\t"))
+      continue;
+    std::int64_t number = 0;
+    const char* begin = line.data() + key.size() + 2;
+    if (std::from_chars(begin, line.data() + line.size(), number).ec == std::errc{}) return number;
+  }
+  return std::nullopt;
+}
+
+Result<void> take_driver(AdoptedMount& adopted, MountHandover& handed) {
+  LiveMount& mount = adopted.record.mount;
+  const auto pid = told_of(handed.driver, "Pid");
+  if (!pid) {
+    look_for_driver(adopted);
+    return {};
+  }
+  const auto process = identify_process(static_cast<pid_t>(std::max<std::int64_t>(*pid, 0)));
+  if (!process) return fail(Errc::kWorkerDied, "its driver has ended");
+  mount.driver_pid = process->pid;
+  mount.driver_start = process->start;
+  mount.driver_user = process->user;
+  mount.life = std::move(handed.driver);
+  return {};
+}
+
+bool is_a(mode_t kind, const UniqueFd& descriptor) {
+  struct stat info = {};
+  return ::fstat(descriptor.get(), &info) == 0 && (info.st_mode & S_IFMT) == kind;
+}
+
+// Its lines are read as they come, and nobody may wait for them.
+UniqueFd log_of(UniqueFd&& descriptor) {
+  const bool ready =
+      is_a(S_IFIFO, descriptor) && ::fcntl(descriptor.get(), F_SETFL, O_NONBLOCK) == 0;
+  return ready ? std::move(descriptor) : UniqueFd();
+}
+
 }  // namespace
+
+Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::string& mountinfo) {
+  if (handed.program.size() > kLongestName || handed.origin.size() > kLongestName)
+    return fail(Errc::kInvalidArgument, "a name of more than {} bytes", kLongestName);
+  const auto id = told_of(handed.place, "mnt_id");
+  if (!id) return fail(Errc::kInvalidArgument, "the kernel knows no mount behind the descriptor");
+  TRY(const auto table, read_mount_table(mountinfo));
+  const auto entry =
+      std::ranges::find_if(table, [&](const auto& one) { return std::cmp_equal(one.id, *id); });
+  if (entry == table.end())
+    return fail(Errc::kUnsupported, "airlockd does not see this mount: it is in another namespace");
+  if (!is_ours(*entry) || entry->root != "/")
+    return fail(Errc::kInvalidArgument, "{} is no mount of a driver of Airlock",
+                quote(entry->mount_point));
+  AdoptedMount adopted{.record = record_of(*entry), .state = AdoptedMount::State::kAlive};
+  MountRecord& record = adopted.record;
+  record.user = handed.user;
+  if (record.source.device == 0) record.source.device = block_device_named(record.source.path);
+  record.mount.driver = std::move(handed.program);
+  record.mount.origin = std::move(handed.origin);
+  record.mount.since = std::chrono::system_clock::now();
+  TRY_VOID(take_driver(adopted, handed));
+  record.mount.log = log_of(std::move(handed.log));
+  if (is_a(S_IFREG, handed.image))
+    record.source.image = std::make_shared<UniqueFd>(std::move(handed.image));
+  return adopted;
+}
 
 std::vector<AdoptedMount> adopt_mounts(std::vector<MountRecord> records,
                                        const std::string& mountinfo) {

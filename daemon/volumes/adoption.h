@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/bus/service.h"
 #include "daemon/volumes/mount_records.h"
 
 namespace airlock {
@@ -16,5 +17,10 @@ namespace airlock {
 std::vector<AdoptedMount> find_unrecorded_mounts(
     const std::string& base, const std::vector<AdoptedMount>& known,
     const std::string& mountinfo = "/proc/self/mountinfo");
+
+// The mount that mount.airlock hands over, held against the mount table; the state is kAlive, and
+// the record has no volume id.
+Result<AdoptedMount> identify_handed_over(MountHandover&& handed,
+                                          const std::string& mountinfo = "/proc/self/mountinfo");
 
 }  // namespace airlock

@@ -32,6 +32,11 @@ int flags_for(UnmountForce force) {
   std::abort();  // a value outside the enumeration is a bug
 }
 
+// The place of a mount we only watch is not ours to remove.
+Result<void> leave_place(const std::string& base, const std::string& place) {
+  return is_mount_place(base, place) ? remove_mount_place(base, place) : Result<void>{};
+}
+
 std::string ended_badly(const DriverEnd& end) {
   const std::string how = end.cause ? end.cause->describe() : "ended and nobody can say how";
   return "the driver " + how + ", so the latest changes may be lost";
@@ -148,7 +153,7 @@ void UnmountTask::flush() {
       [source = source_, base = tools_.options.base, place = mount_.mount_point,
        sync]() -> Result<ErrandReport> {
         // The folder first: it goes also when the device has gone.
-        auto removed = remove_mount_place(base, place);
+        auto removed = leave_place(base, place);
         if (!removed) log(LogLevel::kWarning, "{}", removed.error().message());
         if (sync) TRY_VOID(do_flush(source));
         return ErrandReport{};
@@ -197,7 +202,7 @@ void DetachTask::start() {
       "detach", {.deadline = kDetachTime}, {},
       [mount = mount_, base = tools_.options.base]() -> Result<ErrandReport> {
         TRY_VOID(do_unmount(mount, MNT_DETACH));
-        TRY_VOID(remove_mount_place(base, mount.mount_point));
+        TRY_VOID(leave_place(base, mount.mount_point));
         return ErrandReport{};
       },
       [this](Result<ErrandReport> report) {

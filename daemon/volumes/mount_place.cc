@@ -251,6 +251,10 @@ Result<std::string> make_mount_place(const PlaceRequest& request) {
   return fmt::format("{}/{}/{}", without_slashes_behind(request.base), request.user_name, *name);
 }
 
+bool is_mount_place(const std::string& base, const std::string& path) {
+  return !names_below(base, path).empty();
+}
+
 Result<void> remove_mount_place(const std::string& base, const std::string& path) {
   const auto names = names_below(base, path);
   if (names.empty())

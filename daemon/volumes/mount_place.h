@@ -25,6 +25,9 @@ struct PlaceRequest {
 // with an ACL that lets only that user in. Returns the full path.
 Result<std::string> make_mount_place(const PlaceRequest& request);
 
+// Whether the path is of the form that make_mount_place() gives.
+bool is_mount_place(const std::string& base, const std::string& path);
+
 // Removes the folder if it is empty and not a mount point; never follows a symlink, never fails
 // on one that is gone.
 Result<void> remove_mount_place(const std::string& base, const std::string& path);

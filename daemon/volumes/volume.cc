@@ -45,12 +45,12 @@ bool may_become(VolumeState from, VolumeState to) {
   if (to == kGone) return from != kGone;  // pulled out: that can happen at any moment
   switch (from) {
     case kProbing:
-      return one_of(to, {kWaiting, kAvailable, kMounting, kIgnored, kRefused});
+      return one_of(to, {kWaiting, kAvailable, kMounting, kMounted, kIgnored, kRefused});
     case kWaiting:
     case kAvailable:
     case kIgnored:
     case kRefused:
-      return one_of(to, {kProbing, kWaiting, kAvailable, kMounting, kIgnored, kRefused});
+      return one_of(to, {kProbing, kWaiting, kAvailable, kMounting, kMounted, kIgnored, kRefused});
     case kMounting:
       return one_of(to, {kMounted, kAvailable});
     case kMounted:
@@ -58,7 +58,7 @@ bool may_become(VolumeState from, VolumeState to) {
     case kUnmounting:
       return one_of(to, {kAvailable, kMounted, kDead});
     case kDead:
-      return one_of(to, {kMounting, kAvailable});
+      return one_of(to, {kMounting, kMounted, kAvailable});
     case kGone:
       return false;  // removed next
   }

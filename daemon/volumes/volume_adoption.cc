@@ -13,6 +13,23 @@
 #include "lib/base/text.h"
 
 namespace airlock {
+namespace {
+
+// What is known of the medium of a mount when nobody has shown us the medium itself.
+Volume volume_found_mounted(const MountRecord& record) {
+  Volume volume;
+  volume.source = record.source;
+  if (record.source.device == 0)
+    volume.image = VolumeImage{.name = record.source.path,
+                               .opener = "",
+                               .owner = record.user,
+                               .opener_is_there = false,
+                               .file = record.source.image,
+                               .writable = !record.mount.read_only};
+  return volume;
+}
+
+}  // namespace
 
 Result<void> VolumeKeeper::start() {
   adopt();
@@ -49,22 +66,15 @@ void VolumeKeeper::adopt() {
 void VolumeKeeper::adopt(AdoptedMount adopted) {
   MountRecord& record = adopted.record;
   const bool alive = adopted.state == AdoptedMount::State::kAlive;
-  Volume volume;
+  Volume volume = volume_found_mounted(record);
   volume.state = alive ? VolumeState::kMounted : VolumeState::kDead;
   volume.state_reason =
       alive ? "mounted before airlockd started" : "the driver died while airlockd was not running";
   volume.decided_by = record.decided_by;
-  volume.source = record.source;
   volume.mount = std::move(record.mount);
+  volume.placed_by_others = !is_mount_place(options_.mount_base, volume.mount->mount_point);
   volume.mounted_for = record.user;
   volume.mounted_for_name = record.user_name;
-  if (record.source.device == 0)
-    volume.image = VolumeImage{.name = record.source.path,
-                               .opener = "",
-                               .owner = record.user,
-                               .opener_is_there = false,
-                               .file = nullptr,
-                               .writable = !volume.mount->read_only};
   if (!alive) {
     volume.death = DriverDeath{.kind = "unknown",
                                .cause = "died while airlockd was not running",
@@ -77,6 +87,27 @@ void VolumeKeeper::adopt(AdoptedMount adopted) {
   if (has_device) adopted_.insert(kept.machine->volume().id);
   if (!alive) journal_death(kept.machine->volume());
   kept.machine->adopt(alive);
+}
+
+Result<std::string> VolumeKeeper::take_over(AdoptedMount adopted) {
+  MountRecord& record = adopted.record;
+  for (const Volume* volume : registry_.all())
+    if (volume->mount && volume->mount->mount_id == record.mount.mount_id)
+      return fail(Errc::kAlreadyMounted, "{} is watched already", quote(volume->id));
+  const dev_t device = record.source.device;
+  const Volume* volume = device != 0 ? registry_.find(device) : nullptr;
+  if (volume == nullptr) {
+    if (registry_.size() >= parts_.rules.limits().volumes)
+      return fail(Errc::kLimitExceeded, "there are {} volumes already", registry_.size());
+    const std::string& path = record.source.path;
+    const std::string id = device != 0 ? path.substr(path.find_last_of('/') + 1)  //
+                                       : registry_.next_image_id();
+    volume = &keep(id, volume_found_mounted(record)).machine->volume();
+  }
+  Kept& kept = kept_.at(volume->id);
+  kept.decided = true;
+  TRY_VOID(kept.machine->take_over(std::move(record.mount), record.user));
+  return kept.machine->volume().id;
 }
 
 // Pulled out while nobody looked.

@@ -69,6 +69,8 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   [[nodiscard]] std::size_t of_interest();
 
   VolumeMachine& add_image(VolumeImage image);
+  // Watches a mount that others made; the id of its volume.
+  Result<std::string> take_over(AdoptedMount adopted);
   // Images of a caller that left close once they are not mounted.
   void opener_left(const std::string& sender);
   // Takes an image away that is not mounted.

@@ -189,6 +189,7 @@ void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.mounted_for_group = order.decision.group;
   volume_.mounted_for_name = order.decision.user_name;
   volume_.decided_by = order.rule;
+  volume_.placed_by_others = false;
   working_ = tools_.mounting.mount(volume_.source, order.decision,
                                    [this](Result<LiveMount> live) { mounted(std::move(live)); });
   become(VolumeState::kMounting, "being mounted");
@@ -260,6 +261,29 @@ void VolumeMachine::set_removable(bool removable) {
 
 void VolumeMachine::opener_left() {
   if (volume_.image) volume_.image->opener_is_there = false;
+}
+
+Result<void> VolumeMachine::take_over(LiveMount mount, uid_t user) {
+  if (volume_.mount || working_ || !may_become(volume_.state, VolumeState::kMounted))
+    return std::unexpected(why_not("take over"));
+  probing_.reset();
+  job_ = {};
+  grace_.reset();
+  volume_.mount = std::move(mount);
+  volume_.placed_by_others = true;
+  volume_.mounted_for = user;
+  volume_.mounted_for_group = 0;
+  volume_.mounted_for_name.clear();
+  volume_.decided_by = "mount.airlock";
+  volume_.death.reset();
+  volume_.dead_driver.clear();
+  save_record();
+  journal_mounted(volume_);
+  become(VolumeState::kMounted, "mounted with mount.airlock");
+  watch_mount();
+  look_in_background();
+  probe_waiters_.tell(fail(Errc::kAlreadyMounted, "it was mounted meanwhile"));
+  return {};
 }
 
 void VolumeMachine::adopt(bool alive) {

@@ -99,6 +99,8 @@ class VolumeMachine {
   void pull_out(const std::string& why);
   // A mount of an earlier airlockd; the volume holds it already.
   void adopt(bool alive);
+  // A mount that mount.airlock made just now. A look at the medium that is under way ends.
+  Result<void> take_over(LiveMount mount, uid_t user);
 
  private:
   void become(VolumeState state, std::string reason);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/launch/driver_table.h"
+#include "daemon/volumes/adoption.h"
 #include "daemon/volumes/request_details.h"
 #include "daemon/volumes/request_image.h"
 #include "lib/base/log.h"
@@ -185,6 +186,24 @@ void VolumeManager::run(std::move_only_function<Result<Errand>(Finished)> start,
   auto errand = start([this, number] { errands_.erase(number); });
   if (!errand) return failed(std::move(errand).error());
   errands_.emplace(number, *std::move(errand));
+}
+
+void VolumeManager::adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
+    if (caller.user == 0) return Permission{};
+    return fail(Errc::kNotPermitted, "only root makes mounts of its own");
+  };
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [=, this, handed = std::make_shared<MountHandover>(std::move(mount))](
+                      Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, root_alone, [this, answer, handed](const CallerFacts&) {
+                      auto found =
+                          identify_handed_over(std::move(*handed), options_.volumes.mountinfo);
+                      if (!found) return answer->refuse(std::move(found).error());
+                      answer->give(keeper_.take_over(*std::move(found)));
+                    });
+                  });
 }
 
 void VolumeManager::find_volume(Call /*call*/, std::string device, Reply<std::string> volume) {

@@ -51,6 +51,7 @@ class VolumeManager final : public Service {
   [[nodiscard]] std::size_t open_requests() const { return requests_.size(); }
 
   void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
+  void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
   void find_volume(Call call, std::string device, Reply<std::string> volume) override;
   void explain(Call call, std::string device, Reply<PropertyMap> explanation) override;
   void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) override;

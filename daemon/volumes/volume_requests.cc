@@ -148,6 +148,9 @@ Result<Actions> VolumeManager::decide_recovery(MountPlan& plan, VolumeMachine& m
     return fail(Errc::kInvalidArgument, "there is nothing to recover: it is {}",
                 state_name(volume.state));
   if (machine.busy()) return std::unexpected(machine.why_not("recover"));
+  if (volume.placed_by_others)
+    return fail(Errc::kUnsupported,
+                "it was mounted with mount(8): detach it, and mount it there again");
   if (volume.image && !volume.image->file)
     return fail(Errc::kNotFound, "the image is not open any more: open it again");
   Facts facts = keeper_.facts_of(volume);

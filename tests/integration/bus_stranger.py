@@ -7,7 +7,7 @@ import sys
 
 from gi.repository import GLib
 
-from bus_methods import INTERFACES, METHODS, OPTION_VALUES, SDB1
+from bus_methods import INTERFACES, METHODS, OPTION_VALUES, SDB1, WITH_DESCRIPTORS
 from bus_peers import ERROR, MANAGER, NAME, PROPERTIES, Client, DBusError, volume
 
 NOBODY = 65534
@@ -45,7 +45,7 @@ def random_argument(rng):
 def throw_things(client, seed):
     rng = random.Random(seed)
     names = [(path, f"{NAME}.{interface}", method) for interface, path in INTERFACES.items()
-             for row_interface, method, *_ in METHODS + [("Manager", "OpenImage")]
+             for row_interface, method, *_ in METHODS + WITH_DESCRIPTORS
              if row_interface == interface]
     names += [(path, PROPERTIES, method) for path in INTERFACES.values()
               for method in ("Get", "Set", "GetAll")]

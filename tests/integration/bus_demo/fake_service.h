@@ -28,6 +28,7 @@ class FakeService final : public Service {
   std::vector<std::string> take_calls() { return std::exchange(calls_, {}); }
 
   void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
+  void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
   void find_volume(Call call, std::string device, Reply<std::string> volume) override;
   void explain(Call call, std::string device, Reply<PropertyMap> explanation) override;
   void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) override;

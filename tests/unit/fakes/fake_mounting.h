@@ -69,6 +69,14 @@ class FakeMounting final : public Mounting {
                         .signal_number = 11,
                         .when = std::chrono::system_clock::now()});
   }
+  // Somebody else mounts it.
+  void mount_by_hand(const std::string& source, const std::string& place, std::uint64_t mount_id) {
+    mounts_.push_back({.source = source,
+                       .mount_point = place,
+                       .mount_id = mount_id,
+                       .decision = {},
+                       .holders = {}});
+  }
   // Somebody else unmounts it. True if somebody watched it.
   bool unmount_by_hand(const std::string& source, bool clean);
   // Unmounting it without force fails with Errc::kBusy from now on, and find_users() names them.

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "daemon/mount/driver_start.h"
+#include "daemon/mount/medium.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// Has airlockd watch a mount that exists, so that it is listed, reported when its driver dies, and
+// unmounted like any other. Waits a few seconds at most; the mount is what it is, whatever comes
+// of this.
+Result<void> hand_over(const Medium& medium, const std::string& mount_point,
+                       const StartedDriver& driver, const std::string& program, uid_t user);
+
+}  // namespace airlock

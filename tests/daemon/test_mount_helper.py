@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Mounts that mount(8) makes are watched by airlockd: listed, told dead, unmounted like any other."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import harness
+import pytest
+from machine import ALICE, VOLUME, Machine, Refused
+
+
+@pytest.fixture
+def machine(scratch):
+    with Machine(scratch, automount="off") as machine:
+        machine.sit_down(ALICE)
+        yield machine
+
+
+class ByHand:
+    """What root mounts at a folder of their own."""
+
+    def __init__(self, machine, source):
+        self.machine = machine
+        self.source = str(source)
+        self.place = machine.scratch / "by-hand"
+        self.place.mkdir(exist_ok=True)
+
+    def mount(self, options="uid=1", environment=None, allowed=0):
+        done = subprocess.run(
+            [harness.built("cli/mount.airlock"), self.source, self.place, "-v", "-t", "airlock.ext4",
+             "-o", options],
+            env={"AIRLOCK_DRIVER_DIR": str(harness.built("contained/ext/airlock-ext").parent),
+                 **(self.machine.environment if environment is None else environment)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+        assert done.returncode == allowed, done.stdout
+        return done.stdout
+
+    def volume(self):
+        """The object that says it is mounted here, and its properties; None if there is none."""
+        found = [(path, volume) for path, volume in self.machine.volumes().items()
+                 if volume["MountPoint"] == str(self.place)]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def is_image(self):
+        return not self.source.startswith("/dev/loop")
+
+    def mounted(self):
+        return str(self.place) in harness.mount_targets()
+
+
+@pytest.fixture(params=["device", "image"])
+def by_hand(machine, request):
+    stick = machine.make_stick("HANDMADE", {"file": "there"})
+    if request.param == "device":
+        stick.plug()
+        machine.wait_for_state(stick, "available")
+        return ByHand(machine, stick.device)
+    return ByHand(machine, stick.image)
+
+
+def test_it_is_a_volume_and_unmounted_like_one(machine, by_hand):
+    by_hand.mount()
+    path, volume = by_hand.volume()
+    assert volume["State"] == "mounted" and volume["MountedFor"] == ALICE[0]
+    assert volume["Driver"] == "airlock-ext" and volume["DriverOrigin"] == "builtin"
+    assert pathlib.Path(f"/proc/{volume['DriverPid']}/comm").read_text().startswith("airlock-ext")
+    assert machine.read_as(ALICE, by_hand.place / "file") == "there"
+    machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
+    assert not by_hand.mounted()
+    assert by_hand.place.is_dir(), "the folder is not airlockd's to remove"
+
+
+def test_its_driver_s_death_is_told(machine, by_hand):
+    by_hand.mount()
+    path, volume = by_hand.volume()
+    begin = time.monotonic()
+    os.kill(volume["DriverPid"], signal.SIGKILL)
+    harness.wait_until(lambda: by_hand.volume()[1]["State"] == "dead", 5, "the death to be told")
+    assert time.monotonic() - begin < 1.5
+    machine.allow("mount-removable")
+    with pytest.raises(Refused) as refused:
+        machine.call_as(ALICE, path, VOLUME, "Recover", "('read-write', @a{sv} {})")
+    assert refused.value.name == "Unsupported" and "mount(8)" in refused.value.message
+    machine.call_as(ALICE, path, VOLUME, "Detach", "(@a{sv} {},)")
+    assert not by_hand.mounted() and by_hand.place.is_dir()
+    by_hand.mount(options="uid=1,ro")
+    assert by_hand.volume()[1]["State"] == "mounted"
+
+
+def test_what_the_driver_says_is_kept(machine, by_hand):
+    by_hand.mount()
+    path, volume = by_hand.volume()
+    os.kill(volume["DriverPid"], signal.SIGKILL)
+    harness.wait_until(lambda: by_hand.volume()[1]["State"] == "dead", 5, "the death to be told")
+    assert isinstance(machine.call(path, VOLUME, "GetLog"), list)
+
+
+def test_umount_8_ends_the_story(machine, by_hand):
+    by_hand.mount()
+    harness.run(["umount", by_hand.place])
+    harness.wait_until(lambda: by_hand.volume() is None, 5, "the unmount to be seen")
+    assert by_hand.place.is_dir()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_the_next_airlockd_finds_it(machine, by_hand, how):
+    by_hand.mount()
+    before = by_hand.volume()[1]
+    machine.stop_daemon(how)
+    machine.start_daemon()
+    path, after = by_hand.volume()
+    for key in ("State", "DriverPid", "MountedFor", "Driver"):
+        assert after[key] == before[key], key
+    try:
+        machine.call(path, VOLUME, "Unmount", "(@a{sv} {},)")
+    except Refused as told:  # the image itself is open nowhere any more
+        assert by_hand.is_image() and told.name == "Io" and "kept" in told.message
+    assert not by_hand.mounted() and by_hand.place.is_dir()
+
+
+def test_without_airlockd_it_mounts_all_the_same(machine, by_hand):
+    machine.stop_daemon()
+    assert "does not watch" in by_hand.mount()
+    assert by_hand.mounted()
+    harness.run(["umount", by_hand.place])
+    said = by_hand.mount(environment={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nobody/listens/here"})
+    assert "no system bus" in said and by_hand.mounted()
+    harness.run(["umount", by_hand.place])
+
+
+def test_an_airlockd_that_hangs_holds_up_no_mount(machine, by_hand):
+    machine.daemon.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    try:
+        assert "no answer" in by_hand.mount()
+    finally:
+        machine.daemon.send_signal(signal.SIGCONT)
+    assert time.monotonic() - begin < 8
+    assert by_hand.mounted()
+
+
+def test_a_mount_that_fails_is_nobody_s(machine, by_hand):
+    by_hand.mount(options="uid=1,nonsense", allowed=32)
+    assert by_hand.volume() is None
+
+
+def test_others_cannot_hand_over_anything(machine, by_hand):
+    by_hand.mount(environment={})
+    with pytest.raises(Refused) as refused:
+        machine.call_as(ALICE, "/org/airlock1", "org.airlock1.Manager", "AdoptMount",
+                        "(handle 0, handle 0, handle 0, handle 0, 'x', 'builtin', uint32 1)",
+                        image=[str(by_hand.place), "ro"])
+    assert refused.value.name == "NotPermitted"
+    assert by_hand.volume() is None
+    harness.run(["umount", by_hand.place])

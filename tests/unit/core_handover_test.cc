@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Mounts that mount.airlock made. Descriptors are real; what the kernel says of the mount behind
+// them is told by a mountinfo file of the test's own.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/sysmacros.h>
+
+#include <fstream>
+
+#include "tests/unit/core_world.h"
+
+namespace airlock {
+namespace {
+
+class CoreHandover : public CoreWorld {
+ protected:
+  UniqueFd place() const { return UniqueFd(::open(folder.c_str(), O_PATH | O_CLOEXEC)); }
+  static UniqueFd nothing() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+  int mount_of_place() const {
+    const UniqueFd here = place();
+    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", here.get()));
+    for (std::string line; std::getline(info, line);)
+      if (line.starts_with("mnt_id:")) return std::stoi(line.substr(7));
+    return -1;
+  }
+
+  // Begins with a mount table in which the place is what a driver of ours serves.
+  void begin(const std::string& source, const std::string& type = "fuse.airlock.ext4",
+             const std::string& root_folder = "/", int offset = 0) {
+    const std::string path = folder + "/mountinfo";
+    std::ofstream(path) << fmt::format("{} 1 0:50 {} /mnt/there rw,nosuid,nodev - {} {} rw\n",
+                                       mount_of_place() + offset, root_folder, type, source);
+    start({.mountinfo = path});
+    mounting.mount_by_hand(source, "/mnt/there", static_cast<std::uint64_t>(mount_of_place()));
+    settle();
+  }
+  // The kernel tells of the mount by the device's number.
+  void show_mounted(const std::string& node) {
+    const dev_t number = devices.find(node)->number;
+    std::ofstream(folder + "/mountinfo")
+        << fmt::format("{} 1 {}:{} / /mnt/there rw - fuseblk.airlock.ext4 {} rw\n",
+                       mount_of_place(), major(number), minor(number), node);
+  }
+
+  Asked<std::string> hand_over(const std::string& sender, UniqueFd driver = nothing()) {
+    Asked<std::string> asked;
+    MountHandover handed{.place = place(),
+                         .driver = std::move(driver),
+                         .log = nothing(),
+                         .image = nothing(),
+                         .program = "airlock-ext",
+                         .origin = "builtin",
+                         .user = kAnna};
+    manager->adopt_mount(call_of(sender), std::move(handed), asked.reply());
+    settle();
+    return asked;
+  }
+};
+
+TEST_F(CoreHandover, IsWatchedListedAndUnmountedLikeAnyOther) {
+  begin("/no/image.img");
+  const auto handed = hand_over(root);
+  ASSERT_EQ(handed.message(), "ok");
+  const std::string id = *handed.result();
+  EXPECT_EQ(publisher.state(id), "mounted");
+  EXPECT_EQ(publisher.text(id, "MountPoint"), "/mnt/there");
+  EXPECT_EQ(publisher.text(id, "Driver"), "airlock-ext");
+  EXPECT_EQ(publisher.text(id, "DecidedBy"), "mount.airlock");
+  EXPECT_EQ(records->load().size(), 1U) << "the next airlockd finds it";
+  sessions.log_in(kAnna, "anna");
+  const auto unmounted = unmount(anna, id);
+  settle();
+  EXPECT_EQ(unmounted.message(), "ok");
+  EXPECT_TRUE(records->load().empty());
+  expect_quiet();
+}
+
+TEST_F(CoreHandover, OfADeviceItIsTheVolumeOfThatDevice) {
+  begin("/dev/sdb1");
+  plug("sdb");
+  settle();
+  ASSERT_EQ(publisher.state("sdb1"), "waiting");
+  show_mounted("/dev/sdb1");
+  const auto handed = hand_over(root);
+  ASSERT_EQ(handed.message(), "ok");
+  EXPECT_EQ(*handed.result(), "sdb1");
+  EXPECT_EQ(publisher.state("sdb1"), "mounted");
+  sessions.log_in(kAnna, "anna");
+  settle();
+  EXPECT_TRUE(mounting.history().empty()) << "nobody mounts it a second time";
+  devices.unplug("sdb");
+  settle();
+  EXPECT_FALSE(publisher.volumes.contains("sdb1"));
+  EXPECT_TRUE(records->load().empty());
+}
+
+TEST_F(CoreHandover, TakesTheVolumeFromWhoeverLooksAtIt) {
+  begin("/dev/sdb1");
+  sessions.log_in(kAnna, "anna");
+  prober.answer_later();
+  plug("sdb");
+  settle();
+  ASSERT_EQ(publisher.state("sdb1"), "probing");
+  show_mounted("/dev/sdb1");
+  ASSERT_EQ(hand_over(root).message(), "ok");
+  EXPECT_EQ(publisher.state("sdb1"), "mounted");
+  prober.answer_all();
+  settle();
+  EXPECT_EQ(publisher.state("sdb1"), "mounted");
+  EXPECT_TRUE(mounting.history().empty());
+}
+
+TEST_F(CoreHandover, OnlyRootMay) {
+  begin("/no/image.img");
+  const auto handed = hand_over(anna);
+  EXPECT_EQ(handed.code(), Errc::kNotPermitted) << handed.message();
+  EXPECT_TRUE(publisher.volumes.empty());
+}
+
+TEST_F(CoreHandover, OnlyOnce) {
+  begin("/no/image.img");
+  ASSERT_EQ(hand_over(root).message(), "ok");
+  EXPECT_EQ(hand_over(root).code(), Errc::kAlreadyMounted);
+}
+
+TEST_F(CoreHandover, OfAnotherNamespaceIsRefused) {
+  begin("/no/image.img", "fuse.airlock.ext4", "/", 100000);
+  EXPECT_EQ(hand_over(root).code(), Errc::kUnsupported);
+}
+
+TEST_F(CoreHandover, WhatIsNotOursIsRefused) {
+  begin("/dev/sda1", "ext4");
+  EXPECT_EQ(hand_over(root).code(), Errc::kInvalidArgument);
+}
+
+TEST_F(CoreHandover, PartOfAMountIsRefused) {
+  begin("/no/image.img", "fuse.airlock.ext4", "/folder");
+  EXPECT_EQ(hand_over(root).code(), Errc::kInvalidArgument);
+}
+
+TEST_F(CoreHandover, AfterADeathItIsDetachedAndNotRecovered) {
+  begin("/no/image.img");
+  const auto handed = hand_over(root);
+  ASSERT_EQ(handed.message(), "ok");
+  mounting.die("/no/image.img");
+  settle();
+  const std::string id = *handed.result();
+  ASSERT_EQ(publisher.state(id), "dead");
+  const auto again = recover(root, id, "read-write");
+  settle();
+  EXPECT_EQ(again.code(), Errc::kUnsupported) << again.message();
+  const auto away = detach(root, id);
+  settle();
+  EXPECT_EQ(away.message(), "ok");
+  EXPECT_TRUE(records->load().empty());
+}
+
+}  // namespace
+}  // namespace airlock
