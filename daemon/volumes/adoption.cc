@@ -53,11 +53,21 @@ AdoptedMount::State find_driver(LiveMount& mount) {
   return AdoptedMount::State::kAlive;
 }
 
+// The last airlockd ended while the driver was finishing; a copy elsewhere keeps a driver as well.
+bool is_leaving(LiveMount& mount, const std::vector<MountEntry>& table) {
+  if (mount.driver_pid == 0 || std::ranges::count(table, mount.filesystem, &MountEntry::device) > 0)
+    return false;
+  return find_driver(mount) == AdoptedMount::State::kAlive && mount.life.valid();
+}
+
 AdoptedMount adopt(MountRecord&& record, const std::vector<MountEntry>& table) {
   AdoptedMount adopted{.record = std::move(record)};
   LiveMount& mount = adopted.record.mount;
   const auto entry = std::ranges::find_if(table, [&](const auto& one) { return fits(one, mount); });
-  if (entry == table.end()) return adopted;
+  if (entry == table.end()) {
+    if (is_leaving(mount, table)) adopted.state = AdoptedMount::State::kLeaving;
+    return adopted;
+  }
   mount.read_only = mount.read_only || has_option(entry->options, "ro");
   adopted.state = find_driver(mount);
   return adopted;

@@ -42,7 +42,8 @@ struct AdoptedMount {
   enum class State {
     kAlive,      // mount and driver are there; life is open
     kDead,       // the mount is there, its driver is not
-    kUnmounted,  // the mount is gone: nothing to do but to forget
+    kLeaving,    // the mount is gone, but its driver still writes; life is open
+    kUnmounted,  // both are gone: nothing to do but to forget
   };
   MountRecord record;
   State state = State::kUnmounted;

@@ -29,6 +29,17 @@ Volume volume_found_mounted(const MountRecord& record) {
   return volume;
 }
 
+VolumeState state_for(AdoptedMount::State found) {
+  if (found == AdoptedMount::State::kLeaving) return VolumeState::kUnmounting;
+  return found == AdoptedMount::State::kAlive ? VolumeState::kMounted : VolumeState::kDead;
+}
+
+const char* reason_for(AdoptedMount::State found) {
+  if (found == AdoptedMount::State::kLeaving) return "being written to the medium";
+  return found == AdoptedMount::State::kAlive ? "mounted before airlockd started"
+                                              : "the driver died while airlockd was not running";
+}
+
 }  // namespace
 
 Result<void> VolumeKeeper::start() {
@@ -65,17 +76,16 @@ void VolumeKeeper::adopt() {
 
 void VolumeKeeper::adopt(AdoptedMount adopted) {
   MountRecord& record = adopted.record;
-  const bool alive = adopted.state == AdoptedMount::State::kAlive;
+  const bool dead = adopted.state == AdoptedMount::State::kDead;
   Volume volume = volume_found_mounted(record);
-  volume.state = alive ? VolumeState::kMounted : VolumeState::kDead;
-  volume.state_reason =
-      alive ? "mounted before airlockd started" : "the driver died while airlockd was not running";
+  volume.state = state_for(adopted.state);
+  volume.state_reason = reason_for(adopted.state);
   volume.decided_by = record.decided_by;
   volume.mount = std::move(record.mount);
   volume.placed_by_others = !is_mount_place(options_.mount_base, volume.mount->mount_point);
   volume.mounted_for = record.user;
   volume.mounted_for_name = record.user_name;
-  if (!alive) {
+  if (dead) {
     volume.death = DriverDeath{.kind = "unknown",
                                .cause = "died while airlockd was not running",
                                .when = std::chrono::system_clock::now()};
@@ -85,8 +95,8 @@ void VolumeKeeper::adopt(AdoptedMount adopted) {
   Kept& kept = keep(record.volume_id, std::move(volume));
   kept.decided = true;
   if (has_device) adopted_.insert(kept.machine->volume().id);
-  if (!alive) journal_death(kept.machine->volume());
-  kept.machine->adopt(alive);
+  if (dead) journal_death(kept.machine->volume());
+  kept.machine->adopt();
 }
 
 Result<std::string> VolumeKeeper::take_over(AdoptedMount adopted) {

@@ -286,8 +286,9 @@ Result<void> VolumeMachine::take_over(LiveMount mount, uid_t user) {
   return {};
 }
 
-void VolumeMachine::adopt(bool alive) {
-  if (alive) return watch_mount();
+void VolumeMachine::adopt() {
+  if (volume_.state == VolumeState::kMounted) return watch_mount();
+  if (volume_.state == VolumeState::kUnmounting) return start_unmounting(UnmountForce::kNone);
   start_grace();
 }
 

@@ -98,7 +98,7 @@ class VolumeMachine {
   // The medium is gone. Ends with on_ended(), now or when the mount is away.
   void pull_out(const std::string& why);
   // A mount of an earlier airlockd; the volume holds it already.
-  void adopt(bool alive);
+  void adopt();
   // A mount that mount.airlock made just now. A look at the medium that is under way ends.
   Result<void> take_over(LiveMount mount, uid_t user);
 
@@ -117,6 +117,7 @@ class VolumeMachine {
   void save_record();
   void forget_mount();
 
+  void start_unmounting(UnmountForce force);
   void unmounted(Result<Mounting::UnmountResult> result);
   void return_from_unmounting(const std::string& why);
   void died(DriverDeath death);

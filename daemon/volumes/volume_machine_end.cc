@@ -29,11 +29,15 @@ void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
   start_job("unmount", started_by);
   death_meanwhile_.reset();
   unmounted_meanwhile_.reset();
+  start_unmounting(force);
+  become(VolumeState::kUnmounting, "being written to the medium");
+}
+
+void VolumeMachine::start_unmounting(UnmountForce force) {
   working_ = tools_.mounting.unmount(
       *volume_.mount, volume_.source, force,
       [this](std::uint64_t bytes) { job_.set_bytes_left(bytes); },
       [this](Result<Mounting::UnmountResult> result) { unmounted(std::move(result)); });
-  become(VolumeState::kUnmounting, "being written to the medium");
 }
 
 void VolumeMachine::unmounted(Result<Mounting::UnmountResult> result) {

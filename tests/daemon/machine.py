@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -85,6 +86,12 @@ class Stick:
         self.image = pathlib.Path(image)
         self.device = None
 
+    def begin_with(self, word):
+        """An ext filesystem leaves the first bytes of its medium to others."""
+        with open(self.image, "r+b") as image:
+            image.write(word)
+        return self
+
     def plug(self):
         self.device = harness.LoopDevice(self.image).path
         self.machine.sticks.append(self)
@@ -114,12 +121,22 @@ class Stick:
         harness.run(["losetup", "--detach", self.device], allowed=None)
 
 
+def tiny_drivers(scratch):
+    """A folder of drivers in which the one for ext is the tests' own: it does what the first word
+    of the medium says, see tests/mount/tiny_driver.cc."""
+    folder = pathlib.Path(scratch) / "drivers"
+    folder.mkdir()
+    shutil.copy2(harness.built("tests/mount/tiny_driver"), folder / "airlock-ext")
+    return {"AIRLOCK_DRIVER_DIR": str(folder)}
+
+
 class Machine:
-    def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True):
+    def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True, environment=None):
         self.scratch = pathlib.Path(scratch)
         os.chmod(self.scratch, 0o755)
         self.automount = automount
         self.extra_settings = settings
+        self.extra_environment = environment or {}
         self.with_polkit = polkit
         self.with_logind = logind
         self.base = self.scratch / "media"
@@ -190,7 +207,8 @@ class Machine:
     def start_daemon(self, *options):
         program = harness.built("daemon/airlockd")
         environment = {**self.environment,
-                       "AIRLOCK_PROBE": str(harness.built("contained/probe/airlock-probe"))}
+                       "AIRLOCK_PROBE": str(harness.built("contained/probe/airlock-probe")),
+                       **self.extra_environment}
         environment.setdefault("AIRLOCK_DRIVER_DIR", str(harness.built("contained/ext/airlock-ext").parent))
         with open(self.log_path, "ab") as log:
             self.daemon = subprocess.Popen(

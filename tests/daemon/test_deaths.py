@@ -5,12 +5,21 @@ import os
 import signal
 import time
 
-from machine import ALICE, VOLUME
+import pytest
+from machine import ALICE, VOLUME, Machine, tiny_drivers
+
+# What the driver is told to do, and what is told of it then. Memory takes a while to eat up.
+ENDS = {
+    "segv": {"kind": "signal", "signal": signal.SIGSEGV, "words": "SIGSEGV"},
+    "abort": {"kind": "signal", "signal": signal.SIGABRT, "words": "SIGABRT"},
+    "exit": {"kind": "exit", "exit-code": 9, "words": "9"},
+    "memory": {"kind": "out-of-memory", "words": "memory"},
+    "forbidden": {"kind": "forbidden-call", "words": "system call"},
+}
 
 
 def test_a_killed_driver_is_a_dead_mount_within_a_second(machine):
-    """From outside a driver hears no other signal: it is the first process of its own world. The
-    signals it may raise itself, and all other ends, are in tests/mount/mounting_watch_test.cc."""
+    """From outside a driver hears no other signal: it is the first process of its own world."""
     other = machine.make_stick("OTHER").plug()
     stick = machine.make_stick("VICTIM").plug()
     _, neighbour = machine.wait_for_state(other, "mounted")
@@ -37,7 +46,6 @@ def test_the_log_of_a_dead_driver_can_be_read(machine):
 
 
 def test_a_driver_that_is_stopped_is_found_out_and_killed(scratch):
-    from machine import Machine
     with Machine(scratch, settings='\n[deadlines]\nheartbeat = 1\nsilence = 2\n') as machine:
         machine.sit_down(ALICE)
         stick = machine.make_stick().plug()
@@ -50,6 +58,81 @@ def test_a_driver_that_is_stopped_is_found_out_and_killed(scratch):
         assert dead["Death"]["kind"] == "hang"
         assert time.monotonic() - begin < 6
         assert asking.wait(10) != 0
+
+
+@pytest.fixture
+def two_sticks(scratch):
+    """A victim whose driver does what it is told, and a neighbour that must not notice."""
+    with Machine(scratch, settings='\n[deadlines]\nheartbeat = 1\nsilence = 2\n',
+                 environment=tiny_drivers(scratch)) as machine:
+        machine.sit_down(ALICE)
+        machine.allow("mount-removable")
+        sticks = [machine.make_stick(label, size="8M").begin_with(b"serve\0").plug()
+                  for label in ("VICTIM", "OTHER")]
+        for stick in sticks:
+            machine.wait_for_state(stick, "mounted")
+        yield machine, *sticks
+        _, other = machine.volume_of(sticks[1])
+        assert other["State"] == "mounted"
+        assert machine.run_as(ALICE, ["stat", other["MountPoint"]]).returncode == 0
+
+
+def tell_driver(machine, stick, word):
+    """Looking a name up is how the driver is told; the answer never comes."""
+    place = machine.volume_of(stick)[1]["MountPoint"]
+    return machine.start_as(ALICE, ["ls", f"{place}/{word}"])
+
+
+@pytest.mark.parametrize("word", ENDS)
+def test_every_end_of_a_driver_is_told_with_its_cause(two_sticks, word):
+    machine, stick, _ = two_sticks
+    path, _ = machine.volume_of(stick)
+    expected = dict(ENDS[word])
+    words = expected.pop("words")
+    begin = time.monotonic()
+    asking = tell_driver(machine, stick, word)
+    _, dead = machine.wait_for_state(stick, "dead", deadline=10)
+    if word != "memory":
+        assert time.monotonic() - begin < 1
+    assert asking.wait(10) != 0, "who waited for the driver is told at once"
+    assert words in dead["Death"]["cause"], dead["Death"]
+    assert {key: dead["Death"].get(key) for key in expected} == expected
+    machine.call_as(ALICE, path, VOLUME, "Recover", "('read-write', @a{sv} {})")
+    machine.wait_for_state(stick, "mounted")
+
+
+@pytest.mark.parametrize("word", ["loop", "sleep"])
+def test_a_driver_that_answers_no_more_is_hung_by_the_deadline(two_sticks, word):
+    machine, stick, _ = two_sticks
+    begin = time.monotonic()
+    asking = tell_driver(machine, stick, word)
+    _, dead = machine.wait_for_state(stick, "dead", deadline=15)
+    # A second between two looks, two of silence, and one to be told.
+    assert time.monotonic() - begin < 5
+    assert dead["Death"]["kind"] == "hang"
+    assert asking.wait(10) != 0
+
+
+def test_a_driver_that_lies_to_the_kernel_harms_only_who_asked(two_sticks):
+    """The kernel takes no nonsense for an answer, so this one never comes; others do."""
+    machine, stick, _ = two_sticks
+    asking = tell_driver(machine, stick, "lie")
+    path, volume = machine.volume_of(stick)
+    assert machine.run_as(ALICE, ["stat", volume["MountPoint"]]).returncode == 0
+    assert volume["State"] == "mounted"
+    machine.call_as(ALICE, path, VOLUME, "Unmount", "({'force': <true>},)")
+    assert asking.wait(10) != 0
+    assert not [place for place in machine.mounts() if place == volume["MountPoint"]]
+
+
+@pytest.mark.parametrize("word", ["garbled", "vanish", "refuse"])
+def test_a_driver_that_lies_while_it_is_mounted_mounts_nothing(two_sticks, word):
+    machine = two_sticks[0]
+    liar = machine.make_stick("LIAR", size="8M").begin_with(word.encode() + b"\0").plug()
+    _, volume = machine.wait_for_state(liar, "available", "dead")
+    assert volume["StateReason"]
+    if volume["State"] == "available":
+        assert not volume["MountPoint"] and "failed" in volume["StateReason"]
 
 
 def test_the_containment_of_a_live_driver_can_be_read(machine):

@@ -244,6 +244,15 @@ def process_name(pid):
         return ""
 
 
+def parent_of(pid):
+    """0 of a process that has ended."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[1])
+
+
 def holds_open(pid, wanted):
     """Whether the process has this file open, compared by identity: it may have no path to it."""
     descriptors = f"/proc/{pid}/fd"

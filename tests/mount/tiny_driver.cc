@@ -6,6 +6,7 @@
 //   refuse      say why not and leave in order
 //   vanish      mount, then die without a goodbye
 //   late        ask for the mount after a while
+//   later       after a long while
 //   mute        answer nothing but the kernel's greeting
 //   garbled     answer that with nonsense
 //   deaf        serve, but never end
@@ -161,6 +162,7 @@ Result<void> run() {
   }
   if (medium.behaviour == "read-only") log(LogLevel::kNotice, "the journal must be replayed");
   if (medium.behaviour == "late") ::usleep(300'000);
+  if (medium.behaviour == "later") ::usleep(3'000'000);
   TRY_VOID(server.make_mount(wanted_mount(server, medium.behaviour)));
   if (medium.behaviour == "vanish") std::_Exit(3);
   // Before the goodbye: after it our starter may be gone at any moment, and we with it.

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "daemon/launch/process_identity.h"
 #include "tests/unit/core_world.h"
 
 namespace airlock {
@@ -12,8 +13,10 @@ namespace {
 
 class CoreRestart : public CoreWorld {
  protected:
+  static constexpr ProcessIdentity kNobody{.pid = 999'999, .start = 1};
+
   // A record as the airlockd before left it.
-  void remember(const std::string& id, const Device& device) {
+  void remember(const std::string& id, const Device& device, ProcessIdentity driver = kNobody) {
     auto opened = MountRecords::open(folder + "/mounts");
     ASSERT_TRUE(opened.has_value());
     MountRecord record;
@@ -28,8 +31,9 @@ class CoreRestart : public CoreWorld {
     record.mount.subtype = "ext4";
     record.mount.driver = "airlock-ext";
     record.mount.origin = "builtin";
-    record.mount.driver_pid = 999'999;  // nobody
-    record.mount.driver_start = 1;
+    record.mount.driver_pid = driver.pid;
+    record.mount.driver_start = driver.start;
+    record.mount.driver_user = driver.user;
     record.mount.since = std::chrono::system_clock::now();
     record.user = kAnna;
     record.user_name = "anna";
@@ -73,6 +77,25 @@ TEST_F(CoreRestart, AMountThatIsGoneIsForgottenAndItsMediumIsNew) {
   settle();
   EXPECT_EQ(publisher.state("sdb1"), "mounted");
   EXPECT_EQ(mounting.history(), std::vector<std::string>{"mount /dev/sdb1"});
+}
+
+TEST_F(CoreRestart, ADriverThatStillFinishesIsWaitedFor) {
+  const Device stick = plug("sdb");
+  const auto driver = identify_process(::getpid());
+  ASSERT_TRUE(driver.has_value());
+  remember("sdb1", stick, *driver);
+  mounting.mount_by_hand("/dev/sdb1", folder + "/media/anna/STICK", 77);
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  sessions.log_in(kAnna, "anna");
+  start({.mountinfo = mountinfo(false)});
+  settle();
+  EXPECT_EQ(publisher.state("sdb1"), "unmounting");
+  EXPECT_EQ(mounting.history(), std::vector<std::string>{"unmount /dev/sdb1"}) << "no second mount";
+  mounting.answer_all();
+  settle();
+  EXPECT_EQ(publisher.state("sdb1"), "available");
+  EXPECT_NE(publisher.text("sdb1", "StateReason").find("safely"), std::string::npos);
+  EXPECT_TRUE(records->load().empty());
 }
 
 TEST_F(CoreRestart, AMediumThatLeftMeanwhileIsTakenAway) {

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stick that is pulled, and an airlockd that is killed, in every state a volume can be in.
+
+Drivers and probes of the tests stand still where a state would be over too soon: the first word of
+the medium tells them how to behave.
+"""
+import os
+import signal
+import threading
+import time
+
+import harness
+import pytest
+from machine import ALICE, VOLUME, Machine, Refused, tiny_drivers
+
+# Refused looks like available from outside: a decision, and nothing else.
+STATES = ["probing", "waiting", "available", "mounting", "mounted", "unmounting", "dead", "ignored"]
+# What may tell a caller that the stick or airlockd went away in the middle.
+GONE = {"PeerGone", "NotFound", "Io", "org.freedesktop.DBus.Error.NoReply", "local"}
+CONTAINED = {"airlock-ext", "airlock-probe", "odd-probe"}
+IGNORE = '\n[[rule]]\nname = "not this one"\nmatch.label = "IGNORED"\nignore = true\n'
+
+
+class Call(threading.Thread):
+    """A request of the person at the machine that is still open."""
+
+    def __init__(self, machine, stick, method):
+        super().__init__(daemon=True)
+        self.machine, self.method = machine, method
+        self.path = machine.volume_of(stick)[0]
+        self.outcome = None
+        self.start()
+
+    def run(self):
+        try:
+            self.outcome = self.machine.call_as(ALICE, self.path, VOLUME, self.method, "(@a{sv} {},)")
+        except Refused as refused:
+            self.outcome = refused.name
+
+
+class Stage:
+    """A machine with one stick, brought into the state, and what hangs on it."""
+
+    def __init__(self, scratch, state):
+        self.state = state
+        self.call = None
+        environment = tiny_drivers(scratch)
+        if state == "probing":
+            environment["AIRLOCK_PROBE"] = str(harness.built("tests/sandbox/probe/odd-probe"))
+        by_itself = state not in ("available", "mounting")
+        self.machine = Machine(scratch, automount="on" if by_itself else "off", settings=IGNORE,
+                               environment=environment)
+
+    def __enter__(self):
+        self.machine.__enter__()
+        try:
+            self.reach()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.machine.__exit__()
+
+    def make_stick(self, word, label="STICK"):
+        stick = self.machine.make_stick(label, size="8M")
+        end = b"\n" if self.state == "probing" else b"\0"
+        return stick.begin_with(word.encode() + end).plug()
+
+    def reach(self):
+        machine, state = self.machine, self.state
+        if state != "waiting":
+            machine.sit_down(ALICE)
+        machine.allow("mount-removable")
+        word = {"probing": "hang", "mounting": "later", "unmounting": "deaf"}.get(state, "serve")
+        self.stick = self.make_stick(word, "IGNORED" if state == "ignored" else "STICK")
+        if state == "mounting":
+            machine.wait_for_state(self.stick, "available")
+            self.call = Call(machine, self.stick, "Mount")
+        if state in ("unmounting", "dead"):
+            _, volume = machine.wait_for_state(self.stick, "mounted")
+        if state == "unmounting":
+            self.call = Call(machine, self.stick, "Unmount")
+        if state == "dead":
+            os.kill(volume["DriverPid"], signal.SIGKILL)
+        machine.wait_for_state(self.stick, state)
+
+    def expect_nothing_left(self):
+        machine = self.machine
+        machine.wait_gone(self.stick)
+        harness.wait_until(lambda: not machine.mounts(), 15, "the mount to go")
+        harness.wait_until(lambda: not list(machine.base.glob("*/*")), 15, "the folder to go")
+        harness.wait_until(lambda: not machine.jobs(), 15, "its jobs to end")
+        harness.wait_until(lambda: not self.drivers(), 15, "drivers and probes to end")
+        assert not list(machine.state.glob("mounts/*"))
+
+    def drivers(self):
+        """Of this machine, also those whose airlockd was killed: they belong to our parent then."""
+        parents = {os.getppid(), self.machine.daemon.pid}
+        ours = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                if harness.parent_of(pid) in parents]
+        return [pid for pid in ours if harness.process_name(pid) in CONTAINED and not harness.has_ended(pid)]
+
+    def expect_one_answer(self):
+        if self.call is None:
+            return
+        self.call.join(15)
+        assert not self.call.is_alive(), "the request was never answered"
+        assert self.call.outcome in GONE, self.call.outcome
+
+    def expect_it_works(self):
+        """The next stick is treated as any other."""
+        after = {"waiting": "waiting", "available": "available",
+                 "mounting": "available"}.get(self.state, "mounted")
+        word = "serve" if self.state != "probing" else "behave"
+        self.machine.wait_for_state(self.make_stick(word, "NEXT"), after)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_pulled_in_every_state(scratch, state):
+    with Stage(scratch, state) as stage:
+        begin = time.monotonic()
+        stage.stick.pull()
+        stage.machine.wait_gone(stage.stick)
+        stage.expect_one_answer()
+        # Nobody waits for a driver or a probe that stands still.
+        assert time.monotonic() - begin < 8
+        stage.expect_nothing_left()
+        stage.expect_it_works()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_killed_in_every_state(scratch, state):
+    with Stage(scratch, state) as stage:
+        machine = stage.machine
+        machine.stop_daemon(signal.SIGKILL)
+        stage.expect_one_answer()
+        machine.start_daemon()
+        # What it was doing is done again, or found as it was left; never twice.
+        again = {"probing": ("probing",), "waiting": ("waiting",), "available": ("available",),
+                 "mounting": ("available", "mounted"), "mounted": ("mounted",),
+                 "unmounting": ("mounted", "unmounting"), "dead": ("dead",),
+                 "ignored": ("ignored",)}[state]
+        machine.wait_for_state(stage.stick, *again)
+        assert len(machine.mounts()) <= 1
+        stage.stick.pull()
+        stage.expect_nothing_left()
+        stage.expect_it_works()
