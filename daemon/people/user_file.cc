@@ -7,6 +7,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdint>
 
 #include "lib/base/unique_fd.h"
 
