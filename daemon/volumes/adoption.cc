@@ -54,7 +54,7 @@ AdoptedMount::State find_driver(LiveMount& mount) {
 }
 
 // The last airlockd ended while the driver was finishing; a copy elsewhere keeps a driver as well.
-bool is_leaving(LiveMount& mount, const std::vector<MountEntry>& table) {
+bool still_works(LiveMount& mount, const std::vector<MountEntry>& table) {
   if (mount.driver_pid == 0 || std::ranges::count(table, mount.filesystem, &MountEntry::device) > 0)
     return false;
   return find_driver(mount) == AdoptedMount::State::kAlive && mount.life.valid();
@@ -65,7 +65,8 @@ AdoptedMount adopt(MountRecord&& record, const std::vector<MountEntry>& table) {
   LiveMount& mount = adopted.record.mount;
   const auto entry = std::ranges::find_if(table, [&](const auto& one) { return fits(one, mount); });
   if (entry == table.end()) {
-    if (is_leaving(mount, table)) adopted.state = AdoptedMount::State::kLeaving;
+    if (adopted.record.leaving && still_works(mount, table))
+      adopted.state = AdoptedMount::State::kLeaving;
     return adopted;
   }
   mount.read_only = mount.read_only || has_option(entry->options, "ro");

@@ -20,6 +20,7 @@ struct MountRecord {
   uid_t user = 0;
   std::string user_name;
   std::string decided_by;
+  bool leaving = false;  // airlockd was unmounting it
 };
 
 class MountRecords {

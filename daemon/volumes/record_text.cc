@@ -40,6 +40,7 @@ void each_field(Record& record, Visitor&& visit) {
   visit("user", record.user);
   visit("user-name", record.user_name);
   visit("decided-by", record.decided_by);
+  visit("leaving", record.leaving);
 }
 
 bool is_plain(char c) {

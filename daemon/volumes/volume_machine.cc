@@ -242,6 +242,7 @@ void VolumeMachine::save_record() {
   record.user = volume_.mounted_for;
   record.user_name = volume_.mounted_for_name;
   record.decided_by = volume_.decided_by;
+  record.leaving = volume_.state == VolumeState::kUnmounting;
   if (const auto saved = tools_.records.save(record); !saved)
     log(LogLevel::kWarning, "{}: a restart of airlockd would not find the mount: {}", volume_.id,
         saved.error().message());

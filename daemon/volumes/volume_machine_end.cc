@@ -31,6 +31,7 @@ void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
   unmounted_meanwhile_.reset();
   start_unmounting(force);
   become(VolumeState::kUnmounting, "being written to the medium");
+  save_record();
 }
 
 void VolumeMachine::start_unmounting(UnmountForce force) {
@@ -59,6 +60,7 @@ void VolumeMachine::return_from_unmounting(const std::string& why) {
   if (unmounted_meanwhile_) return leave_to_others(*unmounted_meanwhile_);
   if (death_meanwhile_) return enter_dead(*std::exchange(death_meanwhile_, std::nullopt));
   become(VolumeState::kMounted, why);
+  save_record();
 }
 
 void VolumeMachine::forget_mount() {

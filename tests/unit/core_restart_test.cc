@@ -34,6 +34,7 @@ class CoreRestart : public CoreWorld {
     record.mount.driver_pid = driver.pid;
     record.mount.driver_start = driver.start;
     record.mount.driver_user = driver.user;
+    record.leaving = driver != kNobody;
     record.mount.since = std::chrono::system_clock::now();
     record.user = kAnna;
     record.user_name = "anna";

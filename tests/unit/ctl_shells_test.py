@@ -58,7 +58,7 @@ class Shells(unittest.TestCase):
         self.assertEqual(self.fish("airlockctl un"), {"unmount"})
         self.assertEqual(self.fish("airlockctl eject "), {"sdb1", "sdc1"})
         self.assertEqual(self.fish("airlockctl automount "), {"on", "off", "ask"})
-        self.assertEqual(self.fish("airlockctl eject --p"), {"--power-off"})
+        self.assertEqual(self.fish("airlockctl eject --po"), {"--power-off"})
         self.assertNotIn("--force", self.fish("airlockctl list --"))
 
     @unittest.skipUnless(shutil.which("zsh"), "there is no zsh")

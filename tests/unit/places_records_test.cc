@@ -83,7 +83,7 @@ TEST(RecordText, ComesBackAsItWas) {
   record.mount.driver_start = 123456789012345;
   record.mount.driver_user = 4294967294;
   const std::string text = write_record(record);
-  EXPECT_EQ(std::ranges::count(text, '\n'), 22) << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), 23) << text;
   EXPECT_TRUE(std::ranges::all_of(text, [](char c) { return c == '\n' || (c & 0xe0) != 0; }));
   const auto again = read_record(text);
   ASSERT_TRUE(again.has_value()) << again.error().message();
@@ -351,6 +351,21 @@ TEST_F(Adoption, AMountWhoseDriverWasNeverKnownIsTakenForAlive) {
   const AdoptedMount adopted = adopt(stick(), kStickLine);
   EXPECT_EQ(adopted.state, State::kAlive);
   EXPECT_FALSE(adopted.record.mount.life.valid());
+}
+
+TEST_F(Adoption, ADriverThatWasFinishingIsWaitedForUnlessItServesElsewhere) {
+  const Sleeper driver;
+  const auto leaving = [&] {
+    MountRecord record = served_by(driver);
+    record.leaving = true;
+    return record;
+  };
+  EXPECT_EQ(adopt(leaving(), "").state, State::kLeaving);
+  EXPECT_EQ(adopt(leaving(), "97 22 0:47 / /x rw - fuse.airlock.ext4 /dev/sdb1 rw\n").state,
+            State::kUnmounted);
+  MountRecord other = leaving();
+  other.mount.driver_start -= 1;
+  EXPECT_EQ(adopt(std::move(other), "").state, State::kUnmounted);
 }
 
 TEST_F(Adoption, AnythingThatDoesNotFitIsAnotherMount) {
