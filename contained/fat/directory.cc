@@ -275,21 +275,19 @@ Outcome<void> Directory::order_addition(std::uint32_t first, std::uint32_t count
   return {};
 }
 
-// Where the end of a directory moves, what lies behind the new end has to say so first, and the
-// old end goes last.
-Outcome<void> Directory::order_around_end(std::uint32_t first, std::uint32_t count) {
+// Behind the end there may be anything. Where the end is about to move to, the medium has to say
+// that it is one before anybody can look there.
+Outcome<void> Directory::clear_behind(std::uint32_t first, std::uint32_t count) {
   if (first + count <= end_) return {};
-  TRY(const std::uint64_t block, block_of_slot(first));
-  if (first + count < capacity_) {
-    TRY(const Slot behind, slot(first + count));
-    TRY(const std::uint64_t behind_block, block_of_slot(first + count));
-    if (!behind.is_end()) TRY_VOID(volume_.require_order(behind_block, block));
+  bool found_any = false;
+  for (const std::uint32_t index : {first, first + count}) {
+    if (index < end_ || index >= capacity_) continue;
+    TRY(const Slot behind, slot(index));
+    if (behind.is_end()) continue;
+    TRY_VOID(mark(index, kEndMark));
+    found_any = true;
   }
-  if (first > end_) {
-    TRY(const std::uint64_t end_block, block_of_slot(end_));
-    TRY_VOID(volume_.require_order(block, end_block));
-  }
-  return {};
+  return found_any ? refuse(kCommitFirst) : Outcome<void>{};
 }
 
 Outcome<Directory::Place> Directory::find_place(const NewName& name) {
@@ -300,7 +298,7 @@ Outcome<Directory::Place> Directory::find_place(const NewName& name) {
   place.count = static_cast<std::uint32_t>(parts + 1);
   TRY(place.first_slot, make_room(place.count));
   TRY_VOID(order_addition(place.first_slot, place.count));
-  TRY_VOID(order_around_end(place.first_slot, place.count));
+  TRY_VOID(clear_behind(place.first_slot, place.count));
   TRY(place.block, block_of_slot(place.first_slot + place.count - 1));
   return place;
 }
@@ -315,10 +313,6 @@ Outcome<void> Directory::mark(std::uint32_t index, std::uint8_t mark) {
 
 Outcome<void> Directory::move_end(std::uint32_t first, std::uint32_t count) {
   if (first + count <= end_) return {};
-  if (first + count < capacity_) {
-    TRY(const Slot behind, slot(first + count));
-    if (!behind.is_end()) TRY_VOID(mark(first + count, kEndMark));
-  }
   for (; end_ < first; ++end_) TRY_VOID(mark(end_, kFreeMark));
   end_ = first + count;
   return {};

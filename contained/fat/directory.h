@@ -86,7 +86,7 @@ class Directory {
   Outcome<std::uint32_t> make_room(std::uint32_t count);
   Outcome<void> grow();
   Outcome<void> order_addition(std::uint32_t first, std::uint32_t count);
-  Outcome<void> order_around_end(std::uint32_t first, std::uint32_t count);
+  Outcome<void> clear_behind(std::uint32_t first, std::uint32_t count);
   Outcome<void> move_end(std::uint32_t first, std::uint32_t count);
   void mark_used(std::uint32_t first, std::uint32_t count);
   void mark_free(std::uint32_t first, std::uint32_t count);
