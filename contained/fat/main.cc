@@ -14,8 +14,7 @@ const std::vector<SyscallRule> kCalls = {
 };
 
 Result<View> view_of(const DriverOptions& options) {
-  if (options.owners == MediaOwners::kMedia)
-    return fail(Errc::kInvalidArgument, "a FAT medium knows no owners: owner=media is not for it");
+  // A FAT medium knows no owners: also with owner=media everything is the user's.
   View view = {.user = options.user, .group = options.group};
   view.file_mask = options.foreign.file_mask.value_or(view.file_mask);
   view.directory_mask = options.foreign.directory_mask.value_or(view.directory_mask);

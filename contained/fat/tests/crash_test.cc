@@ -133,16 +133,19 @@ class Recording {
 // Lines of fsck.fat about what an interruption may leave, and what belongs to them.
 bool is_permitted(const std::string& line) {
   static const std::regex kPermitted(
-      "fsck\\.fat .*|.*[Dd]irty bit.*|.*not properly unmounted.*|.*corrupt.*|\\s*Automatically.*|"
-      "Reclaimed \\d+ unused clusters? .*|Free cluster summary "
-      ".*|\\s*Auto-.*|\\s*1\\).*|\\s*2\\).*|"
-      "\\s*3\\).*|FATs differ .*|.*Use which FAT.*|Leaving filesystem unchanged\\.|.*files, "
-      ".*clusters|"
-      "\\s*File size is \\d+ bytes, cluster chain length is > \\d+ bytes\\.|"
-      "\\s*Truncating file to \\d+ bytes\\.|\\s*Has a large number of bad entries.*|/.*|"
-      "There are differences between boot sector and its backup\\.|"
-      "This is mostly harmless\\. Differences: .*|\\s*\\d+:.*|\\s*Not automatically fixing this\\.|"
-      "Orphaned long file name part .*|\\s*Auto-deleting\\.|");
+      R"(|fsck\.fat .*|/.*|Leaving filesystem unchanged\.| *Auto.*|.*Dirty bit is set.*)"
+      // One copy of the table was written, the other not yet.
+      R"(|FATs differ but appear to be intact\.|  Using first FAT\.)"
+      R"(|Reclaimed \d+ unused clusters? \(\d+ bytes\)\.?)"
+      R"(|Free cluster summary wrong .*|Free cluster summary uninitialized .*)"
+      // Clusters at the end of a file that it did not come to use.
+      R"(|  File size is \d+ bytes, cluster chain length is > \d+ bytes\.)"
+      R"(|  Truncating file to \d+ bytes\.)"
+      // In the boot sector: only the mark that the volume is in use.
+      R"(|There are differences between boot sector and its backup\.)"
+      R"(|This is mostly harmless\. Differences: .*|  65:0[01]/0[01]|  Not automatically fixing this\.)"
+      // The front of a long name whose rest was not written.
+      R"(|Orphaned long file name part .*)");
   return std::regex_match(line, kPermitted);
 }
 
