@@ -78,7 +78,13 @@ Outcome<Written> FatDriver::write(NodeId node, std::uint64_t offset,
   TRY(const bool done, overwrite(node, offset, from));
   if (!done) {
     TRY_VOID(grow_to(node, offset));
-    TRY_VOID(with_commits([&] { return extend(node, offset, from); }));
+    auto extended = with_commits([&] { return extend(node, offset, from); });
+    // What still fits of it is written, as programs expect before they hear of a full medium.
+    while (!extended && extended.error().value == ENOSPC && from.size() > 1) {
+      from = from.first(from.size() / 2);
+      extended = extend(node, offset, from);
+    }
+    TRY_VOID(extended);
   }
   return Written{.count = from.size(), .occupies_more = false};
 }

@@ -116,7 +116,9 @@ def test_names_keep_their_case_and_are_found_in_any(mount):
     for other in ("README.TXT", "readme.txt", "rEADmE.tXT"):
         assert (mount.where / other).read_text(encoding="ascii") == "hello"
     refused(errno.EEXIST, os.mkdir, mount.where / "README.TXT")
-    (mount.where / "ReadMe.Txt").rename(mount.where / "README.TXT")
+    # For the kernel one name is the other already, so a change of case takes two steps.
+    (mount.where / "ReadMe.Txt").rename(mount.where / "between")
+    (mount.where / "between").rename(mount.where / "README.TXT")
     assert os.listdir(mount.where) == ["README.TXT"]
     assert not (mount.where / "Ünder").exists()
     (mount.where / "ÜNDER").mkdir()
