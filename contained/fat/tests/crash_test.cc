@@ -43,6 +43,7 @@ class Recording {
     }
     mounted.close();
     synced_.push_back({.events = medium_.events().size(), .files = files_});
+    touched_.emplace_back();
   }
 
   [[nodiscard]] std::vector<std::byte>& before() { return before_; }
