@@ -153,7 +153,7 @@ bool is_permitted(const std::string& line) {
 void expect_permitted(const std::string& report) {
   std::istringstream lines(report);
   for (std::string line; std::getline(lines, line);)
-    EXPECT_TRUE(is_permitted(line)) << line << "\nin\n" << report;
+    EXPECT_TRUE(is_permitted(line)) << line << " -- in:\n" << report;
   EXPECT_EQ(report.find("share clusters"), std::string::npos) << report;
 }
 
