@@ -58,6 +58,7 @@ Outcome<Directory*> FatDriver::open(Node& node) {
   TRY(auto loaded, Directory::load(volume_, cluster, *view_.page));
   TRY_VOID(check_dots(*loaded, node));
   node.directory = std::move(loaded);
+  nodes_.read_directory(node.directory->name_count());
   return node.directory.get();
 }
 

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMostNodes = 1024;
 constexpr std::size_t kMostNames = std::size_t{1} << 19;
+constexpr unsigned kCallsBetween = 256;
 // An answer with the number in it has reached the kernel after this long.
 constexpr auto kInFlight = 10s;
 // Above every place on a medium.
@@ -150,6 +151,9 @@ std::vector<NodeId> Nodes::deleted_ids() const {
 }
 
 void Nodes::trim() {
+  if (++calls_ < kCallsBetween && names_read_ < kMostNames / 2) return;
+  calls_ = 0;
+  names_read_ = 0;
   std::size_t names = 0;
   std::size_t count = 0;
   for (auto at = recency_.begin(); at != recency_.end();) {

@@ -62,8 +62,10 @@ class Nodes {
   void drop(NodeId id);
   [[nodiscard]] std::vector<NodeId> deleted_ids() const;
 
-  // Drops what was not used for long and can be made again.
+  // Drops what was not used for long and can be made again. Looks now and then, and always after
+  // large directories were read.
   void trim();
+  void read_directory(std::size_t names) { names_read_ += names; }
 
  private:
   [[nodiscard]] bool is_natural(const Node& node) const;
@@ -75,6 +77,8 @@ class Nodes {
   std::unordered_map<std::uint64_t, NodeId> by_position_;
   std::list<NodeId> recency_;  // front: used last
   NodeId next_unnatural_;
+  unsigned calls_ = 0;          // of trim() since it looked
+  std::size_t names_read_ = 0;  // since then
 };
 
 }  // namespace airlock::fat
