@@ -37,6 +37,8 @@ Options: ro, rw, noexec, noatime, nodiratime, sync, dirsync, nosymfollow; always
   owner=user     every file appears as yours (the default)
   owner=media    owners as the medium says
   uid=N, gid=N   whom the mount belongs to; only that user gets in (default: the caller)
+  umask=M, fmask=M, dmask=M, time_offset=MINUTES, tz=UTC, codepage=N, windows_names
+                 how a FAT medium is shown; see mount.airlock(8)
   allow_other    everybody gets in, as file permissions allow
   plain          mount as fuse even where fuseblk is possible
 

@@ -73,6 +73,10 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "default_permissions",
 });
 
+// How media without permissions, or with local times, are shown. The driver checks the values.
+constexpr auto kForDriver = std::to_array<std::string_view>(
+    {"umask=", "fmask=", "dmask=", "time_offset=", "tz=UTC", "codepage=", "windows_names"});
+
 constexpr auto kPrefixesWithoutEffect =
     std::to_array<std::string_view>({"x-", "X-", "comment=", "uhelper=", "helper=", "user="});
 
@@ -104,6 +108,10 @@ bool apply_word(std::string_view option, MountOptions& options) {
     options.allow_other = true;
   } else if (option == "plain") {
     options.transport = Transport::kPlain;
+  } else if (std::ranges::any_of(kForDriver, [&](std::string_view known) {
+               return known.ends_with('=') ? option.starts_with(known) : option == known;
+             })) {
+    options.for_driver.emplace_back(option);
   } else if (option == "suid" || option == "dev") {
     options.notices.push_back(
         fmt::format("option {} is ignored: media Airlock mounts are always nosuid,nodev", option));
@@ -179,6 +187,7 @@ std::string options_for_driver(const MountOptions& options, const DriverOptions&
       text += fmt::format(",{}", row.name);
   if (decided.block) text += ",blkdev";
   if (options.allow_other) text += ",allow_other";
+  for (const std::string& option : options.for_driver) text += "," + option;
   if (!decided.knows_owner) return text;
   text += options.owner == OwnerMapping::kUser ? ",owner=user" : ",owner=media";
   return text + fmt::format(",uid={},gid={}", decided.uid, decided.gid);

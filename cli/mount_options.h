@@ -32,7 +32,8 @@ struct MountOptions {
   OwnerMapping owner = OwnerMapping::kUser;
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
-  std::vector<std::string> notices;  // what was asked for and will not be done
+  std::vector<std::string> for_driver;  // what only the driver can judge, as it was written
+  std::vector<std::string> notices;     // what was asked for and will not be done
 
   [[nodiscard]] bool read_only() const;
 };

@@ -184,7 +184,7 @@ def sanitized_build(report, build):
 
 
 def use_drivers_of(build):
-    os.environ["AIRLOCK_DRIVER_DIR"] = str((ROOT / build / "contained/ext").resolve())
+    os.environ["AIRLOCK_DRIVER_DIR"] = str((ROOT / build / "contained").resolve())
 
 
 def skips_are_failures():

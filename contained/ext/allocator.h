@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "contained/ext/libext2fs.h"
-#include "contained/ext/metadata_cache.h"
+#include "contained/runtime/metadata_cache.h"
 #include "contained/runtime/outcome.h"
 
 namespace airlock::ext {

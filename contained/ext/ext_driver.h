@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "contained/ext/inode_blocks.h"
-#include "contained/ext/inode_locks.h"
+#include "contained/runtime/node_locks.h"
 #include "contained/ext/volume.h"
 #include "contained/ext/xattr.h"
 #include "contained/runtime/driver_options.h"
@@ -164,7 +164,7 @@ class ExtDriver final : public FileSystem {
 
   Volume& volume_;
   DriverOptions options_;
-  InodeLocks locks_;
+  NodeLocks locks_;
   std::uint64_t overhead_ = 0;
 };
 

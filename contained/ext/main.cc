@@ -39,6 +39,10 @@ class ExtMedium final : public OpenedMedium {
 };
 
 Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptions& options) {
+  if (options.has_foreign())
+    return fail(Errc::kInvalidArgument,
+                "this medium has permissions, names and times of its own: umask, fmask, dmask, "
+                "time_offset, tz, codepage and windows_names are not for it");
   TRY(auto volume,
       Volume::open(io, options.read_only() ? MountMode::kReadOnly : MountMode::kReadWrite));
   return std::make_unique<ExtMedium>(std::move(volume), options);

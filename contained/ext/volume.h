@@ -17,7 +17,7 @@
 #include "contained/ext/fitness.h"
 #include "contained/ext/inode.h"
 #include "contained/ext/journal.h"
-#include "contained/ext/metadata_cache.h"
+#include "contained/runtime/metadata_cache.h"
 #include "contained/ext/mmp.h"
 
 namespace airlock::ext {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "contained/ext/volume.h"
+#include "contained/runtime/gather_writer.h"
 #include "lib/base/log.h"
 
 // How changes reach the medium. See journal.md for why the order below survives a crash at any
@@ -19,45 +20,13 @@ using namespace std::chrono_literals;
 constexpr auto kCommitAfter = 4s;
 // Or when this much has gathered.
 constexpr std::size_t kCommitBytes = std::size_t{3} << 20;
-constexpr std::size_t kMaxParts = 256;
-
-// Writes blocks of the same kind, ascending, as few large writes.
-class HomeWriter {
- public:
-  HomeWriter(BlockIo& io, std::uint32_t block_size) : io_(io), block_size_(block_size) {}
-
-  Outcome<void> add(const MetadataCache::Snapshot& snapshot) {
-    if (!parts_.empty() && (snapshot.block != next_ || parts_.size() == kMaxParts))
-      TRY_VOID(finish());
-    if (parts_.empty()) start_ = snapshot.block;
-    parts_.push_back({.iov_base = const_cast<std::byte*>(snapshot.data.data()),
-                      .iov_len = snapshot.data.size()});
-    next_ = snapshot.block + 1;
-    return {};
-  }
-
-  Outcome<void> finish() {
-    if (parts_.empty()) return {};
-    auto done = io_.write_gather(start_ * block_size_, parts_);
-    parts_.clear();
-    return done;
-  }
-
- private:
-  BlockIo& io_;
-  std::uint32_t block_size_;
-  std::vector<iovec> parts_;
-  std::uint64_t start_ = 0;
-  std::uint64_t next_ = 0;
-};
-
 }  // namespace
 
 Outcome<void> Volume::write_home(const MetadataCache::Changes& changes) {
-  HomeWriter writer(io_, block_size());
+  GatherWriter writer(io_, block_size());
   for (const bool fresh : {true, false}) {
     for (const auto& snapshot : changes.blocks) {
-      if (snapshot.fresh == fresh) TRY_VOID(writer.add(snapshot));
+      if (snapshot.fresh == fresh) TRY_VOID(writer.add(snapshot.block, snapshot.data));
     }
     TRY_VOID(writer.finish());
   }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -28,6 +29,16 @@ struct DriverOptions {
   MediaOwners owners = MediaOwners::kUser;
   uid_t user = 0;
   gid_t group = 0;
+
+  // For media without permissions and with local times; drivers of others refuse them.
+  struct {
+    std::optional<mode_t> file_mask;       // fmask=, umask=: bits no file has
+    std::optional<mode_t> directory_mask;  // dmask=, umask=
+    std::optional<int> zone_minutes;       // time_offset=: local time is ahead of UTC by this
+    std::optional<unsigned> code_page;     // codepage=: of short names
+    bool windows_names = false;
+  } foreign;
+  [[nodiscard]] bool has_foreign() const;
 
   [[nodiscard]] bool read_only() const;
 };

@@ -21,6 +21,8 @@ using NodeId = std::uint64_t;
 struct Attributes {
   NodeId node = 0;
   struct stat stat = {};
+  // Found under another spelling than its own; the kernel asks again each time.
+  bool other_spelling = false;
 };
 
 // Who makes the request, as far as a filesystem needs it for new files.
@@ -76,6 +78,14 @@ enum class SyncScope { kDataOnly, kAll };
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+
+  // Whether "a" finds "A": then the kernel must not remember which names are missing.
+  enum class Names { kExact, kFolded };
+  [[nodiscard]] virtual Names names() const { return Names::kExact; }
+  // Whether the kernel may answer write() before the driver has heard of it. Not where a write can
+  // fail for a reason the writer has to hear then, like the largest size of a file.
+  enum class Writes { kDelayed, kAtOnce };
+  [[nodiscard]] virtual Writes writes() const { return Writes::kDelayed; }
 
   virtual Outcome<Attributes> lookup(NodeId parent, std::string_view name) = 0;
   virtual Outcome<Attributes> attributes(NodeId node) = 0;

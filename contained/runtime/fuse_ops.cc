@@ -94,7 +94,7 @@ fuse_entry_param entry_for(const Attributes& attributes) {
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
   entry.attr_timeout = kCacheSeconds;
-  entry.entry_timeout = kCacheSeconds;
+  entry.entry_timeout = attributes.other_spelling ? 0 : kCacheSeconds;
   return entry;
 }
 
@@ -120,7 +120,8 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   auto found = files_of(request).lookup(parent, name);
   if (!found && found.error().value == ENOENT) {
     // A zero node is an answer the kernel caches: the next look for this name costs nothing.
-    const fuse_entry_param missing = {.ino = 0, .entry_timeout = kCacheSeconds};
+    const bool certain = files_of(request).names() == FileSystem::Names::kExact;
+    const fuse_entry_param missing = {.ino = 0, .entry_timeout = certain ? kCacheSeconds : 0};
     (void)fuse_reply_entry(request, &missing);
     return;
   }
@@ -442,11 +443,13 @@ void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file
   (void)fuse_reply_ioctl(request, 0, &range, sizeof range);
 }
 
-void on_init(void*, fuse_conn_info* connection) {
+void on_init(void* server, fuse_conn_info* connection) {
   const auto want = [connection](unsigned bit) { connection->want |= connection->capable & bit; };
   want(FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS);
   want(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
-  want(FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_CACHE_SYMLINKS);
+  if (static_cast<FuseServer::Impl*>(server)->files->writes() == FileSystem::Writes::kDelayed)
+    want(FUSE_CAP_WRITEBACK_CACHE);
+  want(FUSE_CAP_CACHE_SYMLINKS);
   want(FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT);
   want(FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK | FUSE_CAP_IOCTL_DIR);
   // Splice would open files in /proc per thread and is slower here; without opening there is no

@@ -211,7 +211,7 @@ class Machine:
         environment = {**self.environment,
                        "AIRLOCK_PROBE": str(harness.built("contained/probe/airlock-probe")),
                        **self.extra_environment}
-        environment.setdefault("AIRLOCK_DRIVER_DIR", str(harness.built("contained/ext/airlock-ext").parent))
+        environment.setdefault("AIRLOCK_DRIVER_DIR", str(harness.built("contained/airlock-ext").parent))
         with open(self.log_path, "ab") as log:
             self.daemon = subprocess.Popen(
                 [program, "--settings-dir", self.settings_directory, "--mount-base", self.base,

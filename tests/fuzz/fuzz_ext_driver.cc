@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "contained/ext/ext_driver.h"
-#include "contained/ext/tests/memory_medium.h"
+#include "contained/runtime/tests/memory_medium.h"
 #include "lib/base/log.h"
 #include "tests/fuzz/fuzz_ext_input.h"
 

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "contained/ext/ext_driver.h"
-#include "contained/ext/tests/memory_medium.h"
+#include "contained/runtime/tests/memory_medium.h"
 #include "contained/runtime/fuse_ops.h"
 #include "lib/base/log.h"
 #include "tests/fuzz/fuzz_ext_input.h"

@@ -105,6 +105,9 @@ TEST(MountOptions, TheDriverIsToldEverythingDecided) {
   EXPECT_EQ(options_for_driver(parsed("uid=7"),
                                {.block = true, .uid = 7, .gid = 0, .knows_owner = false}),
             "rw,nosuid,nodev,blkdev");
+  EXPECT_EQ(options_for_driver(parsed("umask=22,tz=UTC,windows_names"),
+                               {.block = false, .uid = 1, .gid = 2}),
+            "rw,nosuid,nodev,umask=22,tz=UTC,windows_names,owner=user,uid=1,gid=2");
 }
 
 }  // namespace

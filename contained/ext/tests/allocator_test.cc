@@ -8,7 +8,7 @@
 
 #include "contained/ext/bitmap.h"
 #include "contained/ext/ext_io.h"
-#include "contained/ext/tests/memory_medium.h"
+#include "contained/runtime/tests/memory_medium.h"
 #include "contained/ext/tests/test_image.h"
 
 namespace airlock::ext::testing {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "contained/ext/ext_driver.h"
-#include "contained/ext/tests/memory_medium.h"
+#include "contained/runtime/tests/memory_medium.h"
 
 namespace airlock::ext::testing {
 

@@ -31,6 +31,22 @@ TEST(DriverOptions, ThreeWordsAndDefaults) {
   EXPECT_FALSE(options->allow_other);
 }
 
+TEST(DriverOptions, MediaWithoutPermissionsHaveOptionsOfTheirOwn) {
+  const auto options = parse({"umask=022,fmask=133", "time_offset=-90,codepage=850,windows_names"});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->foreign.file_mask, 0133u);
+  EXPECT_EQ(options->foreign.directory_mask, 022u);
+  EXPECT_EQ(options->foreign.zone_minutes, -90);
+  EXPECT_EQ(options->foreign.code_page, 850u);
+  EXPECT_TRUE(options->foreign.windows_names);
+  EXPECT_TRUE(options->has_foreign());
+  EXPECT_FALSE(parse({"rw"})->has_foreign());
+  EXPECT_EQ(parse({"tz=UTC"})->foreign.zone_minutes, 0);
+  for (const char* text : {"umask=", "umask=8", "fmask=1000", "dmask=-1", "time_offset=1441",
+                           "time_offset=x", "codepage=", "tz=CET", "windows_names=1"})
+    EXPECT_FALSE(parse({text}).has_value()) << text;
+}
+
 TEST(DriverOptions, OptionsMayComeBeforeAndBetweenTheWords) {
   const std::vector<std::string> arguments = {"-o", "ro", "ext4", "-o", "noexec", "/dev/a", "/mnt"};
   const auto options = parse_driver_options(arguments);

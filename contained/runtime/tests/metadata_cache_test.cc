@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "contained/ext/metadata_cache.h"
+#include "contained/runtime/metadata_cache.h"
 
 #include <gtest/gtest.h>
 
 #include <cerrno>
 
-#include "contained/ext/tests/memory_medium.h"
+#include "contained/runtime/tests/memory_medium.h"
 
-namespace airlock::ext::testing {
+namespace airlock {
 namespace {
 
 constexpr std::uint32_t kBlock = 1024;
@@ -195,4 +195,4 @@ TEST_F(MetadataCacheTest, TheLastBlockIsForgottenWithItsMemory) {
 }
 
 }  // namespace
-}  // namespace airlock::ext::testing
+}  // namespace airlock

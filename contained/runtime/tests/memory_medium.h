@@ -14,7 +14,7 @@
 
 #include "contained/runtime/block_io.h"
 
-namespace airlock::ext::testing {
+namespace airlock {
 
 // A medium in memory, for tests: remembers what was written in which order if asked to, and fails
 // when told to. Safe to use from several threads, as a medium must be; its content is only to be
@@ -111,4 +111,4 @@ class MemoryMedium final : public BlockIo {
   bool recording_ = false;
 };
 
-}  // namespace airlock::ext::testing
+}  // namespace airlock

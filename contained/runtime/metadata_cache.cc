@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "contained/ext/metadata_cache.h"
+#include "contained/runtime/metadata_cache.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-namespace airlock::ext {
+namespace airlock {
 namespace {
 
 constexpr std::size_t kMaxSpare = 64;
@@ -175,4 +175,4 @@ void MetadataCache::drop_clean() {
   spare_.clear();
 }
 
-}  // namespace airlock::ext
+}  // namespace airlock

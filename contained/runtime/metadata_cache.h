@@ -12,7 +12,7 @@
 
 #include "contained/runtime/block_io.h"
 
-namespace airlock::ext {
+namespace airlock {
 
 // The metadata blocks of a volume in memory: read once, changed in place, written back together.
 // File data never passes through here. Not thread-safe: the volume's lock guards it.
@@ -92,4 +92,4 @@ class MetadataCache {
   Slot* last_slot_ = nullptr;
 };
 
-}  // namespace airlock::ext
+}  // namespace airlock

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "contained/fat/cluster_table.h"
+
+namespace airlock::fat {
+
+// The clusters of one file in their order, as far as anybody has asked for them. The table is
+// walked once; afterwards a place in the file is found by halving. Guarded like the table.
+class ClusterChain {
+ public:
+  explicit ClusterChain(std::uint32_t first) : first_(first), complete_(first == 0) {}
+
+  [[nodiscard]] std::uint32_t first() const { return first_; }
+
+  // Up to `want` clusters that lie together, from the index-th of the file on. A run of 0 where
+  // the chain ends before. EUCLEAN for a loop or a chain that runs into what is no cluster in use.
+  Outcome<ClusterRun> find(ClusterTable& table, std::uint32_t index, std::uint32_t want);
+
+  // How many clusters there are.
+  Outcome<std::uint32_t> length(ClusterTable& table);
+  // The last one; 0 of an empty chain.
+  Outcome<std::uint32_t> last(ClusterTable& table);
+
+  // What the table has been told already: more at the end, or less. Of complete chains only.
+  void append(const ClusterRun& run);
+  std::vector<ClusterRun> cut(std::uint32_t length);
+
+  // The last cluster the medium may already know when a batch of changes is written, given the
+  // last one now: it must not lead on before what follows it is there.
+  std::uint32_t anchor(std::uint64_t batch, std::uint32_t last);
+
+ private:
+  struct Piece {
+    std::uint32_t index;
+    ClusterRun run;
+    [[nodiscard]] std::uint32_t end() const { return index + run.count; }
+  };
+
+  [[nodiscard]] std::uint32_t known() const { return pieces_.empty() ? 0 : pieces_.back().end(); }
+  Outcome<void> walk_to(ClusterTable& table, std::uint32_t length);
+  Outcome<void> step(ClusterTable& table);
+  void add(std::uint32_t cluster);
+
+  std::uint32_t first_;
+  bool complete_;
+  std::vector<Piece> pieces_;
+  // A cluster seen before, moved on in ever larger steps: who meets it again goes in circles.
+  std::uint32_t milestone_ = 0;
+  std::uint32_t next_milestone_ = 1;
+  std::uint64_t anchor_batch_ = 0;
+  std::uint32_t anchor_ = 0;
+};
+
+}  // namespace airlock::fat

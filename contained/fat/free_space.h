@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "contained/fat/cluster_table.h"
+
+namespace airlock::fat {
+
+// Which clusters are free. The table is read piece by piece when somebody needs a cluster of it,
+// never as a whole at the start. Guarded like the table.
+//
+// A cluster that comes free takes three steps, because nothing may overwrite it while the medium
+// still refers to it: given_up() when its file loses it; erased() when that is on the medium and
+// the table has forgotten it too; reusable() when also the table is on the medium.
+class FreeSpace {
+ public:
+  // `known_free` is what the medium says about itself, if that can be believed.
+  FreeSpace(ClusterTable& table, const Geometry& geometry, std::optional<std::uint32_t> known_free,
+            std::uint32_t hint);
+
+  // At most `want` clusters together, best behind `goal` (0: anywhere). ENOSPC if there are none.
+  Outcome<ClusterRun> reserve(std::uint32_t goal, std::uint32_t want);
+  void cancel(const ClusterRun& reserved);
+
+  void given_up(const ClusterRun& run) { change_count(run.count); }
+  void erased(const ClusterRun& run) { erased_.push_back(run); }
+  std::vector<ClusterRun> take_erased();
+  void reusable(std::span<const ClusterRun> runs);
+
+  // How many clusters no file has; reads the rest of the table if that is unknown.
+  Outcome<std::uint32_t> count();
+  [[nodiscard]] std::optional<std::uint32_t> known_count() const { return free_; }
+  // False: surely less than that are free.
+  [[nodiscard]] bool may_have(std::uint32_t clusters) const { return !free_ || *free_ >= clusters; }
+  [[nodiscard]] std::uint32_t hint() const { return hint_; }
+
+  [[nodiscard]] std::uint32_t segment_count() const {
+    return static_cast<std::uint32_t>(segments_.size());
+  }
+  // The free runs of a segment, each as long as it is within it.
+  Outcome<std::vector<ClusterRun>> free_runs(std::uint32_t segment);
+
+ private:
+  struct Segment {
+    std::vector<std::uint64_t> used;  // a bit for each cluster; empty until it is read
+    std::uint32_t free = 0;
+  };
+
+  [[nodiscard]] std::uint32_t segment_of(std::uint32_t cluster) const;
+  [[nodiscard]] std::uint32_t segment_start(std::uint32_t segment) const;
+  [[nodiscard]] std::uint32_t segment_size(std::uint32_t segment) const;
+  Outcome<void> load(std::uint32_t segment);
+  void hold_back(std::uint32_t segment, std::span<const ClusterRun> runs);
+  void set_used(std::uint32_t cluster, bool used);
+  [[nodiscard]] bool is_used(std::uint32_t cluster) const;
+  void set_used(const ClusterRun& run, bool used);
+  [[nodiscard]] ClusterRun next_run(std::uint32_t from, std::uint32_t end,
+                                    std::uint32_t most) const;
+  Outcome<ClusterRun> run_at(std::uint32_t goal, std::uint32_t want);
+  Outcome<ClusterRun> search(std::uint32_t want);
+  void change_count(std::int64_t difference);
+
+  ClusterTable& table_;
+  const Geometry& geometry_;
+  std::vector<Segment> segments_;
+  std::optional<std::uint32_t> free_;
+  std::uint32_t hint_;
+  std::vector<ClusterRun> erased_;
+  std::vector<ClusterRun> held_;  // taken from erased_, not reusable yet
+};
+
+}  // namespace airlock::fat

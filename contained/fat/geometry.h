@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "contained/runtime/block_io.h"
+
+namespace airlock::fat {
+
+enum class FatKind { k12, k16, k32 };
+
+// How far apart the numbers of an allocation table are, in bits.
+[[nodiscard]] constexpr std::uint32_t entry_bits(FatKind kind) {
+  return kind == FatKind::k12 ? 12 : kind == FatKind::k16 ? 16 : 32;
+}
+
+// The first cluster has this number.
+inline constexpr std::uint32_t kFirstCluster = 2;
+
+// Where everything is on a FAT volume, in bytes from its beginning. What read_geometry() returns
+// lies inside the medium and does not overlap.
+struct Geometry {
+  FatKind kind = FatKind::k16;
+  std::uint32_t sector_size = 512;
+  std::uint32_t cluster_size = 512;
+  std::uint32_t cluster_count = 0;  // numbers kFirstCluster to cluster_count + 1
+  std::uint64_t table_offset = 0;   // of the table that counts
+  std::uint64_t table_size = 0;
+  std::uint64_t first_table_offset = 0;
+  std::uint32_t table_count = 1;  // copies to write, from first_table_offset on, if mirrored
+  bool mirrored = true;
+  std::uint64_t root_offset = 0;   // FAT12 and FAT16
+  std::uint32_t root_slots = 0;    // FAT12 and FAT16
+  std::uint32_t root_cluster = 0;  // FAT32
+  std::uint64_t data_offset = 0;
+  std::uint64_t info_offset = 0;  // of the FSInfo sector; 0 without one
+  std::uint32_t state_at = 0;     // of the state byte in the boot sector; 0 without one
+  std::uint8_t state = 0;
+  // The unit metadata is kept and written in: within one sector range of everything above, and
+  // within one cluster.
+  std::uint32_t block_size = 512;
+
+  [[nodiscard]] std::uint32_t last_cluster() const { return cluster_count + 1; }
+  [[nodiscard]] bool is_cluster(std::uint32_t number) const {
+    return number >= kFirstCluster && number - kFirstCluster < cluster_count;
+  }
+  [[nodiscard]] std::uint64_t cluster_offset(std::uint32_t number) const {
+    return data_offset + std::uint64_t{number - kFirstCluster} * cluster_size;
+  }
+  [[nodiscard]] std::uint64_t end() const {
+    return data_offset + std::uint64_t{cluster_count} * cluster_size;
+  }
+};
+
+// Reads and judges the boot sector. Each way it can be wrong has its own message.
+Result<Geometry> read_geometry(BlockIo& io);
+
+}  // namespace airlock::fat

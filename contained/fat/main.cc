@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "contained/fat/fat_driver.h"
+#include "contained/runtime/driver_main.h"
+
+namespace airlock::fat {
+namespace {
+
+const std::vector<SyscallRule> kCalls = {
+#include "contained/fat/syscalls.inc"
+};
+
+Result<View> view_of(const DriverOptions& options) {
+  // A FAT medium knows no owners: also with owner=media everything is the user's.
+  View view = {.user = options.user, .group = options.group};
+  view.file_mask = options.foreign.file_mask.value_or(view.file_mask);
+  view.directory_mask = options.foreign.directory_mask.value_or(view.directory_mask);
+  view.zone = options.foreign.zone_minutes.value_or(0) * 60;
+  view.rules = options.foreign.windows_names ? NameRules::kWindows : NameRules::kAny;
+  if (options.foreign.code_page) {
+    view.page = CodePage::find(*options.foreign.code_page);
+    if (view.page == nullptr)
+      return fail(Errc::kInvalidArgument, "code page {} is unknown", *options.foreign.code_page);
+  }
+  return view;
+}
+
+class FatMedium final : public OpenedMedium {
+ public:
+  FatMedium(std::unique_ptr<Volume> volume, const View& view)
+      : volume_(std::move(volume)), driver_(*volume_, view) {}
+
+  FileSystem& files() override { return driver_; }
+  [[nodiscard]] std::string read_only_reason() const override {
+    return volume_->read_only_reason();
+  }
+  [[nodiscard]] bool writable() const override { return volume_->writable(); }
+  [[nodiscard]] std::uint32_t block_size() const override { return volume_->geometry().block_size; }
+
+  Result<void> begin() override {
+    if (volume_->writable()) volume_->begin_writing();
+    return {};
+  }
+
+ private:
+  std::unique_ptr<Volume> volume_;
+  FatDriver driver_;
+};
+
+Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptions& options) {
+  TRY(const View view, view_of(options));
+  TRY(auto volume,
+      Volume::open(io, options.read_only() ? MountMode::kReadOnly : MountMode::kReadWrite));
+  return std::make_unique<FatMedium>(std::move(volume), view);
+}
+
+}  // namespace
+}  // namespace airlock::fat
+
+int main(int argc, char** argv) {
+  return airlock::driver_main(
+      argc, argv,
+      {.name = "airlock-fat", .calls = airlock::fat::kCalls, .open = airlock::fat::open_medium});
+}

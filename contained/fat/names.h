@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "contained/fat/code_page.h"
+#include "contained/fat/slot.h"
+#include "contained/runtime/outcome.h"
+
+namespace airlock::fat {
+
+// What somebody wants to call a file, in the forms the medium needs.
+struct NewName {
+  std::u16string units;
+  ShortName short_name = {};   // final if `fits`, else what numbers are put at the end of
+  std::uint8_t case_bits = 0;  // if `fits`
+  bool fits = false;           // the short name says it all; no long name is needed
+  bool lossy = false;          // the short name must get a number
+};
+
+enum class NameRules { kAny, kWindows };
+
+// ENAMETOOLONG for more than fits; EINVAL for what is not UTF-8 and for characters and endings no
+// FAT name can have, with kWindows also for what Windows keeps for devices.
+Outcome<NewName> plan_name(std::string_view name, const CodePage& page, NameRules rules);
+
+// A short name as it is shown; what could not be part of a path becomes '_'.
+[[nodiscard]] std::u16string show_short_name(const ShortName& name, std::uint8_t case_bits,
+                                             const CodePage& page);
+
+// A short name that `taken` does not know, derived from the plan: with ~1 to ~4 first, then with
+// four digits that depend on the whole name, so that many alike names do not take turns long.
+// ENOSPC if there is none.
+Outcome<ShortName> unused_short_name(const NewName& name,
+                                     const std::function<bool(const ShortName&)>& taken);
+
+}  // namespace airlock::fat

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Interrupts a session at its writes and lets fsck.fat and a reader judge: lost clusters and wrong
+// counts are all that may be found, and every file is there as it was synced or was meant to be.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "contained/fat/tests/fat_image.h"
+#include "contained/fat/tests/mounted_fat.h"
+#include "contained/fat/tests/ownership.h"
+
+namespace airlock::fat {
+namespace {
+
+using Files = std::map<std::string, std::string>;
+
+struct Synced {
+  std::size_t events = 0;  // writes and flushes until sync() had returned
+  Files files;
+};
+
+class Recording {
+ public:
+  explicit Recording(std::vector<std::byte> image) : medium_(std::move(image)) {}
+
+  void run(unsigned seed) {
+    before_ = medium_.bytes();
+    medium_.record();
+    MountedFat mounted(medium_);
+    ASSERT_TRUE(mounted.opened());
+    random_.seed(seed);
+    for (int i = 0; i < 3; ++i)
+      folders_.push_back(mounted.make(kRoot, "folder number " + std::to_string(i), S_IFDIR));
+    folders_.push_back(kRoot);
+    remember(mounted);
+    for (int round = 0; round < 10; ++round) {
+      for (int i = 0; i < 12; ++i) change(mounted);
+      remember(mounted);
+    }
+    mounted.close();
+    synced_.push_back({.events = medium_.events().size(), .files = files_});
+    touched_.emplace_back();
+  }
+
+  [[nodiscard]] std::vector<std::byte>& before() { return before_; }
+  [[nodiscard]] std::vector<MemoryMedium::Event>& events() { return medium_.events(); }
+  // What any file may be called and contain after so many events: as at the last sync before, or
+  // as at any moment up to the next.
+  [[nodiscard]] const Synced& last_sync(std::size_t events) const {
+    const Synced* last = &synced_.front();
+    for (const Synced& synced : synced_) {
+      if (synced.events <= events) last = &synced;
+    }
+    return *last;
+  }
+  // Files whose name or content changed after that sync and before the following one.
+  [[nodiscard]] std::set<std::string> unsettled(std::size_t events) const {
+    for (std::size_t i = 0; i < synced_.size(); ++i) {
+      if (synced_[i].events > events) return touched_[i];
+    }
+    return {};
+  }
+
+ private:
+  unsigned pick(unsigned below) {
+    return std::uniform_int_distribution<unsigned>(0, below - 1)(random_);
+  }
+  std::string path(unsigned folder, unsigned number) {
+    return std::to_string(folder) + "/a file with number " + std::to_string(number) + ".txt";
+  }
+  static std::string name_in(const std::string& path) { return path.substr(2); }
+  NodeId folder_in(const std::string& path) {
+    return folders_[static_cast<unsigned>(path[0] - '0')];
+  }
+
+  void remember(MountedFat& mounted) {
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+    synced_.push_back({.events = medium_.events().size(), .files = files_});
+    touched_.push_back(std::exchange(touching_, {}));
+  }
+
+  void change(MountedFat& mounted) {
+    const std::string chosen = path(pick(4), pick(9));
+    touching_.insert(chosen);
+    const bool exists = files_.contains(chosen);
+    switch (exists ? pick(4) : 0) {
+      case 0: {
+        const NodeId node = exists ? mounted.find(folder_in(chosen), name_in(chosen))
+                                   : mounted.make(folder_in(chosen), name_in(chosen));
+        std::string& content = files_[chosen];
+        const std::string text(1 + pick(9000), static_cast<char>('a' + pick(26)));
+        ASSERT_EQ(mounted.write(node, content.size(), text), 0);
+        content += text;
+        break;
+      }
+      case 1:
+        ASSERT_EQ(mounted.unlink(folder_in(chosen), name_in(chosen)), 0);
+        files_.erase(chosen);
+        break;
+      case 2: {
+        const std::string other = path(pick(4), pick(9));
+        if (other == chosen) break;
+        touching_.insert(other);
+        ASSERT_EQ(
+            mounted.rename(folder_in(chosen), name_in(chosen), folder_in(other), name_in(other)),
+            0);
+        files_[other] = files_[chosen];
+        files_.erase(chosen);
+        break;
+      }
+      default: {
+        const NodeId node = mounted.find(folder_in(chosen), name_in(chosen));
+        const std::size_t size = pick(static_cast<unsigned>(files_[chosen].size()) + 1);
+        ASSERT_EQ(mounted.resize(node, size), 0);
+        files_[chosen].resize(size);
+      }
+    }
+  }
+
+  MemoryMedium medium_;
+  std::vector<std::byte> before_;
+  std::mt19937 random_;
+  std::vector<NodeId> folders_;
+  Files files_;
+  std::vector<Synced> synced_;
+  std::set<std::string> touching_;
+  std::vector<std::set<std::string>> touched_;
+};
+
+// Lines of fsck.fat about what an interruption may leave, and what belongs to them.
+bool is_permitted(const std::string& line) {
+  static const std::regex kPermitted(
+      R"(|fsck\.fat .*|/.*|Leaving filesystem unchanged\.| *Auto.*|.*Dirty bit is set.*)"
+      // One copy of the table was written, the other not yet.
+      R"(|FATs differ but appear to be intact\.|  Using first FAT\.)"
+      R"(|Reclaimed \d+ unused clusters? \(\d+ bytes\)\.?)"
+      R"(|Free cluster summary wrong .*|Free cluster summary uninitialized .*)"
+      // Clusters at the end of a file that it did not come to use.
+      R"(|  File size is \d+ bytes, cluster chain length is > \d+ bytes\.)"
+      R"(|  Truncating file to \d+ bytes\.)"
+      // In the boot sector: only the mark that the volume is in use.
+      R"(|There are differences between boot sector and its backup\.)"
+      R"(|This is mostly harmless\. Differences: .*|  65:0[01]/0[01]|  Not automatically fixing this\.)"
+      // The front of a long name whose rest was not written.
+      R"(|Orphaned long file name part .*)");
+  return std::regex_match(line, kPermitted);
+}
+
+void expect_permitted(const std::string& report) {
+  std::istringstream lines(report);
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_TRUE(is_permitted(line)) << line << " -- in:\n" << report;
+  EXPECT_EQ(report.find("share clusters"), std::string::npos) << report;
+}
+
+class Judge {
+ public:
+  explicit Judge(Recording& recording)
+      : recording_(recording), image_(recording.before()), durable_(image_) {}
+
+  // The first `count` events arrived, in order.
+  void advance(std::size_t count) {
+    for (; applied_ < count; ++applied_) {
+      const MemoryMedium::Event& event = recording_.events()[applied_];
+      apply(image_, event);
+      if (!event.is_flush()) continue;
+      for (; flushed_ <= applied_; ++flushed_) apply(durable_, recording_.events()[flushed_]);
+    }
+  }
+
+  // Of the writes since the last flush each arrived or did not.
+  [[nodiscard]] std::vector<std::byte> shuffled(std::mt19937& random) const {
+    std::vector<std::byte> image = durable_;
+    for (std::size_t i = flushed_; i < applied_; ++i) {
+      if (random() % 2 == 0) apply(image, recording_.events()[i]);
+    }
+    return image;
+  }
+
+  [[nodiscard]] const std::vector<std::byte>& image() const { return image_; }
+
+  void judge(const std::vector<std::byte>& image, std::size_t count) {
+    SCOPED_TRACE("after " + std::to_string(count) + " events");
+    const Verdict verdict = fsck_fat(image);
+    ASSERT_LE(verdict.status, 1) << verdict.report;
+    ASSERT_NO_FATAL_FAILURE(expect_permitted(verdict.report));
+    MemoryMedium medium(image);
+    MountedFat mounted(medium, MountMode::kReadOnly);
+    ASSERT_TRUE(mounted.opened()) << mounted.error();
+    const std::set<std::string> unsettled = recording_.unsettled(count);
+    for (const auto& [path, content] : recording_.last_sync(count).files) {
+      if (unsettled.contains(path)) continue;
+      const NodeId folder =
+          path[0] == '3' ? kRoot : mounted.find(kRoot, "folder number " + path.substr(0, 1));
+      ASSERT_TRUE(mounted.read_file(folder, path.substr(2)) == content) << path;
+    }
+  }
+
+ private:
+  static void apply(std::vector<std::byte>& image, const MemoryMedium::Event& event) {
+    if (!event.is_flush())
+      std::memcpy(image.data() + event.offset, event.data.data(), event.data.size());
+  }
+
+  Recording& recording_;
+  std::vector<std::byte> image_;    // everything arrived
+  std::vector<std::byte> durable_;  // only what was flushed
+  std::size_t applied_ = 0;
+  std::size_t flushed_ = 0;
+};
+
+void interrupt(const char* options, unsigned kibibytes, unsigned seed, std::size_t every) {
+  Recording recording(make_fat_image(options, kibibytes));
+  ASSERT_NO_FATAL_FAILURE(recording.run(seed));
+  Judge judge(recording);
+  std::mt19937 random(seed);
+  const std::size_t all = recording.events().size();
+  for (std::size_t at = 0; at <= all && !::testing::Test::HasFailure(); ++at) {
+    judge.advance(at);
+    if (at % every == 0) judge.judge(judge.image(), at);
+    if (at % every == 1) judge.judge(judge.shuffled(random), at);
+  }
+}
+
+// The same without fsck.fat, which takes its time: very many states of a small volume.
+// Returns how many.
+std::size_t interrupt_everywhere(const char* options, unsigned kibibytes, unsigned seed,
+                                 int shuffles) {
+  Recording recording(make_fat_image(options, kibibytes));
+  recording.run(seed);
+  Judge judge(recording);
+  std::mt19937 random(seed);
+  for (std::size_t at = 0; at <= recording.events().size(); ++at) {
+    judge.advance(at);
+    for (int i = 0; i < shuffles; ++i) {
+      MemoryMedium medium(i == 0 ? judge.image() : judge.shuffled(random));
+      const std::string wrong = find_wrong_ownership(medium);
+      EXPECT_EQ(wrong, "") << "seed " << seed << ", after " << at;
+      if (!wrong.empty()) return 0;
+    }
+  }
+  return (recording.events().size() + 1) * static_cast<std::size_t>(shuffles);
+}
+
+TEST(Crash, NoClusterEverHasTwoOwners) {
+  constexpr std::size_t kStates = 20000;
+  std::size_t states = 0;
+  for (unsigned seed = 1; states < kStates && !HasFailure(); ++seed) {
+    states += interrupt_everywhere("-F12", 640, seed, 4);
+    states += interrupt_everywhere("-F16 -s1", 2400, seed, 4);
+  }
+}
+
+TEST(Crash, Fat12LosesNothing) {
+  interrupt("-F12", 1440, 1, 2);
+}
+TEST(Crash, Fat16LosesNothing) {
+  interrupt("-F16 -s2", 5000, 2, 3);
+}
+TEST(Crash, Fat16WithLargeClustersLosesNothing) {
+  interrupt("-F16 -S2048 -s1", 12000, 3, 6);
+}
+TEST(Crash, Fat32LosesNothing) {
+  interrupt("-F32 -s1", 34000, 4, 20);
+}
+
+}  // namespace
+}  // namespace airlock::fat

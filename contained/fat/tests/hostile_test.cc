@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Damaged media: whatever the bytes say, every operation ends with an answer.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "contained/fat/tests/busy_hands.h"
+#include "contained/fat/tests/fat_image.h"
+#include "contained/fat/tests/mounted_fat.h"
+
+namespace airlock::fat {
+namespace {
+
+std::vector<std::byte> used_image(const char* options, unsigned kibibytes) {
+  MemoryMedium medium(make_fat_image(options, kibibytes));
+  MountedFat mounted(medium);
+  const NodeId folder = mounted.make(kRoot, "a folder with a long name", S_IFDIR);
+  mounted.make(folder, "inner", S_IFDIR);
+  for (int i = 0; i < 12; ++i) {
+    const NodeId node =
+        mounted.make(i % 2 == 0 ? kRoot : folder, "file number " + std::to_string(i));
+    mounted.write(node, 0, std::string(static_cast<std::size_t>(i) * 1500, 'x'));
+  }
+  mounted.close();
+  return std::move(medium.bytes());
+}
+
+// Most damage goes where it hurts: the boot sector, the tables, the first directories.
+void damage(std::vector<std::byte>& image, std::mt19937& random) {
+  const auto pick = [&](std::size_t below) {
+    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random);
+  };
+  for (std::size_t i = 0; i <= pick(12); ++i) {
+    const std::size_t where =
+        pick(4) == 0 ? pick(64) : pick(std::min<std::size_t>(image.size(), 80000));
+    image[where] = static_cast<std::byte>(pick(3) == 0 ? 0xff : pick(256));
+  }
+}
+
+void attack(const char* options, unsigned kibibytes) {
+  const std::vector<std::byte> sound = used_image(options, kibibytes);
+  for (unsigned seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    std::vector<std::byte> image = sound;
+    damage(image, random);
+    MemoryMedium medium(std::move(image));
+    MountedFat mounted(medium);
+    if (!mounted.opened()) {
+      EXPECT_FALSE(mounted.error().empty());
+      continue;
+    }
+    BusyHands(mounted.driver()).work();
+    mounted.close();
+  }
+}
+
+TEST(Damage, OfFat12EndsWithAnswers) {
+  attack("-F12", 720);
+}
+TEST(Damage, OfFat16EndsWithAnswers) {
+  attack("-F16", 9000);
+}
+TEST(Damage, OfFat32EndsWithAnswers) {
+  attack("-F32 -s1", 34000);
+}
+
+class Damaged : public ::testing::Test {
+ protected:
+  MemoryMedium medium_{make_fat_image("-F16 -s1", 9000)};
+
+  std::size_t table_entry(unsigned cluster) {
+    const auto geometry = read_geometry(medium_);
+    return static_cast<std::size_t>(geometry->table_offset) + std::size_t{2} * cluster;
+  }
+  void set_entry(unsigned cluster, unsigned value) {
+    medium_.bytes()[table_entry(cluster)] = static_cast<std::byte>(value);
+    medium_.bytes()[table_entry(cluster) + 1] = static_cast<std::byte>(value >> 8);
+  }
+};
+
+TEST_F(Damaged, AChainThatGoesInCirclesIsFound) {
+  {
+    MountedFat mounted(medium_);
+    mounted.write(mounted.make(kRoot, "long"), 0, std::string(40000, 'x'));
+    mounted.close();
+  }
+  set_entry(40, 10);
+  MountedFat mounted(medium_);
+  const NodeId node = mounted.find(kRoot, "long");
+  EXPECT_EQ(mounted.read(node, 0, 512), std::string(512, 'x'));
+  EXPECT_EQ(mounted.write(node, 40000, "more"), EUCLEAN);
+  mounted.close();
+}
+
+TEST_F(Damaged, ADirectoryThatIsItsOwnParentIsRefused) {
+  {
+    MountedFat mounted(medium_);
+    const NodeId outer = mounted.make(kRoot, "OUTER", S_IFDIR);
+    mounted.make(outer, "INNER", S_IFDIR);
+    mounted.close();
+  }
+  // The entry of INNER in OUTER leads back to OUTER.
+  const auto geometry = read_geometry(medium_);
+  const auto inner = static_cast<std::size_t>(geometry->data_offset) + 64;
+  medium_.bytes()[inner + 26] = std::byte{2};
+  MountedFat mounted(medium_);
+  const NodeId outer = mounted.find(kRoot, "OUTER");
+  const NodeId found = mounted.find(outer, "INNER");
+  EXPECT_EQ(mounted.driver().lookup(found, "INNER").error().value, EUCLEAN);
+  mounted.close();
+}
+
+TEST_F(Damaged, AVolumeThatWasNotUnmountedIsOnlyRead) {
+  {
+    MountedFat mounted(medium_);
+    mounted.make(kRoot, "there");
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  }
+  const std::vector<std::byte> before = medium_.bytes();
+  MountedFat mounted(medium_);
+  EXPECT_NE(mounted.volume().read_only_reason().find("not unmounted cleanly"), std::string::npos);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "new", {.mode = S_IFREG}).error().value, EROFS);
+  EXPECT_NE(mounted.find(kRoot, "THERE"), 0u);
+  mounted.close();
+  EXPECT_TRUE(medium_.bytes() == before);
+}
+
+TEST_F(Damaged, ReadingChangesNothing) {
+  const std::vector<std::byte> before = medium_.bytes();
+  MountedFat mounted(medium_);
+  EXPECT_TRUE(mounted.list(kRoot).empty());
+  mounted.close();
+  EXPECT_TRUE(medium_.bytes() == before);
+}
+
+TEST_F(Damaged, AFailedWriteEndsWriting) {
+  MountedFat mounted(medium_);
+  mounted.make(kRoot, "first");
+  medium_.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kRead ? 0 : EIO;
+  });
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "second", {.mode = S_IFREG}).error().value, EROFS);
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  mounted.close();
+}
+
+}  // namespace
+}  // namespace airlock::fat

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "contained/fat/cluster_chain.h"
+#include "contained/fat/dos_time.h"
+#include "contained/fat/free_space.h"
+#include "contained/fat/geometry.h"
+#include "contained/fat/names.h"
+#include "contained/fat/tests/fat_image.h"
+#include "contained/fat/unicode.h"
+#include "contained/fat/write_order.h"
+#include "contained/runtime/tests/memory_medium.h"
+
+namespace airlock::fat {
+namespace {
+
+std::string text_of(const ShortName& name) {
+  return {reinterpret_cast<const char*>(name.data()), name.size()};
+}
+NewName planned(std::string_view name) {
+  const auto plan = plan_name(name, CodePage::standard(), NameRules::kAny);
+  EXPECT_TRUE(plan.has_value()) << name;
+  return plan.value_or(NewName{});
+}
+
+TEST(Unicode, GoesThereAndBack) {
+  for (const char* text : {"", "plain", "ünïcödé", "日本語", "😀 emoji"}) {
+    const auto units = to_utf16(text);
+    ASSERT_TRUE(units.has_value()) << text;
+    EXPECT_EQ(to_utf8(*units), text);
+  }
+}
+
+TEST(Unicode, RefusesWhatIsNone) {
+  for (const char* text : {"\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf5\x80\x80\x80",
+                           "\xf4\x90\x80\x80", "\xc3", "\xe2\x82", "a\xff"})
+    EXPECT_FALSE(to_utf16(text).has_value());
+  EXPECT_FALSE(to_utf8(u"\xd800").has_value());
+  EXPECT_FALSE(to_utf8(u"\xdc00x").has_value());
+}
+
+TEST(Unicode, FoldsCaseButMakesNoAsciiOfOtherLetters) {
+  EXPECT_EQ(fold(u"aZ09äÖßжÿ"), u"AZ09ÄÖßЖŸ");
+  EXPECT_EQ(fold(u'\u0131'), u'\u0131');
+  EXPECT_EQ(fold(u'\u017f'), u'\u017f');
+}
+
+TEST(Names, FitWhereTheyCan) {
+  struct Row {
+    const char* name;
+    const char* short_name;
+    bool fits;
+    unsigned case_bits;
+  };
+  for (const Row& row :
+       {Row{"README.TXT", "README  TXT", true, 0}, Row{"readme.txt", "README  TXT", true, 0x18},
+        Row{"readme.TXT", "README  TXT", true, 0x08}, Row{"README.txt", "README  TXT", true, 0x10},
+        Row{"12345678.123", "12345678123", true, 0}, Row{"Readme.txt", "README  TXT", false, 0x18},
+        Row{"A", "A          ", true, 0}}) {
+    const NewName name = planned(row.name);
+    EXPECT_EQ(text_of(name.short_name), row.short_name) << row.name;
+    EXPECT_EQ(name.fits, row.fits) << row.name;
+    EXPECT_FALSE(name.lossy) << row.name;
+    if (row.fits) {
+      EXPECT_EQ(name.case_bits, row.case_bits) << row.name;
+    }
+  }
+}
+
+TEST(Names, LoseWhatShortNamesCannotHave) {
+  struct Row {
+    const char* name;
+    const char* short_name;
+  };
+  const auto nothing_taken = [](const ShortName&) { return false; };
+  for (const Row& row : {Row{"a long name.text", "ALONGN~1TEX"}, Row{".profile", "PROFIL~1   "},
+                         Row{"a+b.c", "A_B~1   C  "}, Row{"two.dots.txt", "TWODOT~1TXT"},
+                         Row{"日本.txt", "__~1    TXT"}}) {
+    const auto made = unused_short_name(planned(row.name), nothing_taken);
+    ASSERT_TRUE(made.has_value());
+    EXPECT_EQ(text_of(*made), row.short_name) << row.name;
+  }
+  // In this code page there is such a letter.
+  EXPECT_EQ(text_of(planned("Ä.txt").short_name), "\x8e       TXT");
+}
+
+TEST(Names, FindAShortOneAmongThousandsOfSimilarOnes) {
+  std::set<ShortName> taken;
+  for (int i = 0; i < 20000; ++i) {
+    int tries = 0;
+    const auto made = unused_short_name(planned("similar file " + std::to_string(i) + ".jpeg"),
+                                        [&](const ShortName& name) {
+                                          ++tries;
+                                          return taken.contains(name);
+                                        });
+    ASSERT_TRUE(made.has_value());
+    ASSERT_TRUE(taken.insert(*made).second);
+    ASSERT_LT(tries, 200);
+  }
+}
+
+TEST(Names, ForbiddenOnesAreRefused) {
+  const auto refused = [](std::string_view name, NameRules rules) {
+    const auto plan = plan_name(name, CodePage::standard(), rules);
+    return plan ? 0 : plan.error().value;
+  };
+  for (const char* name : {"", "a:b", "a/b", "tab\t", "dot.", "space ", "\xff", "a\x7f"})
+    EXPECT_EQ(refused(name, NameRules::kAny), EINVAL) << name;
+  EXPECT_EQ(refused(std::string(256, 'x'), NameRules::kAny), ENAMETOOLONG);
+  EXPECT_EQ(refused(std::string(255, 'x'), NameRules::kAny), 0);
+  for (const char* name : {"con", "Aux.txt", "COM1", "lpt9.x"}) {
+    EXPECT_EQ(refused(name, NameRules::kAny), 0) << name;
+    EXPECT_EQ(refused(name, NameRules::kWindows), EINVAL) << name;
+  }
+  EXPECT_EQ(refused("com0", NameRules::kWindows), 0);
+}
+
+TEST(CodePages, DifferInTheirUpperHalf) {
+  EXPECT_EQ(CodePage::find(437)->decode(0x9b), u'¢');
+  EXPECT_EQ(CodePage::find(850)->decode(0x9b), u'ø');
+  EXPECT_EQ(CodePage::find(850)->encode(u'ø'), 0x9b);
+  EXPECT_EQ(CodePage::find(437)->encode(u'ø'), std::nullopt);
+  EXPECT_EQ(CodePage::find(12345), nullptr);
+}
+
+TEST(DosTimes, KeepTwoSecondsAndHundredths) {
+  const timespec moment = {.tv_sec = 1'700'000'001, .tv_nsec = 250'000'000};
+  const DosTime kept = to_dos_time(moment, 0);
+  EXPECT_EQ(kept.hundredths, 125);
+  const timespec again = from_dos_time(kept, 0);
+  EXPECT_EQ(again.tv_sec, moment.tv_sec);
+  EXPECT_EQ(again.tv_nsec, moment.tv_nsec);
+  EXPECT_EQ(from_dos_time(to_dos_time(moment, 5400), 5400).tv_sec, moment.tv_sec);
+  EXPECT_EQ(from_dos_time(to_dos_time(moment, 5400), 0).tv_sec, moment.tv_sec + 5400);
+}
+
+TEST(DosTimes, StayInsideTheirYears) {
+  constexpr std::int64_t kFirst = 315532800;
+  EXPECT_EQ(from_dos_time(to_dos_time({.tv_sec = 0}, 0), 0).tv_sec, kFirst);
+  EXPECT_EQ(from_dos_time(to_dos_time({.tv_sec = INT64_MAX}, 0), 0).tv_sec, 4354819199 / 2 * 2 + 1);
+  EXPECT_EQ(from_dos_time({.date = 0xffff, .time = 0xffff, .hundredths = 255}, 0).tv_sec, kFirst);
+}
+
+TEST(WriteOrders, AreKeptAndContradictionsSeen) {
+  WriteOrder order;
+  EXPECT_TRUE(order.require(1, 2));
+  EXPECT_TRUE(order.require(2, 3));
+  EXPECT_TRUE(order.require(2, 2));
+  EXPECT_FALSE(order.require(3, 1));
+  const std::vector<std::uint64_t> blocks = {1, 3, 9};
+  const std::vector<std::vector<std::uint64_t>> expected = {{1, 9}, {3}};
+  EXPECT_EQ(order.groups(blocks), expected);
+}
+
+// What is wrong in a boot sector, and the word the message has about it.
+struct Wrong {
+  std::size_t offset;
+  std::uint8_t value;
+  const char* word;
+};
+class BootSectors : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(BootSectors, SayWhatIsWrong) {
+  MemoryMedium medium(make_fat_image("-F32 -s1", 34000));
+  ASSERT_TRUE(read_geometry(medium).has_value());
+  medium.bytes()[GetParam().offset] = std::byte{GetParam().value};
+  const auto read = read_geometry(medium);
+  ASSERT_FALSE(read.has_value());
+  EXPECT_NE(read.error().message().find(GetParam().word), std::string::npos)
+      << read.error().message();
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, BootSectors,
+    ::testing::Values(Wrong{0x0c, 3, "not a FAT"}, Wrong{0x0d, 3, "not a FAT"},
+                      Wrong{0x15, 1, "not a FAT"}, Wrong{0x0e, 0, "reserves no room"},
+                      Wrong{0x10, 0, "allocation tables"}, Wrong{0x10, 9, "allocation tables"},
+                      Wrong{0x27, 1, "no room for files"}, Wrong{0x11, 16, "root directories"},
+                      Wrong{0x22, 9, "the medium has only"}, Wrong{0x2a, 1, "version"},
+                      Wrong{0x28, 0x85, "allocation table 6"}, Wrong{0x2f, 9, "root directory"}));
+
+TEST(Geometries, AreWhatMkfsMade) {
+  struct Row {
+    const char* options;
+    unsigned kibibytes;
+    FatKind kind;
+    std::uint32_t cluster_size;
+  };
+  for (const Row& row :
+       {Row{"-F12", 1440, FatKind::k12, 512}, Row{"-F16 -s4", 16384, FatKind::k16, 2048},
+        Row{"-F32 -s1", 34000, FatKind::k32, 512},
+        Row{"-F12 -S4096 -s64", 60000, FatKind::k12, 262144},
+        Row{"-F16 -f1 -R 7 -r 112", 9000, FatKind::k16, 2048}}) {
+    MemoryMedium medium(make_fat_image(row.options, row.kibibytes));
+    const auto geometry = read_geometry(medium);
+    ASSERT_TRUE(geometry.has_value()) << row.options << geometry.error().message();
+    EXPECT_EQ(geometry->kind, row.kind) << row.options;
+    EXPECT_EQ(geometry->cluster_size, row.cluster_size) << row.options;
+    EXPECT_LE(geometry->end(), medium.size());
+  }
+}
+
+class Clusters : public ::testing::Test {
+ protected:
+  MemoryMedium medium_{make_fat_image("-F16 -s1", 9000)};
+  Geometry geometry_ = *read_geometry(medium_);
+  MetadataCache cache_{medium_, geometry_.block_size, geometry_.end() / geometry_.block_size, 64};
+  ClusterTable table_{cache_, geometry_};
+};
+
+TEST_F(Clusters, AChainIsFoundByHalving) {
+  ASSERT_TRUE(table_.chain({.start = 10, .count = 5}, {TableEntry::Kind::kNext, 100}).has_value());
+  ASSERT_TRUE(table_.chain({.start = 100, .count = 3}, {TableEntry::Kind::kEnd, 0}).has_value());
+  ClusterChain chain(10);
+  EXPECT_EQ(*chain.find(table_, 3, 10), (ClusterRun{13, 2}));
+  EXPECT_EQ(*chain.find(table_, 6, 1), (ClusterRun{101, 1}));
+  EXPECT_EQ(chain.find(table_, 8, 1)->count, 0u);
+  EXPECT_EQ(*chain.length(table_), 8u);
+  const std::vector<ClusterRun> dropped = {{100, 3}, {12, 3}};
+  EXPECT_EQ(chain.cut(2), dropped);
+  EXPECT_EQ(*chain.last(table_), 11u);
+}
+
+TEST_F(Clusters, ALoopEnds) {
+  ASSERT_TRUE(
+      table_.chain({.start = 10, .count = 700}, {TableEntry::Kind::kNext, 300}).has_value());
+  EXPECT_EQ(ClusterChain(10).length(table_).error().value, EUCLEAN);
+  ASSERT_TRUE(table_.set(10, {TableEntry::Kind::kNext, 10}).has_value());
+  EXPECT_EQ(ClusterChain(10).length(table_).error().value, EUCLEAN);
+}
+
+TEST_F(Clusters, FreedOnesComeBackInThreeSteps) {
+  FreeSpace space(table_, geometry_, std::nullopt, kFirstCluster);
+  const std::uint32_t all = *space.count();
+  EXPECT_EQ(all, geometry_.cluster_count);
+  const ClusterRun run = *space.reserve(0, all);
+  EXPECT_EQ(run.count, all);
+  EXPECT_EQ(space.reserve(0, 1).error().value, ENOSPC);
+  const ClusterRun part = {.start = 50, .count = 4};
+  space.given_up(part);
+  EXPECT_EQ(*space.count(), 4u);
+  EXPECT_EQ(space.reserve(0, 1).error().value, ENOSPC);
+  space.erased(part);
+  const auto erased = space.take_erased();
+  EXPECT_EQ(space.reserve(50, 1).error().value, ENOSPC);
+  space.reusable(erased);
+  EXPECT_EQ(*space.reserve(51, 9), (ClusterRun{51, 3}));
+}
+
+}  // namespace
+}  // namespace airlock::fat

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "contained/fat/cluster_chain.h"
+#include "contained/fat/cluster_table.h"
+#include "contained/fat/free_space.h"
+#include "contained/fat/geometry.h"
+#include "contained/fat/write_order.h"
+#include "contained/runtime/metadata_cache.h"
+
+namespace airlock::fat {
+
+enum class MountMode { kReadOnly, kReadWrite };
+
+// What an operation answers when the changes so far must reach the medium before it can be done:
+// nothing has been changed, commit() and try again. Never leaves the driver.
+inline constexpr int kCommitFirst = ERESTART;
+
+// One opened FAT volume below the level of files: the allocation table, the blocks of directories,
+// and the order in which changes reach the medium (README.md). Everything but open(), commit(),
+// close() and the constants needs an Operation, which holds the volume's lock.
+class Volume {
+ public:
+  static Result<std::unique_ptr<Volume>> open(BlockIo& io, MountMode wanted);
+  ~Volume();
+  Volume(const Volume&) = delete;
+  Volume& operator=(const Volume&) = delete;
+
+  // Why the volume is read-only although read-write was wanted; empty otherwise.
+  [[nodiscard]] const std::string& read_only_reason() const { return reason_; }
+  [[nodiscard]] bool writable() const { return mode_ == MountMode::kReadWrite; }
+  [[nodiscard]] const Geometry& geometry() const { return geometry_; }
+  [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
+
+  // Starts writing in the background. Once, for a writable volume. The medium is first written
+  // when something changes.
+  void begin_writing();
+
+  // Everything changed so far is on the medium when it returns.
+  Outcome<void> commit();
+  // Commits and marks the volume clean. No operation may follow.
+  Outcome<void> close();
+
+  // Holds the volume's lock and keeps the memory of blocks valid.
+  class Operation {
+   public:
+    explicit Operation(Volume& volume) : volume_(volume), lock_(volume.mutex_) {}
+    ~Operation() { volume_.end_operation(); }
+    Operation(const Operation&) = delete;
+    Operation& operator=(const Operation&) = delete;
+
+   private:
+    Volume& volume_;
+    std::unique_lock<std::mutex> lock_;
+  };
+
+  // Before the first change of an operation: EROFS on a read-only volume or after a failed write;
+  // marks the medium as being in use.
+  Outcome<void> begin_change();
+
+  ClusterTable& table() { return table_; }
+  FreeSpace& space() { return space_; }
+  // The blocks directories lie in, numbered from the beginning of the medium.
+  MetadataCache& blocks() { return blocks_; }
+  // How many blocks there are from this one on before something else begins.
+  [[nodiscard]] std::uint32_t blocks_together(std::uint64_t block) const;
+
+  // One block of directories has to be on the medium before another; kCommitFirst if not now.
+  Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
+
+  // Puts reserved clusters at the end of a complete chain; their own entries come first. May be
+  // kCommitFirst before anything has changed.
+  Outcome<void> append(ClusterChain& chain, const ClusterRun& run);
+  // Zeroes clusters that become part of a directory. With kReachable they are found on the medium
+  // as soon as the table is, so the zeroes go first.
+  enum class Reach { kReachable, kNotYet };
+  Outcome<void> clear_directory_clusters(const ClusterRun& run, Reach reach);
+
+  // Clusters nobody refers to any more once this batch is on the medium. With `new_end` the chain
+  // goes on to exist and ends there.
+  enum class Content { kData, kDirectory };
+  void release(std::vector<ClusterRun> runs, std::uint32_t new_end, Content content);
+  // Changes made now are in this batch; all below committed_batches() are on the medium.
+  [[nodiscard]] std::uint64_t batch() const { return batch_; }
+  [[nodiscard]] std::uint64_t committed_batches() const { return committed_batches_; }
+  // Whether a commit may bring free clusters.
+  [[nodiscard]] bool space_pending() const { return pending_clusters_ > 0; }
+
+  // File data, outside of the lock. A commit makes it durable before what refers to it.
+  Outcome<void> read_data(std::uint64_t offset, std::span<std::byte> into) {
+    return io_.read(offset, into);
+  }
+  Outcome<void> write_data(std::uint64_t offset, std::span<const std::byte> from);
+  Outcome<void> discard(const ClusterRun& run);
+
+ private:
+  struct Release {
+    std::vector<ClusterRun> runs;
+    std::uint32_t new_end = 0;
+    Content content = Content::kData;
+  };
+  // What one commit writes, as it was at one moment.
+  struct Batch {
+    MetadataCache::Changes table;
+    MetadataCache::Changes blocks;
+    WriteOrder table_order;
+    WriteOrder block_order;
+    std::vector<ClusterRun> cleared;  // to be zero on the medium before the table
+    std::vector<Release> releases;
+    std::vector<ClusterRun> erased;
+    bool data = false;
+  };
+
+  Volume(BlockIo& io, const Geometry& geometry, std::optional<std::uint32_t> free,
+         std::uint32_t hint);
+  Outcome<std::string> find_reason();
+  Outcome<void> mark_medium(bool clean);
+  Outcome<void> write_state_byte(bool clean);
+  Outcome<void> write_info();
+
+  Outcome<Batch> take_batch();
+  Outcome<void> write_batch(const Batch& batch);
+  Outcome<void> write_zeroes(const ClusterRun& run);
+  enum class Copies { kAllTables, kOne };
+  Outcome<void> write_ordered(const MetadataCache::Changes& changes, const WriteOrder& order,
+                              Copies copies);
+  Outcome<void> write_group(const std::vector<const MetadataCache::Snapshot*>& group,
+                            Copies copies);
+  Outcome<void> finish_batch(Batch& batch);
+  Outcome<void> erase(Release& release);
+  Outcome<void> commit_batch();
+  void forget_blocks(const std::vector<ClusterRun>& runs);
+
+  void end_operation();
+  void work();  // the background thread
+
+  BlockIo& io_;
+  Geometry geometry_;
+  MountMode mode_ = MountMode::kReadWrite;
+  std::string reason_;
+  MetadataCache table_cache_;
+  MetadataCache blocks_;
+  ClusterTable table_;
+  FreeSpace space_;
+
+  std::mutex mutex_;         // all of the above and below that is not atomic
+  std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
+  WriteOrder table_order_;
+  WriteOrder block_order_;
+  std::vector<ClusterRun> cleared_;
+  std::vector<Release> releases_;
+  std::atomic<std::uint64_t> pending_clusters_ = 0;
+  std::uint64_t batch_ = 1;
+  std::uint64_t committed_batches_ = 1;
+  bool in_use_ = false;  // the medium is marked
+  std::atomic<bool> data_written_ = false;
+  std::atomic<int> failure_ = 0;
+
+  std::condition_variable wake_;
+  std::optional<std::chrono::steady_clock::time_point> commit_due_;
+  bool stopping_ = false;
+  std::jthread worker_;
+};
+
+}  // namespace airlock::fat

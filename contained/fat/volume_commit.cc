@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <unordered_map>
+#include <utility>
+
+#include "contained/fat/volume.h"
+#include "contained/runtime/gather_writer.h"
+#include "lib/base/log.h"
+
+// How changes reach the medium; README.md says why this order survives an interruption anywhere.
+namespace airlock::fat {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Changes are on their way to the medium after this long at the latest.
+constexpr auto kCommitAfter = 4s;
+// Or when this much has gathered.
+constexpr std::size_t kCommitBytes = std::size_t{3} << 20;
+
+}  // namespace
+
+Outcome<Volume::Batch> Volume::take_batch() {
+  // Entries of a FAT12 share bytes across blocks, so the whole table, which is small, goes at once.
+  if (geometry_.kind == FatKind::k12 && table_cache_.changed_count() > 0) {
+    const std::uint64_t first = geometry_.table_offset / geometry_.block_size;
+    const std::uint64_t count = geometry_.table_size / geometry_.block_size;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      TRY_VOID(table_cache_.read(first + i));
+      table_cache_.changed(first + i);
+    }
+  }
+  Batch batch;
+  batch.table = table_cache_.take_changed();
+  batch.blocks = blocks_.take_changed();
+  batch.table_order = std::exchange(table_order_, {});
+  batch.block_order = std::exchange(block_order_, {});
+  batch.cleared = std::exchange(cleared_, {});
+  batch.releases = std::exchange(releases_, {});
+  batch.erased = space_.take_erased();
+  batch.data = data_written_.exchange(false);
+  ++batch_;
+  return batch;
+}
+
+Outcome<void> Volume::write_zeroes(const ClusterRun& run) {
+  const std::vector<std::byte> zeroes(geometry_.cluster_size);
+  for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster)
+    TRY_VOID(io_.write(geometry_.cluster_offset(cluster), zeroes));
+  return {};
+}
+
+Outcome<void> Volume::write_group(const std::vector<const MetadataCache::Snapshot*>& group,
+                                  Copies copies) {
+  const bool all = copies == Copies::kAllTables && geometry_.mirrored;
+  const std::uint32_t count = all ? geometry_.table_count : 1;
+  for (std::uint32_t copy = 0; copy < count; ++copy) {
+    GatherWriter writer(io_, geometry_.block_size, copy * geometry_.table_size);
+    for (const auto* snapshot : group) TRY_VOID(writer.add(snapshot->block, snapshot->data));
+    TRY_VOID(writer.finish());
+  }
+  return {};
+}
+
+// Groups with a flush in between; none after the last.
+Outcome<void> Volume::write_ordered(const MetadataCache::Changes& changes, const WriteOrder& order,
+                                    Copies copies) {
+  std::vector<std::uint64_t> numbers;
+  std::unordered_map<std::uint64_t, const MetadataCache::Snapshot*> by_number;
+  numbers.reserve(changes.blocks.size());
+  for (const auto& snapshot : changes.blocks) {
+    numbers.push_back(snapshot.block);
+    by_number.emplace(snapshot.block, &snapshot);
+  }
+  bool first = true;
+  for (const auto& group : order.groups(numbers)) {
+    if (!first) TRY_VOID(io_.flush());
+    first = false;
+    std::vector<const MetadataCache::Snapshot*> snapshots;
+    snapshots.reserve(group.size());
+    for (const std::uint64_t number : group) snapshots.push_back(by_number.at(number));
+    TRY_VOID(write_group(snapshots, copies));
+  }
+  return {};
+}
+
+Outcome<void> Volume::write_batch(const Batch& batch) {
+  for (const ClusterRun& run : batch.cleared) TRY_VOID(write_zeroes(run));
+  if (!batch.cleared.empty()) TRY_VOID(io_.flush());
+  TRY_VOID(write_ordered(batch.table, batch.table_order, Copies::kAllTables));
+  if (!batch.table.blocks.empty() || batch.data) TRY_VOID(io_.flush());
+  TRY_VOID(write_ordered(batch.blocks, batch.block_order, Copies::kOne));
+  if (!batch.blocks.blocks.empty()) TRY_VOID(io_.flush());
+  return {};
+}
+
+void Volume::forget_blocks(const std::vector<ClusterRun>& runs) {
+  const std::uint64_t per_cluster = geometry_.cluster_size / geometry_.block_size;
+  for (const ClusterRun& run : runs) {
+    const std::uint64_t first = geometry_.cluster_offset(run.start) / geometry_.block_size;
+    for (std::uint64_t i = 0; i < run.count * per_cluster; ++i) blocks_.forget(first + i);
+  }
+}
+
+// The medium does not refer to the clusters any more. A chain that goes on gets its new end first
+// and loses the rest with the next batch, or it could be found running into free clusters.
+Outcome<void> Volume::erase(Release& release) {
+  if (release.new_end != 0) {
+    TRY_VOID(table_.set(release.new_end, {TableEntry::Kind::kEnd, 0}));
+    release.new_end = 0;
+    releases_.push_back(std::move(release));
+    return {};
+  }
+  if (release.content == Content::kDirectory) forget_blocks(release.runs);
+  for (const ClusterRun& run : release.runs) {
+    for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster)
+      TRY_VOID(table_.set(cluster, {}));
+    space_.erased(run);
+  }
+  return {};
+}
+
+Outcome<void> Volume::finish_batch(Batch& batch) {
+  for (const ClusterRun& run : batch.erased) pending_clusters_ -= run.count;
+  space_.reusable(batch.erased);
+  for (Release& release : batch.releases) TRY_VOID(erase(release));
+  ++committed_batches_;
+  // What has just been erased is written a little later, by itself if nothing else happens.
+  if (table_cache_.changed_count() > 0 && !commit_due_) {
+    commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
+    wake_.notify_one();
+  }
+  return {};
+}
+
+Outcome<void> Volume::commit_batch() {
+  Batch batch;
+  {
+    const std::scoped_lock lock(mutex_);
+    commit_due_.reset();
+    TRY(batch, take_batch());
+  }
+  auto done = write_batch(batch);
+  const std::scoped_lock lock(mutex_);
+  table_cache_.written(batch.table);
+  blocks_.written(batch.blocks);
+  return done ? finish_batch(batch) : done;
+}
+
+Outcome<void> Volume::commit() {
+  if (!writable()) return {};
+  const std::scoped_lock committing(commit_mutex_);
+  // The commit this one waited for may have failed, and what it took is lost.
+  if (const int failure = failure_; failure != 0) return refuse(failure);
+  auto done = commit_batch();
+  if (!done) {
+    failure_ = done.error().value;
+    log(LogLevel::kError, "writing to the medium failed ({}); it is read-only from now on",
+        std::error_code(done.error().value, std::system_category()).message());
+  }
+  return done;
+}
+
+void Volume::end_operation() {
+  // Called with the lock held, by Operation's destructor.
+  const std::size_t changed = table_cache_.changed_count() + blocks_.changed_count();
+  const std::size_t bytes = changed * geometry_.block_size;
+  if (bytes > 0 && !commit_due_) {
+    commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
+    wake_.notify_one();
+  }
+  if (bytes >= kCommitBytes && commit_due_ > std::chrono::steady_clock::now()) {
+    commit_due_ = std::chrono::steady_clock::time_point{};
+    wake_.notify_one();
+  }
+  table_cache_.end_operation();
+  blocks_.end_operation();
+}
+
+void Volume::work() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (!commit_due_) {
+      wake_.wait(lock);
+    } else if (std::chrono::steady_clock::now() < *commit_due_) {
+      wake_.wait_until(lock, *commit_due_);
+    } else {
+      lock.unlock();
+      (void)commit();  // a failure is remembered and answered to whoever writes or syncs next
+      lock.lock();
+    }
+    if (failure_ != 0) wake_.wait(lock, [this] { return stopping_; });
+  }
+}
+
+}  // namespace airlock::fat
