@@ -13,6 +13,7 @@
 #include "daemon/launch/process_identity.h"
 #include "daemon/mount/mount_table.h"
 #include "daemon/mount/mounter.h"
+#include "daemon/volumes/check_errand.h"
 #include "daemon/volumes/fuse_control.h"
 #include "daemon/volumes/mount_news.h"
 #include "daemon/volumes/mount_place.h"
@@ -30,24 +31,9 @@ UniqueFd copy(BorrowedFd fd) {
   return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
 }
 
-Result<void> require_same(const Medium& medium, const MountSource& source) {
-  if (source.device != 0 && medium.device() != source.device)
-    return fail(Errc::kNotFound, "{} became another device", quote(source.path));
-  if (source.disk_sequence != 0 && medium.disk_sequence() != 0 &&
-      medium.disk_sequence() != source.disk_sequence)
-    return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
-  return {};
-}
-
 Result<Medium> take_medium(const MountWork& work) {
-  const MountSource& source = work.source;
-  const auto wanted = work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite;
-  if (source.image) return Medium::adopt(copy(source.image->borrow()), source.path, wanted);
-  TRY(auto medium, Medium::find(source.path, wanted));
-  if (!medium.is_block())
-    return fail(Errc::kInvalidArgument, "{} is not a block device", quote(source.path));
-  TRY_VOID(require_same(medium, source));
-  return medium;
+  return take_source(work.source,
+                     work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite);
 }
 
 bool is_about_owner(const std::string& option) {

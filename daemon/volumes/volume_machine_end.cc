@@ -187,6 +187,7 @@ void VolumeMachine::stop_everything() {
   working_.reset();
   leftovers_.reset();
   grace_.reset();
+  checking_.clear();
   job_ = {};
   const Error why = fail(Errc::kPeerGone, "it is not mounted any more").error();
   for (auto& [number, inquiry] : std::exchange(inquiries_, {})) {
