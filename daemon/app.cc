@@ -65,6 +65,8 @@ MountingOptions mounting_options(const Settings& settings, const std::string& ba
   options.base = base;
   options.heartbeat = settings.deadlines.heartbeat;
   options.silence = settings.deadlines.silence;
+  options.checkers = CheckerPlaces::of_this_system();
+  options.check = settings.deadlines.check;
   return options;
 }
 
@@ -135,7 +137,8 @@ Result<void> App::Parts::find_devices() {
   const std::string base = options.mount_base.value_or(rules.settings().mount_base.value);
   mounting = std::make_unique<KernelMounting>(loop, mounting_options(rules.settings(), base));
   checking = std::make_unique<KernelChecking>(
-      loop, KernelChecking::Options{.places = CheckerPlaces::of_this_system()});
+      loop, KernelChecking::Options{.places = CheckerPlaces::of_this_system(),
+                                    .deadline = rules.settings().deadlines.check});
   // Nobody may have made it yet: only a service manager reads tmpfiles. open() judges what is
   // there.
   (void)::mkdir(options.state_directory.c_str(), 0755);

@@ -44,6 +44,7 @@ struct Reading {
   std::string checker;
   bool was_dirty = false;
   bool skipped_replay = false;
+  bool replayed = false;
   bool unreadable = false;
   bool unsupported = false;
   bool hopeless = false;  // it found nothing it could begin with
@@ -79,6 +80,7 @@ Reading read_ext(const Lines& lines, std::string_view text) {
     before = line;
   }
   reading.was_dirty = has(text, "was not cleanly unmounted");
+  reading.replayed = has(text, ": recovering journal");
   reading.skipped_replay = has(text, "skipping journal recovery");
   reading.unsupported = has(text, "unsupported feature") || has(text, "revision level too high");
   reading.hopeless =
@@ -278,7 +280,8 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
   const Said said = said_by(family, operation, *ending.code);
   const CheckVerdict verdict = verdict_of(reading, said, operation);
   if (verdict == CheckVerdict::kDied) return died(cause_of_death(ending), output);
-  const bool changed = !only_reads(operation) && said == Said::kCorrected;
+  // The exit code of e2fsck keeps silent about a replay.
+  const bool changed = !only_reads(operation) && (said == Said::kCorrected || reading.replayed);
   return {.verdict = verdict,
           .changed = changed,
           .findings = reading.findings,

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/text.h"
+#include "lib/protocol/checkers.h"
 
 namespace airlock {
 namespace {
@@ -63,6 +65,81 @@ Result<CheckReply> repair(HeldMedium& medium) {
 }
 
 }  // namespace
+
+namespace {
+
+// The steps before a mount, each only if the one before it went well.
+class Preparing {
+ public:
+  Preparing(Medium& medium, const std::string& type, const CheckerPlaces& places,
+            std::chrono::milliseconds at_most)
+      : medium_(medium), type_(type), places_(places), end_(deadline_in(at_most)) {}
+
+  Preparation prepare(CheckFirst wanted, const CheckerRow& row) {
+    if (row.replays && !step(CheckOperation::kReplay)) return std::move(done_);
+    const bool full = wanted == CheckFirst::kFull;
+    if (!step(full ? CheckOperation::kCheck : CheckOperation::kGlance)) return std::move(done_);
+    // Found to be consistent, so there is nothing else to do to it. Others have no such mark, or
+    // their driver minds it.
+    if (done_.check->verdict == CheckVerdict::kDirty && row.replays)
+      (void)step(CheckOperation::kSettle);
+    return std::move(done_);
+  }
+
+ private:
+  static constexpr std::size_t kMost = CheckReply::kMostSummary;
+
+  // Whether to go on.
+  bool step(CheckOperation operation) {
+    auto reply = run(operation);
+    if (!reply && reply.error().code == Errc::kUnsupported) return false;
+    if (!reply) {
+      done_.read_only_reason = "it could not be checked: " + reply.error().message();
+      return false;
+    }
+    if (operation == CheckOperation::kReplay && reply->changed) replayed_ = true;
+    take(*std::move(reply));
+    const CheckVerdict verdict = done_.check->verdict;
+    if (verdict == CheckVerdict::kClean || verdict == CheckVerdict::kDirty) return true;
+    done_.read_only_reason = "the check before mounting says: " + done_.check->summary;
+    return false;
+  }
+
+  Result<CheckReply> run(CheckOperation operation) {
+    TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
+                                                                : MediumAccess::kReadWrite));
+    return run_checker(fd.borrow(), {.operation = operation, .type = type_, .label = {}}, places_,
+                       end_, {});
+  }
+
+  // The last step speaks for all; what was done before is kept in mind.
+  void take(CheckReply reply) {
+    if (done_.check) {
+      reply.changed = reply.changed || done_.check->changed;
+      reply.log = (done_.check->log + reply.log).substr(0, CheckReply::kMostLog);
+    }
+    if (replayed_) reply.summary = ("its journal was replayed; " + reply.summary).substr(0, kMost);
+    done_.check = std::move(reply);
+  }
+
+  Medium& medium_;
+  const std::string& type_;
+  const CheckerPlaces& places_;
+  Deadline end_;
+  Preparation done_;
+  bool replayed_ = false;
+};
+
+}  // namespace
+
+Preparation prepare_medium(Medium& medium, CheckFirst wanted, const std::string& type,
+                           const CheckerPlaces& places, std::chrono::milliseconds at_most) {
+  const CheckerRow* row = find_checker(type);
+  if (wanted == CheckFirst::kNo || row == nullptr || medium.read_only()) return {};
+  auto done = Preparing(medium, type, places, at_most).prepare(wanted, *row);
+  if (!done.read_only_reason.empty()) medium.restrict_to_reading();
+  return done;
+}
 
 Result<void> require_same(const Medium& medium, const MountSource& source) {
   if (source.device != 0 && medium.device() != source.device)

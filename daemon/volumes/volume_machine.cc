@@ -197,7 +197,8 @@ void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.decided_by = order.rule;
   working_ = tools_.mounting.mount(volume_.source, order.decision,
                                    [this](Result<LiveMount> live) { mounted(std::move(live)); });
-  become(VolumeState::kMounting, "being mounted");
+  const bool check = order.decision.check != CheckFirst::kNo;
+  become(VolumeState::kMounting, check ? "being checked before it is mounted" : "being mounted");
 }
 
 void VolumeMachine::join_mount(Done<std::string> done) {
@@ -211,6 +212,12 @@ void VolumeMachine::mounted(Result<LiveMount> live) {
     journal_mount_failed(volume_, live.error());
     become(VolumeState::kAvailable, "mounting it failed: " + live.error().message());
     return mount_waiters_.tell(std::unexpected(live.error()));
+  }
+  if (auto check = std::exchange(live->check, {})) {
+    const Result<CheckReply> reply = *std::move(check);
+    journal_checked(volume_, "mount", reply);
+    volume_.check = VolumeCheck{
+        .operation = "mount", .reply = *reply, .when = std::chrono::system_clock::now()};
   }
   volume_.mount = *std::move(live);
   volume_.death.reset();

@@ -119,6 +119,8 @@ class VolumeMachine {
   void watch_mount();
   void save_record();
   void forget_mount();
+  // What the probe saw is not true any more: how the mount ended counts.
+  void remember_end(bool clean);
 
   void checked(CheckOperation operation, Result<CheckReply> reply);
   void keep_check(std::string_view operation, CheckReply& reply);

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -270,3 +271,202 @@ def test_a_lying_checker_is_told_and_the_medium_is_no_better_for_it(odd):
     assert check(odd, path)["verdict"] == "checker-died"
     # "I corrected it": the check after the repair says otherwise.
     assert check(odd, path, "Repair")["verdict"] == "checker-died"
+
+
+# Before mounting
+
+def listing(place, run):
+    """Every file with its content."""
+    find = "find . -path ./lost+found -prune -o -type f -print | sort | xargs -r md5sum"
+    return run(["sh", "-c", f"cd {place} && {find}"]).stdout
+
+
+def kernel_written(scratch):
+    """A copy of a stick a kernel was writing to, with a journal to replay and files only in it, and
+    what the kernel itself makes of it. Before there is an airlockd to mind the loop devices."""
+    image = harness.make_image(scratch / "live.src", ["-L", "LIVE"], "64M")
+    place = scratch / "live.mnt"
+    place.mkdir()
+    harness.run(["mount", "-o", "loop,nosuid,nodev,commit=300", image, place])
+    copy, twin = scratch / "live.img", scratch / "twin.img"
+    try:
+        for number in range(200):
+            folder = place / f"folder{number % 7}"
+            folder.mkdir(exist_ok=True)
+            (folder / f"file{number}").write_text(f"number {number}\n" * (number + 1))
+        (place / "folder3").rename(place / "renamed")
+        # The journal is on the medium then, and little else.
+        descriptor = os.open(place / "renamed", os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        shutil.copy(image, copy)
+    finally:
+        harness.run(["umount", place])
+    shutil.copy(copy, twin)
+    harness.run(["mount", "-o", "loop,nosuid,nodev", twin, place])
+    try:
+        return copy, listing(place, harness.run)
+    finally:
+        harness.run(["umount", place])
+
+
+def test_a_journal_is_replayed_as_the_kernel_would_and_it_is_mounted_read_write(scratch):
+    image, kernels = kernel_written(scratch)
+    with Machine(scratch) as machine:
+        machine.sit_down(ALICE)
+        stick = machine.stick_of(image).plug()
+        _, volume = machine.wait_for_state(stick, "mounted")
+        assert not volume["MountedReadOnly"] and volume["ReadOnlyReason"] == ""
+        check = volume["LastCheck"]
+        assert check["operation"] == "mount" and check["verdict"] == "clean" and check["changed"], check
+        assert "replayed" in check["summary"]
+        ours = listing(volume["MountPoint"], lambda command: machine.run_as(ALICE, command))
+        assert ours == kernels and "renamed" in ours
+
+
+def test_a_clean_stick_is_not_kept_waiting(machine):
+    stick = machine.make_stick().plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    assert volume["LastCheck"] == {} and not volume["MountedReadOnly"]
+
+
+def test_recovering_a_dead_mount_replays_and_is_read_write_again(machine):
+    machine.allow("mount-removable")
+    stick = machine.make_stick(files={"kept": "still here"}).plug()
+    path, volume = machine.wait_for_state(stick, "mounted")
+    place = volume["MountPoint"]
+    machine.run_as(ALICE, ["sh", "-c", f"echo more > {place}/more; sync {place}/more"])
+    os.kill(volume["DriverPid"], signal.SIGKILL)
+    machine.wait_for_state(stick, "dead")
+    machine.call_as(ALICE, path, VOLUME, "Recover", "('read-write', @a{sv} {})")
+    after = machine.volume_of(stick)[1]
+    assert not after["MountedReadOnly"], after["ReadOnlyReason"]
+    assert machine.read_as(ALICE, f"{place}/kept") == "still here"
+    assert machine.read_as(ALICE, f"{place}/more") == "more\n"
+    assert machine.run_as(ALICE, ["touch", f"{place}/new"]).returncode == 0
+    machine.call_as(ALICE, path, VOLUME, "Unmount", NO_OPTIONS)
+    harness.e2fsck_clean(stick.image)
+
+
+def test_a_dead_mount_that_was_detached_is_replayed_at_the_next(machine):
+    machine.allow("mount-removable")
+    stick = machine.make_stick().plug()
+    path, volume = machine.wait_for_state(stick, "mounted")
+    os.kill(volume["DriverPid"], signal.SIGKILL)
+    machine.wait_for_state(stick, "dead")
+    machine.call_as(ALICE, path, VOLUME, "Detach", NO_OPTIONS)
+    machine.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
+    assert not machine.volume_of(stick)[1]["MountedReadOnly"]
+
+
+def test_errors_make_it_read_only_with_the_reason_until_it_is_repaired(machine):
+    machine.allow("mount-removable", "repair")
+    stick = damaged(machine)
+    harness.run(["debugfs", "-w", "-R", "ssv state 0", stick.image])
+    stick.plug()
+    path, volume = machine.wait_for_state(stick, "mounted")
+    assert volume["MountedReadOnly"] and "check" in volume["ReadOnlyReason"], volume["ReadOnlyReason"]
+    assert volume["LastCheck"]["verdict"] == "errors"
+    assert machine.read_as(ALICE, f"{volume['MountPoint']}/other.txt") == "this too"
+    machine.call_as(ALICE, path, VOLUME, "Unmount", NO_OPTIONS)
+    assert check(machine, path, "Repair")["verdict"] == "clean"
+    machine.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
+    assert not machine.volume_of(stick)[1]["MountedReadOnly"]
+
+
+def test_without_a_journal_what_is_consistent_is_marked_so(machine):
+    stick = machine.make_stick(kind="ext2")
+    harness.run(["debugfs", "-w", "-R", "ssv state 0", stick.image])
+    stick.plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    assert not volume["MountedReadOnly"], volume["ReadOnlyReason"]
+
+
+@pytest.mark.parametrize("when", ["never", "always"])
+def test_the_settings_say_when(scratch, when):
+    image, _ = kernel_written(scratch)
+    with Machine(scratch, settings=f'\n[[rule]]\nname = "r"\nmatch.type = "ext4"\ncheck = "{when}"\n') as machine:
+        machine.sit_down(ALICE)
+        clean = machine.make_stick("CLEAN").plug()
+        dirty = machine.stick_of(image).plug()
+        _, one = machine.wait_for_state(clean, "mounted")
+        _, other = machine.wait_for_state(dirty, "mounted")
+        checked = [volume["LastCheck"].get("verdict") for volume in (one, other)]
+        if when == "always":
+            assert checked == ["clean", "clean"] and not other["MountedReadOnly"]
+        else:
+            assert checked == [None, None]
+            assert other["MountedReadOnly"] and "journal" in other["ReadOnlyReason"]
+
+
+ALWAYS = '\n[[rule]]\nname = "r"\nmatch.type = "ext4"\ncheck = "always"\n'
+
+
+@pytest.fixture
+def odd_always(scratch, monkeypatch, request):
+    """Automount, and a checker that does what the medium says, before every mount."""
+    folder = scratch / "checkers"
+    folder.mkdir()
+    shutil.copy(harness.built("tests/sandbox/check/odd-checker"), folder / "e2fsck")
+    monkeypatch.setenv("AIRLOCK_CHECKER_DIR", str(folder))
+    with Machine(scratch, settings=getattr(request, "param", "") + ALWAYS) as machine:
+        machine.sit_down(ALICE)
+        machine.allow("mount-removable", "unmount-others")
+        yield machine
+
+
+@pytest.mark.parametrize("odd_always", ["\n[deadlines]\ncheck = 1\n"], indirect=True)
+def test_a_check_that_takes_too_long_makes_it_read_only(odd_always):
+    stick = odd_stick(odd_always, "spin")
+    _, volume = odd_always.wait_for_state(stick, "mounted")
+    assert volume["MountedReadOnly"] and "too long" in volume["ReadOnlyReason"]
+
+
+def test_a_checker_that_dies_makes_it_read_only(odd_always):
+    stick = odd_stick(odd_always, "crash")
+    _, volume = odd_always.wait_for_state(stick, "mounted")
+    assert volume["MountedReadOnly"] and "SIGSEGV" in volume["ReadOnlyReason"]
+
+
+def mounting_checker(machine, stick):
+    def running():
+        found = machine.volume_of(stick)
+        return found and "checked" in found[1]["StateReason"] and workers(machine)
+    harness.wait_until(running, 20, "the check to run")
+
+
+def nothing_left(machine, begin):
+    harness.wait_until(lambda: not living(machine), 5, "the checker to end")
+    person = machine.base / ALICE[1]
+    harness.wait_until(lambda: not person.exists() or not os.listdir(person), 5, "the folder to go")
+    assert time.monotonic() - begin < 4
+    assert not machine.mounts()
+
+
+def test_the_check_before_a_mount_can_be_skipped(odd_always):
+    stick = odd_stick(odd_always, "spin")
+    mounting_checker(odd_always, stick)
+    path = odd_always.volume_of(stick)[0]
+    begin = time.monotonic()
+    [job] = odd_always.jobs()
+    odd_always.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
+    odd_always.wait_for_state(stick, "available")
+    nothing_left(odd_always, begin)
+    odd_always.call_as(ALICE, path, VOLUME, "Mount", "({'options': <'ro'>},)")
+    assert odd_always.volume_of(stick)[1]["MountedReadOnly"]
+
+
+def test_a_stick_pulled_while_it_is_checked_before_its_mount_leaves_nothing(odd_always):
+    stick = odd_stick(odd_always, "spin")
+    mounting_checker(odd_always, stick)
+    begin = time.monotonic()
+    stick.pull()
+    odd_always.wait_gone(stick)
+    nothing_left(odd_always, begin)
+
+
+def test_nobody_slips_in_while_it_is_checked(odd_always):
+    stick = odd_stick(odd_always, "spin")
+    mounting_checker(odd_always, stick)
+    with pytest.raises(OSError, match="busy"):
+        os.close(os.open(stick.device, os.O_RDWR | os.O_EXCL))
