@@ -27,6 +27,7 @@
 #include "daemon/policy/settings_watch.h"
 #include "daemon/probe/probe_program.h"
 #include "daemon/probe/sandbox_prober.h"
+#include "daemon/volumes/kernel_checking.h"
 #include "daemon/volumes/kernel_mounting.h"
 #include "daemon/volumes/volume_manager.h"
 #include "daemon/volumes/volume_settings.h"
@@ -64,6 +65,8 @@ MountingOptions mounting_options(const Settings& settings, const std::string& ba
   options.base = base;
   options.heartbeat = settings.deadlines.heartbeat;
   options.silence = settings.deadlines.silence;
+  options.checkers = CheckerPlaces::of_this_system();
+  options.check = settings.deadlines.check;
   return options;
 }
 
@@ -98,6 +101,7 @@ struct App::Parts {
   std::unique_ptr<UdevDeviceSource> devices;
   std::unique_ptr<SandboxProber> prober;
   std::unique_ptr<KernelMounting> mounting;
+  std::unique_ptr<KernelChecking> checking;
   std::optional<MountRecords> records;
   std::unique_ptr<VolumeManager> manager;
 
@@ -132,6 +136,9 @@ Result<void> App::Parts::find_devices() {
       loop, SandboxProber::Options{.program = probe_program(), .limits = {}});
   const std::string base = options.mount_base.value_or(rules.settings().mount_base.value);
   mounting = std::make_unique<KernelMounting>(loop, mounting_options(rules.settings(), base));
+  checking = std::make_unique<KernelChecking>(
+      loop, KernelChecking::Options{.places = CheckerPlaces::of_this_system(),
+                                    .deadline = rules.settings().deadlines.check});
   // Nobody may have made it yet: only a service manager reads tmpfiles. open() judges what is
   // there.
   (void)::mkdir(options.state_directory.c_str(), 0755);
@@ -150,6 +157,7 @@ Result<void> App::Parts::find_devices() {
                                                                        .devices = *devices,
                                                                        .prober = *prober,
                                                                        .mounting = *mounting,
+                                                                       .checking = *checking,
                                                                        .sessions = *sessions,
                                                                        .rules = the_rules,
                                                                        .records = *records},

@@ -4,7 +4,7 @@
 
 A bus of its own with airlockd on it, somebody at the machine (played by mocks of logind and polkit),
 udevd if none runs, and an ext4 stick made of a file on a loop device: plugged in, mounted by itself,
-used, its driver killed, found dead, recovered, unmounted and ejected. Everything is taken away again.
+used, its driver killed, found dead, recovered, unmounted, checked, repaired and ejected. Everything is taken away again.
 """
 import os
 import pathlib
@@ -78,14 +78,22 @@ class Show:
         self.machine.wait_for_state(stick, "dead")
         self.by_person("airlockctl", "list")
         self.by_person("ls", place, check=False)
+        say("recovering it: its journal is replayed by a contained e2fsck, and it can be written to again")
         self.by_person("airlockctl", "recover", stick.name)
         self.by_person("airlockctl", "list")
         self.by_person("cmp", f"{place}/numbers.txt", f"{place}/copy.txt", check=False)
+        self.by_person("cp", f"{place}/numbers.txt", f"{place}/again.txt")
 
     def leave(self, stick):
         say("unmounting: the answer comes when everything is on the medium")
         self.by_person("airlockctl", "unmount", stick.name)
+        say("is it in order? A contained checker looks, on a medium nobody else can use meanwhile")
+        self.by_person("airlockctl", "check", stick.name)
         self.run("e2fsck", "-fn", stick.device)
+        say("and damaged, by writing over a part of it: what is wrong, and repairing it")
+        self.run("debugfs", "-w", "-R", "clri /hello.txt", stick.device)
+        self.by_person("airlockctl", "check", stick.name, check=False)
+        self.by_person("airlockctl", "repair", "--yes", "--quiet", stick.name)
         say("ejecting; of a loop device that detaches the file")
         self.by_person("airlockctl", "eject", stick.name)
         self.by_person("airlockctl", "list")

@@ -14,6 +14,9 @@ _airlockctl_options() {
     eject) echo '-f --force --power-off --no-ask -q --quiet' ;;
     recover) echo '-r --read-only --no-ask -j --json -q --quiet' ;;
     detach) echo '--no-ask -q --quiet' ;;
+    check) echo '--no-ask -j --json -q --quiet' ;;
+    repair) echo '-y --yes --no-ask -j --json -q --quiet' ;;
+    label) echo '--no-ask -q --quiet' ;;
     automount) echo '--no-ask -j --json -q --quiet' ;;
   esac
   echo '-h --help'
@@ -21,8 +24,8 @@ _airlockctl_options() {
 }
 
 _airlockctl() {
-  local verbs='list status info mount unmount eject recover detach explain monitor drivers log
-    automount'
+  local verbs='list status info mount unmount eject recover detach check repair label
+    explain monitor drivers log automount'
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${COMP_WORDS[i]}" in
@@ -46,13 +49,13 @@ _airlockctl() {
     '') mapfile -t COMPREPLY < <(compgen -W "$verbs help" -- "$word") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word") ;;
     automount) mapfile -t COMPREPLY < <(compgen -W 'on off ask' -- "$word") ;;
-    mount)
+    mount | check | repair)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word"; compgen -f -- "$word")
       compopt -o filenames 2>/dev/null ;;
     unmount)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word"; compgen -d -- "$word")
       compopt -o filenames 2>/dev/null ;;
-    info | eject | recover | detach | explain | log)
+    info | eject | recover | detach | label | explain | log)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word") ;;
   esac
 }

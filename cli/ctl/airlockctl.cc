@@ -55,6 +55,7 @@ constexpr std::array kOptions = {
     OptionHelp{"lazy", "-l, --lazy", "unmount when the last user has gone"},
     OptionHelp{"force", "-f, --force", "end it whoever uses it, losing what is not written"},
     OptionHelp{"power-off", "    --power-off", "eject: switch the drive off as well"},
+    OptionHelp{"yes", "-y, --yes", "repair: do not ask whether to"},
     OptionHelp{"no-ask", "    --no-ask", "fail where somebody would have to enter a password"},
     OptionHelp{"all", "-a, --all", "list: also what Airlock leaves alone"},
     OptionHelp{"json", "-j, --json", "for programs; see airlockctl(1) for the fields"},
@@ -86,8 +87,9 @@ int unknown_verb(const std::string& word) {
   std::vector<std::string> names;
   for (const Verb& verb : all_verbs()) names.emplace_back(verb.name);
   static const std::map<std::string, std::string> kOtherWords = {
-      {"umount", "unmount"}, {"ls", "list"},        {"show", "info"},      {"watch", "monitor"},
-      {"remove", "eject"},   {"poweroff", "eject"}, {"remount", "recover"}};
+      {"umount", "unmount"}, {"ls", "list"},        {"show", "info"},       {"watch", "monitor"},
+      {"remove", "eject"},   {"poweroff", "eject"}, {"remount", "recover"}, {"fsck", "check"},
+      {"fix", "repair"},     {"rename", "label"}};
   const auto other = kOtherWords.find(word);
   const auto meant =
       other != kOtherWords.end() ? std::optional(other->second) : nearest(word, names);

@@ -18,11 +18,12 @@ struct Flag {
   bool Arguments::* member;
 };
 constexpr std::array kFlags = {
-    Flag{"json", 'j', &Arguments::json},      Flag{"quiet", 'q', &Arguments::quiet},
-    Flag{"all", 'a', &Arguments::all},        Flag{"lazy", 'l', &Arguments::lazy},
-    Flag{"force", 'f', &Arguments::force},    Flag{"read-only", 'r', &Arguments::read_only},
-    Flag{"no-ask", '\0', &Arguments::no_ask}, Flag{"power-off", '\0', &Arguments::power_off},
-    Flag{"help", 'h', &Arguments::help},      Flag{"version", 'V', &Arguments::version},
+    Flag{"json", 'j', &Arguments::json},       Flag{"quiet", 'q', &Arguments::quiet},
+    Flag{"all", 'a', &Arguments::all},         Flag{"lazy", 'l', &Arguments::lazy},
+    Flag{"force", 'f', &Arguments::force},     Flag{"read-only", 'r', &Arguments::read_only},
+    Flag{"no-ask", '\0', &Arguments::no_ask},  Flag{"power-off", '\0', &Arguments::power_off},
+    Flag{"yes", 'y', &Arguments::yes},         Flag{"help", 'h', &Arguments::help},
+    Flag{"version", 'V', &Arguments::version},
 };
 
 struct Setting {

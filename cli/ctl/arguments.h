@@ -23,6 +23,7 @@ struct Arguments {
   bool read_only = false;
   bool no_ask = false;
   bool power_off = false;
+  bool yes = false;
   bool help = false;
   bool version = false;
   std::string options;             // -o, joined by commas

@@ -43,16 +43,25 @@ Result<std::string> make_image_volume(Session& session) {
   return answer.front().text();
 }
 
-Result<std::string> path_of_what_to_mount(Session& session) {
+// An image becomes a volume; the others are ones.
+Result<VolumeView> find_or_open(Session& session) {
   const std::string& called = session.operand();
-  if (is_image_path(called)) return make_image_volume(session);
+  const auto open = [&]() -> Result<VolumeView> {
+    TRY(auto path, make_image_volume(session));
+    return VolumeView{.path = std::move(path), .properties = {}};
+  };
+  if (is_image_path(called)) return open();
   auto found = find_volume(session.bus, called);
   if (!found && found.error().code == Errc::kNotFound) {
-    if (is_regular_file(called)) return make_image_volume(session);
+    if (is_regular_file(called)) return open();
     if (called.find('/') != std::string::npos && !called.starts_with("/dev/"))
       return fail(Errc::kNotFound, "there is no image file {}", quote(called));
   }
-  TRY(const auto volume, std::move(found));
+  return found;
+}
+
+Result<std::string> path_of_what_to_mount(Session& session) {
+  TRY(const auto volume, find_or_open(session));
   if (!volume.text("MountPoint").empty() && volume.text("State") == "mounted")
     return fail(Errc::kAlreadyMounted, "{} is mounted already, on {}", volume.id(),
                 quote(volume.text("MountPoint")));
@@ -98,6 +107,11 @@ Result<void> unmount_one(Session& session, const std::string& called) {
 }
 
 }  // namespace
+
+Result<std::string> path_of_operand(Session& session) {
+  TRY(auto volume, find_or_open(session));
+  return std::move(volume.path);
+}
 
 Result<void> mount(Session& session) {
   TRY(const auto path, path_of_what_to_mount(session));

@@ -48,6 +48,17 @@ void print_medium(const Lines& lines, const VolumeView& volume) {
   if (volume.text("Condition") != "unknown") lines.add("condition", volume.text("Condition"));
 }
 
+void print_check(const Lines& lines, const VolumeView& volume) {
+  const Value& check = volume.properties.at("LastCheck");
+  if (check.map().empty()) return;
+  const std::string& verdict = check.at("verdict").text();
+  const bool fine = verdict == "clean" || verdict == "dirty";
+  lines.add("last check", fmt::format("{}: {}", verdict, check.at("summary").text()),
+            fine ? Color::kPlain : Color::kRed);
+  lines.add("checked by", check.at("checker").text());
+  lines.add("checked on", human_time(check.at("when").number()));
+}
+
 std::string user_name(std::uint64_t uid) {
   const passwd* user = ::getpwuid(static_cast<uid_t>(uid));
   return user != nullptr ? user->pw_name : fmt::format("user {}", uid);
@@ -129,6 +140,7 @@ Result<void> info(Session& session) {
   }
   const Lines lines(session.color);
   print_medium(lines, volume);
+  print_check(lines, volume);
   print_state(lines, volume);
   print_death(lines, volume);
   print_users(session, volume);

@@ -30,6 +30,11 @@ constexpr std::array kVerbs = {
     Verb{"recover", "DEVICE", "mount again after its driver died", 1, 1,
          "read-only no-ask json quiet", recover},
     Verb{"detach", "DEVICE", "take a dead mount away", 1, 1, "no-ask quiet", detach},
+    Verb{"check", "DEVICE|IMAGE", "look whether what is on it is in order", 1, 1,
+         "no-ask json quiet", check},
+    Verb{"repair", "DEVICE|IMAGE", "check, show what is wrong, put it right", 1, 1,
+         "yes no-ask json quiet", repair},
+    Verb{"label", "DEVICE NAME", "give a medium another label", 2, 2, "no-ask quiet", label},
     Verb{"explain", "DEVICE", "why a medium is treated as it is", 1, 1, "json", explain},
     Verb{"monitor", "", "print what happens until interrupted", 0, 0, "json", monitor},
     Verb{"drivers", "", "the filesystems that can be served", 0, 0, "json", drivers},
@@ -38,15 +43,25 @@ constexpr std::array kVerbs = {
          "no-ask json quiet", automount},
 };
 
-// The bytes a running job on this volume has still to write, on one line that is written over.
-void show_bytes_left(BusClient& bus, const std::string& volume) {
+// How far a check is, or the bytes that have still to be written.
+std::string progress_of(const Value& job) {
+  const std::string& operation = job.at("Operation").text();
+  if (operation == "check" || operation == "repair") {
+    const auto* share = std::get_if<double>(&job.at("Progress").is);
+    const std::string what = operation == "check" ? "checking" : "repairing, do not unplug";
+    return share == nullptr || *share < 0 ? what : fmt::format("{}: {:.0f} %", what, *share * 100);
+  }
+  const std::uint64_t left = job.at("BytesLeft").number();
+  return "writing, do not unplug yet: " + (left > 0 ? human_size(left) + " left" : "almost done");
+}
+
+// What the running job on this volume does, on one line that is written over.
+void show_progress(BusClient& bus, const std::string& volume) {
   const auto jobs = fetch_jobs(bus);
   if (!jobs) return;  // only decoration
   for (const auto& [path, job] : *jobs) {
     if (job.at("Volume").text() != volume) continue;
-    const std::uint64_t left = job.at("BytesLeft").number();
-    const std::string amount = left > 0 ? human_size(left) + " left" : "almost done";
-    fmt::print(stderr, "\rwriting, do not unplug yet: {:<20}", amount);
+    fmt::print(stderr, "\r{:<50}", progress_of(job));
     std::fflush(stderr);
   }
 }
@@ -68,7 +83,7 @@ Result<Value::List> call_volume(Session& session, const std::string& path, Volum
   if (live)
     meanwhile = [&] {
       shown_any = true;
-      show_bytes_left(session.bus, path);
+      show_progress(session.bus, path);
     };
   auto answer = session.bus.call({.path = path,
                                   .interface = kVolume,

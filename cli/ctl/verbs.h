@@ -44,10 +44,16 @@ Result<void> detach(Session& session);
 Result<void> explain(Session& session);
 Result<void> monitor(Session& session);
 Result<void> drivers(Session& session);
+Result<void> check(Session& session);
+Result<void> repair(Session& session);
+Result<void> label(Session& session);
 Result<void> log_lines(Session& session);
 Result<void> automount(Session& session);
 
-// Finding the volume the first operand names, and calling a method on it.
+// The path of the volume the first operand names; an image file is opened and becomes one.
+Result<std::string> path_of_operand(Session& session);
+
+// Calling a method of a volume.
 struct VolumeCall {
   std::string method;
   std::vector<Argument> arguments;

@@ -118,6 +118,11 @@ Result<RootState> enter_empty_root() {
   return root;
 }
 
+Result<void> stay_with_libraries() {
+  prepare_endings();
+  return give_up_privileges();
+}
+
 void outlive_starter() {
   // Can't fail: 0 is always a valid signal here, and the filter allows just that.
   (void)::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);

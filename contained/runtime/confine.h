@@ -39,6 +39,10 @@ enum class RootState {
 // makes abort() and running out of memory end the process so that the starter can tell.
 [[nodiscard]] Result<RootState> enter_empty_root();
 
+// The same for a worker that runs a program of the distribution: it keeps the launcher's read-only
+// libraries, which that program needs, and gives up everything else.
+[[nodiscard]] Result<void> stay_with_libraries();
+
 // No longer dies with whoever started it.
 void outlive_starter();
 

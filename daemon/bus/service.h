@@ -85,6 +85,10 @@ class Service {
   virtual void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) = 0;
   virtual void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) = 0;
   virtual void containment(Call call, std::string volume, Reply<std::string> report) = 0;
+  virtual void check(Call call, std::string volume, Reply<PropertyMap> result) = 0;
+  virtual void repair(Call call, std::string volume, Reply<PropertyMap> result) = 0;
+  virtual void set_label(Call call, std::string volume, std::string label, Reply<void> done) = 0;
+  virtual void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) = 0;
 
   // Job
   virtual void cancel(Call call, std::string job, Reply<void> done) = 0;

@@ -43,6 +43,7 @@ const PropertyMap kDefaults = {
     {"DriverOrigin", std::string()},
     {"DriverPid", std::uint32_t{0}},
     {"Death", Details()},
+    {"LastCheck", Details()},
 };
 
 }  // namespace
@@ -120,11 +121,41 @@ void VolumeObject::GetContainment(sdbus::Result<std::string>&& result) {
                        });
 }
 
-BusMap VolumeObject::Death() {
-  BusMap death;
-  for (const auto& [key, value] : bag().get<Details>("Death"))
-    death.emplace(key, std::visit([](const auto& v) { return sdbus::Variant(v); }, value));
-  return death;
+void VolumeObject::Check(sdbus::Result<BusMap>&& result, BusOptions options) {
+  pass_on<PropertyMap>(std::move(result), options, kNoUserInteraction, GiveValues(),
+                       [volume = id()](Service& service, Call call, Reply<PropertyMap> reply) {
+                         service.check(std::move(call), volume, std::move(reply));
+                       });
+}
+
+void VolumeObject::Repair(sdbus::Result<BusMap>&& result, BusOptions options) {
+  pass_on<PropertyMap>(std::move(result), options, kNoUserInteraction, GiveValues(),
+                       [volume = id()](Service& service, Call call, Reply<PropertyMap> reply) {
+                         service.repair(std::move(call), volume, std::move(reply));
+                       });
+}
+
+void VolumeObject::SetLabel(sdbus::Result<>&& result, std::string label, BusOptions options) {
+  pass_on<void>(
+      std::move(result), options, kNoUserInteraction, GiveNothing(),
+      [volume = id(), label = std::move(label)](Service& service, Call call, Reply<void> reply) {
+        service.set_label(std::move(call), volume, label, std::move(reply));
+      });
+}
+
+void VolumeObject::GetCheckLog(sdbus::Result<std::vector<std::string>>&& result) {
+  using Lines = std::vector<std::string>;
+  pass_on<Lines>(std::move(result), {}, kNoOptions, GiveLines(),
+                 [volume = id()](Service& service, Call call, Reply<Lines> reply) {
+                   service.check_log(std::move(call), volume, std::move(reply));
+                 });
+}
+
+BusMap VolumeObject::details(const char* name) const {
+  BusMap all;
+  for (const auto& [key, value] : bag().get<Details>(name))
+    all.emplace(key, std::visit([](const auto& v) { return sdbus::Variant(v); }, value));
+  return all;
 }
 
 }  // namespace airlock

@@ -17,6 +17,7 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
 
  private:
   using Question = void (Service::*)(Call call, std::string volume, Reply<void> done);
+  [[nodiscard]] BusMap details(const char* name) const;
   void ask(sdbus::Result<>&& result, const BusOptions& options, OptionSet taken, Question question);
 
   void Mount(sdbus::Result<std::string>&& result, BusOptions options) override;
@@ -28,6 +29,10 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
   void GetUsers(sdbus::Result<BusUsers>&& result) override;
   void GetLog(sdbus::Result<std::vector<std::string>>&& result) override;
   void GetContainment(sdbus::Result<std::string>&& result) override;
+  void Check(sdbus::Result<BusMap>&& result, BusOptions options) override;
+  void Repair(sdbus::Result<BusMap>&& result, BusOptions options) override;
+  void SetLabel(sdbus::Result<>&& result, std::string label, BusOptions options) override;
+  void GetCheckLog(sdbus::Result<std::vector<std::string>>&& result) override;
 
   std::string Id() override { return text("Id"); }
   std::string Device() override { return text("Device"); }
@@ -62,7 +67,8 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
   std::string Driver() override { return text("Driver"); }
   std::string DriverOrigin() override { return text("DriverOrigin"); }
   std::uint32_t DriverPid() override { return number("DriverPid"); }
-  BusMap Death() override;
+  BusMap Death() override { return details("Death"); }
+  BusMap LastCheck() override { return details("LastCheck"); }
 };
 
 }  // namespace airlock

@@ -154,12 +154,19 @@ Result<void> Medium::claim_device(MediumHold hold, const SystemView& view) {
   if (!exclusive && exclusive.error().code == Errc::kBusy)
     return busy(users_of_device(device_, view));
   if (!exclusive) return std::unexpected(std::move(exclusive).error());
-  // For fuseblk this was only a look: the kernel makes its own claim when it mounts, and an
-  // exclusive descriptor of ours would be in its way. Whoever comes between is refused then.
-  if (hold_ == MediumHold::kKernel) return {};
+  // For fuseblk the kernel makes its own claim when it mounts, and an exclusive descriptor of ours
+  // would be in its way then; see yield_to_kernel().
   held_ = std::move(*exclusive);
   held_access_ = access_;
   return {};
+}
+
+void Medium::yield_to_kernel() {
+  if (hold_ == MediumHold::kKernel) held_.reset();
+}
+
+BorrowedFd Medium::exclusive() const {
+  return hold_ == MediumHold::kKernel ? held_.borrow() : BorrowedFd{-1};
 }
 
 Result<void> Medium::claim_image(const SystemView& view) {

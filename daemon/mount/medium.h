@@ -16,7 +16,7 @@ namespace airlock {
 enum class MediumAccess { kReadOnly, kReadWrite };
 enum class MediumHold {
   kOurs,    // the descriptor given to the driver keeps everybody else away
-  kKernel,  // fuseblk: the kernel claims the device while it is mounted, so we may not
+  kKernel,  // fuseblk: the kernel claims the device while it is mounted; until then it is ours
 };
 
 // The block device or image file a mount is about. The path is looked up once; every descriptor
@@ -36,6 +36,15 @@ class Medium {
   // Fails with Errc::kBusy and by whom if anything else uses the medium. Call once, before any
   // descriptor is asked for.
   Result<void> claim(MediumHold hold, const SystemView& view = {});
+
+  // Of a medium the kernel will hold: lets go of it, for the kernel to take it at once.
+  void yield_to_kernel();
+
+  // From now on it is only read, whatever was wanted before.
+  void restrict_to_reading() { access_ = MediumAccess::kReadOnly; }
+
+  // Of a medium the kernel will hold: what keeps everybody else away; invalid otherwise.
+  [[nodiscard]] BorrowedFd exclusive() const;
 
   // A descriptor for the driver. The second call for the same access gets the same open file.
   Result<UniqueFd> descriptor(MediumAccess access);

@@ -42,7 +42,9 @@ Result<UniqueFd> Mounter::open_medium(std::uint32_t open_flags, bool block_devic
   if (!block_device_only || block_size == 0) return fd;
   // BLKBSZSET takes a pointer to int though its number was made from size_t.
   const int size = static_cast<int>(block_size);
-  if (::ioctl(fd.get(), BLKBSZSET, &size) == 0) return fd;
+  // Without an exclusive descriptor the kernel asks for a claim of its own, and ours is in its way.
+  const BorrowedFd ours = medium_.exclusive();
+  if (::ioctl(ours.valid() ? ours.get() : fd.get(), BLKBSZSET, &size) == 0) return fd;
   const int error = errno;
   return fail_errno(error, errc_from_errno(error), "set the block size of {} to {}",
                     quote(medium_.path()), block_size);
@@ -60,6 +62,8 @@ Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device
   decided.subtype = "airlock." + request.subtype;
   decided.flags |= plan_.flags;
   decided.root_mode = mount_point_.file_type();
+  // Nothing lies between this and the kernel's own claim.
+  if (decided.block) medium_.yield_to_kernel();
   auto mount = Mount::attach(decided, fuse_device, mount_point_.descriptor());
   if (!mount) return fail(std::move(mount), "mount {}", quote(medium_.path()));
   mount_.emplace(std::move(*mount));

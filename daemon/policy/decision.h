@@ -23,6 +23,8 @@ struct LeaveDecision {
 struct RefuseDecision {
   Errc code = Errc::kNotPermitted;
 };
+// What has to be found out before it may be mounted read-write.
+enum class CheckFirst { kNo, kGlance, kFull };
 // How to mount it, in every detail.
 struct MountDecision {
   std::string subtype;  // "ext4": what the driver is asked to serve
@@ -32,7 +34,8 @@ struct MountDecision {
   std::string user_name;
   bool read_only = false;
   std::string read_only_reason;  // for people; empty when the caller asked for it or it is not
-  bool allow_exec = false;       // nosuid and nodev are always set
+  CheckFirst check = CheckFirst::kNo;
+  bool allow_exec = false;  // nosuid and nodev are always set
   bool allow_other = false;
   bool fuseblk = false;
   std::vector<std::string> driver_options;  // "owner=media", ...: what goes to the driver

@@ -22,6 +22,7 @@ void apply_rule(const Rule& rule, EffectiveSettings& settings) {
   override_with(rule.sync, rule, settings.sync);
   override_with(rule.owner, rule, settings.owner);
   override_with(rule.options, rule, settings.options);
+  override_with(rule.check, rule, settings.check);
   override_with(rule.driver, rule, settings.driver);
   override_with(rule.folder, rule, settings.folder);
   override_with(rule.ignore, rule, settings.ignore);
@@ -44,7 +45,8 @@ EffectiveSettings effective_settings(const Settings& settings, const Facts& fact
                               .allow_other = settings.allow_other,
                               .sync = settings.sync,
                               .owner = settings.owner,
-                              .options = settings.options};
+                              .options = settings.options,
+                              .check = settings.check};
   effective.removable.value = facts.device && facts.device->removable;
   // Switched on stands in for the setting; rules still come after it.
   if (settings.switched == Automount::kOn) effective.automount = {Automount::kOn, {}};

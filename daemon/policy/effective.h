@@ -21,6 +21,7 @@ struct EffectiveSettings {
   Setting<bool> sync;
   Setting<FileOwner> owner;
   Setting<std::vector<std::string>> options;
+  Setting<CheckWhen> check;
   Setting<std::string> driver;  // empty: by type
   Setting<std::string> folder;  // empty: by label
   Setting<bool> ignore;

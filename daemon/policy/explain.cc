@@ -112,6 +112,7 @@ std::string what_it_says(const Rule& rule) {
   say(said, "sync", rule.sync);
   say(said, "owner", rule.owner);
   say(said, "options", rule.options);
+  say(said, "check", rule.check);
   say(said, "driver", rule.driver);
   say(said, "folder", rule.folder);
   say(said, "ignore", rule.ignore);
@@ -135,6 +136,9 @@ TextMap describe_plan(const MountDecision& plan) {
                     {"access", plan.read_only ? "read-only" : "read-write"},
                     {"options", options},
                     {"folder", printable(plan.folder_name)}};
+  if (plan.check != CheckFirst::kNo)
+    described.emplace("check",
+                      plan.check == CheckFirst::kFull ? "everything" : "what is not clean");
   if (!plan.actions.empty())
     described.emplace("actions", fmt::format("{}", fmt::join(plan.actions, " ")));
   return described;

@@ -11,6 +11,7 @@
 #include "daemon/policy/folder_name.h"
 #include "daemon/policy/option_words.h"
 #include "lib/base/text.h"
+#include "lib/protocol/checkers.h"
 
 namespace airlock {
 namespace {
@@ -43,8 +44,9 @@ class Planner {
     plan_.folder_name =
         settings_.folder.value.empty() ? folder_name_for(facts_) : settings_.folder.value;
     choose_place_action();
-    for (const auto step : {&Planner::choose_user, &Planner::choose_access, &Planner::choose_exec,
-                            &Planner::choose_others, &Planner::choose_driver_options})
+    for (const auto step :
+         {&Planner::choose_user, &Planner::choose_access, &Planner::choose_check,
+          &Planner::choose_exec, &Planner::choose_others, &Planner::choose_driver_options})
       if (auto refusal = (this->*step)()) return std::unexpected(std::move(*refusal));
     return std::move(plan_);
   }
@@ -125,6 +127,17 @@ class Planner {
       plan_.read_only_reason = settings_.read_only.origin.text() + " says so";
     plan_.read_only = wishes_.read_only.value_or(false) || !plan_.read_only_reason.empty();
     if (wishes_.read_only == true) plan_.read_only_reason.clear();
+    return {};
+  }
+
+  // The marks of the medium decide first: what was unmounted in order is not kept waiting.
+  Refusal choose_check() {
+    if (plan_.read_only || find_checker(plan_.subtype) == nullptr) return {};
+    const bool dirty = facts_.probe->state == MediumState::kDirty;
+    if (settings_.check.value == CheckWhen::kAlways)
+      plan_.check = CheckFirst::kFull;
+    else if (settings_.check.value == CheckWhen::kWhenDirty && dirty)
+      plan_.check = CheckFirst::kGlance;
     return {};
   }
 

@@ -117,6 +117,11 @@ Result<void> read_owner(const SettingsReader& reader, const TomlEntry& entry, Ru
   return {};
 }
 
+Result<void> read_check(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
+  TRY(rule.check, reader.check(entry));
+  return {};
+}
+
 Result<void> read_options(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
   TRY(rule.options, reader.options(entry));
   return {};
@@ -132,6 +137,7 @@ constexpr auto kRuleKeys = std::to_array<RuleKey>({
     {"sync", read_truth<&Rule::sync>},
     {"owner", read_owner},
     {"options", read_options},
+    {"check", read_check},
     {"driver", read_driver},
     {"folder", read_folder},
     {"ignore", read_truth<&Rule::ignore>},

@@ -25,6 +25,18 @@ std::string_view to_word(FileOwner owner) {
   return owner == FileOwner::kUser ? "user" : "media";
 }
 
+std::string_view to_word(CheckWhen check) {
+  switch (check) {
+    case CheckWhen::kNever:
+      return "never";
+    case CheckWhen::kWhenDirty:
+      return "when-dirty";
+    case CheckWhen::kAlways:
+      return "always";
+  }
+  std::abort();
+}
+
 std::string Origin::text() const {
   if (built_in()) return "built-in";
   const std::string place = fmt::format("{}:{}", file, line);

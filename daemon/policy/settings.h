@@ -12,9 +12,11 @@ namespace airlock {
 
 enum class Automount { kOff, kAsk, kOn };  // in the order of what they allow
 enum class FileOwner { kUser, kMedia };
+enum class CheckWhen { kNever, kWhenDirty, kAlways };  // before a read-write mount
 
 std::string_view to_word(Automount automount);
 std::string_view to_word(FileOwner owner);
+std::string_view to_word(CheckWhen check);
 
 // Where a value was written. `file` empty: nowhere, it is built in.
 struct Origin {
@@ -63,6 +65,7 @@ struct Rule {
   std::optional<std::vector<std::string>> options;
   std::optional<std::string> driver;
   std::optional<std::string> folder;
+  std::optional<CheckWhen> check;
   std::optional<bool> ignore;
   std::optional<bool> removable;
 };
@@ -70,6 +73,7 @@ struct Rule {
 struct Deadlines {
   std::chrono::seconds mount{30};      // from the start of a driver to its mount
   std::chrono::seconds unmount{600};   // writing back a full cache to a slow stick takes long
+  std::chrono::seconds check{900};     // a large disk has many files to look at
   std::chrono::seconds silence{30};    // a driver that answers nothing for so long is hung
   std::chrono::seconds heartbeat{10};  // how often a mount is asked for a sign of life; 0: never
 };
@@ -93,6 +97,7 @@ struct Settings {
   Setting<bool> sync;
   Setting<FileOwner> owner;
   Setting<std::vector<std::string>> options;
+  Setting<CheckWhen> check{CheckWhen::kWhenDirty, {}};
 
   Setting<std::string> mount_base{"/run/media", {}};
   std::chrono::seconds idle_exit{60};  // 0: never

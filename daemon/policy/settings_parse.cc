@@ -28,6 +28,7 @@ Result<void> read_deadline(const SettingsReader& reader, const TomlEntry& entry,
 constexpr auto kDeadlineKeys = std::to_array<SettingsKey<Deadlines>>({
     {"mount", read_deadline<&Deadlines::mount, 1, 600>},
     {"unmount", read_deadline<&Deadlines::unmount, 1, 86'400>},
+    {"check", read_deadline<&Deadlines::check, 1, 86'400>},
     {"silence", read_deadline<&Deadlines::silence, 1, 3600>},
     {"heartbeat", read_deadline<&Deadlines::heartbeat, 0, 3600>},
 });
@@ -105,6 +106,12 @@ Result<void> read_owner(const SettingsReader& reader, const TomlEntry& entry, Se
   return {};
 }
 
+Result<void> read_check(const SettingsReader& reader, const TomlEntry& entry, Settings& settings) {
+  TRY(const CheckWhen value, reader.check(entry));
+  settings.check = {value, reader.origin(entry.place)};
+  return {};
+}
+
 Result<void> read_options(const SettingsReader& reader, const TomlEntry& entry,
                           Settings& settings) {
   TRY(auto words, reader.options(entry));
@@ -169,6 +176,7 @@ constexpr auto kKeys = std::to_array<SettingsKey<Settings>>({
     {"sync", read_truth<&Settings::sync>},
     {"owner", read_owner},
     {"options", read_options},
+    {"check", read_check},
     {"mount-base", read_mount_base},
     {"idle-exit", read_idle_exit},
     {"deadlines", read_deadlines},

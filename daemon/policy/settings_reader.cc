@@ -160,6 +160,15 @@ Result<FileOwner> SettingsReader::owner(const TomlEntry& entry) const {
   return word == "user" ? FileOwner::kUser : FileOwner::kMedia;
 }
 
+Result<CheckWhen> SettingsReader::check(const TomlEntry& entry) const {
+  constexpr auto kWords = std::to_array<std::string_view>({"never", "when-dirty", "always"});
+  TRY(const std::string word, text(entry.key, entry.value));
+  TRY_VOID(one_of(entry.value.place, entry.key, word, kWords));
+  return word == "never"        ? CheckWhen::kNever
+         : word == "when-dirty" ? CheckWhen::kWhenDirty
+                                : CheckWhen::kAlways;
+}
+
 Result<std::vector<std::string>> SettingsReader::options(const TomlEntry& entry) const {
   TRY(std::vector<std::string> words, texts(entry, ListForm::kListOnly));
   for (const std::string& word : words)

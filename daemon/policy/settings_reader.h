@@ -42,6 +42,7 @@ class SettingsReader {
   [[nodiscard]] Result<const TomlValue::Table*> table(const TomlEntry& entry) const;
   [[nodiscard]] Result<Automount> automount(const TomlEntry& entry) const;
   [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
+  [[nodiscard]] Result<CheckWhen> check(const TomlEntry& entry) const;
   [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
   // Passes if there is a driver of this name.
   [[nodiscard]] Result<void> driver(TomlPlace place, std::string_view name) const;

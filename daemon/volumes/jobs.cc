@@ -41,6 +41,10 @@ void JobTable::Job::set_bytes_left(std::uint64_t bytes) {
   table_->publisher_.change_job(id_, {{"BytesLeft", bytes}, {"Progress", done}});
 }
 
+void JobTable::Job::set_progress(double share) {
+  if (table_ != nullptr) table_->publisher_.change_job(id_, {{"Progress", share}});
+}
+
 JobTable::Job JobTable::start(Description description) {
   const std::string id = std::to_string(++last_);
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(

@@ -19,8 +19,9 @@ namespace airlock {
 class JobTable {
  public:
   struct Description {
-    std::string
-        operation;       // "mount", "unmount", "eject", "power-off", "probe", "recover", "detach"
+    // "mount", "unmount", "eject", "power-off", "probe", "recover", "detach", "check", "repair",
+    // "set-label"
+    std::string operation;
     std::string volume;  // its id
     uid_t started_by = 0;
     std::move_only_function<void()> cancel;  // ends the work; may destroy the handle
@@ -38,6 +39,7 @@ class JobTable {
     [[nodiscard]] bool active() const { return table_ != nullptr; }
     // How much must still be written; the share done is reckoned from the most ever told.
     void set_bytes_left(std::uint64_t bytes);
+    void set_progress(double share);  // 0 to 1
 
    private:
     friend class JobTable;

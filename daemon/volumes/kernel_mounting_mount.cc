@@ -29,7 +29,9 @@ MountTask::MountTask(MountingTools& tools, MountingTasks& tasks, const MountSour
             .decision = decision,
             .places = tools.options.places,
             .base = tools.options.base,
-            .deadlines = tools.options.session},
+            .deadlines = tools.options.session,
+            .checkers = tools.options.checkers,
+            .check_deadline = tools.options.check},
       done_(std::move(done)) {}
 
 void MountTask::start() {
@@ -43,9 +45,10 @@ void MountTask::start() {
   auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
   std::vector<BorrowedFd> keep = {theirs->borrow()};
   if (work_.source.image) keep.push_back(work_.source.image->borrow());
+  auto deadline = work_.deadlines.connect + work_.deadlines.whole + kPreparation;
+  if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
   errand_ = tools_.mounting.run(
-      "mount " + quote(work_.source.path),
-      {.deadline = work_.deadlines.connect + work_.deadlines.whole + kPreparation}, keep,
+      "mount " + quote(work_.source.path), {.deadline = deadline}, keep,
       [work = work_, theirs] {
         Channel news(std::move(*theirs));
         return do_mount(work, news);

@@ -13,6 +13,7 @@
 #include "daemon/launch/process_identity.h"
 #include "daemon/mount/mount_table.h"
 #include "daemon/mount/mounter.h"
+#include "daemon/volumes/check_errand.h"
 #include "daemon/volumes/fuse_control.h"
 #include "daemon/volumes/mount_news.h"
 #include "daemon/volumes/mount_place.h"
@@ -30,24 +31,9 @@ UniqueFd copy(BorrowedFd fd) {
   return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
 }
 
-Result<void> require_same(const Medium& medium, const MountSource& source) {
-  if (source.device != 0 && medium.device() != source.device)
-    return fail(Errc::kNotFound, "{} became another device", quote(source.path));
-  if (source.disk_sequence != 0 && medium.disk_sequence() != 0 &&
-      medium.disk_sequence() != source.disk_sequence)
-    return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
-  return {};
-}
-
 Result<Medium> take_medium(const MountWork& work) {
-  const MountSource& source = work.source;
-  const auto wanted = work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite;
-  if (source.image) return Medium::adopt(copy(source.image->borrow()), source.path, wanted);
-  TRY(auto medium, Medium::find(source.path, wanted));
-  if (!medium.is_block())
-    return fail(Errc::kInvalidArgument, "{} is not a block device", quote(source.path));
-  TRY_VOID(require_same(medium, source));
-  return medium;
+  return take_source(work.source,
+                     work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite);
 }
 
 bool is_about_owner(const std::string& option) {
@@ -61,6 +47,7 @@ class MountJob {
       : work_(work), row_(row), medium_(std::move(medium)), place_(std::move(place)) {}
 
   Result<LiveMount> run(Channel& news);
+  [[nodiscard]] const Preparation& preparation() const { return preparation_; }
 
  private:
   [[nodiscard]] const MountDecision& decision() const { return work_.decision; }
@@ -74,6 +61,7 @@ class MountJob {
   const DriverRow& row_;
   Medium medium_;
   MountPoint place_;
+  Preparation preparation_;
   bool fuseblk_ = false;
 };
 
@@ -116,6 +104,7 @@ SessionPlan MountJob::plan(DriverOrigin origin) const {
 }
 
 std::string MountJob::read_only_reason(const StartedDriver& driver) const {
+  if (!preparation_.read_only_reason.empty()) return preparation_.read_only_reason;
   if (decision().read_only) return decision().read_only_reason;
   if (medium_.write_protected()) return "the medium is write-protected";
   return last_words(driver, row_);
@@ -129,6 +118,7 @@ Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driv
   live.fuseblk = mounter.mounted_as_fuseblk();
   live.read_only = mounter.mounted_read_only();
   if (live.read_only) live.read_only_reason = read_only_reason(driver);
+  live.check = preparation_.check;
   live.subtype = decision().subtype;
   live.since = std::chrono::system_clock::now();
   if (driver.worker) {
@@ -155,6 +145,8 @@ Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driv
 Result<LiveMount> MountJob::run(Channel& news) {
   fuseblk_ = decision().fuseblk && medium_.is_block() && kernel_has_filesystem("fuseblk");
   TRY_VOID(medium_.claim(fuseblk_ ? MediumHold::kKernel : MediumHold::kOurs));
+  preparation_ = prepare_medium(medium_, decision().check, decision().subtype, work_.checkers,
+                                work_.check_deadline);
   TRY(auto driver, start_driver(row_, decision().subtype, work_.places));
   if (driver.worker)
     TRY_VOID(MountNews::tell_driver(news, driver.worker->pid(), driver.worker->life()));
@@ -224,15 +216,23 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   TRY(auto place, MountPoint::pin(path));
   MountJob job(work, *row, std::move(medium), std::move(place));
   auto live = job.run(news);
+  // What was found out before need not be found out again.
+  MountWork rest = work;
+  rest.decision.check = CheckFirst::kNo;
+  if (const auto& reason = job.preparation().read_only_reason; !reason.empty()) {
+    rest.decision.read_only = true;
+    rest.decision.read_only_reason = reason;
+  }
   for (int attempt = 1; !live && is_still_going(live.error()) && attempt < kMostAttempts;
        ++attempt) {
     std::this_thread::sleep_for(kBetweenAttempts);
-    TRY(auto medium_again, take_medium(work));
+    TRY(auto medium_again, take_medium(rest));
     TRY(auto place_again, MountPoint::pin(path));
-    MountJob again(work, *row, std::move(medium_again), std::move(place_again));
+    MountJob again(rest, *row, std::move(medium_again), std::move(place_again));
     live = again.run(news);
   }
   if (!live) return std::unexpected(std::move(live).error());
+  if (!live->check) live->check = job.preparation().check;
   return pack_live_mount(*std::move(live));
 }
 

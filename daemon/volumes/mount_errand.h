@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <string>
 
+#include "daemon/check/checker_run.h"
 #include "daemon/loop/errand.h"
 #include "daemon/mount/driver_start.h"
 #include "daemon/policy/decision.h"
@@ -20,6 +22,8 @@ struct MountWork {
   DriverPlaces places;
   std::string base;
   SessionDeadlines deadlines;
+  CheckerPlaces checkers;
+  std::chrono::milliseconds check_deadline{};
 };
 
 // Brings back a packed LiveMount.

@@ -49,7 +49,20 @@ class Unpacker {
 };
 
 // One list of fields for both directions.
-void for_each_field(auto& mount, auto& with) {
+template <typename Check>
+  requires std::is_same_v<std::remove_const_t<Check>, CheckReply>
+void for_each_field(Check& check, auto& with) {
+  with.take(check.verdict);
+  with.take(check.changed);
+  with.take(check.findings);
+  with.take(check.checker);
+  with.take(check.summary);
+  with.take(check.log);
+}
+
+template <typename Mount>
+  requires std::is_same_v<std::remove_const_t<Mount>, LiveMount>
+void for_each_field(Mount& mount, auto& with) {
   with.take(mount.mount_point);
   with.take(mount.mount_id);
   with.take(mount.filesystem);
@@ -73,6 +86,8 @@ ErrandReport pack_live_mount(LiveMount mount) {
   // Which of the two descriptors there are.
   packer.take(mount.life.valid());
   packer.take(mount.log.valid());
+  packer.take(mount.check.has_value());
+  if (mount.check) for_each_field(*mount.check, packer);
   ErrandReport report{.bytes = std::move(packer.bytes), .descriptors = {}};
   if (mount.life.valid()) report.descriptors.push_back(std::move(mount.life));
   if (mount.log.valid()) report.descriptors.push_back(std::move(mount.log));
@@ -87,6 +102,9 @@ Result<LiveMount> unpack_live_mount(ErrandReport report) {
   bool has_log = false;
   unpacker.take(has_life);
   unpacker.take(has_log);
+  bool has_check = false;
+  unpacker.take(has_check);
+  if (has_check) for_each_field(mount.check.emplace(), unpacker);
   const std::size_t wanted = (has_life ? 1U : 0U) + (has_log ? 1U : 0U);
   if (!unpacker.whole() || report.descriptors.size() != wanted)
     return fail(Errc::kSystem, "the report of a mount is damaged");

@@ -15,6 +15,7 @@
 #include "daemon/policy/decision.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
+#include "lib/protocol/check_record.h"
 
 namespace airlock {
 
@@ -43,6 +44,7 @@ struct LiveMount {
   UniqueFd life;  // pidfd; invalid when the pid is not known
   UniqueFd log;   // read end of its standard error; invalid for services and after a restart
   std::chrono::system_clock::time_point since;
+  std::optional<CheckReply> check;  // what was found out before; not kept
 };
 
 // How a mount ended, or what is wrong with it.

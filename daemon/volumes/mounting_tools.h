@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "daemon/check/checker_run.h"
 #include "daemon/loop/event_loop.h"
 #include "daemon/mount/driver_start.h"
 #include "daemon/volumes/driver_watch.h"
@@ -23,6 +24,8 @@ struct MountingOptions {
   DriverPlaces places;
   std::string base = "/run/media";
   SessionDeadlines session;
+  CheckerPlaces checkers;
+  std::chrono::milliseconds check{900'000};  // before a mount, where one is wanted
   // A driver with requests waiting is looked at this often, and is hung when a request of ours
   // stays unanswered this long.
   std::chrono::milliseconds heartbeat{10'000};

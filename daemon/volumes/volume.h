@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/devices/device.h"
+#include "daemon/volumes/checking.h"
 #include "daemon/volumes/mounting.h"
 #include "lib/protocol/probe_record.h"
 
@@ -65,7 +66,8 @@ struct Volume {
   std::optional<Device> device;      // exactly one of device and image, but for a mount found
   std::optional<VolumeImage> image;  // again whose device is not known (yet)
   std::optional<ProbeRecord> probe;
-  bool removable = false;  // as the device says, or a rule
+  std::optional<VolumeCheck> check;  // the last one of this medium
+  bool removable = false;            // as the device says, or a rule
 
   MountSource source;
   std::optional<LiveMount> mount;  // also of a dead driver, until it is detached

@@ -18,6 +18,8 @@ constexpr MessageId kUnmounted{"4416c5abf12f4f599eb6a8c37906cde7"};
 constexpr MessageId kDied{"c30a0f8032bd4c718fbc083815db12f2"};
 constexpr MessageId kGone{"72a454c8e59841a8bda96dff51db678b"};
 
+constexpr MessageId kChecked{"5d0c1f6a2b9e4c7f8a3341d7e6b0952c"};
+
 std::vector<LogField> fields_of(const Volume& volume) {
   std::vector<LogField> fields = {
       {"AIRLOCK_VOLUME", volume.id},
@@ -98,6 +100,21 @@ void journal_death(const Volume& volume) {
 void journal_gone(const Volume& volume) {
   log_event(LogLevel::kWarning, kGone, fmt::format("{}: {}", volume.id, volume.state_reason),
             fields_of(volume));
+}
+
+void journal_checked(const Volume& volume, std::string_view operation,
+                     const Result<CheckReply>& reply) {
+  auto fields = fields_of(volume);
+  if (reply) {
+    fields.push_back({"AIRLOCK_VERDICT", std::string(verdict_name(reply->verdict))});
+    fields.push_back({"AIRLOCK_CHECKER", reply->checker});
+    fields.push_back({"AIRLOCK_CHECK_LOG", reply->log});
+  }
+  const std::string outcome =
+      reply ? fmt::format("{} ({})", verdict_name(reply->verdict), quote(reply->summary))
+            : reply.error().message();
+  log_event(reply ? LogLevel::kInfo : LogLevel::kWarning, kChecked,
+            fmt::format("{}: {}: {}", volume.id, operation, outcome), fields);
 }
 
 }  // namespace airlock

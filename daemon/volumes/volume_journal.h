@@ -21,5 +21,7 @@ void journal_mount_failed(const Volume& volume, const Error& error);
 void journal_unmounted(const Volume& volume, std::string_view how);
 void journal_death(const Volume& volume);
 void journal_gone(const Volume& volume);
+void journal_checked(const Volume& volume, std::string_view operation,
+                     const Result<CheckReply>& reply);
 
 }  // namespace airlock

@@ -47,6 +47,7 @@ VolumeKeeper::VolumeKeeper(Parts parts, Options options, Listener listener)
              .retired = retired_,
              .prober = parts.prober,
              .mounting = parts.mounting,
+             .checking = parts.checking,
              .records = parts.records,
              .death_grace = options_.death_grace,
              .retry = options_.retry} {}

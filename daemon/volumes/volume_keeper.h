@@ -31,6 +31,7 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
     DeviceSource& devices;
     Prober& prober;
     Mounting& mounting;
+    Checking& checking;
     Sessions& sessions;
     VolumeRules& rules;
     MountRecords& records;

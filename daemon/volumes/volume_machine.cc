@@ -60,6 +60,7 @@ void VolumeMachine::explain(std::string reason, std::string rule) {
 }
 
 void VolumeMachine::start_job(std::string operation, uid_t started_by) {
+  job_operation_ = operation;
   job_ = tools_.jobs.start({.operation = std::move(operation),
                             .volume = volume_.id,
                             .started_by = started_by,
@@ -75,6 +76,8 @@ void VolumeMachine::end_work() {
 // Why an operation can't begin now, for whoever asked for it.
 Error VolumeMachine::why_not(std::string_view operation) const {
   using enum VolumeState;
+  if (!checking_.empty())
+    return fail(Errc::kBusy, "cannot {} it now: it is {}", operation, checking_).error();
   switch (volume_.state) {
     case kMounted:
       return fail(Errc::kAlreadyMounted, "it is mounted already, on {}", volume_.mount->mount_point)
@@ -105,6 +108,7 @@ void VolumeMachine::give_up(const Error& why) {
   mount_waiters_.tell(std::unexpected(why));
   unmount_waiters_.tell(std::unexpected(why));
   detach_waiters_.tell(std::unexpected(why));
+  check_waiters_.tell(std::unexpected(why));
 }
 
 // The job was cancelled. A kernel that is unmounting can't be stopped: then the watch tells how it
@@ -113,7 +117,9 @@ void VolumeMachine::cancel() {
   probing_.reset();
   working_.reset();
   job_ = {};
-  if (volume_.state == VolumeState::kProbing)
+  if (!checking_.empty())
+    cancel_check();
+  else if (volume_.state == VolumeState::kProbing)
     become(VolumeState::kAvailable, "looking what is on it was cancelled");
   else if (volume_.state == VolumeState::kMounting)
     become(VolumeState::kAvailable, "mounting it was cancelled");
@@ -192,7 +198,8 @@ void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.placed_by_others = false;
   working_ = tools_.mounting.mount(volume_.source, order.decision,
                                    [this](Result<LiveMount> live) { mounted(std::move(live)); });
-  become(VolumeState::kMounting, "being mounted");
+  const bool check = order.decision.check != CheckFirst::kNo;
+  become(VolumeState::kMounting, check ? "being checked before it is mounted" : "being mounted");
 }
 
 void VolumeMachine::join_mount(Done<std::string> done) {
@@ -206,6 +213,12 @@ void VolumeMachine::mounted(Result<LiveMount> live) {
     journal_mount_failed(volume_, live.error());
     become(VolumeState::kAvailable, "mounting it failed: " + live.error().message());
     return mount_waiters_.tell(std::unexpected(live.error()));
+  }
+  if (auto check = std::exchange(live->check, {})) {
+    const Result<CheckReply> reply = *std::move(check);
+    journal_checked(volume_, "mount", reply);
+    volume_.check = VolumeCheck{
+        .operation = "mount", .reply = *reply, .when = std::chrono::system_clock::now()};
   }
   volume_.mount = *std::move(live);
   volume_.death.reset();

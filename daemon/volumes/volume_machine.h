@@ -13,6 +13,7 @@
 #include "daemon/loop/event_loop.h"
 #include "daemon/policy/decision.h"
 #include "daemon/probe/prober.h"
+#include "daemon/volumes/checking.h"
 #include "daemon/volumes/jobs.h"
 #include "daemon/volumes/mount_records.h"
 #include "daemon/volumes/mounting.h"
@@ -40,6 +41,7 @@ class VolumeMachine {
     Retired& retired;
     Prober& prober;
     Mounting& mounting;
+    Checking& checking;
     MountRecords& records;
     std::chrono::milliseconds death_grace{30'000};  // a dead mount is detached after it
     std::chrono::milliseconds retry{5'000};         // between attempts to detach
@@ -86,6 +88,9 @@ class VolumeMachine {
   void unmount(UnmountForce force, uid_t started_by, Done<Mounting::UnmountResult> done);
   // Takes the mount of a dead driver away and ends its story.
   void detach(uid_t started_by, Done<void> done);
+  // Of what is not mounted and was looked at; the type is filled in.
+  [[nodiscard]] bool can_check() const;
+  void check(CheckRequest request, uid_t started_by, Done<CheckReply> done);
   void find_users(Done<std::vector<BusyProcess>> done);
   [[nodiscard]] std::vector<std::string> last_lines() const;
 
@@ -116,6 +121,12 @@ class VolumeMachine {
   void watch_mount();
   void save_record();
   void forget_mount();
+  // What the probe saw is not true any more: how the mount ended counts.
+  void remember_end(bool clean);
+
+  void checked(CheckOperation operation, Result<CheckReply> reply);
+  void keep_check(std::string_view operation, CheckReply& reply);
+  void cancel_check();
 
   void start_unmounting(UnmountForce force);
   void unmounted(Result<Mounting::UnmountResult> result);
@@ -139,10 +150,14 @@ class VolumeMachine {
   std::unique_ptr<PendingProbe> probing_;
   std::unique_ptr<PendingOperation> working_;
   JobTable::Job job_;
+  std::string job_operation_;
   Waiters<void> probe_waiters_;
   Waiters<std::string> mount_waiters_;
   Waiters<Mounting::UnmountResult> unmount_waiters_;
   Waiters<void> detach_waiters_;
+  Waiters<CheckReply> check_waiters_;
+  std::string checking_;             // "being checked", while it is
+  std::string reason_before_check_;  // of its state
 
   std::unique_ptr<MountWatch> watch_;
   std::uint64_t watches_ = 0;  // what an old watch still has to say is not heard

@@ -50,6 +50,7 @@ void VolumeMachine::unmounted(Result<Mounting::UnmountResult> result) {
   const std::string how =
       result->flushed ? "unmounted; it can be removed safely" : "unmounted: " + result->warning;
   journal_unmounted(volume_, how);
+  remember_end(result->flushed);
   forget_mount();
   become(VolumeState::kAvailable, how);
   unmount_waiters_.tell(result);
@@ -61,6 +62,11 @@ void VolumeMachine::return_from_unmounting(const std::string& why) {
   if (death_meanwhile_) return enter_dead(*std::exchange(death_meanwhile_, std::nullopt));
   become(VolumeState::kMounted, why);
   save_record();
+}
+
+void VolumeMachine::remember_end(bool clean) {
+  if (!volume_.probe || !volume_.mount || volume_.mount->read_only) return;
+  volume_.probe->state = clean ? MediumState::kClean : MediumState::kDirty;
 }
 
 void VolumeMachine::forget_mount() {
@@ -81,6 +87,7 @@ void VolumeMachine::enter_dead(DriverDeath death) {
   volume_.death = std::move(death);
   volume_.dead_driver = volume_.mount->driver;
   if (volume_.death->last_lines.empty() && watch_) volume_.death->last_lines = watch_->last_lines();
+  remember_end(false);
   journal_death(volume_);
   become(VolumeState::kDead, "the driver " + volume_.death->cause);
   start_grace();
@@ -124,6 +131,7 @@ void VolumeMachine::leave_to_others(bool clean) {
                                 : "unmounted by another program, and its driver did not end in "
                                   "order: what was written last may be lost";
   journal_unmounted(volume_, how);
+  remember_end(clean);
   forget_mount();
   become(VolumeState::kAvailable, how);
 }
@@ -193,6 +201,7 @@ void VolumeMachine::stop_everything() {
   working_.reset();
   leftovers_.reset();
   grace_.reset();
+  checking_.clear();
   job_ = {};
   const Error why = fail(Errc::kPeerGone, "it is not mounted any more").error();
   for (auto& [number, inquiry] : std::exchange(inquiries_, {})) {

@@ -68,6 +68,10 @@ class VolumeManager final : public Service {
   void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) override;
   void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
   void containment(Call call, std::string volume, Reply<std::string> report) override;
+  void check(Call call, std::string volume, Reply<PropertyMap> result) override;
+  void repair(Call call, std::string volume, Reply<PropertyMap> result) override;
+  void set_label(Call call, std::string volume, std::string label, Reply<void> done) override;
+  void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
 
   void cancel(Call call, std::string job, Reply<void> done) override;
   void caller_gone(const std::string& sender) override;
@@ -116,6 +120,7 @@ class VolumeManager final : public Service {
                       Result<Mounting::UnmountResult> result, const Answer<void>& answer);
   void explain_busy(const std::string& volume, Error error,
                     std::move_only_function<void(Error)> explained);
+  void start_check(CheckRequest request, Call call, std::string volume, Answer<PropertyMap> answer);
   void measure(pid_t driver, Answer<std::string> answer);
   void check_opened(Requests::Id id, VolumeImage image, Answer<std::string> answer);
   // An errand of ours, kept until it says that it has finished.

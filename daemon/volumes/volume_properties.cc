@@ -154,6 +154,21 @@ void add_death(const Volume& volume, PropertyMap& all) {
   all["Death"] = std::move(story);
 }
 
+void add_check(const Volume& volume, PropertyMap& all) {
+  std::map<std::string, std::variant<std::string, std::int64_t, bool>> story;
+  if (volume.check) {
+    const CheckReply& reply = volume.check->reply;
+    story["operation"] = volume.check->operation;
+    story["verdict"] = text(verdict_name(reply.verdict));
+    story["summary"] = showable(reply.summary);
+    story["findings"] = std::int64_t{reply.findings};
+    story["changed"] = reply.changed;
+    story["checker"] = showable(reply.checker);
+    story["when"] = static_cast<std::int64_t>(seconds_since_epoch(volume.check->when));
+  }
+  all["LastCheck"] = std::move(story);
+}
+
 // Length of the well-formed UTF-8 sequence a text begins with; 0: there is none, or it would
 // steer a terminal or the reading direction.
 std::size_t showable_length(std::string_view rest) {
@@ -196,10 +211,22 @@ PropertyMap volume_properties(const Volume& volume) {
   add_contents(volume, all);
   add_mount(volume, all);
   add_death(volume, all);
+  add_check(volume, all);
   all["State"] = text(state_name(volume.state));
   all["StateReason"] = showable(volume.state_reason);
   all["DecidedBy"] = showable(volume.decided_by);
   return all;
+}
+
+PropertyMap check_properties(const VolumeCheck& check) {
+  const CheckReply& reply = check.reply;
+  return {{"operation", check.operation},
+          {"verdict", text(verdict_name(reply.verdict))},
+          {"summary", showable(reply.summary)},
+          {"findings", std::uint64_t{reply.findings}},
+          {"changed", reply.changed},
+          {"checker", showable(reply.checker)},
+          {"when", seconds_since_epoch(check.when)}};
 }
 
 PropertyMap changed_properties(const PropertyMap& before, const PropertyMap& now) {

@@ -10,6 +10,9 @@ namespace airlock {
 // without control characters, which D-Bus and a terminal could not stand.
 PropertyMap volume_properties(const Volume& volume);
 
+// What LastCheck says.
+PropertyMap check_properties(const VolumeCheck& check);
+
 // Those of `now` that `before` has not, or has otherwise.
 PropertyMap changed_properties(const PropertyMap& before, const PropertyMap& now);
 

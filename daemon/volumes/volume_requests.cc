@@ -155,7 +155,9 @@ Result<Actions> VolumeManager::decide_recovery(MountPlan& plan, VolumeMachine& m
     return fail(Errc::kNotFound, "the image is not open any more: open it again");
   Facts facts = keeper_.facts_of(volume);
   if (!facts.probe && volume.mount)
-    facts.probe = ProbeRecord{.type = volume.mount->subtype, .usage = ProbeUsage::kFilesystem};
+    facts.probe = ProbeRecord{.type = volume.mount->subtype,
+                              .usage = ProbeUsage::kFilesystem,
+                              .state = MediumState::kDirty};
   // Its own dead mount is in nobody's way; whoever else uses it is found when it is claimed.
   if (facts.device) facts.device->users.clear();
   AuthorizationFacts needed = authorization_facts(volume, caller);

@@ -210,6 +210,7 @@ class Machine:
         program = harness.built("daemon/airlockd")
         environment = {**self.environment,
                        "AIRLOCK_PROBE": str(harness.built("contained/probe/airlock-probe")),
+                       "AIRLOCK_CHECK": str(harness.built("contained/check/airlock-check")),
                        **self.extra_environment}
         environment.setdefault("AIRLOCK_DRIVER_DIR", str(harness.built("contained/airlock-ext").parent))
         with open(self.log_path, "ab") as log:
@@ -306,6 +307,10 @@ class Machine:
         for path, text in (files or {"hello.txt": "hello"}).items():
             (content / path).write_text(text)
         image = harness.make_image(self.scratch / f"{name}.img", ["-L", label, "-d", content], size, kind)
+        return Stick(self, image)
+
+    def stick_of(self, image):
+        """Of an image a test made itself."""
         return Stick(self, image)
 
     def volumes(self):

@@ -36,7 +36,8 @@ def test_a_driver_that_died_meanwhile_is_a_dead_mount(machine):
     path, dead = machine.wait_for_state(stick, "dead")
     assert dead["Death"]["cause"]
     machine.call_as(ALICE, path, VOLUME, "Recover", "('read-write', @a{sv} {})")
-    machine.wait_for_state(stick, "mounted")
+    _, again = machine.wait_for_state(stick, "mounted")
+    assert not again["MountedReadOnly"], again["ReadOnlyReason"]
 
 
 def test_a_driver_that_dies_after_the_restart_is_noticed(machine):

@@ -31,6 +31,10 @@ METHODS = [
     ("Volume", "GetLog", "()", [], ["first", CLEANED], ""),
     ("Volume", "GetContainment", "()", [], CLEANED, ""),
     ("Volume", "PowerOff", "(a{sv})", [{}], (), "force"),
+    ("Volume", "Check", "(a{sv})", [{}], {"verdict": "clean", "summary": CLEANED}, ""),
+    ("Volume", "Repair", "(a{sv})", [{}], {"verdict": "clean", "changed": True}, ""),
+    ("Volume", "SetLabel", "(sa{sv})", ["NEW", {}], (), ""),
+    ("Volume", "GetCheckLog", "()", [], ["Pass 1", CLEANED], ""),
     ("Job", "Cancel", "(a{sv})", [{}], (), ""),
 ]
 TAKING_OPTIONS = [row for row in METHODS if "a{sv}" in row[2]]

@@ -19,6 +19,7 @@
 #include "daemon/volumes/volume_settings.h"
 #include "lib/base/journal.h"
 #include "lib/base/log.h"
+#include "tests/unit/fakes/fake_checking.h"
 #include "tests/unit/fakes/fake_device_source.h"
 #include "tests/unit/fakes/fake_mounting.h"
 #include "tests/unit/fakes/fake_people.h"
@@ -102,6 +103,7 @@ class CoreWorld : public testing::Test {
                                          .devices = devices,
                                          .prober = prober,
                                          .mounting = mounting,
+                                         .checking = checking,
                                          .sessions = sessions,
                                          .rules = the_rules,
                                          .records = *records},
@@ -178,6 +180,7 @@ class CoreWorld : public testing::Test {
     EXPECT_EQ(manager->keeper().jobs().size(), 0U);
     EXPECT_TRUE(publisher.jobs.empty());
     EXPECT_EQ(mounting.waiting(), 0U);
+    EXPECT_EQ(checking.running(), 0U);
     EXPECT_EQ(prober.running(), 0U);
     EXPECT_EQ(authority.open(), 0U);
   }
@@ -188,6 +191,7 @@ class CoreWorld : public testing::Test {
   FakeDeviceSource devices;
   test::FakeProber prober{loop};
   FakeMounting mounting{loop};
+  FakeChecking checking;
   FakeSessions sessions;
   FakeCallers callers;
   FakeAuthority authority;

@@ -14,8 +14,6 @@ TEST(Policy, MountsAStickOfWhoeverSitsThere) {
       {"", stick(), "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
       {"", stick().without_fuseblk(),
        "mount ext4 by ext for alice at BACKUP: rw,noexec (plain): automount is on"},
-      {"", stick().state(MediumState::kDirty),
-       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
       {"automount = \"on\"", stick(),
        "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on [test.toml:1]"},
   });
@@ -97,6 +95,34 @@ TEST(Policy, RefusesToGuessBetweenTwoFormats) {
       "refuse (Corrupted): it carries the marks of more than one format, so nobody can know which "
       "is right";
   expect_rows({{"", medium, refused}, {"", medium.alice(), refused}});
+}
+
+TEST(Policy, ChecksWhatWasNotUnmountedAndWhatTheSettingsSay) {
+  constexpr auto kPlain = "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on";
+  constexpr auto kGlance =
+      "mount ext4 by ext for alice at BACKUP: rw,noexec after a glance: automount is on";
+  constexpr auto kCheck =
+      "mount ext4 by ext for alice at BACKUP: rw,noexec after a check: automount is on";
+  const auto dirty = [] { return stick().state(MediumState::kDirty); };
+  expect_rows({
+      {"", stick(), kPlain},
+      {"", stick().state(MediumState::kUnknown), kPlain},
+      {"", dirty(), kGlance},
+      {"check = \"never\"", dirty(), kPlain},
+      {"check = \"always\"", stick(), kCheck},
+      {"check = \"always\"", dirty(), kCheck},
+      // Who only reads need not know.
+      {"read-only = true", dirty(),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: test.toml:1 "
+       "says so"},
+      {"", dirty().alice({"ro"}),
+       "mount ext4 by ext for alice at BACKUP: ro,noexec if mount-removable: it was asked for"},
+      {"", dirty().alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec after a glance if mount-removable: it was "
+       "asked for"},
+      {"[[rule]]\nname = \"r\"\nmatch.type = \"ext*\"\ncheck = \"always\"", stick(), kCheck},
+      {"[[rule]]\nname = \"r\"\nmatch.type = \"vfat\"\ncheck = \"always\"", stick(), kPlain},
+  });
 }
 
 TEST(Policy, MountsReadOnlyWhatMustNotBeWritten) {

@@ -140,6 +140,8 @@ inline std::string describe_plan(const MountDecision& plan) {
                                  plan.allow_exec ? "exec" : "noexec");
   if (plan.allow_other) text += ",allow_other";
   for (const std::string& option : plan.driver_options) text += "," + option;
+  if (plan.check == CheckFirst::kGlance) text += " after a glance";
+  if (plan.check == CheckFirst::kFull) text += " after a check";
   if (!plan.fuseblk) text += " (plain)";
   for (const std::string& action : plan.actions)
     text += fmt::format(" if {}", action.substr(action.rfind('.') + 1));

@@ -99,7 +99,8 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
        "a.toml:2:1: there is no setting \"deadlines.monut\"; did you mean \"deadlines.mount\"?"},
       {"\"a\\nb\" = 1",
        "a.toml:1:1: there is no setting \"a\\x0ab\"; there are automount, read-only, exec, "
-       "allow-other, sync, owner, options, mount-base, idle-exit, deadlines, drivers, limits, "
+       "allow-other, sync, owner, options, check, mount-base, idle-exit, deadlines, drivers, "
+       "limits, "
        "rule"},
       {"automount = \"yes\"", "a.toml:1:13: automount is \"on\", \"off\" or \"ask\", not \"yes\""},
       {"automount = true", "a.toml:1:13: automount is a string, not true or false"},

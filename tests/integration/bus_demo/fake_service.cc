@@ -184,6 +184,29 @@ void FakeService::containment(Call call, std::string volume, Reply<std::string> 
          []() -> Result<std::string> { return kNoText; });
 }
 
+void FakeService::check(Call call, std::string volume, Reply<PropertyMap> result) {
+  answer("Check", call, volume, std::move(result), []() -> Result<PropertyMap> {
+    return PropertyMap{{"verdict", std::string("clean")}, {"summary", kNoText}};
+  });
+}
+
+void FakeService::repair(Call call, std::string volume, Reply<PropertyMap> result) {
+  answer("Repair", call, volume, std::move(result), []() -> Result<PropertyMap> {
+    return PropertyMap{{"verdict", std::string("clean")}, {"changed", true}};
+  });
+}
+
+void FakeService::set_label(Call call, std::string volume, std::string label, Reply<void> done) {
+  answer("SetLabel", call, volume + " " + label, std::move(done),
+         [this, volume]() -> Result<void> { return check(volume); });
+}
+
+void FakeService::check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) {
+  answer("GetCheckLog", call, volume, std::move(lines), []() -> Result<std::vector<std::string>> {
+    return std::vector<std::string>{"Pass 1", kNoText};
+  });
+}
+
 void FakeService::cancel(Call call, std::string job, Reply<void> done) {
   answer("Cancel", call, job, std::move(done), [this, job]() -> Result<void> {
     publisher_.remove_job(job);

@@ -44,6 +44,10 @@ class FakeService final : public Service {
   void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) override;
   void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
   void containment(Call call, std::string volume, Reply<std::string> report) override;
+  void check(Call call, std::string volume, Reply<PropertyMap> result) override;
+  void repair(Call call, std::string volume, Reply<PropertyMap> result) override;
+  void set_label(Call call, std::string volume, std::string label, Reply<void> done) override;
+  void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
   void cancel(Call call, std::string job, Reply<void> done) override;
   void caller_gone(const std::string& sender) override;
 

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock::check {
+
+// In the process that becomes the checker: from here on only the calls of syscalls.inc, and
+// whoever has the descriptor this returns answers when it opens a file. Can't be undone.
+Result<UniqueFd> install_checker_filter();
+
+}  // namespace airlock::check

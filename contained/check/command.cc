@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/check/command.h"
+
+#include <fmt/format.h>
+
+namespace airlock::check {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words ext_words(CheckOperation operation) {
+  const std::string progress = fmt::format("{}", kProgressDescriptor);
+  switch (operation) {
+    case CheckOperation::kCheck:
+      return {"-n", "-f", "-C", progress};
+    case CheckOperation::kGlance:
+      return {"-n", "-C", progress};
+    case CheckOperation::kReplay:
+      return {"-y", "-E", "journal_only"};
+    case CheckOperation::kSettle:
+      return {"-p", "-C", progress};
+    case CheckOperation::kRepair:
+      return {"-y", "-f", "-C", progress};
+    case CheckOperation::kLabel:
+      break;
+  }
+  return {};
+}
+
+Words fat_words(CheckOperation operation) {
+  return only_reads(operation) ? Words{"-n"} : Words{"-a", "-w"};
+}
+
+Words exfat_words(CheckOperation operation) {
+  return only_reads(operation) ? Words{"-n"} : Words{"-y"};
+}
+
+Words check_words(CheckerFamily family, CheckOperation operation) {
+  switch (family) {
+    case CheckerFamily::kExt:
+      return ext_words(operation);
+    case CheckerFamily::kFat:
+      return fat_words(operation);
+    case CheckerFamily::kExfat:
+      return exfat_words(operation);
+  }
+  return {};
+}
+
+Words label_command(const CheckerRow& row, const std::string& label) {
+  const std::string program(row.label_program);
+  // fatlabel takes an empty operand for a question.
+  if (row.family == CheckerFamily::kFat && label.empty()) return {program, "-r", kMediumPath};
+  return {program, kMediumPath, label};
+}
+
+}  // namespace
+
+Result<Words> command_for(const CheckerRow& row, const CheckRequest& request) {
+  if (request.operation == CheckOperation::kLabel) {
+    TRY_VOID(check_label(row.family, request.label));
+    return label_command(row, request.label);
+  }
+  if (request.operation == CheckOperation::kReplay && !row.replays)
+    return fail(Errc::kUnsupported, "{} has no journal to replay", request.type);
+  Words words{std::string(row.check_program)};
+  for (auto& word : check_words(row.family, request.operation)) words.push_back(std::move(word));
+  words.emplace_back(kMediumPath);
+  return words;
+}
+
+}  // namespace airlock::check

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/check/doorkeeper.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "lib/protocol/checkers.h"
+
+namespace airlock::check {
+namespace {
+
+// As the kernel's header has them since 5.14.
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
+// e2fsck makes sure that its first three descriptors are open.
+constexpr std::string_view kNullPath = "/dev/null";
+constexpr std::size_t kLongestName = 16;
+
+struct Opening {
+  std::uint64_t path = 0;  // an address of the asking process
+  int flags = 0;
+};
+
+Opening opening_of(const seccomp_data& data) {
+#ifdef SYS_open
+  if (data.nr == SYS_open) return {.path = data.args[0], .flags = static_cast<int>(data.args[1])};
+#endif
+  return {.path = data.args[1], .flags = static_cast<int>(data.args[2])};
+}
+
+// The name with its end, as far as it is no longer than those we know.
+bool is_name_at(pid_t asking, std::uint64_t address, std::string_view wanted) {
+  std::array<char, kLongestName> name{};
+  iovec here{.iov_base = name.data(), .iov_len = wanted.size() + 1};
+  iovec there{.iov_base = nullptr, .iov_len = wanted.size() + 1};
+  std::memcpy(&there.iov_base, &address, sizeof there.iov_base);
+  const ssize_t length = ::process_vm_readv(asking, &here, 1, &there, 1, 0);
+  return length == static_cast<ssize_t>(here.iov_len) && wanted == name.data();
+}
+
+// The asking process may have ended meanwhile.
+Result<void> done(int outcome) {
+  if (outcome >= 0 || errno == ENOENT || errno == EINTR || errno == EINPROGRESS) return {};
+  return fail_errno(errno, Errc::kSystem, "answer the checker");
+}
+
+Result<void> refuse(BorrowedFd listener, std::uint64_t id, int error) {
+  seccomp_notif_resp answer{};
+  answer.id = id;
+  answer.error = -error;
+  return done(::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer));
+}
+
+Result<void> let_it_look(BorrowedFd listener, std::uint64_t id) {
+  seccomp_notif_resp answer{};
+  answer.id = id;
+  answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  return done(::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer));
+}
+
+Result<void> hand_over(BorrowedFd listener, std::uint64_t id, BorrowedFd medium, int flags) {
+  // All descriptors of it share one position; opened anew it would be at the beginning.
+  (void)::lseek(medium.get(), 0, SEEK_SET);
+  seccomp_notif_addfd answer{};
+  answer.id = id;
+  answer.flags = SECCOMP_ADDFD_FLAG_SEND;
+  answer.srcfd = static_cast<std::uint32_t>(medium.get());
+  answer.newfd_flags = static_cast<std::uint32_t>(flags & O_CLOEXEC);
+  const int outcome = ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &answer);
+  if (outcome < 0 && errno == EMFILE) return refuse(listener, id, EMFILE);
+  return done(outcome);
+}
+
+}  // namespace
+
+Result<void> Doorkeeper::answer_one() const {
+  seccomp_notif question{};
+  if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &question) != 0) return done(-1);
+  const Opening opening = opening_of(question.data);
+  const BorrowedFd listener = listener_.borrow();
+  const auto asking = static_cast<pid_t>(question.pid);
+  if (is_name_at(asking, opening.path, kNullPath))
+    return hand_over(listener, question.id, BorrowedFd{STDIN_FILENO}, opening.flags);
+  if (!is_name_at(asking, opening.path, kMediumPath)) return let_it_look(listener, question.id);
+  const bool writes = (opening.flags & O_ACCMODE) != O_RDONLY;
+  if (writes && access_ == Access::kReadOnly) return refuse(listener, question.id, EROFS);
+  return hand_over(listener, question.id, medium_, opening.flags);
+}
+
+}  // namespace airlock::check

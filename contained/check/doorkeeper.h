@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock::check {
+
+enum class Access { kReadOnly, kReadWrite };
+
+// Answers a checker that opens files. Checkers open by path, and exclusively, what airlockd holds
+// exclusively already; so there is no node for the medium anywhere, and who opens kMediumPath gets
+// a copy of the descriptor that came from airlockd, in the mode it has. Any other name is looked
+// up as usual, where there is nothing but libraries to be found.
+class Doorkeeper {
+ public:
+  Doorkeeper(UniqueFd listener, BorrowedFd medium, Access access)
+      : listener_(std::move(listener)), medium_(medium), access_(access) {}
+
+  // Readable when somebody waits for an answer; hangs up when there is nobody left to ask.
+  [[nodiscard]] BorrowedFd listener() const { return listener_.borrow(); }
+  Result<void> answer_one() const;
+
+ private:
+  UniqueFd listener_;
+  BorrowedFd medium_;
+  Access access_;
+};
+
+}  // namespace airlock::check

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// airlock-check: given a medium and a checker of the distribution, it runs the one on the other and
+// answers once what came of it.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "contained/check/checker_process.h"
+#include "contained/check/command.h"
+#include "contained/check/doorkeeper.h"
+#include "contained/check/output.h"
+#include "contained/check/verdict.h"
+#include "contained/runtime/confine.h"
+#include "lib/base/log.h"
+#include "lib/base/sandbox_contract.h"
+#include "lib/protocol/channel.h"
+
+namespace airlock::check {
+namespace {
+
+// Whoever started us kills us when it has waited long enough.
+constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::milliseconds kBetweenProgress{100};
+
+struct Task {
+  CheckRequest request;
+  UniqueFd medium;
+  UniqueFd program;
+};
+
+Result<Channel> control_channel() {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (::getsockopt(kControlDescriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
+      type != SOCK_SEQPACKET)
+    return fail(Errc::kInvalidArgument,
+                "airlockd starts this program; to check a medium, use airlockctl check");
+  (void)::fcntl(kControlDescriptor, F_SETFD, FD_CLOEXEC);
+  return Channel(UniqueFd(kControlDescriptor));
+}
+
+Result<ReceivedPacket> hear(Channel& channel, std::size_t length) {
+  TRY(auto packet, channel.receive(length, Descriptors::kTakeOne, deadline_in(kPatience)));
+  if (packet.odd_control_data || !packet.descriptor.valid())
+    return fail(Errc::kProtocol, "a packet without its descriptor");
+  return packet;
+}
+
+Result<Task> hear_task(Channel& channel) {
+  TRY(auto first, hear(channel, kCheckRequestLength));
+  Task task;
+  TRY(task.request, decode_check_request(first.bytes));
+  task.medium = std::move(first.descriptor);
+  TRY(auto second, hear(channel, kCheckProgramLength));
+  if (!is_check_program_packet(second.bytes))
+    return fail(Errc::kProtocol, "what arrived names no program");
+  task.program = std::move(second.descriptor);
+  return task;
+}
+
+Result<Access> access_of(const Task& task) {
+  const int flags = ::fcntl(task.medium.get(), F_GETFL);
+  if (flags < 0) return fail_errno(errno, Errc::kSystem, "look at the medium");
+  const bool writes = (flags & O_ACCMODE) == O_RDWR;
+  if (writes == only_reads(task.request.operation))
+    return fail(Errc::kInvalidArgument, "the medium was opened for something else");
+  return writes ? Access::kReadWrite : Access::kReadOnly;
+}
+
+Result<CheckerLimits> limits_for(const Task& task) {
+  struct stat status{};
+  if (::fstat(task.medium.get(), &status) != 0)
+    return fail_errno(errno, Errc::kSystem, "look at the medium");
+  CheckerLimits limits;
+  if (S_ISREG(status.st_mode)) limits.file_size = static_cast<std::uint64_t>(status.st_size);
+  return limits;
+}
+
+// Watches over one run of a checker until its end.
+class Run {
+ public:
+  Run(Channel& channel, CheckerProcess checker, Doorkeeper door)
+      : channel_(channel), checker_(std::move(checker)), door_(std::move(door)) {}
+
+  Result<Ending> see_through() {
+    while (true) {
+      std::array<pollfd, 4> waiting{{watched(checker_.life.borrow()), watched(door_.listener()),
+                                     watched(checker_.output.borrow()),
+                                     watched(checker_.progress.borrow())}};
+      if (door_closed_) waiting[1].fd = -1;
+      if (output_ended_) waiting[2].fd = -1;
+      if (progress_ended_) waiting[3].fd = -1;
+      if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)
+        return fail_errno(errno, Errc::kSystem, "wait for the checker");
+      if ((waiting[1].revents & POLLIN) != 0) TRY_VOID(door_.answer_one());
+      if ((waiting[1].revents & (POLLHUP | POLLERR)) != 0) door_closed_ = true;
+      if (waiting[2].revents != 0) read_output();
+      if (waiting[3].revents != 0) read_progress();
+      if (output_.too_much() && !stopped_) kill_checker(checker_);
+      stopped_ = stopped_ || output_.too_much();
+      if (waiting[0].revents != 0) return end();
+    }
+  }
+  [[nodiscard]] std::string text() const { return output_.text(); }
+
+ private:
+  static pollfd watched(BorrowedFd fd) { return {.fd = fd.get(), .events = POLLIN, .revents = 0}; }
+
+  Ending end() {
+    read_output();
+    Ending ending = ending_of(checker_);
+    ending.wrote_too_much = stopped_;
+    return ending;
+  }
+
+  void read_output() {
+    // As much as a pipe holds; a flood must not keep us from answering the door.
+    constexpr int kRounds = 16;
+    for (int round = 0; round < kRounds && !output_ended_; ++round) {
+      const ssize_t length = ::read(checker_.output.get(), buffer_.data(), buffer_.size());
+      if (length == 0) output_ended_ = true;
+      if (length <= 0) return;
+      output_.append({buffer_.data(), static_cast<std::size_t>(length)});
+    }
+  }
+
+  void read_progress() {
+    const ssize_t length = ::read(checker_.progress.get(), buffer_.data(), buffer_.size());
+    if (length == 0) progress_ended_ = true;
+    if (length <= 0) return;
+    const auto done = progress_.append({buffer_.data(), static_cast<std::size_t>(length)});
+    const auto now = std::chrono::steady_clock::now();
+    if (!done || now - last_told_ < kBetweenProgress) return;
+    last_told_ = now;
+    // Nobody waits for it: what does not fit is left out.
+    (void)channel_.try_send(encode_check_progress(*done), kNoDescriptor);
+  }
+
+  Channel& channel_;
+  CheckerProcess checker_;
+  Doorkeeper door_;
+  Output output_;
+  ProgressLines progress_;
+  std::array<char, 4096> buffer_{};
+  std::chrono::steady_clock::time_point last_told_;
+  bool door_closed_ = false, output_ended_ = false, progress_ended_ = false, stopped_ = false;
+};
+
+Result<CheckReply> carry_out(Channel& channel, const Task& task) {
+  const CheckerRow* row = find_checker(task.request.type);
+  if (row == nullptr) return fail(Errc::kUnsupported, "there is no checker for this type");
+  TRY(const auto command, command_for(*row, task.request));
+  TRY(const auto access, access_of(task));
+  TRY(const auto limits, limits_for(task));
+  TRY(auto checker, start_checker(task.program.borrow(), command, limits));
+  Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);
+  Run run(channel, std::move(checker), std::move(door));
+  TRY(const auto ending, run.see_through());
+  return judge(row->family, task.request.operation, ending, run.text());
+}
+
+Result<void> run() {
+  TRY_VOID(stay_with_libraries());
+  TRY(Channel channel, control_channel());
+  TRY(const auto task, hear_task(channel));
+  TRY(const auto reply, carry_out(channel, task));
+  TRY(const Bytes bytes, encode_check_reply(reply));
+  return channel.send(bytes, kNoDescriptor, deadline_in(kPatience));
+}
+
+}  // namespace
+}  // namespace airlock::check
+
+int main() {
+  airlock::log_open("airlock-check", airlock::LogLevel::kInfo);
+  const auto done = airlock::check::run();
+  if (done) return 0;
+  airlock::log(airlock::LogLevel::kError, "{}", done.error().message());
+  return 1;
+}

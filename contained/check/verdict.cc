@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/check/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace airlock::check {
+namespace {
+
+using Lines = std::vector<std::string_view>;
+
+Lines lines_of(std::string_view text) {
+  Lines lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+bool has(std::string_view text, std::string_view words) {
+  return text.find(words) != std::string_view::npos;
+}
+
+bool has_any(std::string_view text, std::span<const std::string_view> all) {
+  return std::ranges::any_of(all, [&](std::string_view words) { return has(text, words); });
+}
+
+std::string_view trimmed(std::string_view line) {
+  const auto first = line.find_first_not_of(' ');
+  if (first == std::string_view::npos) return {};
+  return line.substr(first, line.find_last_not_of(' ') - first + 1);
+}
+
+// What the words of one kind of checker mean.
+struct Reading {
+  std::string checker;
+  bool was_dirty = false;
+  bool skipped_replay = false;
+  bool replayed = false;
+  bool unreadable = false;
+  bool unsupported = false;
+  bool hopeless = false;  // it found nothing it could begin with
+  std::uint32_t findings = 0;
+  std::string first_finding;
+};
+
+void add_finding(Reading& reading, std::string_view line) {
+  ++reading.findings;
+  if (reading.first_finding.empty()) reading.first_finding = trimmed(line).substr(0, 200);
+}
+
+constexpr auto kReadErrors = std::to_array<std::string_view>(
+    {"Input/output error", "Attempt to read block from filesystem resulted in short read",
+     "Error reading block", "failed to read", "Read error", "Got 0 bytes instead of"});
+
+// e2fsck asks about everything it finds, and answers itself: "Fix? no".
+bool is_ext_question(std::string_view line) {
+  const std::string_view end = trimmed(line);
+  return end.ends_with("? no") || end.ends_with("? yes");
+}
+
+Reading read_ext(const Lines& lines, std::string_view text) {
+  Reading reading;
+  std::string_view before;
+  for (const std::string_view line : lines) {
+    if (line.starts_with("e2fsck 1.")) reading.checker = trimmed(line.substr(0, line.find('(')));
+    if (is_ext_question(line)) {
+      const std::string_view what = line.substr(0, line.rfind('?'));
+      const bool alone = !what.ends_with(' ') && what.rfind(". ") == std::string_view::npos;
+      add_finding(reading, alone && !trimmed(before).empty() ? before : line);
+    }
+    before = line;
+  }
+  reading.was_dirty = has(text, "was not cleanly unmounted");
+  reading.replayed = has(text, ": recovering journal");
+  reading.skipped_replay = has(text, "skipping journal recovery");
+  reading.unsupported = has(text, "unsupported feature") || has(text, "revision level too high");
+  reading.hopeless =
+      has(text, "Bad magic number in super-block") || has(text, "superblock could not be read");
+  return reading;
+}
+
+bool is_fat_remark(std::string_view line) {
+  constexpr auto kRemarks = std::to_array<std::string_view>(
+      {"fsck.fat ", "Dirty bit is set", " Automatically removing dirty bit",
+       "Leaving filesystem unchanged", "*** Filesystem was changed ***", "Writing changes",
+       "The dirty bit", "Logical sector size", "Automatically ", "Performing changes",
+       "  Automatically ", "  Auto-"});
+  return trimmed(line).empty() || has(line, " clusters") ||
+         std::ranges::any_of(kRemarks, [&](std::string_view r) { return line.starts_with(r); });
+}
+
+Reading read_fat(const Lines& lines, std::string_view text) {
+  Reading reading;
+  for (const std::string_view line : lines) {
+    if (line.starts_with("fsck.fat ")) reading.checker = trimmed(line.substr(0, line.find('(')));
+    // What belongs to a finding is indented.
+    if (!is_fat_remark(line) && !line.starts_with(' ')) add_finding(reading, line);
+  }
+  reading.was_dirty = has(text, "Dirty bit is set");
+  constexpr auto kNoFat = std::to_array<std::string_view>(
+      {"Logical sector size is zero", "Logical sector size (", "Cluster size is zero",
+       "Number of FATs", "not FAT", "FAT size is zero", "Only 1 or 2 FATs"});
+  reading.hopeless = has_any(text, kNoFat);
+  return reading;
+}
+
+Reading read_exfat(const Lines& lines, std::string_view text) {
+  Reading reading;
+  for (const std::string_view line : lines) {
+    constexpr std::string_view kVersion = "exfatprogs version : ";
+    if (line.starts_with(kVersion))
+      reading.checker = fmt::format("fsck.exfat {}", trimmed(line.substr(kVersion.size())));
+    // Here too it asks and answers itself: "Fix (y/N)? n".
+    if (line.starts_with("ERROR: ") || has(line, "(y/N)")) add_finding(reading, line);
+  }
+  if (reading.findings == 0 && has(text, ": corrupted")) reading.findings = 1;
+  reading.was_dirty = has(text, "dirty");
+  reading.hopeless = has(text, "Bad fs_name") || has(text, "invalid sector size") ||
+                     has(text, "invalid cluster size");
+  return reading;
+}
+
+Reading read(CheckerFamily family, std::string_view text) {
+  const Lines lines = lines_of(text);
+  Reading reading;
+  switch (family) {
+    case CheckerFamily::kExt:
+      reading = read_ext(lines, text);
+      break;
+    case CheckerFamily::kFat:
+      reading = read_fat(lines, text);
+      break;
+    case CheckerFamily::kExfat:
+      reading = read_exfat(lines, text);
+      break;
+  }
+  reading.unreadable = has_any(text, kReadErrors);
+  return reading;
+}
+
+// What an exit code says, before the words are heard.
+enum class Said { kFine, kCorrected, kErrors, kFailed, kNonsense };
+
+Said said_by_e2fsck_code(int code) {
+  switch (code) {
+    case 0:
+      return Said::kFine;
+    case 1:
+    case 2:
+    case 3:
+      return Said::kCorrected;
+    case 4:
+    case 12:  // uncorrected, and something went wrong meanwhile
+      return Said::kErrors;
+    case 8:
+      return Said::kFailed;
+    default:
+      return Said::kNonsense;
+  }
+}
+
+Said said_by_fat_code(int code, CheckOperation operation) {
+  if (code == 0) return Said::kFine;
+  if (code != 1) return Said::kNonsense;
+  return only_reads(operation) ? Said::kErrors : Said::kCorrected;
+}
+
+Said said_by(CheckerFamily family, CheckOperation operation, int code) {
+  const Said said =
+      family == CheckerFamily::kFat ? said_by_fat_code(code, operation) : said_by_e2fsck_code(code);
+  // It could not have corrected anything.
+  if (said == Said::kCorrected && only_reads(operation)) return Said::kNonsense;
+  return said;
+}
+
+std::string count(std::uint32_t findings) {
+  return fmt::format("{} problem{}", findings, findings == 1 ? "" : "s");
+}
+
+std::string with_example(const Reading& reading) {
+  if (reading.first_finding.empty()) return "";
+  return fmt::format("; the first: {}", reading.first_finding);
+}
+
+CheckVerdict verdict_of(const Reading& reading, Said said, CheckOperation operation) {
+  if (reading.unsupported) return CheckVerdict::kUnsupported;
+  if (reading.unreadable) return CheckVerdict::kUnreadable;
+  if (said == Said::kNonsense) return CheckVerdict::kDied;
+  if (reading.hopeless) return CheckVerdict::kUncorrectable;
+  if (said == Said::kFailed) return CheckVerdict::kUncorrectable;
+  // Whatever it finds while it must leave the journal alone may be gone after the replay.
+  if (reading.skipped_replay) return CheckVerdict::kNeedsReplay;
+  if (!only_reads(operation))
+    return said == Said::kErrors ? CheckVerdict::kUncorrectable : CheckVerdict::kClean;
+  if (said == Said::kErrors && reading.findings == 0 && reading.was_dirty)
+    return CheckVerdict::kDirty;
+  if (said == Said::kErrors) return CheckVerdict::kErrors;
+  return reading.was_dirty ? CheckVerdict::kDirty : CheckVerdict::kClean;
+}
+
+std::string summary_of(CheckVerdict verdict, const Reading& reading, bool changed) {
+  switch (verdict) {
+    case CheckVerdict::kClean:
+      if (changed && reading.findings > 0)
+        return fmt::format("{} corrected{}", count(reading.findings), with_example(reading));
+      if (reading.findings > 0)
+        return fmt::format("in order; {} of no weight{}", count(reading.findings),
+                           with_example(reading));
+      return changed ? "in order now" : "in order";
+    case CheckVerdict::kDirty:
+      return "it was not unmounted, and is consistent";
+    case CheckVerdict::kNeedsReplay:
+      return "its journal must be replayed before anything else can be told";
+    case CheckVerdict::kErrors:
+      return fmt::format("{} found{}", count(reading.findings), with_example(reading));
+    case CheckVerdict::kUncorrectable:
+      return fmt::format("it is damaged beyond what the checker can put right{}",
+                         with_example(reading));
+    case CheckVerdict::kUnsupported:
+      return "the checker does not support all of its features";
+    case CheckVerdict::kUnreadable:
+      return "parts of the medium can't be read";
+    case CheckVerdict::kDied:
+      break;
+  }
+  return "";
+}
+
+std::string cause_of_death(const Ending& ending) {
+  if (ending.wrote_too_much) return "the checker wrote without end and was stopped";
+  if (ending.code)
+    return fmt::format("the checker ended with code {}, which means nothing", *ending.code);
+  if (ending.signal_number == SIGXCPU || ending.signal_number == SIGKILL)
+    return "the checker used up its processor time and was stopped";
+  const char* const name = ::sigabbrev_np(ending.signal_number);
+  return name != nullptr ? fmt::format("the checker was killed by SIG{}", name)
+                         : fmt::format("the checker was killed by signal {}", ending.signal_number);
+}
+
+CheckReply died(std::string why, std::string_view output) {
+  return {.verdict = CheckVerdict::kDied,
+          .changed = false,
+          .findings = 0,
+          .checker = {},
+          .summary = std::move(why),
+          .log = std::string(output.substr(0, CheckReply::kMostLog))};
+}
+
+// The programs that write labels only say whether they did.
+CheckReply judge_label(int code, std::string_view output) {
+  CheckReply reply{.verdict = code == 0 ? CheckVerdict::kClean : CheckVerdict::kErrors,
+                   .changed = code == 0,
+                   .findings = code == 0 ? 0U : 1U,
+                   .checker = {},
+                   .summary = "it has its new label",
+                   .log = std::string(output.substr(0, CheckReply::kMostLog))};
+  if (code == 0) return reply;
+  const Lines lines = lines_of(output);
+  reply.summary = "the label could not be written";
+  if (!lines.empty()) reply.summary += fmt::format(": {}", trimmed(lines.back()).substr(0, 200));
+  return reply;
+}
+
+}  // namespace
+
+CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& ending,
+                 std::string_view output) {
+  if (!ending.code || ending.wrote_too_much) return died(cause_of_death(ending), output);
+  if (operation == CheckOperation::kLabel) return judge_label(*ending.code, output);
+  const Reading reading = read(family, output);
+  const Said said = said_by(family, operation, *ending.code);
+  const CheckVerdict verdict = verdict_of(reading, said, operation);
+  if (verdict == CheckVerdict::kDied) return died(cause_of_death(ending), output);
+  // The exit code of e2fsck keeps silent about a replay.
+  const bool changed = !only_reads(operation) && (said == Said::kCorrected || reading.replayed);
+  return {.verdict = verdict,
+          .changed = changed,
+          .findings = reading.findings,
+          .checker = reading.checker.substr(0, CheckReply::kMostChecker),
+          .summary = summary_of(verdict, reading, changed).substr(0, CheckReply::kMostSummary),
+          .log = std::string(output.substr(0, CheckReply::kMostLog))};
+}
+
+}  // namespace airlock::check

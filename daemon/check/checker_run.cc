@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/check/checker_run.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ranges>
+#include <string_view>
+#include <utility>
+
+#include "daemon/launch/sandbox_launcher.h"
+#include "lib/base/text.h"
+#include "lib/protocol/checkers.h"
+
+namespace airlock {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+// A worker that has answered has nothing left to do.
+constexpr auto kLeaveTime = 2s;
+constexpr std::string_view kWords = "airlock-check: ";
+
+Result<UniqueFd> open_program(std::string_view name, const CheckerPlaces& places) {
+  for (const std::string& directory : places.directories) {
+    const std::string path = fmt::format("{}/{}", directory, name);
+    if (::access(path.c_str(), X_OK) != 0) continue;
+    UniqueFd program(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    if (program.valid()) return program;
+  }
+  return fail(Errc::kUnsupported, "{} is not installed", name);
+}
+
+Result<UniqueFd> program_for(const CheckRequest& request, const CheckerPlaces& places) {
+  const CheckerRow* row = find_checker(request.type);
+  if (row == nullptr)
+    return fail(Errc::kUnsupported, "there is no checker for {}", quote(request.type));
+  const bool label = request.operation == CheckOperation::kLabel;
+  return open_program(label ? row->label_program : row->check_program, places);
+}
+
+Result<Worker> start_worker(const CheckerPlaces& places, const CheckerCost& cost) {
+  SandboxSpec spec;
+  spec.program = places.worker;
+  spec.arguments = {"airlock-check"};
+  spec.limits.memory_bytes = cost.memory_bytes;
+  spec.limits.stack_bytes = std::uint64_t{8} << 20;
+  spec.limits.open_files = cost.open_files;
+  spec.limits.tasks = cost.tasks;
+  SandboxLauncher launcher;
+  return launcher.start(spec);
+}
+
+Result<CheckReply> hear(Channel& channel, Deadline deadline,
+                        const std::function<void(std::uint32_t)>& progress) {
+  while (true) {
+    TRY(const auto packet, channel.receive(kCheckReplyLength, Descriptors::kRefuse, deadline));
+    if (packet.bytes.size() != kCheckProgressLength) return decode_check_reply(packet.bytes);
+    TRY(const auto done, decode_check_progress(packet.bytes));
+    if (progress) progress(done);
+  }
+}
+
+Result<CheckReply> converse(Channel& channel, const CheckRequest& request, BorrowedFd medium,
+                            UniqueFd&& program, Deadline deadline,
+                            const std::function<void(std::uint32_t)>& progress) {
+  TRY(const Bytes bytes, encode_check_request(request));
+  TRY_VOID(channel.send(bytes, medium, deadline));
+  TRY_VOID(channel.send(check_program_packet(), program.borrow(), deadline));
+  program.reset();
+  return hear(channel, deadline, progress);
+}
+
+// The last thing the worker said in its own name, without the name.
+std::string last_words(const Worker& worker) {
+  for (const std::string& line : worker.last_lines().lines() | std::views::reverse)
+    if (line.starts_with(kWords)) return line.substr(kWords.size());
+  return "";
+}
+
+std::unexpected<Error> died(const ExitCause& cause, const std::string& words) {
+  std::string text = "airlock-check " + cause.describe();
+  if (!words.empty()) text += "; the last it said: " + quote(words);
+  return fail(Errc::kWorkerDied, "{}", text);
+}
+
+// Why there is no answer: how the worker ended, if it did; else what is wrong with what it sent.
+std::unexpected<Error> explain(Error error, Worker& worker) {
+  if (error.code == Errc::kTimedOut) {
+    worker.kill();
+    return fail(Errc::kTimedOut, "the check took too long and was stopped");
+  }
+  if (error.code == Errc::kLimitExceeded || error.code == Errc::kProtocol) {
+    worker.kill();
+    return fail(Errc::kProtocol, "airlock-check answered nonsense: {}", error.what);
+  }
+  const auto cause = worker.wait(kLeaveTime);
+  if (cause) return died(*cause, last_words(worker));
+  return fail(Errc::kProtocol, "airlock-check hung up without an answer: {}", error.message());
+}
+
+}  // namespace
+
+Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
+                               const CheckerPlaces& places, Deadline deadline,
+                               const std::function<void(std::uint32_t)>& progress,
+                               const CheckerCost& cost) {
+  TRY(auto program, program_for(request, places));
+  auto worker = start_worker(places, cost);
+  if (!worker) return fail(std::move(worker), "start airlock-check");
+  Channel channel(worker->take_control());
+  auto reply = converse(channel, request, medium, std::move(program), deadline, progress);
+  if (!reply) return explain(std::move(reply).error(), *worker);
+  // What a worker says that then crashes or stays is not to be believed. Once it has ended, so has
+  // everything it started, and nobody but the caller has the medium any more.
+  const auto cause = worker->wait(kLeaveTime);
+  if (!cause) return fail(Errc::kTimedOut, "airlock-check answered and did not end");
+  if (!cause->clean()) return died(*cause, last_words(*worker));
+  return reply;
+}
+
+}  // namespace airlock

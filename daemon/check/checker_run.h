@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+#include "lib/protocol/channel.h"
+#include "lib/protocol/check_record.h"
+
+namespace airlock {
+
+// Where airlock-check and the checkers of the distribution are.
+struct CheckerPlaces {
+  std::string worker;                    // the path of airlock-check
+  std::vector<std::string> directories;  // searched in this order
+
+  // The installed ones. For root's own tests AIRLOCK_CHECK in the environment names another
+  // worker, or AIRLOCK_DRIVER_DIR a folder that has it, and AIRLOCK_CHECKER_DIR a folder with
+  // checkers; none counts for a program with borrowed rights.
+  static CheckerPlaces of_this_system();
+};
+
+struct CheckerCost {
+  // Large filesystems need room for their bitmaps.
+  std::uint64_t memory_bytes = std::uint64_t{1} << 30;
+  std::uint64_t open_files = 32;
+  std::uint64_t tasks = 8;
+};
+
+// Runs a checker once, contained, on a medium that is held by the caller, and waits for it: for a
+// process that may block. The descriptor is open as the operation needs it: read-only for what only
+// reads. The checker dies with the calling process. Errc::kUnsupported: there is no checker for
+// the type, or it is not installed.
+Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
+                               const CheckerPlaces& places, Deadline deadline,
+                               const std::function<void(std::uint32_t)>& progress,
+                               const CheckerCost& cost = {});
+
+}  // namespace airlock

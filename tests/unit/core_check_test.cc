@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Checking, repairing and naming volumes, with a checker that answers when it is told to.
+#include "tests/unit/core_world.h"
+
+namespace airlock {
+namespace {
+
+CheckReply found(CheckVerdict verdict) {
+  return {.verdict = verdict, .checker = "e2fsck 1.47.0", .summary = "so it is", .log = "one\ntwo"};
+}
+
+class CoreCheck : public CoreWorld {
+ protected:
+  void begin(MediumState state = MediumState::kClean) {
+    Settings settings;
+    settings.automount.value = Automount::kOff;
+    rules.replace(settings);
+    sessions.log_in(kAnna, "anna");
+    start();
+    plug("sdb");
+    put(state);
+    settle();
+  }
+  void put(MediumState state, const std::string& label = "STICK") {
+    ProbeRecord record = ext4(label);
+    record.state = state;
+    prober.put("/dev/sdb1", record);
+  }
+  Asked<PropertyMap> check(const std::string& sender) {
+    Asked<PropertyMap> asked;
+    manager->check(call_of(sender), "sdb1", asked.reply());
+    settle();
+    return asked;
+  }
+  Asked<PropertyMap> repair(const std::string& sender) {
+    Asked<PropertyMap> asked;
+    manager->repair(call_of(sender), "sdb1", asked.reply());
+    settle();
+    return asked;
+  }
+  static std::string verdict(const Asked<PropertyMap>& asked) {
+    if (!asked.succeeded()) return asked.message();
+    return std::get<std::string>(asked.result()->at("verdict"));
+  }
+  std::string job() { return publisher.jobs.begin()->first; }
+};
+
+TEST_F(CoreCheck, TellsWhatWasFoundAndKeepsIt) {
+  begin();
+  const auto asked = check(anna);
+  ASSERT_EQ(checking.running(), 1U);
+  EXPECT_EQ(checking.asked().front().request.type, "ext4");
+  checking.tell_progress(0.5);
+  EXPECT_EQ(std::get<double>(publisher.jobs.begin()->second.at("Progress")), 0.5);
+  checking.answer(found(CheckVerdict::kErrors));
+  settle();
+  EXPECT_EQ(verdict(asked), "errors");
+  expect_quiet();
+  const Volume& volume = *manager->keeper().registry().find("sdb1");
+  EXPECT_EQ(volume.check->operation, "check");
+  // What is known to be damaged is not mounted read-write.
+  EXPECT_EQ(volume.probe->state, MediumState::kErrors);
+  EXPECT_EQ(prober.asked().size(), 1U);
+}
+
+TEST_F(CoreCheck, WhatWasNotUnmountedIsDirtyThoughTheCheckerDoesNotSaySo) {
+  begin();
+  put(MediumState::kDirty);
+  EXPECT_EQ(manager->keeper().registry().find("sdb1")->state, VolumeState::kAvailable);
+  auto* machine = manager->keeper().find("sdb1");
+  machine->probe(std::nullopt, {});
+  settle();
+  const auto asked = check(anna);
+  checking.answer(found(CheckVerdict::kClean));
+  settle();
+  EXPECT_EQ(verdict(asked), "dirty");
+}
+
+TEST_F(CoreCheck, ARepairIsFollowedByAnotherLook) {
+  begin();
+  const auto asked = repair(anna);
+  EXPECT_EQ(checking.asked().front().request.operation, CheckOperation::kRepair);
+  checking.answer(found(CheckVerdict::kClean));
+  EXPECT_FALSE(asked.answered());
+  settle();
+  EXPECT_EQ(verdict(asked), "clean");
+  EXPECT_EQ(prober.asked().size(), 2U);
+  expect_quiet();
+}
+
+TEST_F(CoreCheck, NothingElseHappensMeanwhile) {
+  begin();
+  const auto asked = check(anna);
+  const auto mounted = mount(anna, "sdb1");
+  const auto again = check(anna);
+  settle();
+  EXPECT_EQ(mounted.code(), Errc::kBusy);
+  EXPECT_NE(mounted.message().find("being checked"), std::string::npos) << mounted.message();
+  EXPECT_EQ(again.code(), Errc::kBusy);
+  checking.answer(found(CheckVerdict::kClean));
+  settle();
+  EXPECT_TRUE(asked.succeeded());
+}
+
+TEST_F(CoreCheck, CancellingEndsItAndAnswers) {
+  begin();
+  const auto asked = check(anna);
+  const auto cancelled = cancel(anna, job());
+  settle();
+  EXPECT_TRUE(cancelled.succeeded()) << cancelled.message();
+  EXPECT_EQ(asked.code(), Errc::kCancelled);
+  EXPECT_EQ(checking.cancelled(), 1U);
+  expect_quiet();
+  const auto mounted = mount(anna, "sdb1");
+  settle();
+  EXPECT_TRUE(mounted.succeeded()) << mounted.message();
+}
+
+TEST_F(CoreCheck, AfterACancelledRepairItIsLookedAtAgain) {
+  begin();
+  const auto asked = repair(anna);
+  const auto cancelled = cancel(anna, job());
+  settle();
+  EXPECT_EQ(asked.code(), Errc::kCancelled);
+  EXPECT_EQ(prober.asked().size(), 2U);
+  expect_quiet();
+}
+
+TEST_F(CoreCheck, PullingItOutEndsItAndAnswers) {
+  begin();
+  const auto asked = check(anna);
+  devices.unplug("sdb");
+  settle();
+  EXPECT_EQ(asked.code(), Errc::kPeerGone);
+  EXPECT_EQ(checking.cancelled(), 1U);
+  expect_quiet();
+}
+
+TEST_F(CoreCheck, OnlyWhatIsNotMountedIsChecked) {
+  begin();
+  const auto mounted = mount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(check(anna).code(), Errc::kBusy);
+  EXPECT_EQ(repair(anna).code(), Errc::kBusy);
+  EXPECT_TRUE(checking.asked().empty());
+}
+
+TEST_F(CoreCheck, ABadLabelIsRefusedBeforeAnythingIsAsked) {
+  begin();
+  Asked<void> asked;
+  manager->set_label(call_of(anna), "sdb1", "far too long for ext4", asked.reply());
+  settle();
+  EXPECT_EQ(asked.code(), Errc::kInvalidArgument);
+  EXPECT_TRUE(checking.asked().empty());
+}
+
+TEST_F(CoreCheck, WhatACrashLeftIsCheckedBeforeTheNextMount) {
+  begin();
+  ASSERT_TRUE((mount(anna, "sdb1"), settle(), mounting.mounted("/dev/sdb1")));
+  EXPECT_EQ(mounting.find("/dev/sdb1")->decision.check, CheckFirst::kNo);
+  mounting.die("/dev/sdb1");
+  settle();
+  const auto recovered = recover(anna, "sdb1", "read-write");
+  settle();
+  EXPECT_TRUE(recovered.succeeded()) << recovered.message();
+  EXPECT_EQ(mounting.find("/dev/sdb1")->decision.check, CheckFirst::kGlance);
+}
+
+}  // namespace
+}  // namespace airlock
