@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ui/facts_page.h"
 
-#include <QFormLayout>
+#include <QGridLayout>
 #include <QLabel>
 
 #include "ui/notice.h"
@@ -10,6 +10,8 @@
 
 namespace airlock::ui {
 namespace {
+
+constexpr int kGap = 12;
 
 struct FactsText {
   Q_DECLARE_TR_FUNCTIONS(FactsText)
@@ -35,7 +37,7 @@ QString sizeOf(const Volume& volume) {
 
 FactsPage::FactsPage(QWidget* parent)
     : QWidget(parent),
-      m_lines(new QFormLayout(this)),
+      m_lines(new QGridLayout(this)),
       m_mount(add(tr("Mounted on:"))),
       m_filesystem(add(tr("Filesystem:"))),
       m_condition(add(tr("Condition:"))),
@@ -47,21 +49,26 @@ FactsPage::FactsPage(QWidget* parent)
       m_uuid(add(tr("UUID:"))),
       m_reason(add(tr("State:"))),
       m_rule(add(tr("Decided by:"))) {
-  m_lines->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-  m_lines->setLabelAlignment(Qt::AlignRight | Qt::AlignTop);
+  m_lines->setColumnStretch(1, 1);
+  m_lines->setRowStretch(m_lines->rowCount(), 1);
+  m_lines->setHorizontalSpacing(kGap);
 }
 
 QLabel* FactsPage::add(const QString& title) {
+  auto* name = new QLabel(title, this);
   auto* value = plainLabel(this);
-  m_lines->addRow(title, value);
+  const int row = m_lines->rowCount();
+  m_lines->addWidget(name, row, 0, Qt::AlignRight | Qt::AlignTop);
+  m_lines->addWidget(value, row, 1);
+  m_titles.insert(value, name);
   return value;
 }
 
 void FactsPage::set(QLabel* value, const QString& text) {
   value->setText(text);
   value->setVisible(!text.isEmpty());
-  if (QWidget* title = m_lines->labelForField(value); title != nullptr)
-    title->setVisible(!text.isEmpty());
+  value->setAccessibleName(m_titles.value(value)->text() + u' ' + text);
+  m_titles.value(value)->setVisible(!text.isEmpty());
 }
 
 void FactsPage::show(const Volume& volume) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <QHash>
 #include <QWidget>
 
 #include "ui/volume.h"
 
-class QFormLayout;
+class QGridLayout;
 class QLabel;
 
 namespace airlock::ui {
@@ -23,7 +24,9 @@ class FactsPage final : public QWidget {
   QLabel* add(const QString& title);
   void set(QLabel* value, const QString& text);
 
-  QFormLayout* m_lines;
+  // Not a form: with hidden lines that of Qt 6.4 writes beyond its memory.
+  QGridLayout* m_lines;
+  QHash<QLabel*, QLabel*> m_titles;  // by value
   QLabel* m_mount;
   QLabel* m_filesystem;
   QLabel* m_condition;
