@@ -55,8 +55,8 @@ DeadPanel::DeadPanel(QWidget* parent)
 void DeadPanel::show(const Volume& volume, const Surroundings& around) {
   if (volume.state != State::kDead) return setSentence({});
   setSentence(deathSentence(volume));
-  const QString when = volume.death.when > 0 ? tr("%1.").arg(timeText(volume.death.when)) + u' '
-                                             : QString();
+  const QString when =
+      volume.death.when > 0 ? tr("%1.").arg(timeText(volume.death.when)) + u' ' : QString();
   m_loss->setText(when + deathLoss(volume));
   m_verbs->show(verbsFor(volume, around), nameOf(volume));
   const QString details = deathDetails(volume);

@@ -77,8 +77,8 @@ void FactsPage::show(const Volume& volume) {
   set(m_filesystem, filesystemOf(volume));
   set(m_condition, conditionOf(volume));
   set(m_driver, alive ? driverOf(volume) : QString());
-  set(m_since, volume.mountedSince == 0 ? QString()
-                                        : timeText(static_cast<qint64>(volume.mountedSince)));
+  set(m_since,
+      volume.mountedSince == 0 ? QString() : timeText(static_cast<qint64>(volume.mountedSince)));
   set(m_size, sizeOf(volume));
   set(m_device, QStringLiteral("%1, %2").arg(visible(volume.device), kindOf(volume)));
   set(m_drive, visible((volume.vendor + u' ' + volume.model).simplified()));

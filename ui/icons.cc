@@ -86,7 +86,7 @@ QIcon mediumIcon(const QString& kind, const QColor& ink) {
 
 QIcon programIcon() {
   const QIcon icon = QIcon::fromTheme(QStringLiteral("org.airlock1.Tray"));
-  return icon.isNull() ? QIcon(QStringLiteral(":/icons/org.airlock1.Tray.svg")) : icon;
+  return icon.isNull() ? drawn(QStringLiteral("org.airlock1.Tray"), QColor(kDrawnInk), 0) : icon;
 }
 
 }  // namespace airlock::ui

@@ -22,7 +22,9 @@ void leaveOpenGlOut() {
 }
 
 void install(QTranslator& translator, const QString& name, const QString& folder) {
-  if (translator.load(QLocale(), name, QStringLiteral("_"), folder))
+  // English has to be loaded too: it has plurals.
+  if (translator.load(QLocale(), name, QStringLiteral("_"), folder) ||
+      translator.load(name + QStringLiteral("_en"), folder))
     QCoreApplication::installTranslator(&translator);
 }
 
@@ -43,12 +45,12 @@ int main(int argc, char** argv) {
   install(ofQt, QStringLiteral("qtbase"), QLibraryInfo::path(QLibraryInfo::TranslationsPath));
 
   QCommandLineParser parser;
-  parser.setApplicationDescription(
-      QCoreApplication::translate("main", "Shows removable media and what Airlock does with them."));
+  parser.setApplicationDescription(QCoreApplication::translate(
+      "main", "Shows removable media and what Airlock does with them."));
   parser.addHelpOption();
   parser.addVersionOption();
-  const QCommandLineOption inTray(
-      QStringLiteral("tray"), QCoreApplication::translate("main", "Start without a window."));
+  const QCommandLineOption inTray(QStringLiteral("tray"),
+                                  QCoreApplication::translate("main", "Start without a window."));
   parser.addOption(inTray);
   parser.process(application);
   const bool quiet = parser.isSet(inTray);

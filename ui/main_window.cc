@@ -140,8 +140,9 @@ void MainWindow::refresh() {
   const Volume* volume = m_model.find(chosen());
   m_right->setCurrentWidget(volume == nullptr ? static_cast<QWidget*>(m_nothing) : m_panel);
   if (volume != nullptr) return m_panel->show(*volume, m_around);
-  m_nothing->setText(tr("Nothing is plugged in.\n\nPlug in a stick, a card or a disk, and it "
-                        "appears here."));
+  m_nothing->setText(
+      tr("Nothing is plugged in.\n\nPlug in a stick, a card or a disk, and it "
+         "appears here."));
 }
 
 void MainWindow::refreshBanner() {
@@ -160,9 +161,10 @@ void MainWindow::setSurroundings(const Surroundings& around) {
 }
 
 void MainWindow::setSettingsProblem(const QString& problem) {
-  m_settingsProblem = problem.isEmpty() ? QString()
-                                        : tr("The settings have a mistake: %1")
-                                              .arg(visible(problem, kLongestProblem));
+  m_settingsProblem =
+      problem.isEmpty()
+          ? QString()
+          : tr("The settings have a mistake: %1").arg(visible(problem, kLongestProblem));
   refreshBanner();
 }
 

@@ -55,8 +55,9 @@ News crashed(const Volume& volume, const Surroundings& around) {
 
 News pulledOut(const Volume& volume) {
   const QString text = volume.stateReason.isEmpty()
-                           ? NewsText::tr("What was written last may be lost. Next time, eject it "
-                                          "first.")
+                           ? NewsText::tr(
+                                 "What was written last may be lost. Next time, eject it "
+                                 "first.")
                            : sentenceFor(volume);
   return {.event = Event::kPulledOut,
           .title = NewsText::tr("%1 was pulled out too early").arg(nameOf(volume)),

@@ -28,6 +28,9 @@ QLabel* plainLabel(QWidget* parent) {
 Notice::Notice(const QColor& color, QWidget* parent)
     : QFrame(parent), m_color(color), m_rows(new QVBoxLayout(this)), m_sentence(plainLabel(this)) {
   m_rows->setContentsMargins(kMargin + kStripe, kMargin, kMargin, kMargin);
+  QFont bold = font();
+  bold.setBold(true);
+  m_sentence->setFont(bold);
   m_rows->addWidget(m_sentence);
 }
 

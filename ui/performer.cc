@@ -53,12 +53,13 @@ void Performer::perform(Verb verb, const QString& path) {
 }
 
 void Performer::cancelJob(const QString& path) {
-  m_client.call(path, kJob, QStringLiteral("Cancel"), {QVariantMap()}, [this, path](const Answer& answer) {
-    if (answer.ok()) return;
-    for (const Volume& volume : std::vector<Volume>(m_model.volumes()))
-      if (volume.job && volume.job->path == path)
-        m_model.setProblem(volume.path, visible(answer.message, kLongestProblem));
-  });
+  m_client.call(path, kJob, QStringLiteral("Cancel"), {QVariantMap()},
+                [this, path](const Answer& answer) {
+                  if (answer.ok()) return;
+                  for (const Volume& volume : std::vector<Volume>(m_model.volumes()))
+                    if (volume.job && volume.job->path == path)
+                      m_model.setProblem(volume.path, visible(answer.message, kLongestProblem));
+                });
 }
 
 void Performer::open(const Volume& volume) {

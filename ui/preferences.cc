@@ -50,8 +50,8 @@ void Preferences::setOpenAfterMount(bool on) {
 }
 
 bool Preferences::autostart() const {
-  const QString file = QStandardPaths::locate(QStandardPaths::GenericConfigLocation,
-                                              QLatin1String(kAutostartFile));
+  const QString file =
+      QStandardPaths::locate(QStandardPaths::GenericConfigLocation, QLatin1String(kAutostartFile));
   return !file.isEmpty() && !isHidden(file);
 }
 
@@ -60,8 +60,9 @@ bool Preferences::setAutostart(bool on) {
   if (!QDir().mkpath(QFileInfo(path).path())) return false;
   QSaveFile file(path);
   if (!file.open(QIODevice::WriteOnly)) return false;
-  file.write("[Desktop Entry]\nType=Application\nName=Airlock\nExec=airlock-tray --tray\n"
-             "Icon=org.airlock1.Tray\n");
+  file.write(
+      "[Desktop Entry]\nType=Application\nName=Airlock\nExec=airlock-tray --tray\n"
+      "Icon=org.airlock1.Tray\n");
   file.write(on ? "Hidden=false\n" : "Hidden=true\n");
   return file.commit();
 }

@@ -39,15 +39,16 @@ void ReportPage::showEvent(QShowEvent* event) {
 
 void ReportPage::ask() {
   if (m_path.isEmpty()) return;
-  m_client.call(m_path, kVolume, m_question.method, {}, [this, path = m_path](const Answer& answer) {
-    if (path != m_path) return;
-    const QVariant value = answer.values.value(0);
-    const QString report = value.metaType() == QMetaType::fromType<QStringList>()
-                               ? value.toStringList().join(u'\n')
-                               : value.toString();
-    if (!answer.ok()) return m_text->setPlainText(visibleLines(answer.message));
-    m_text->setPlainText(report.isEmpty() ? m_question.nothing : visibleLines(report));
-  });
+  m_client.call(
+      m_path, kVolume, m_question.method, {}, [this, path = m_path](const Answer& answer) {
+        if (path != m_path) return;
+        const QVariant value = answer.values.value(0);
+        const QString report = value.metaType() == QMetaType::fromType<QStringList>()
+                                   ? value.toStringList().join(u'\n')
+                                   : value.toString();
+        if (!answer.ok()) return m_text->setPlainText(visibleLines(answer.message));
+        m_text->setPlainText(report.isEmpty() ? m_question.nothing : visibleLines(report));
+      });
 }
 
 }  // namespace airlock::ui

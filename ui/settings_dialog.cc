@@ -38,8 +38,7 @@ SettingsDialog::SettingsDialog(Client& client, Preferences& preferences, QWidget
   lines->addRow(m_remark);
   auto* open = addSwitch(tr("&Open what has been mounted"), "open-after-mount",
                          preferences.openAfterMount());
-  auto* notify =
-      addSwitch(tr("Show &notifications"), "notifications", preferences.notifications());
+  auto* notify = addSwitch(tr("Show &notifications"), "notifications", preferences.notifications());
   m_autostart = addSwitch(tr("&Start with the session"), "autostart", preferences.autostart());
   lines->addRow(open);
   lines->addRow(notify);
@@ -48,7 +47,8 @@ SettingsDialog::SettingsDialog(Client& client, Preferences& preferences, QWidget
   lines->addRow(buttons);
   connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
   connect(m_automount, &QComboBox::activated, this, &SettingsDialog::sendAutomount);
-  connect(open, &QCheckBox::toggled, this, [this](bool on) { m_preferences.setOpenAfterMount(on); });
+  connect(open, &QCheckBox::toggled, this,
+          [this](bool on) { m_preferences.setOpenAfterMount(on); });
   connect(notify, &QCheckBox::toggled, this,
           [this](bool on) { m_preferences.setNotifications(on); });
   connect(m_autostart, &QCheckBox::toggled, this, &SettingsDialog::setAutostart);
@@ -74,13 +74,14 @@ void SettingsDialog::setAutomount(const QString& mode) {
 
 void SettingsDialog::sendAutomount() {
   const QString wanted = m_automount->currentData().toString();
-  m_client.call(QLatin1String(kManagerPath), kManager, QStringLiteral("SetAutomount"),
-                {wanted, QVariantMap()}, [this](const Answer& answer) {
-                  if (answer.ok()) return;
-                  setAutomount(m_mode);
-                  m_remark->setText(tr("That could not be changed: %1")
-                                        .arg(visible(answer.message, kLongestProblem)));
-                });
+  m_client.call(
+      QLatin1String(kManagerPath), kManager, QStringLiteral("SetAutomount"),
+      {wanted, QVariantMap()}, [this](const Answer& answer) {
+        if (answer.ok()) return;
+        setAutomount(m_mode);
+        m_remark->setText(
+            tr("That could not be changed: %1").arg(visible(answer.message, kLongestProblem)));
+      });
 }
 
 void SettingsDialog::setAutostart(bool on) {

@@ -41,9 +41,8 @@ void SingleInstance::wakeTheOther(Manner manner) {
     emit second();
     return;
   }
-  const auto order =
-      QDBusMessage::createMethodCall(QLatin1String(kName), QLatin1String(kPath),
-                                     QLatin1String(kName), QStringLiteral("Activate"));
+  const auto order = QDBusMessage::createMethodCall(
+      QLatin1String(kName), QLatin1String(kPath), QLatin1String(kName), QStringLiteral("Activate"));
   auto* watcher = new QDBusPendingCallWatcher(QDBusConnection::sessionBus().asyncCall(order), this);
   connect(watcher, &QDBusPendingCallWatcher::finished, this, &SingleInstance::second);
 }

@@ -56,8 +56,7 @@ void VolumeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
 
   const auto state = static_cast<State>(index.data(VolumeModel::StateRole).toInt());
   const bool selected = (item.state & QStyle::State_Selected) != 0;
-  const QColor ink =
-      item.palette.color(selected ? QPalette::HighlightedText : QPalette::Text);
+  const QColor ink = item.palette.color(selected ? QPalette::HighlightedText : QPalette::Text);
   const QColor alarm = selected ? ink : alarmInk(item.palette);
   painter->save();
   if (state == State::kDead)

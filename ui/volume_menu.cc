@@ -86,7 +86,8 @@ void VolumeMenu::addVolume(const Volume& volume) {
 
 void VolumeMenu::addEnd() {
   addSeparator();
-  connect(addAction(tr("Show &window")), &QAction::triggered, this, [this] { emit windowWanted({}); });
+  connect(addAction(tr("Show &window")), &QAction::triggered, this,
+          [this] { emit windowWanted({}); });
   connect(addAction(tr("&Settings…")), &QAction::triggered, this, &VolumeMenu::settingsWanted);
   connect(addAction(tr("&Quit")), &QAction::triggered, this, &VolumeMenu::quitWanted);
 }

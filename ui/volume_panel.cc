@@ -39,10 +39,10 @@ VolumePanel::VolumePanel(Client& client, Performer& performer, QWidget* parent)
       m_progress(new ProgressStrip(this)),
       m_problem(new Notice(kCaution, this)),
       m_space(new SpaceBar(this)),
-      m_verbs(new VerbBar({Verb::kOpen, Verb::kMount, Verb::kMountReadOnly, Verb::kUnmount,
-                           Verb::kEject, Verb::kPowerOff, Verb::kCheck, Verb::kRepair,
-                           Verb::kDetach},
-                          this)),
+      m_verbs(
+          new VerbBar({Verb::kOpen, Verb::kMount, Verb::kMountReadOnly, Verb::kUnmount,
+                       Verb::kEject, Verb::kPowerOff, Verb::kCheck, Verb::kRepair, Verb::kDetach},
+                      this)),
       m_pages(new QTabWidget(this)),
       m_facts(new FactsPage(this)),
       m_log(new ReportPage(client,
@@ -91,8 +91,8 @@ void VolumePanel::layOut() {
   column->setContentsMargins(kGap, kGap, kGap, kGap);
   column->setSpacing(kGap);
   column->addLayout(header);
-  for (QWidget* part : std::initializer_list<QWidget*>{m_dead, m_progress, m_problem, m_space,
-                                                       m_verbs})
+  for (QWidget* part :
+       std::initializer_list<QWidget*>{m_dead, m_progress, m_problem, m_space, m_verbs})
     column->addWidget(part);
   column->addWidget(m_pages, 1);
 }
@@ -101,8 +101,8 @@ void VolumePanel::show(const Volume& volume, const Surroundings& around) {
   m_path = volume.path;
   const bool dead = volume.state == State::kDead;
   const QColor ink = palette().color(QPalette::WindowText);
-  m_icon->setPixmap((dead ? moodIcon(Mood::kAttention, ink) : mediumIcon(volume.kind, ink))
-                        .pixmap(kIcon, kIcon));
+  m_icon->setPixmap(
+      (dead ? moodIcon(Mood::kAttention, ink) : mediumIcon(volume.kind, ink)).pixmap(kIcon, kIcon));
   m_name->setText(nameOf(volume));
   QStringList kind = {kindOf(volume)};
   if (volume.size > 0) kind << sizeText(volume.size);

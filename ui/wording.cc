@@ -153,7 +153,8 @@ QString deathSentence(const Volume& volume) {
   if (death.kind == QLatin1String("exit"))
     return Wording::tr("The %1 driver gave up (exit code %2).").arg(type).arg(death.exitCode);
   if (death.kind == QLatin1String("forbidden-call"))
-    return Wording::tr("The %1 driver tried something it is not allowed to do (%2) and was stopped.")
+    return Wording::tr(
+               "The %1 driver tried something it is not allowed to do (%2) and was stopped.")
         .arg(type, visible(death.systemCall, kLongestName));
   if (death.kind == QLatin1String("out-of-memory"))
     return Wording::tr("The %1 driver wanted more memory than it may have and was stopped.")
@@ -166,8 +167,7 @@ QString deathSentence(const Volume& volume) {
 }
 
 QString deathLoss(const Volume& volume) {
-  if (volume.mountedReadOnly)
-    return Wording::tr("It was mounted read-only: nothing is lost.");
+  if (volume.mountedReadOnly) return Wording::tr("It was mounted read-only: nothing is lost.");
   return Wording::tr(
       "What was written in the last seconds may be missing. Everything older is safe on the "
       "medium.");

@@ -170,8 +170,9 @@ void ClientTest::signalsOfStrangersDoNotCount() {
   lie.setArguments({QLatin1String(kVolume), QVariantMap{{"State", "dead"}}, QStringList()});
   QVERIFY(stranger.send(lie));
   // The bus keeps order: what comes after the lie shows that it has passed.
-  QVERIFY(stranger.call(QDBusMessage::createMethodCall("org.freedesktop.DBus", "/",
-                                                       "org.freedesktop.DBus", "GetId"))
+  QVERIFY(stranger
+              .call(QDBusMessage::createMethodCall("org.freedesktop.DBus", "/",
+                                                   "org.freedesktop.DBus", "GetId"))
               .type() == QDBusMessage::ReplyMessage);
   tell("set sdb1 Label s LATER");
   QTRY_COMPARE_WITH_TIMEOUT(m_model->find(volumePath("sdb1"))->label, QStringLiteral("LATER"),

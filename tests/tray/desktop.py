@@ -9,9 +9,12 @@ import pathlib
 import signal
 import subprocess
 
+import caller
 import harness
+from gi.repository import GLib
 
 HERE = pathlib.Path(__file__).resolve().parent
+PROPERTIES = "org.freedesktop.DBus.Properties"
 PYTHON = "/usr/bin/python3"
 DEADLINE = 20
 SCREEN = "1100x720x24"
@@ -74,9 +77,9 @@ class Desktop:
         self.home = pathlib.Path(scratch) / "home"
         self.processes = []
         self.tray = None
+        self.bus = None
         self.with_panel = panel
         self.dark = dark
-        self.started = 0
         self.environment = {
             "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"),
             "XDG_CONFIG_HOME": str(self.home / "config"), "XDG_CONFIG_DIRS": "/etc/xdg",
@@ -140,6 +143,9 @@ class Desktop:
         return done.stdout
 
     def start_x(self):
+        # The X server must not be the one to make it: it would own it.
+        os.makedirs("/tmp/.X11-unix", exist_ok=True)
+        os.chmod("/tmp/.X11-unix", 0o1777)
         read, write = os.pipe()
         self.spawn("Xvfb", "-displayfd", write, "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset",
                    pass_fds=[write])
@@ -171,8 +177,7 @@ class Desktop:
         self.processes.remove(process)
 
     def has_name(self, name):
-        return "true" in self.run("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus",
-                                  "/", "org.freedesktop.DBus.NameHasOwner", f"string:{name}")
+        return self.session_call("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "NameHasOwner", f"('{name}',)")[0]
 
     def wait_for_name(self, name):
         harness.wait_until(lambda: self.has_name(name), DEADLINE, f"{name} on the session bus")
@@ -188,20 +193,32 @@ class Desktop:
         self.tray = self.spawn(program, *options, environment=environment)
         return self.tray
 
+    def session_call(self, name, path, interface, method, arguments="()"):
+        """As the person, on a connection that stays open: looking must cost little."""
+        if self.bus is None:
+            # The bus lets only its owner in.
+            os.seteuid(self.person[0])
+            try:
+                self.bus = caller.connect(self.environment["DBUS_SESSION_BUS_ADDRESS"])
+            finally:
+                os.seteuid(0)
+        return self.bus.call_sync(name, path, interface, method, GLib.Variant.parse(None, arguments, None, None),
+                                  None, 0, 5000, None).unpack()
+
     def items(self):
-        """Tray icons: service names."""
-        answer = self.run("gdbus", "call", "--session", "-d", "org.kde.StatusNotifierWatcher", "-o",
-                          "/StatusNotifierWatcher", "-m", "org.freedesktop.DBus.Properties.Get",
-                          "org.kde.StatusNotifierWatcher", "RegisteredStatusNotifierItems", allowed=None)
-        return [word for word in answer.replace("[", "'").split("'") if "StatusNotifierItem" in word]
+        """Tray icons: bus name and path."""
+        try:
+            return self.session_call("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher", PROPERTIES, "Get",
+                                     "('org.kde.StatusNotifierWatcher', 'RegisteredStatusNotifierItems')")[0]
+        except GLib.Error:
+            return []
 
     def wait_for_icon(self):
         return harness.wait_until(self.items, DEADLINE, f"the tray icon\n{self.log()[-2000:]}")[0]
 
     def tooltip(self):
-        service = self.wait_for_icon().split("/")[0]
-        return self.run("gdbus", "call", "--session", "-d", service, "-o", "/StatusNotifierItem", "-m",
-                        "org.freedesktop.DBus.Properties.Get", "org.kde.StatusNotifierItem", "ToolTip")
+        name, _, path = self.wait_for_icon().partition("/")
+        return self.session_call(name, "/" + path, PROPERTIES, "Get", "('org.kde.StatusNotifierItem', 'ToolTip')")[0][2]
 
     def wait_for_tooltip(self, text):
         harness.wait_until(lambda: text in self.tooltip(), DEADLINE, f"the tooltip to say {text!r}; {self.tooltip()}")
@@ -225,11 +242,9 @@ class Desktop:
         harness.wait_until(lambda: self.probe("press", name), DEADLINE, f"the button {name}")
 
     def notifications(self):
-        """What dunst shows now, newest first."""
-        answer = self.run("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.Notifications",
-                          "/org/freedesktop/Notifications", "org.freedesktop.DBus.Properties.Get",
-                          "string:org.dunstproject.cmd0", "string:displayedLength")
-        return int(answer.split("uint32")[1].split()[0])
+        """How many are shown."""
+        return self.session_call("org.freedesktop.Notifications", "/org/freedesktop/Notifications", PROPERTIES,
+                                 "Get", "('org.dunstproject.cmd0', 'displayedLength')")[0]
 
     def screenshot(self, name):
         folder = pathlib.Path(os.environ["AIRLOCK_BUILD"]) / "screenshots"

@@ -125,8 +125,9 @@ void ModelTest::aHundredMediaComeChangeAndGo() {
   VolumeModel model;
   SortedVolumes sorted(model);
   for (int i = 0; i < 100; ++i)
-    model.addObject(volumePath(QString::number(i)),
-                    asVolume(stick(QString::number(i), "mounted", {{"Label", QString::number(i)}})));
+    model.addObject(
+        volumePath(QString::number(i)),
+        asVolume(stick(QString::number(i), "mounted", {{"Label", QString::number(i)}})));
   QCOMPARE(model.summary().mounted, 100);
   QCOMPARE(sorted.rowCount(), 100);
   for (int i = 0; i < 100; i += 2)
@@ -141,8 +142,8 @@ void ModelTest::aSnapshotReplacesEverythingAndIsNoNews() {
   model.addObject(volumePath("old"), asVolume(stick("old", "mounted")));
   QSignalSpy news(&model, &VolumeModel::volumeChanged);
   QSignalSpy leaving(&model, &VolumeModel::volumeGone);
-  model.replaceAll({{volumePath("new"), asVolume(stick("new", "dead"))},
-                    {"/org/airlock1", {{kManager, {}}}}});
+  model.replaceAll(
+      {{volumePath("new"), asVolume(stick("new", "dead"))}, {"/org/airlock1", {{kManager, {}}}}});
   QCOMPARE(model.rowCount(), 1);
   QCOMPARE(model.find(volumePath("new"))->state, State::kDead);
   QCOMPARE(model.find(volumePath("old")), nullptr);

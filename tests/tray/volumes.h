@@ -15,10 +15,10 @@ inline QString volumePath(const QString& id) {
 
 // A stick as airlockd would describe it, with what the test wants otherwise.
 inline QVariantMap stick(const QString& id, const QString& state, QVariantMap otherwise = {}) {
-  QVariantMap all = {{"Id", id},          {"Device", "/dev/" + id}, {"Kind", "partition"},
-                     {"State", state},    {"Usage", "filesystem"},  {"Type", "ext4"},
+  QVariantMap all = {{"Id", id},           {"Device", "/dev/" + id}, {"Kind", "partition"},
+                     {"State", state},     {"Usage", "filesystem"},  {"Type", "ext4"},
                      {"Label", "HOLIDAY"}, {"Bus", "usb"},           {"Removable", true},
-                     {"Ejectable", true}, {"MountedFor", 1000U},    {"Size", quint64{16} << 30U}};
+                     {"Ejectable", true},  {"MountedFor", 1000U},    {"Size", quint64{16} << 30U}};
   if (state == QLatin1String("mounted"))
     all.insert({{"MountPoint", "/run/media/x/HOLIDAY"}, {"Driver", "airlock-ext"}});
   all.insert(otherwise);
