@@ -11,6 +11,8 @@ namespace {
 
 // What the drawings are written in; it is replaced by the ink of the place they are shown in.
 constexpr const char* kDrawnInk = "#232629";
+// Around it, so that it can be seen on a panel of another colour than ours.
+constexpr const char* kDrawnHalo = "#fcfcfc";
 constexpr int kMostKept = 64;
 constexpr double kFullTurn = 360;
 
@@ -33,7 +35,11 @@ QString nameOfMood(Mood mood) {
 QByteArray drawing(const QString& name, const QColor& ink) {
   QFile file(QStringLiteral(":/icons/%1.svg").arg(name));
   if (!file.open(QIODevice::ReadOnly)) return {};
-  return file.readAll().replace(kDrawnInk, ink.name().toLatin1());
+  constexpr int kMiddle = 128;
+  const char* halo = ink.lightness() < kMiddle ? kDrawnHalo : kDrawnInk;
+  // First the one that does not become the other.
+  QByteArray text = file.readAll().replace(kDrawnHalo, "halo");
+  return text.replace(kDrawnInk, ink.name().toLatin1()).replace("halo", halo);
 }
 
 QPixmap rendered(QSvgRenderer& renderer, int size, double turn) {

@@ -47,7 +47,8 @@ MainWindow::MainWindow(Client& client, VolumeModel& model, Performer& performer)
   m_list->setUniformItemSizes(true);
   m_list->setAccessibleName(tr("Media"));
   m_list->setObjectName(QStringLiteral("media"));
-  m_list->setMinimumWidth(kListWidth / 2);
+  m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  m_list->setMinimumWidth(kListWidth * 2 / 3);
   m_nothing->setAlignment(Qt::AlignCenter);
   m_nothing->setTextFormat(Qt::PlainText);
   m_nothing->setWordWrap(true);

@@ -90,7 +90,7 @@ void Tray::makeIcon() {
 }
 
 void Tray::onActivated(QSystemTrayIcon::ActivationReason reason) {
-  if (reason == QSystemTrayIcon::Trigger || reason == QSystemTrayIcon::DoubleClick) emit clicked();
+  if (reason == QSystemTrayIcon::Trigger) emit clicked();
 }
 
 void Tray::refresh() {

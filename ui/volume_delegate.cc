@@ -43,7 +43,7 @@ QIcon iconFor(State state, const QColor& ink) {
 
 QSize VolumeDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex&) const {
   const int lines = 2 * QFontMetrics(option.font).lineSpacing();
-  return {8 * kIcon, qMax(kIcon, lines) + 2 * kGap};
+  return {4 * kIcon, qMax(kIcon, lines) + 2 * kGap};
 }
 
 void VolumeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,

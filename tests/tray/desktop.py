@@ -238,7 +238,7 @@ class Desktop:
         harness.wait_until(lambda: self.shows(*words), DEADLINE, f"the window to show {words}")
 
     def press(self, name):
-        """Presses the button of that object name, as a screen reader would."""
+        """Presses the button that does that, as a screen reader would."""
         harness.wait_until(lambda: self.probe("press", name), DEADLINE, f"the button {name}")
 
     def notifications(self):
