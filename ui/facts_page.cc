@@ -41,6 +41,7 @@ FactsPage::FactsPage(QWidget* parent)
       m_mount(add(tr("Mounted on:"))),
       m_filesystem(add(tr("Filesystem:"))),
       m_condition(add(tr("Condition:"))),
+      m_check(add(tr("Last check:"))),
       m_driver(add(tr("Driver:"))),
       m_since(add(tr("Mounted since:"))),
       m_size(add(tr("Size:"))),
@@ -76,6 +77,7 @@ void FactsPage::show(const Volume& volume) {
   set(m_mount, mountSentence(volume));
   set(m_filesystem, filesystemOf(volume));
   set(m_condition, conditionOf(volume));
+  set(m_check, checkSentence(volume));
   set(m_driver, alive ? driverOf(volume) : QString());
   set(m_since,
       volume.mountedSince == 0 ? QString() : timeText(static_cast<qint64>(volume.mountedSince)));

@@ -30,6 +30,7 @@ class FactsPage final : public QWidget {
   QLabel* m_mount;
   QLabel* m_filesystem;
   QLabel* m_condition;
+  QLabel* m_check;
   QLabel* m_driver;
   QLabel* m_since;
   QLabel* m_size;

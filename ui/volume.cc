@@ -53,6 +53,14 @@ Death deathFrom(const QVariantMap& story) {
   return death;
 }
 
+LastCheck lastCheckFrom(const QVariantMap& result) {
+  LastCheck check;
+  take(result, "summary", check.summary);
+  take(result, "checker", check.checker);
+  take(result, "when", check.when);
+  return check;
+}
+
 void takeTexts(const QVariantMap& changed, Volume& volume) {
   take(changed, "Id", volume.id);
   take(changed, "Device", volume.device);
@@ -94,6 +102,9 @@ void Volume::apply(const QVariantMap& changed) {
   takeNumbers(changed, *this);
   if (const auto found = changed.constFind(QStringLiteral("Death")); found != changed.constEnd())
     death = deathFrom(mapIn(*found));
+  if (const auto found = changed.constFind(QStringLiteral("LastCheck"));
+      found != changed.constEnd())
+    lastCheck = lastCheckFrom(mapIn(*found));
   QString name;
   take(changed, "State", name);
   if (!name.isEmpty()) state = stateNamed(name);

@@ -36,6 +36,13 @@ struct Death {
   bool detached = false;
 };
 
+// What a checker found last; empty where none has run, or airlockd has none.
+struct LastCheck {
+  QString summary;
+  QString checker;
+  qint64 when = 0;
+};
+
 // Something that runs, org.airlock1.Job.
 struct Job {
   QString path;
@@ -84,6 +91,7 @@ struct Volume {
   bool writeProtected = false;
   bool mountedReadOnly = false;
   Death death;
+  LastCheck lastCheck;
 
   // What airlockd does not tell.
   std::optional<Job> job;

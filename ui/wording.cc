@@ -239,6 +239,13 @@ QString mountSentence(const Volume& volume) {
   return where;
 }
 
+QString checkSentence(const Volume& volume) {
+  const LastCheck& check = volume.lastCheck;
+  if (check.summary.isEmpty()) return {};
+  return Wording::tr("%1 (%2, %3)")
+      .arg(said(check.summary), visible(check.checker, kLongestName), timeText(check.when));
+}
+
 QString sizeText(quint64 bytes) {
   constexpr quint64 kMost = 1ULL << 62;
   return QLocale().formattedDataSize(static_cast<qint64>(qMin(bytes, kMost)), 1,

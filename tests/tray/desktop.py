@@ -14,6 +14,8 @@ import harness
 from gi.repository import GLib
 
 HERE = pathlib.Path(__file__).resolve().parent
+DBUSMENU = "com.canonical.dbusmenu"
+NOTIFICATIONS = "org.freedesktop.Notifications"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 PYTHON = "/usr/bin/python3"
 DEADLINE = 20
@@ -46,7 +48,8 @@ DUNST = """[global]
   font = DejaVu Sans 10
   width = 380
   height = 200
-  origin = top-right
+  origin = bottom-right
+  offset = 16x56
   frame_width = 1
   frame_color = "#4a90d9"
   background = "#f7f9fc"
@@ -71,7 +74,7 @@ printf '%s\\n' "$1" >> "$HOME/opened"
 
 
 class Desktop:
-    def __init__(self, scratch, person, system_bus=None, language="C.UTF-8", panel=True, dark=False,
+    def __init__(self, scratch, person, system_bus=None, language="C.UTF-8", panel=True, dark=False, notifications=True,
                  accessible=False):
         self.person = person
         self.home = pathlib.Path(scratch) / "home"
@@ -79,6 +82,7 @@ class Desktop:
         self.tray = None
         self.bus = None
         self.with_panel = panel
+        self.with_dunst = notifications
         self.dark = dark
         self.environment = {
             "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"),
@@ -163,7 +167,11 @@ class Desktop:
         bus.stdout.close()
 
     def start_notifications(self):
-        self.spawn("dunst", "-conf", self.home / "config/dunst/dunstrc")
+        if self.with_dunst:
+            self.spawn("dunst", "-conf", self.home / "config/dunst/dunstrc")
+        else:
+            self.spawn(PYTHON, "-m", "dbusmock", "--session", "--template", "notification_daemon",
+                       "--parameters", '{"capabilities": "body body-markup actions"}')
         self.wait_for_name("org.freedesktop.Notifications")
 
     def start_panel(self):
@@ -245,6 +253,33 @@ class Desktop:
         """How many are shown."""
         return self.session_call("org.freedesktop.Notifications", "/org/freedesktop/Notifications", PROPERTIES,
                                  "Get", "('org.dunstproject.cmd0', 'displayedLength')")[0]
+
+    def told(self):
+        """What the mock of a notification daemon was asked to show, oldest first."""
+        calls = self.mock("GetMethodCalls", "('Notify',)")[0]
+        return [dict(zip(("program", "replaces", "icon", "title", "text", "actions"), values))
+                for _, values in calls]
+
+    def choose(self, number, action):
+        """Somebody presses a button of that notification."""
+        self.mock("EmitSignal", f"('{NOTIFICATIONS}', 'ActionInvoked', 'us', [<uint32 {number}>, <'{action}'>])")
+
+    def mock(self, method, arguments):
+        return self.session_call(NOTIFICATIONS, "/org/freedesktop/Notifications", "org.freedesktop.DBus.Mock", method,
+                                 arguments)
+
+    def choose_in_menu(self, *labels):
+        """Goes down the menu of the icon as a panel does."""
+        name, _, path = self.wait_for_icon().partition("/")
+        menu = self.session_call(name, "/" + path, PROPERTIES, "Get", "('org.kde.StatusNotifierItem', 'Menu')")[0]
+        entry = self.session_call(name, menu, DBUSMENU, "GetLayout", "(0, -1, @as [])")[1]
+        for label in labels:
+            entry = next((child for child in entry[2]
+                          if child[1].get("label", "").replace("_", "").startswith(label)), None)
+            if entry is None:
+                return False
+        self.session_call(name, menu, DBUSMENU, "Event", f"({entry[0]}, 'clicked', <''>, uint32 0)")
+        return True
 
     def screenshot(self, name):
         folder = pathlib.Path(os.environ["AIRLOCK_BUILD"]) / "screenshots"

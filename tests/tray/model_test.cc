@@ -50,6 +50,7 @@ class ModelTest : public QObject {
   void everyDeathIsASentence();
   void verbsFitTheState();
   void checkAndRepairNeedAnAirlockdThatOffersThem();
+  void whatACheckerFoundIsSaid();
   void otherPeoplesMountsAreNotOpened();
   void newsAreToldOncePerEvent();
   void newsDependOnAutomount();
@@ -213,6 +214,13 @@ void ModelTest::checkAndRepairNeedAnAirlockdThatOffersThem() {
   QVERIFY(offers(made("available"), Verb::kCheck, newer));
   QVERIFY(offers(made("available"), Verb::kRepair, newer));
   QVERIFY(!offers(made("mounted"), Verb::kRepair, newer));
+}
+
+void ModelTest::whatACheckerFoundIsSaid() {
+  QVERIFY(checkSentence(made("available")).isEmpty());
+  const QVariantMap result = {{"summary", "nothing\nto repair"}, {"checker", "e2fsck 1.47.0"}};
+  const QString sentence = checkSentence(made("available", {{"LastCheck", result}}));
+  QVERIFY(sentence.startsWith("Nothing\\nto repair. (e2fsck 1.47.0, "));
 }
 
 void ModelTest::otherPeoplesMountsAreNotOpened() {

@@ -117,3 +117,29 @@ def test_every_state_can_be_seen(demo, scratch):
         demo.remove("sdc1")
         desktop.wait_to_show("312")
         desktop.screenshot("8-writing-german")
+
+
+def test_the_menu_of_a_panel_mounts(demo, scratch):
+    demo.plug("sdb1", "HOLIDAY", "available")
+    with Desktop(scratch, ALICE, demo.address) as desktop:
+        desktop.start_tray("--tray")
+        desktop.wait_for_tooltip("1 medium plugged in")
+        harness.wait_until(lambda: desktop.choose_in_menu("HOLIDAY", "Mount"), DEADLINE, "the menu to have it")
+        desktop.wait_for_tooltip("1 medium mounted")
+
+
+def test_notifications_are_replaced_and_their_buttons_work(demo, scratch):
+    with Desktop(scratch, ALICE, demo.address, notifications=False) as desktop:
+        desktop.start_tray("--tray")
+        desktop.wait_for_tooltip("Nothing is plugged in")
+        demo.plug("sdb1", "A <b>& B", "mounted")
+        harness.wait_until(lambda: len(desktop.told()) == 1, DEADLINE, "the first notification")
+        demo.tell("set sdb1 Death death 11", "set sdb1 State s dead")
+        harness.wait_until(lambda: len(desktop.told()) == 2, DEADLINE, "the second")
+        first, second = desktop.told()
+        assert first["title"] == "A <b>& B is mounted" and first["replaces"] == 0
+        assert second["replaces"] == 1 and "SIGSEGV" in second["text"]
+        assert "recover-read-only" in second["actions"]
+        desktop.choose(1, "recover-read-only")
+        harness.wait_until(lambda: len(desktop.told()) == 3, DEADLINE, "the third")
+        assert desktop.told()[2]["replaces"] == 1 and "is mounted" in desktop.told()[2]["title"]

@@ -433,6 +433,10 @@
         <source>Nothing is plugged in</source>
         <translation>Nichts ist angesteckt</translation>
     </message>
+    <message>
+        <source>%1 (%2, %3)</source>
+        <translation>%1 (%2, %3)</translation>
+    </message>
 </context>
 <context>
     <name>airlock::ui::DeadPanel</name>
@@ -502,6 +506,10 @@
     <message>
         <source>Decided by:</source>
         <translation>Entschieden durch:</translation>
+    </message>
+    <message>
+        <source>Last check:</source>
+        <translation>Letzte Prüfung:</translation>
     </message>
 </context>
 <context>

@@ -433,6 +433,10 @@
         <source>Nothing is plugged in</source>
         <translation>Rien n'est branché</translation>
     </message>
+    <message>
+        <source>%1 (%2, %3)</source>
+        <translation>%1 (%2, %3)</translation>
+    </message>
 </context>
 <context>
     <name>airlock::ui::DeadPanel</name>
@@ -502,6 +506,10 @@
     <message>
         <source>Decided by:</source>
         <translation>Décidé par :</translation>
+    </message>
+    <message>
+        <source>Last check:</source>
+        <translation>Dernière vérification :</translation>
     </message>
 </context>
 <context>
