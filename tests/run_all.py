@@ -23,6 +23,7 @@ GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
          "skipped": r"^\[  SKIPPED \] (\d+) tests?, listed below"}
 PYTEST_LINE = r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s\b.*$"
+QTEST_LINE = r"^Totals: (\d+) passed, (\d+) failed, (\d+) skipped"
 UNITTEST_LINE = r"^Ran (\d+) tests? in "
 
 
@@ -58,6 +59,11 @@ def count_pytest(output):
                  words.get("skipped", 0))
 
 
+def count_qtest(output):
+    found = re.findall(QTEST_LINE, output, re.M)
+    return sum((Count(*map(int, numbers)) for numbers in found), Count()) if found else None
+
+
 def count_unittest(output):
     ran = re.findall(UNITTEST_LINE, output, re.M)
     if not ran:
@@ -71,7 +77,8 @@ def count_unittest(output):
 def count_entry(entry):
     """One line of testlog.json. What meson thinks of the program as a whole has the last word."""
     output = entry.get("stdout", "") + "\n" + entry.get("stderr", "")
-    count = count_gtest(output) or count_pytest(output) or count_unittest(output)
+    count = (count_gtest(output) or count_pytest(output) or count_qtest(output)
+             or count_unittest(output))
     if entry["result"] in NOT_OK:
         count = count or Count()
         return count if count.failed else count + Count(failed=1)
@@ -146,7 +153,7 @@ def check(report, label, command, needs):
 
 def our_files(*endings):
     # Not polkit: it speaks three languages.
-    top = ("contained", "cli", "daemon", "dbus", "lib", "tests", "udev", "units")
+    top = ("contained", "cli", "daemon", "dbus", "lib", "tests", "udev", "ui", "units")
     return sorted(str(p.relative_to(ROOT)) for folder in top for p in (ROOT / folder).rglob("*")
                   if p.suffix in endings and p.is_file())
 
@@ -170,7 +177,7 @@ def sanitized_build(report, build):
         environment["CXX"] = "ccache " + environment.get("CXX", "g++")
     steps = [] if (build / "build.ninja").exists() else [
         ["meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false",
-         "-Doptimization=1", "-Dcpp_args=-g1"]]
+         "-Doptimization=1", "-Dcpp_args=-g1", "-Dtray=disabled"]]
     jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
     steps.append(["ninja", *jobs, "-C", str(build)])
     for step in steps:

@@ -6,7 +6,7 @@ import re
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("lib", "contained", "daemon", "cli")
+FOLDERS = ("lib", "contained", "daemon", "cli", "ui")
 
 
 def rules():

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A desktop for the tray: an X server nobody sees, a session bus, a panel that shows tray icons, a
+notification daemon, and accessibility. Everything runs as one person and is ended in the end.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import caller
+import harness
+from gi.repository import GLib
+
+HERE = pathlib.Path(__file__).resolve().parent
+DBUSMENU = "com.canonical.dbusmenu"
+NOTIFICATIONS = "org.freedesktop.Notifications"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+PYTHON = "/usr/bin/python3"
+DEADLINE = 20
+SCREEN = "1100x720x24"
+
+PANEL = """<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="dark-mode" type="bool" value="{dark}"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=8;x=550;y=700"/>
+      <property name="length" type="double" value="100"/>
+      <property name="position-locked" type="bool" value="true"/>
+      <property name="size" type="uint" value="36"/>
+      <property name="icon-size" type="uint" value="22"/>
+      <property name="plugin-ids" type="array"><value type="int" value="1"/></property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="systray">
+      <property name="square-icons" type="bool" value="true"/>
+    </property>
+  </property>
+</channel>
+"""
+
+DUNST = """[global]
+  font = DejaVu Sans 10
+  width = 380
+  height = 200
+  origin = bottom-right
+  offset = 16x56
+  frame_width = 1
+  frame_color = "#4a90d9"
+  background = "#f7f9fc"
+  foreground = "#232629"
+  show_age_threshold = -1
+  idle_threshold = 0
+[urgency_normal]
+  background = "#f7f9fc"
+  foreground = "#232629"
+  timeout = 60
+[urgency_critical]
+  background = "#fbe9eb"
+  foreground = "#8c0f1c"
+  frame_color = "#da2b3a"
+  timeout = 0
+"""
+
+# What opens a folder, as the tests find out which.
+XDG_OPEN = """#!/bin/sh
+printf '%s\\n' "$1" >> "$HOME/opened"
+"""
+
+
+class Desktop:
+    def __init__(self, scratch, person, system_bus=None, language="C.UTF-8", panel=True, dark=False, notifications=True,
+                 accessible=False):
+        self.person = person
+        self.home = pathlib.Path(scratch) / "home"
+        self.processes = []
+        self.tray = None
+        self.bus = None
+        self.with_panel = panel
+        self.with_dunst = notifications
+        self.dark = dark
+        self.environment = {
+            "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"),
+            "XDG_CONFIG_HOME": str(self.home / "config"), "XDG_CONFIG_DIRS": "/etc/xdg",
+            "XDG_CURRENT_DESKTOP": "XFCE", "LC_ALL": language, "PATH": f"{self.home}/bin:/usr/bin:/bin",
+            "PYTHONDONTWRITEBYTECODE": "1", "QT_ACCESSIBILITY": "1" if accessible else "0",
+            "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory", "QT_QPA_PLATFORM": "xcb",
+        }
+        if accessible:
+            self.environment["QT_LINUX_ACCESSIBILITY_ALWAYS_ON"] = "1"
+        if system_bus:
+            self.environment["DBUS_SYSTEM_BUS_ADDRESS"] = system_bus
+
+    def __enter__(self):
+        try:
+            self.make_home()
+            self.start_x()
+            self.start_bus()
+            self.start_notifications()
+            if self.with_panel:
+                self.start_panel()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    # Parts
+
+    def make_home(self):
+        configuration = self.home / "config/xfce4/xfconf/xfce-perchannel-xml"
+        for folder in (configuration, self.home / "run", self.home / "bin", self.home / "config/dunst"):
+            folder.mkdir(parents=True)
+        (configuration / "xfce4-panel.xml").write_text(PANEL.format(dark=str(self.dark).lower()))
+        (self.home / "config/dunst/dunstrc").write_text(DUNST)
+        (self.home / "bin/xdg-open").write_text(XDG_OPEN)
+        (self.home / "bin/xdg-open").chmod(0o755)
+        harness.run(["chown", "-R", f"{self.person[0]}:{self.person[0]}", self.home])
+        (self.home / "run").chmod(0o700)
+
+    def spawn(self, *command, environment=None, **options):
+        """As the person, in a process group of its own, so that its children end with it."""
+        with open(self.home.parent / "desktop.log", "ab") as log:
+            options.setdefault("stdout", log)
+            process = subprocess.Popen(
+                [str(word) for word in command], user=self.person[0], group=self.person[0],
+                extra_groups=[], stdin=subprocess.DEVNULL, stderr=log, start_new_session=True,
+                env={**self.environment, **(environment or {})}, cwd="/", **options)
+        self.processes.append(process)
+        return process
+
+    def run(self, *command, allowed=(0,), timeout=30):
+        done = subprocess.run([str(word) for word in command], user=self.person[0], group=self.person[0],
+                              extra_groups=[], env=self.environment, stdout=subprocess.PIPE, cwd="/",
+                              stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
+        assert allowed is None or done.returncode in allowed, f"{command}: {done.stdout}"
+        return done.stdout
+
+    def start_x(self):
+        # The X server must not be the one to make it: it would own it.
+        os.makedirs("/tmp/.X11-unix", exist_ok=True)
+        os.chmod("/tmp/.X11-unix", 0o1777)
+        read, write = os.pipe()
+        self.spawn("Xvfb", "-displayfd", write, "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset",
+                   pass_fds=[write])
+        os.close(write)
+        with os.fdopen(read) as answer:
+            number = answer.readline().strip()
+        assert number, "Xvfb did not start"
+        self.environment["DISPLAY"] = f":{number}"
+
+    def start_bus(self):
+        bus = self.spawn("dbus-daemon", "--session", "--nofork", "--print-address=1",
+                         stdout=subprocess.PIPE, text=True)
+        self.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
+        assert self.environment["DBUS_SESSION_BUS_ADDRESS"], "the session bus did not start"
+        bus.stdout.close()
+
+    def start_notifications(self):
+        if self.with_dunst:
+            self.spawn("dunst", "-conf", self.home / "config/dunst/dunstrc")
+        else:
+            self.spawn(PYTHON, "-m", "dbusmock", "--session", "--template", "notification_daemon",
+                       "--parameters", '{"capabilities": "body body-markup actions"}')
+        self.wait_for_name("org.freedesktop.Notifications")
+
+    def start_panel(self):
+        panel = self.spawn("xfce4-panel", "--disable-wm-check")
+        self.wait_for_name("org.kde.StatusNotifierWatcher")
+        return panel
+
+    def stop(self, process):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.processes.remove(process)
+
+    def has_name(self, name):
+        return self.session_call("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "NameHasOwner", f"('{name}',)")[0]
+
+    def wait_for_name(self, name):
+        harness.wait_until(lambda: self.has_name(name), DEADLINE, f"{name} on the session bus")
+
+    # The tray
+
+    def start_tray(self, *options, environment=None):
+        """A copy in a place the person can read, wherever the tree was built."""
+        program = self.home.parent / "airlock-tray"
+        if not program.exists():
+            harness.run(["cp", harness.built("ui/airlock-tray"), program])
+            program.chmod(0o755)
+        self.tray = self.spawn(program, *options, environment=environment)
+        return self.tray
+
+    def session_call(self, name, path, interface, method, arguments="()"):
+        """As the person, on a connection that stays open: looking must cost little."""
+        if self.bus is None:
+            # The bus lets only its owner in.
+            os.seteuid(self.person[0])
+            try:
+                self.bus = caller.connect(self.environment["DBUS_SESSION_BUS_ADDRESS"])
+            finally:
+                os.seteuid(0)
+        return self.bus.call_sync(name, path, interface, method, GLib.Variant.parse(None, arguments, None, None),
+                                  None, 0, 5000, None).unpack()
+
+    def items(self):
+        """Tray icons: bus name and path."""
+        try:
+            return self.session_call("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher", PROPERTIES, "Get",
+                                     "('org.kde.StatusNotifierWatcher', 'RegisteredStatusNotifierItems')")[0]
+        except GLib.Error:
+            return []
+
+    def wait_for_icon(self):
+        return harness.wait_until(self.items, DEADLINE, f"the tray icon\n{self.log()[-2000:]}")[0]
+
+    def tooltip(self):
+        name, _, path = self.wait_for_icon().partition("/")
+        return self.session_call(name, "/" + path, PROPERTIES, "Get", "('org.kde.StatusNotifierItem', 'ToolTip')")[0][2]
+
+    def wait_for_tooltip(self, text):
+        harness.wait_until(lambda: text in self.tooltip(), DEADLINE, f"the tooltip to say {text!r}; {self.tooltip()}")
+
+    # What a person sees and does
+
+    def probe(self, *question, timeout=60):
+        """Asks the accessibility tree; see a11y.py."""
+        return json.loads(self.run(PYTHON, HERE / "a11y.py", *question, timeout=timeout))
+
+    def shows(self, *words):
+        """Whether one thing on the screen has a name with all the words in it."""
+        return any(all(word in entry["name"] + entry["text"] for word in words)
+                   for entry in self.probe("tree"))
+
+    def wait_to_show(self, *words):
+        harness.wait_until(lambda: self.shows(*words), DEADLINE, f"the window to show {words}")
+
+    def press(self, name):
+        """Presses the button that does that, as a screen reader would."""
+        harness.wait_until(lambda: self.probe("press", name), DEADLINE, f"the button {name}")
+
+    def notifications(self):
+        """How many are shown."""
+        return self.session_call("org.freedesktop.Notifications", "/org/freedesktop/Notifications", PROPERTIES,
+                                 "Get", "('org.dunstproject.cmd0', 'displayedLength')")[0]
+
+    def told(self):
+        """What the mock of a notification daemon was asked to show, oldest first."""
+        calls = self.mock("GetMethodCalls", "('Notify',)")[0]
+        return [dict(zip(("program", "replaces", "icon", "title", "text", "actions"), values))
+                for _, values in calls]
+
+    def choose(self, number, action):
+        """Somebody presses a button of that notification."""
+        self.mock("EmitSignal", f"('{NOTIFICATIONS}', 'ActionInvoked', 'us', [<uint32 {number}>, <'{action}'>])")
+
+    def mock(self, method, arguments):
+        return self.session_call(NOTIFICATIONS, "/org/freedesktop/Notifications", "org.freedesktop.DBus.Mock", method,
+                                 arguments)
+
+    def choose_in_menu(self, *labels):
+        """Goes down the menu of the icon as a panel does."""
+        name, _, path = self.wait_for_icon().partition("/")
+        menu = self.session_call(name, "/" + path, PROPERTIES, "Get", "('org.kde.StatusNotifierItem', 'Menu')")[0]
+        entry = self.session_call(name, menu, DBUSMENU, "GetLayout", "(0, -1, @as [])")[1]
+        for label in labels:
+            entry = next((child for child in entry[2]
+                          if child[1].get("label", "").replace("_", "").startswith(label)), None)
+            if entry is None:
+                return False
+        self.session_call(name, menu, DBUSMENU, "Event", f"({entry[0]}, 'clicked', <''>, uint32 0)")
+        return True
+
+    def screenshot(self, name):
+        folder = pathlib.Path(os.environ["AIRLOCK_BUILD"]) / "screenshots"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(["import", "-silent", "-window", "root", str(folder / f"{name}.png")],
+                              env={**os.environ, "DISPLAY": self.environment["DISPLAY"]}, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        return folder / f"{name}.png"
+
+    def opened(self):
+        path = self.home / "opened"
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
+    def log(self):
+        return (self.home.parent / "desktop.log").read_text(errors="replace")

@@ -1,0 +1,25 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The files that tell a desktop about the tray are as the desktop wants them."""
+import pathlib
+import subprocess
+import unittest
+
+UI = pathlib.Path(__file__).resolve().parents[2] / "ui"
+
+
+class InstalledFiles(unittest.TestCase):
+    def accepted_by(self, *command):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual((done.returncode, "error" in done.stdout), (0, False), done.stdout)
+
+    def test_desktop_files(self):
+        self.accepted_by("desktop-file-validate", UI / "org.airlock1.Tray.desktop")
+        self.accepted_by("desktop-file-validate", UI / "org.airlock1.Tray.autostart.desktop")
+
+    def test_metadata(self):
+        self.accepted_by("appstreamcli", "validate", "--no-net", UI / "org.airlock1.Tray.metainfo.xml")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stick's life as the person at the machine sees it: the real airlockd, its driver and a loop
+device; the tray, a panel and a notification daemon on a screen nobody sees. What is pressed is
+pressed through the accessibility tree, and each state is left as a picture in the build folder.
+"""
+import os
+import signal
+
+import harness
+from desktop import DEADLINE, Desktop
+from machine import ALICE
+
+
+def test_the_life_of_a_stick(machine, scratch):
+    with Desktop(scratch, ALICE, machine.address, accessible=True) as desktop:
+        desktop.start_tray()
+        desktop.wait_for_tooltip("Nothing is plugged in")
+        desktop.wait_to_show("Nothing is plugged in.")
+        desktop.screenshot("1-nothing")
+
+        stick = machine.make_stick("HOLIDAY", {"hello.txt": "hello"}).plug()
+        _, volume = machine.wait_for_state(stick, "mounted")
+        desktop.wait_for_tooltip("1 medium mounted")
+        harness.wait_until(lambda: desktop.notifications() == 1, DEADLINE, "a notification")
+        desktop.wait_to_show("free")
+        desktop.screenshot("2-mounted")
+        every_action_is_named(desktop, {"Open", "Unmount", "Eject"})
+
+        desktop.press("Open")
+        harness.wait_until(desktop.opened, DEADLINE, "the file manager")
+        assert desktop.opened() == [f"file://{volume['MountPoint']}"]
+
+        os.kill(volume["DriverPid"], signal.SIGKILL)
+        machine.wait_for_state(stick, "dead")
+        desktop.wait_for_tooltip("The driver of 1 medium died")
+        desktop.wait_to_show("The ext4 driver was killed (SIGKILL).")
+        assert desktop.notifications() == 1, "notifications are replaced, not stacked"
+        desktop.press("Details")
+        desktop.wait_to_show("airlock-ext")
+        desktop.screenshot("3-dead")
+        every_action_is_named(desktop, {"Mount again read-only", "Mount again", "Detach", "Copy the details"})
+
+        desktop.press("Mount again read-only")
+        _, volume = machine.wait_for_state(stick, "mounted")
+        assert volume["MountedReadOnly"]
+        desktop.wait_to_show("mounted, read-only")
+        desktop.screenshot("4-recovered")
+
+        with machine.reader(ALICE, f"{volume['MountPoint']}/hello.txt"):
+            desktop.press("Eject")
+            desktop.wait_to_show("Could not eject HOLIDAY", "in use by")
+            desktop.screenshot("5-in-use")
+        desktop.press("Eject")
+        machine.wait_gone(stick)
+        desktop.wait_for_tooltip("Nothing is plugged in")
+        harness.wait_until(lambda: desktop.notifications() == 1, DEADLINE, "the farewell")
+        desktop.screenshot("6-ejected")
+
+
+def every_action_is_named(desktop, wanted):
+    """A screen reader can say what each control does, reach it and press it."""
+    tree = desktop.probe("tree")
+    controls = [entry for entry in tree if entry["active"]]
+    nameless = [entry for entry in controls if not entry["name"]]
+    assert not nameless, nameless
+    found = {entry["name"].split(":")[0]: entry for entry in controls}
+    assert wanted <= set(found), (wanted, sorted(found))
+    for name in wanted:
+        assert found[name]["focusable"] and found[name]["actions"], found[name]

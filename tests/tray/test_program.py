@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tray as a program: panels that come and go, a second start, an airlockd that does not answer,
+and what it costs. airlockd is played by bus_demo.
+"""
+import os
+import signal
+import time
+
+import harness
+from desktop import DEADLINE, Desktop
+from machine import ALICE
+
+
+def test_the_tray_comes_late_and_comes_back(demo, scratch):
+    with Desktop(scratch, ALICE, demo.address, panel=False) as desktop:
+        desktop.start_tray("--tray")
+        desktop.wait_for_name("org.airlock1.Tray")
+        panel = desktop.start_panel()
+        desktop.wait_for_icon()
+        desktop.stop(panel)
+        harness.wait_until(lambda: not desktop.has_name("org.kde.StatusNotifierWatcher"), DEADLINE,
+                           "the panel to go")
+        desktop.start_panel()
+        desktop.wait_for_icon()
+
+
+def test_there_is_one_tray_per_session(demo, scratch):
+    with Desktop(scratch, ALICE, demo.address, accessible=True) as desktop:
+        first = desktop.start_tray("--tray")
+        desktop.wait_for_icon()
+        assert not desktop.shows("Nothing is plugged in.")
+        assert desktop.start_tray().wait(DEADLINE) == 0
+        desktop.wait_to_show("Nothing is plugged in.")
+        assert first.poll() is None and len(desktop.items()) == 1
+
+
+def test_it_goes_on_while_airlockd_is_stopped(demo, scratch):
+    with Desktop(scratch, ALICE, demo.address, accessible=True) as desktop:
+        desktop.start_tray()
+        demo.plug("sdb1", "HOLIDAY", "mounted")
+        desktop.wait_to_show("HOLIDAY")
+        demo.process.send_signal(signal.SIGSTOP)
+        try:
+            desktop.press("Unmount")
+            desktop.wait_to_show("Working")
+            begin = time.monotonic()
+            desktop.probe("tree")
+            assert time.monotonic() - begin < 5
+        finally:
+            demo.process.send_signal(signal.SIGCONT)
+        desktop.wait_to_show("not mounted")
+
+
+def test_it_is_quick_small_and_quiet(demo, scratch):
+    """The quickest of a few starts, since other things run on this machine as well."""
+    with Desktop(scratch, ALICE, demo.address) as desktop:
+        demo.plug("sdb1", "HOLIDAY", "mounted")
+        times = []
+        for _ in range(5):
+            begin = time.monotonic()
+            tray = desktop.start_tray("--tray")
+            desktop.wait_for_icon()
+            times.append(time.monotonic() - begin)
+            desktop.wait_for_tooltip("1 medium mounted")
+            if len(times) < 5:
+                desktop.stop(tray)
+                harness.wait_until(lambda: not desktop.items(), DEADLINE, "the icon to go")
+        print(f"icon after {min(times) * 1000:.0f} ms of {[round(t * 1000) for t in times]}")
+        assert min(times) < 0.3, times
+        resident = resident_kilobytes(tray.pid)
+        print(f"resident {resident} KiB")
+        assert resident < 60 * 1024
+        assert wake_ups(tray.pid, seconds=4) == 0
+
+
+def resident_kilobytes(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def wake_ups(pid, seconds):
+    """How often any thread ran, once it had nothing to do any more."""
+    def switches():
+        total = 0
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as status:
+                total += sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+        return total
+    counts = []
+
+    def quiet():
+        begin = switches()
+        time.sleep(seconds)
+        counts.append(switches() - begin)
+        return counts[-1] == 0
+    for _ in range(3):
+        if quiet():
+            break
+    return min(counts)
+
+
+def test_every_state_can_be_seen(demo, scratch):
+    """Also in a dark panel, in German, and with a label that tries to be something else."""
+    demo.plug("sdb1", "HOLIDAY", "mounted")
+    demo.plug("sdc1", "Backup <b>bold</b> \u202egnp.exe", "dead", Death="death 11")
+    demo.plug("sdd1", "Fotos & Filme", "unmounting")
+    demo.plug("sde1", "KAMERA", "waiting")
+    demo.plug("sdf1", "TWINS", "refused", StateReason="more than one filesystem claims it: ext4, vfat")
+    demo.tell("addjob 1", "setjob 1 Operation s unmount", "setjob 1 BytesLeft t 312000000")
+    with Desktop(scratch, ALICE, demo.address, accessible=True, dark=True) as desktop:
+        desktop.start_tray("-style", "fusion", environment={"LC_ALL": "C.UTF-8", "LANGUAGE": "de"})
+        desktop.wait_for_tooltip("Der Treiber von 1 Datenträger ist ausgefallen")
+        desktop.wait_to_show("Der Treiber für ext4 ist abgestürzt", "SIGSEGV")
+        desktop.wait_to_show("Backup <b>bold</b> \\u{202e}gnp.exe")
+        desktop.wait_to_show("Fotos & Filme", "noch nicht abziehen")
+        desktop.screenshot("7-all-states-german")
+        demo.remove("sdc1")
+        desktop.wait_to_show("312")
+        desktop.screenshot("8-writing-german")
+
+
+def test_the_menu_of_a_panel_mounts(demo, scratch):
+    demo.plug("sdb1", "HOLIDAY", "available")
+    with Desktop(scratch, ALICE, demo.address) as desktop:
+        desktop.start_tray("--tray")
+        desktop.wait_for_tooltip("1 medium plugged in")
+        harness.wait_until(lambda: desktop.choose_in_menu("HOLIDAY", "Mount"), DEADLINE, "the menu to have it")
+        desktop.wait_for_tooltip("1 medium mounted")
+
+
+def test_notifications_are_replaced_and_their_buttons_work(demo, scratch):
+    with Desktop(scratch, ALICE, demo.address, notifications=False) as desktop:
+        desktop.start_tray("--tray")
+        desktop.wait_for_tooltip("Nothing is plugged in")
+        demo.plug("sdb1", "A <b>& B", "mounted")
+        harness.wait_until(lambda: len(desktop.told()) == 1, DEADLINE, "the first notification")
+        demo.tell("set sdb1 Death death 11", "set sdb1 State s dead")
+        harness.wait_until(lambda: len(desktop.told()) == 2, DEADLINE, "the second")
+        first, second = desktop.told()
+        assert first["title"] == "A <b>& B is mounted" and first["replaces"] == 0
+        assert second["replaces"] == 1 and "SIGSEGV" in second["text"]
+        assert "recover-read-only" in second["actions"]
+        desktop.choose(1, "recover-read-only")
+        harness.wait_until(lambda: len(desktop.told()) == 3, DEADLINE, "the third")
+        assert desktop.told()[2]["replaces"] == 1 and "is mounted" in desktop.told()[2]["title"]

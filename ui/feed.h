@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+namespace airlock::ui {
+
+class Client;
+class VolumeModel;
+
+// From now on the model shows what the client hears. Both must outlive the event loop.
+void feed(Client& client, VolumeModel& model);
+
+}  // namespace airlock::ui

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// airlock-tray: options, languages, the one instance; no logic.
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QLibraryInfo>
+#include <QLocale>
+#include <QTranslator>
+#include <memory>
+
+#include "ui/application.h"
+#include "ui/icons.h"
+#include "ui/single_instance.h"
+
+namespace {
+
+using airlock::ui::Application;
+using airlock::ui::SingleInstance;
+
+// Nothing here draws with OpenGL, and loading it costs more memory than everything else together.
+void leaveOpenGlOut() {
+  if (!qEnvironmentVariableIsSet("QT_XCB_GL_INTEGRATION")) qputenv("QT_XCB_GL_INTEGRATION", "none");
+}
+
+void install(QTranslator& translator, const QString& name, const QString& folder) {
+  // English has to be loaded too: it has plurals.
+  if (translator.load(QLocale(), name, QStringLiteral("_"), folder) ||
+      translator.load(name + QStringLiteral("_en"), folder))
+    QCoreApplication::installTranslator(&translator);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  leaveOpenGlOut();
+  QApplication application(argc, argv);
+  QCoreApplication::setOrganizationName(QStringLiteral("airlock"));
+  QCoreApplication::setApplicationName(QStringLiteral("airlock-tray"));
+  QCoreApplication::setApplicationVersion(QStringLiteral(AIRLOCK_VERSION));
+  QGuiApplication::setDesktopFileName(QStringLiteral("org.airlock1.Tray"));
+  QApplication::setWindowIcon(airlock::ui::programIcon());
+  QApplication::setQuitOnLastWindowClosed(false);
+  QTranslator ours;
+  QTranslator ofQt;
+  install(ours, QStringLiteral("airlock-tray"), QStringLiteral(":/i18n"));
+  install(ofQt, QStringLiteral("qtbase"), QLibraryInfo::path(QLibraryInfo::TranslationsPath));
+
+  QCommandLineParser parser;
+  parser.setApplicationDescription(QCoreApplication::translate(
+      "main", "Shows removable media and what Airlock does with them."));
+  parser.addHelpOption();
+  parser.addVersionOption();
+  const QCommandLineOption inTray(QStringLiteral("tray"),
+                                  QCoreApplication::translate("main", "Start without a window."));
+  parser.addOption(inTray);
+  parser.process(application);
+  const bool quiet = parser.isSet(inTray);
+
+  SingleInstance instance;
+  std::unique_ptr<Application> running;
+  QObject::connect(&instance, &SingleInstance::first, &application, [&] {
+    running = std::make_unique<Application>(quiet ? Application::Start::kInTray
+                                                  : Application::Start::kWithWindow);
+    running->begin();
+  });
+  QObject::connect(&instance, &SingleInstance::second, &application, &QCoreApplication::quit);
+  QObject::connect(&instance, &SingleInstance::activated, &application, [&] {
+    if (running) running->presentWindow();
+  });
+  instance.claim(quiet ? SingleInstance::Manner::kStayQuiet : SingleInstance::Manner::kShowWindow);
+  return QApplication::exec();
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ui/news.h"
+
+#include <QCoreApplication>
+#include <algorithm>
+
+#include "ui/wording.h"
+
+namespace airlock::ui {
+namespace {
+
+struct NewsText {
+  Q_DECLARE_TR_FUNCTIONS(NewsText)
+};
+
+// Of these only what makes sense now.
+std::vector<Verb> offered(const Volume& volume, const Surroundings& around,
+                          std::initializer_list<Verb> wanted) {
+  const std::vector<Verb> possible = verbsFor(volume, around);
+  std::vector<Verb> verbs;
+  for (const Verb verb : wanted)
+    if (std::ranges::find(possible, verb) != possible.end()) verbs.push_back(verb);
+  return verbs;
+}
+
+News mounted(const Volume& volume, const Surroundings& around) {
+  QString text = volume.mountedReadOnly ? NewsText::tr("It can be used, read-only.")
+                                        : NewsText::tr("It can be used.");
+  if (volume.mountedReadOnly && !volume.readOnlyReason.isEmpty()) text = mountSentence(volume);
+  auto verbs = offered(volume, around, {Verb::kOpen, Verb::kEject});
+  if (verbs.size() < 2) verbs = offered(volume, around, {Verb::kOpen, Verb::kUnmount});
+  return {.event = Event::kMounted,
+          .title = NewsText::tr("%1 is mounted").arg(nameOf(volume)),
+          .text = text,
+          .iconName = QStringLiteral("drive-removable-media"),
+          .verbs = verbs};
+}
+
+News plugged(const Volume& volume, const Surroundings& around) {
+  return {.event = Event::kPlugged,
+          .title = NewsText::tr("%1 is plugged in").arg(nameOf(volume)),
+          .text = sizeText(volume.size) + QStringLiteral(", ") + filesystemOf(volume),
+          .iconName = QStringLiteral("drive-removable-media"),
+          .verbs = offered(volume, around, {Verb::kMount, Verb::kMountReadOnly, Verb::kEject})};
+}
+
+News crashed(const Volume& volume, const Surroundings& around) {
+  return {.event = Event::kCrashed,
+          .title = NewsText::tr("%1 cannot be used any more").arg(nameOf(volume)),
+          .text = deathSentence(volume) + u' ' + deathLoss(volume),
+          .iconName = QStringLiteral("dialog-error"),
+          .verbs = offered(volume, around, {Verb::kRecoverReadOnly, Verb::kRecover, Verb::kDetach}),
+          .urgent = true};
+}
+
+News pulledOut(const Volume& volume) {
+  const QString text = volume.stateReason.isEmpty()
+                           ? NewsText::tr(
+                                 "What was written last may be lost. Next time, eject it "
+                                 "first.")
+                           : sentenceFor(volume);
+  return {.event = Event::kPulledOut,
+          .title = NewsText::tr("%1 was pulled out too early").arg(nameOf(volume)),
+          .text = text,
+          .iconName = QStringLiteral("dialog-warning"),
+          .verbs = {},
+          .urgent = true};
+}
+
+News refused(const Volume& volume) {
+  return {.event = Event::kRefused,
+          .title = NewsText::tr("%1 is not mounted").arg(nameOf(volume)),
+          .text = sentenceFor(volume),
+          .iconName = QStringLiteral("dialog-warning"),
+          .verbs = {}};
+}
+
+bool isFresh(State state) {
+  return state == State::kUnknown || state == State::kProbing || state == State::kWaiting;
+}
+
+std::optional<News> newsOfAvailable(const Volume& before, const Volume& now,
+                                    const Surroundings& around, const QString& automount) {
+  if (before.state == State::kUnmounting) return safeToRemove(now);
+  if (before.state == State::kMounting && !now.pending && !now.stateReason.isEmpty())
+    return refused(now);
+  const bool somebodyDecides = automount != QLatin1String("on");
+  if (isFresh(before.state) && somebodyDecides && now.usage == QLatin1String("filesystem"))
+    return plugged(now, around);
+  return {};
+}
+
+}  // namespace
+
+News safeToRemove(const Volume& volume) {
+  return {.event = Event::kSafe,
+          .title = NewsText::tr("%1 can be unplugged").arg(nameOf(volume)),
+          .text = NewsText::tr("Everything is written. It is safe to remove it now."),
+          .iconName = QStringLiteral("media-eject"),
+          .verbs = {}};
+}
+
+News stillWriting(const Volume& volume) {
+  return {.event = Event::kWriting,
+          .title = NewsText::tr("Do not unplug %1 yet").arg(nameOf(volume)),
+          .text = sentenceFor(volume),
+          .iconName = QStringLiteral("dialog-information"),
+          .verbs = {}};
+}
+
+std::optional<News> newsOf(const Volume& before, const Volume& now, const Surroundings& around,
+                           const QString& automount) {
+  if (before.state == now.state) return {};
+  switch (now.state) {
+    case State::kMounted:
+      return mounted(now, around);
+    case State::kAvailable:
+      return newsOfAvailable(before, now, around, automount);
+    case State::kDead:
+      return crashed(now, around);
+    case State::kGone:
+      return pulledOut(now);
+    case State::kRefused:
+      return refused(now);
+    default:
+      return {};
+  }
+}
+
+std::optional<News> newsOfLeaving(const Volume& last) {
+  if (last.state == State::kMounted) return pulledOut(last);
+  return {};
+}
+
+}  // namespace airlock::ui

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <QObject>
+
+#include "ui/client.h"
+#include "ui/verbs.h"
+
+namespace airlock::ui {
+
+class VolumeModel;
+
+// Does what a person asked for and tells how it ended. What came of it is in the model, as news
+// of airlockd; only what went wrong comes back here.
+class Performer final : public QObject {
+  Q_OBJECT
+
+ public:
+  Performer(Client& client, VolumeModel& model, QObject* parent = nullptr);
+
+  void perform(Verb verb, const QString& path);
+  void cancelJob(const QString& path);
+
+ signals:
+  void done(airlock::ui::Verb verb, const airlock::ui::Volume& volume);
+  // The problem is one or two plain sentences, also kept in the model.
+  void failed(airlock::ui::Verb verb, const airlock::ui::Volume& volume, const QString& problem);
+
+ private:
+  void open(const Volume& volume);
+  void finish(Verb verb, const Volume& asked, const Answer& answer);
+  void explainBusy(Verb verb, const Volume& asked, const QString& message);
+  void fail(Verb verb, const Volume& asked, const QString& message);
+
+  Client& m_client;
+  VolumeModel& m_model;
+};
+
+}  // namespace airlock::ui

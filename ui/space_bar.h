@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <QWidget>
+
+#include "ui/volume.h"
+
+class QLabel;
+
+namespace airlock::ui {
+
+// How full a mount is, as a bar and in words.
+class SpaceBar final : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit SpaceBar(QWidget* parent = nullptr);
+
+  // Hides itself where that is not known.
+  void show(const Volume& volume);
+
+ protected:
+  void paintEvent(QPaintEvent* event) override;
+
+ private:
+  QLabel* m_words;
+  double m_used = 0;
+};
+
+}  // namespace airlock::ui

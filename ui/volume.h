@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <QString>
+#include <QVariantMap>
+#include <cstdint>
+#include <optional>
+
+namespace airlock::ui {
+
+enum class State {
+  kUnknown,
+  kProbing,
+  kWaiting,
+  kAvailable,
+  kMounting,
+  kMounted,
+  kUnmounting,
+  kDead,
+  kIgnored,
+  kRefused,
+  kGone
+};
+
+// How a driver ended, as org.airlock1.Volume.Death tells it.
+struct Death {
+  QString kind;
+  QString cause;
+  qint64 signal = 0;
+  qint64 exitCode = 0;
+  QString systemCall;
+  qint64 when = 0;  // seconds since 1970
+  QString driver;
+  QString lastLines;
+  QString coredump;
+  bool detached = false;
+};
+
+// What a checker found last; empty where none has run, or airlockd has none.
+struct LastCheck {
+  QString summary;
+  QString checker;
+  qint64 when = 0;
+};
+
+// Something that runs, org.airlock1.Job.
+struct Job {
+  QString path;
+  QString operation;
+  QString volume;         // object path
+  double progress = -1;   // 0 to 1; less when not known
+  quint64 bytesLeft = 0;  // 0 when not known
+};
+
+struct Space {
+  quint64 total = 0;  // 0 when not known
+  quint64 available = 0;
+};
+
+// One medium, as airlockd describes it and as we remember it. Text is foreign until it went
+// through visible(). A value: no bus, no widgets.
+struct Volume {
+  QString path;
+  QString id;
+  QString device;
+  QString drive;
+  QString kind;
+  State state = State::kUnknown;
+  QString stateReason;
+  QString decidedBy;
+  QString usage;
+  QString type;
+  QString typeVersion;
+  QString label;
+  QString uuid;
+  QString condition;
+  QString vendor;
+  QString model;
+  QString bus;
+  QString mountPoint;
+  QString readOnlyReason;
+  QString driver;
+  QString driverOrigin;
+  quint64 size = 0;
+  quint64 mountedSince = 0;
+  uint mountedFor = 0;
+  uint driverPid = 0;
+  bool ambivalent = false;
+  bool removable = false;
+  bool ejectable = false;
+  bool writeProtected = false;
+  bool mountedReadOnly = false;
+  Death death;
+  LastCheck lastCheck;
+
+  // What airlockd does not tell.
+  std::optional<Job> job;
+  Space space;
+  QString problem;       // what the last action came to grief on
+  bool pending = false;  // an action of ours has not been answered yet
+
+  // Takes over those of the properties that are there and of the right type.
+  void apply(const QVariantMap& changed);
+};
+
+[[nodiscard]] Job jobFrom(const QString& path, const QVariantMap& properties, Job before = {});
+
+// Works on something that must not be interrupted by pulling the medium out.
+[[nodiscard]] bool isBusy(const Volume& volume);
+// Waits for a person: dead, waiting for a session, refused, pulled out.
+[[nodiscard]] bool needsAttention(const Volume& volume);
+[[nodiscard]] bool isImage(const Volume& volume);
+
+}  // namespace airlock::ui
