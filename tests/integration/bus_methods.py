@@ -30,11 +30,11 @@ METHODS = [
     ("Volume", "GetUsers", "()", [], [(42, "editor", "/x/" + CLEANED)], ""),
     ("Volume", "GetLog", "()", [], ["first", CLEANED], ""),
     ("Volume", "GetContainment", "()", [], CLEANED, ""),
-    ("Volume", "PowerOff", "(a{sv})", [{}], (), "force"),
     ("Volume", "Check", "(a{sv})", [{}], {"verdict": "clean", "summary": CLEANED}, ""),
     ("Volume", "Repair", "(a{sv})", [{}], {"verdict": "clean", "changed": True}, ""),
     ("Volume", "SetLabel", "(sa{sv})", ["NEW", {}], (), ""),
     ("Volume", "GetCheckLog", "()", [], ["Pass 1", CLEANED], ""),
+    ("Volume", "PowerOff", "(a{sv})", [{}], (), "force"),
     ("Job", "Cancel", "(a{sv})", [{}], (), ""),
 ]
 TAKING_OPTIONS = [row for row in METHODS if "a{sv}" in row[2]]
