@@ -109,8 +109,8 @@ def test_every_state_can_be_seen(demo, scratch):
     demo.tell("addjob 1", "setjob 1 Operation s unmount", "setjob 1 BytesLeft t 312000000")
     with Desktop(scratch, ALICE, demo.address, accessible=True, dark=True) as desktop:
         desktop.start_tray("-style", "fusion", environment={"LC_ALL": "C.UTF-8", "LANGUAGE": "de"})
-        desktop.wait_for_tooltip("Der Treiber von 1 Datenträger ist ausgefallen")
-        desktop.wait_to_show("Der Treiber für ext4 ist abgestürzt", "SIGSEGV")
+        desktop.wait_for_tooltip("ausgefallen")
+        desktop.wait_to_show("abgestürzt", "SIGSEGV")
         desktop.wait_to_show("Backup <b>bold</b> \\u{202e}gnp.exe")
         desktop.wait_to_show("Fotos & Filme", "noch nicht abziehen")
         desktop.screenshot("7-all-states-german")
