@@ -2,6 +2,7 @@
 #include "cli/hand_over.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <chrono>
@@ -23,25 +24,27 @@ Result<UniqueFd> open_path(const std::string& path, int flags) {
 
 }  // namespace
 
-Result<void> hand_over(const Medium& medium, const std::string& mount_point,
-                       const StartedDriver& driver, const std::string& program, uid_t user) {
-  TRY(const auto place, open_path(mount_point, O_PATH | O_DIRECTORY));
+Result<void> hand_over(const Medium& medium, std::uint64_t mount, const StartedDriver& driver,
+                       const std::string& program, uid_t user) {
+  struct stat mount_namespace = {};
+  if (::stat("/proc/self/ns/mnt", &mount_namespace) != 0)
+    return fail_errno(errno, Errc::kSystem, "find our mount namespace");
   TRY(const auto nothing, open_path("/dev/null", O_RDONLY));
   TRY(const auto image, open_path(medium.is_block() ? "/dev/null" : medium.path(), O_RDONLY));
   const BorrowedFd life = driver.worker ? driver.worker->life() : driver.peer.life.borrow();
   const BorrowedFd log = driver.worker ? driver.worker->log() : nothing.borrow();
   TRY(auto bus, ctl::BusClient::connect());
   const bool builtin = driver.service_directory.empty();
-  TRY_VOID(bus.call(
-      {.path = ctl::kManagerPath,
-       .interface = ctl::kManager,
-       .method = "AdoptMount",
-       .arguments = {place.borrow(), life.valid() ? life : nothing.borrow(), log, image.borrow(),
-                     builtin || driver.peer.unit.empty() ? program : driver.peer.unit,
-                     builtin ? std::string("builtin") : driver.service_directory,
-                     static_cast<std::uint32_t>(user)},
-       .deadline = kPatience,
-       .meanwhile = {}}));
+  TRY_VOID(bus.call({.path = ctl::kManagerPath,
+                     .interface = ctl::kManager,
+                     .method = "AdoptMount",
+                     .arguments = {mount, std::uint64_t{mount_namespace.st_ino},
+                                   life.valid() ? life : nothing.borrow(), log, image.borrow(),
+                                   builtin || driver.peer.unit.empty() ? program : driver.peer.unit,
+                                   builtin ? std::string("builtin") : driver.service_directory,
+                                   static_cast<std::uint32_t>(user)},
+                     .deadline = kPatience,
+                     .meanwhile = {}}));
   return {};
 }
 

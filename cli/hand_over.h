@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "daemon/mount/driver_start.h"
@@ -13,8 +14,8 @@ namespace airlock {
 
 // Has airlockd watch a mount that exists, so that it is listed, reported when its driver dies, and
 // unmounted like any other. Waits a few seconds at most; the mount is what it is, whatever comes
-// of this.
-Result<void> hand_over(const Medium& medium, const std::string& mount_point,
-                       const StartedDriver& driver, const std::string& program, uid_t user);
+// of this. `mount` is its number, as in mountinfo.
+Result<void> hand_over(const Medium& medium, std::uint64_t mount, const StartedDriver& driver,
+                       const std::string& program, uid_t user);
 
 }  // namespace airlock

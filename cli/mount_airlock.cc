@@ -156,11 +156,12 @@ Result<void> MountJob::run() {
   Mounter mounter(medium_, place_, {.flags = options_.flags});
   MountSession session(std::move(driver.channel), plan(driver.origin), mounter);
   TRY_VOID(run_session(session, driver, row_));
+  const auto number = mounter.mount().id();
   mounter.keep();
   report(mounter, driver);
-  if (const auto watched =
-          hand_over(medium_, place_.path(), driver, std::string(row_.program), uid_);
-      !watched)
+  const auto watched = number ? hand_over(medium_, *number, driver, std::string(row_.program), uid_)
+                              : Result<void>(std::unexpected(number.error()));
+  if (!watched)
     log(LogLevel::kInfo, "airlockd does not watch this mount: {}", watched.error().message());
   if (driver.worker) driver.worker->let_go();
   return {};

@@ -145,6 +145,9 @@ struct Appender {
   int operator()(std::uint32_t number) const {
     return sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT32, &number);
   }
+  int operator()(std::uint64_t number) const {
+    return sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT64, &number);
+  }
   int operator()(const CallOptions& options) const { return append_options(message, options); }
   int operator()(BorrowedFd fd) const {
     const int number = fd.get();

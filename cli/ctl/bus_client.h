@@ -22,7 +22,7 @@ namespace airlock::ctl {
 
 // One argument of a call: text, a number, options (a{sv}) or a descriptor lent for the call.
 using CallOptions = std::map<std::string, std::variant<bool, std::string>>;
-using Argument = std::variant<std::string, std::uint32_t, CallOptions, BorrowedFd>;
+using Argument = std::variant<std::string, std::uint32_t, std::uint64_t, CallOptions, BorrowedFd>;
 
 inline constexpr const char* kService = "org.airlock1";
 

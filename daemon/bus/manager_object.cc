@@ -25,10 +25,9 @@ Result<UniqueFd> adopt(const sdbus::UnixFd& descriptor) {
   return own;
 }
 
-Result<MountHandover> take_over(const sdbus::UnixFd& place, const sdbus::UnixFd& driver,
-                                const sdbus::UnixFd& log, const sdbus::UnixFd& image) {
+Result<MountHandover> take_over(const sdbus::UnixFd& driver, const sdbus::UnixFd& log,
+                                const sdbus::UnixFd& image) {
   MountHandover handed;
-  TRY(handed.place, adopt(place));
   TRY(handed.driver, adopt(driver));
   TRY(handed.log, adopt(log));
   TRY(handed.image, adopt(image));
@@ -58,11 +57,14 @@ void ManagerObject::OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::
                        });
 }
 
-void ManagerObject::AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd place,
-                               sdbus::UnixFd driver, sdbus::UnixFd log, sdbus::UnixFd image,
-                               std::string program, std::string origin, std::uint32_t user) {
-  auto handed = take_over(place, driver, log, image);
+void ManagerObject::AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, std::uint64_t mount,
+                               std::uint64_t mount_namespace, sdbus::UnixFd driver,
+                               sdbus::UnixFd log, sdbus::UnixFd image, std::string program,
+                               std::string origin, std::uint32_t user) {
+  auto handed = take_over(driver, log, image);
   if (handed) {
+    handed->mount = mount;
+    handed->mount_namespace = mount_namespace;
     handed->program = std::move(program);
     handed->origin = std::move(origin);
     handed->user = user;

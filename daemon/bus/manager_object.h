@@ -19,9 +19,10 @@ class ManagerObject final : public BusObject<org::airlock1::Manager_adaptor> {
  private:
   void OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd image, std::string name,
                  BusOptions options) override;
-  void AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd place,
-                  sdbus::UnixFd driver, sdbus::UnixFd log, sdbus::UnixFd image, std::string program,
-                  std::string origin, std::uint32_t user) override;
+  void AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, std::uint64_t mount,
+                  std::uint64_t mount_namespace, sdbus::UnixFd driver, sdbus::UnixFd log,
+                  sdbus::UnixFd image, std::string program, std::string origin,
+                  std::uint32_t user) override;
   void FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) override;
   void Explain(sdbus::Result<BusMap>&& result, std::string device) override;
   void ListDrivers(sdbus::Result<std::vector<BusMap>>&& result) override;

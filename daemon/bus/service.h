@@ -44,12 +44,13 @@ using Reply = std::move_only_function<void(Result<T>)>;  // exactly once, maybe 
 
 // A mount somebody else made. A descriptor is as good as none if it is not of the right kind.
 struct MountHandover {
-  UniqueFd place;       // of the root of the mount
-  UniqueFd driver;      // pidfd
-  UniqueFd log;         // read end of the driver's standard error
-  UniqueFd image;       // the file behind it, opened anyhow
-  std::string program;  // the driver, or the unit that answered
-  std::string origin;   // "builtin", or the folder of the service socket
+  std::uint64_t mount = 0;            // as in mountinfo
+  std::uint64_t mount_namespace = 0;  // inode of the namespace that number is of
+  UniqueFd driver;                    // pidfd
+  UniqueFd log;                       // read end of the driver's standard error
+  UniqueFd image;                     // the file behind it, opened anyhow
+  std::string program;                // the driver, or the unit that answered
+  std::string origin;                 // "builtin", or the folder of the service socket
   std::uint32_t user = 0;
 };
 

@@ -125,27 +125,28 @@ bool is_ours(const MountEntry& entry) {
   return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
 }
 
-// A number the kernel tells of a descriptor of ours: "mnt_id", or "Pid" of a pidfd.
-std::optional<std::int64_t> told_of(const UniqueFd& descriptor, std::string_view key) {
+// Whose pidfd it is, if it is one; a process that has ended has none of the numbers there are.
+std::optional<pid_t> process_of(const UniqueFd& descriptor) {
   std::ifstream lines(fmt::format("/proc/self/fdinfo/{}", descriptor.get()));
   for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with(key) || !std::string_view(line).substr(key.size()).starts_with(":\t"))
-      continue;
-    std::int64_t number = 0;
-    const char* begin = line.data() + key.size() + 2;
-    if (std::from_chars(begin, line.data() + line.size(), number).ec == std::errc{}) return number;
+    constexpr std::string_view kKey = "Pid:\t";
+    pid_t number = 0;
+    if (!line.starts_with(kKey)) continue;
+    const char* begin = line.data() + kKey.size();
+    if (std::from_chars(begin, line.data() + line.size(), number).ec == std::errc{})
+      return std::max(number, 0);
   }
   return std::nullopt;
 }
 
 Result<void> take_driver(AdoptedMount& adopted, MountHandover& handed) {
   LiveMount& mount = adopted.record.mount;
-  const auto pid = told_of(handed.driver, "Pid");
+  const auto pid = process_of(handed.driver);
   if (!pid) {
     look_for_driver(adopted);
     return {};
   }
-  const auto process = identify_process(static_cast<pid_t>(std::max<std::int64_t>(*pid, 0)));
+  const auto process = identify_process(*pid);
   if (!process) return fail(Errc::kWorkerDied, "its driver has ended");
   mount.driver_pid = process->pid;
   mount.driver_start = process->start;
@@ -171,13 +172,14 @@ UniqueFd log_of(UniqueFd&& descriptor) {
 Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::string& mountinfo) {
   if (handed.program.size() > kLongestName || handed.origin.size() > kLongestName)
     return fail(Errc::kInvalidArgument, "a name of more than {} bytes", kLongestName);
-  const auto id = told_of(handed.place, "mnt_id");
-  if (!id) return fail(Errc::kInvalidArgument, "the kernel knows no mount behind the descriptor");
-  TRY(const auto table, read_mount_table(mountinfo));
-  const auto entry =
-      std::ranges::find_if(table, [&](const auto& one) { return std::cmp_equal(one.id, *id); });
-  if (entry == table.end())
+  struct stat ours = {};
+  if (::stat("/proc/self/ns/mnt", &ours) != 0 || ours.st_ino != handed.mount_namespace)
     return fail(Errc::kUnsupported, "airlockd does not see this mount: it is in another namespace");
+  TRY(const auto table, read_mount_table(mountinfo));
+  const auto entry = std::ranges::find_if(
+      table, [&](const auto& one) { return std::cmp_equal(one.id, handed.mount); });
+  if (entry == table.end())
+    return fail(Errc::kInvalidArgument, "there is no mount {}", handed.mount);
   if (!is_ours(*entry) || entry->root != "/")
     return fail(Errc::kInvalidArgument, "{} is no mount of a driver of Airlock",
                 quote(entry->mount_point));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Mounts that mount.airlock made. Descriptors are real; what the kernel says of the mount behind
-// them is told by a mountinfo file of the test's own.
+// Mounts that mount.airlock made. What the kernel says of them is told by a mountinfo file of the
+// test's own.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <fstream>
@@ -14,38 +15,38 @@ namespace {
 
 class CoreHandover : public CoreWorld {
  protected:
-  UniqueFd place() const { return UniqueFd(::open(folder.c_str(), O_PATH | O_CLOEXEC)); }
   static UniqueFd nothing() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-  int mount_of_place() const {
-    const UniqueFd here = place();
-    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", here.get()));
-    for (std::string line; std::getline(info, line);)
-      if (line.starts_with("mnt_id:")) return std::stoi(line.substr(7));
-    return -1;
+  static constexpr int kMount = 4711;
+  static std::uint64_t our_namespace() {
+    struct stat info = {};
+    EXPECT_EQ(::stat("/proc/self/ns/mnt", &info), 0);
+    return info.st_ino;
   }
 
   // Begins with a mount table in which the place is what a driver of ours serves.
   void begin(const std::string& source, const std::string& type = "fuse.airlock.ext4",
-             const std::string& root_folder = "/", int offset = 0) {
+             const std::string& root_folder = "/") {
     const std::string path = folder + "/mountinfo";
     std::ofstream(path) << fmt::format("{} 1 0:50 {} /mnt/there rw,nosuid,nodev - {} {} rw\n",
-                                       mount_of_place() + offset, root_folder, type, source);
+                                       kMount, root_folder, type, source);
     start({.mountinfo = path});
-    mounting.mount_by_hand(source, "/mnt/there", static_cast<std::uint64_t>(mount_of_place()));
+    mounting.mount_by_hand(source, "/mnt/there", kMount);
     settle();
   }
   // The kernel tells of the mount by the device's number.
   void show_mounted(const std::string& node) {
     const dev_t number = devices.find(node)->number;
     std::ofstream(folder + "/mountinfo")
-        << fmt::format("{} 1 {}:{} / /mnt/there rw - fuseblk.airlock.ext4 {} rw\n",
-                       mount_of_place(), major(number), minor(number), node);
+        << fmt::format("{} 1 {}:{} / /mnt/there rw - fuseblk.airlock.ext4 {} rw\n", kMount,
+                       major(number), minor(number), node);
   }
 
-  Asked<std::string> hand_over(const std::string& sender, UniqueFd driver = nothing()) {
+  Asked<std::string> hand_over(const std::string& sender, UniqueFd driver = nothing(),
+                               std::uint64_t name_space = our_namespace()) {
     Asked<std::string> asked;
-    MountHandover handed{.place = place(),
+    MountHandover handed{.mount = kMount,
+                         .mount_namespace = name_space,
                          .driver = std::move(driver),
                          .log = nothing(),
                          .image = nothing(),
@@ -125,8 +126,8 @@ TEST_F(CoreHandover, OnlyOnce) {
 }
 
 TEST_F(CoreHandover, OfAnotherNamespaceIsRefused) {
-  begin("/no/image.img", "fuse.airlock.ext4", "/", 100000);
-  EXPECT_EQ(hand_over(root).code(), Errc::kUnsupported);
+  begin("/no/image.img");
+  EXPECT_EQ(hand_over(root, nothing(), our_namespace() + 1).code(), Errc::kUnsupported);
 }
 
 TEST_F(CoreHandover, WhatIsNotOursIsRefused) {

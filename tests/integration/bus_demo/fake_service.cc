@@ -86,9 +86,9 @@ void FakeService::open_image(Call call, UniqueFd image, std::string name,
 }
 
 void FakeService::adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) {
-  const auto about = fmt::format("{} {} for {} holds={:d}{:d}{:d}{:d}", mount.program, mount.origin,
-                                 mount.user, mount.place.valid(), mount.driver.valid(),
-                                 mount.log.valid(), mount.image.valid());
+  const auto about =
+      fmt::format("{} {} for {} holds={:d}{:d}{:d}", mount.program, mount.origin, mount.user,
+                  mount.driver.valid(), mount.log.valid(), mount.image.valid());
   answer("AdoptMount", call, about, std::move(volume),
          []() -> Result<std::string> { return "sdb1"; });
 }
