@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "contained/ext/inode_blocks.h"
-#include "contained/runtime/node_locks.h"
 #include "contained/ext/volume.h"
 #include "contained/ext/xattr.h"
 #include "contained/runtime/driver_options.h"
 #include "contained/runtime/file_system.h"
+#include "contained/runtime/node_locks.h"
 
 namespace airlock::ext {
 

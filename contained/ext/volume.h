@@ -17,8 +17,8 @@
 #include "contained/ext/fitness.h"
 #include "contained/ext/inode.h"
 #include "contained/ext/journal.h"
-#include "contained/runtime/metadata_cache.h"
 #include "contained/ext/mmp.h"
+#include "contained/runtime/metadata_cache.h"
 
 namespace airlock::ext {
 

@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "contained/ext/ext_driver.h"
-#include "contained/runtime/tests/memory_medium.h"
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/tests/memory_medium.h"
 #include "lib/base/log.h"
 #include "tests/fuzz/fuzz_ext_input.h"
 

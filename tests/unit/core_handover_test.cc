@@ -119,7 +119,7 @@ TEST_F(CoreHandover, OnlyRootMay) {
   EXPECT_TRUE(publisher.volumes.empty());
 }
 
-TEST_F(CoreHandover, OnlyOnce) {
+TEST_F(CoreHandover, NotTwice) {
   begin("/no/image.img");
   ASSERT_EQ(hand_over(root).message(), "ok");
   EXPECT_EQ(hand_over(root).code(), Errc::kAlreadyMounted);

@@ -8,8 +8,8 @@
 
 #include "contained/ext/bitmap.h"
 #include "contained/ext/ext_io.h"
-#include "contained/runtime/tests/memory_medium.h"
 #include "contained/ext/tests/test_image.h"
+#include "contained/runtime/tests/memory_medium.h"
 
 namespace airlock::ext::testing {
 namespace {
