@@ -371,6 +371,8 @@ def test_when_the_bus_dies_in_the_middle(ctl, bus, demo):
         bus.process.kill()
         done = pending.result()
     assert done.returncode == UNREACHABLE and done.stderr.count("\n") == 1, done
+    assert demo.line().startswith("gone: ")  # its end is due to the bus, not to ours
+    assert demo.process.wait(SECONDS) == 3, demo.said()
 
 
 def wait_for_call(demo, method):
