@@ -81,13 +81,7 @@ Volume::Volume(BlockIo& io, FilesystemHandle&& fs, Fitness&& fitness)
       cache_(io, fs_->blocksize, ext2fs_blocks_count(fs_->super), kCacheBytes / fs_->blocksize),
       allocator_(std::make_unique<Allocator>(fs_.get(), cache_)) {}
 
-Volume::~Volume() {
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-}
+Volume::~Volume() = default;
 
 Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   TRY(const ext2_super_block super, read_superblock(io));
@@ -144,7 +138,7 @@ Result<void> Volume::open_journal() {
 Result<void> Volume::begin_writing() {
   if (protection_) protection_->keep([this] { lose_claim(); });
   TRY_VOID(mark_in_use());
-  worker_ = std::jthread([this] { work(); });
+  background_.start([this] { return commit().has_value(); });
   return {};
 }
 

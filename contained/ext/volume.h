@@ -2,13 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "contained/ext/allocator.h"
 #include "contained/ext/block_map.h"
@@ -18,6 +15,7 @@
 #include "contained/ext/inode.h"
 #include "contained/ext/journal.h"
 #include "contained/ext/mmp.h"
+#include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
 
 namespace airlock::ext {
@@ -107,7 +105,6 @@ class Volume {
   Outcome<void> store_superblock();
 
   void end_operation();
-  void work();  // the background thread
   Outcome<void> write_home(const MetadataCache::Changes& changes);
   Outcome<void> commit_changes();
   Outcome<void> log_changes(const MetadataCache::Changes& changes);
@@ -125,11 +122,9 @@ class Volume {
   bool superblock_changed_ = false;
   std::atomic<int> failure_ = 0;
 
-  std::condition_variable wake_;
-  std::optional<std::chrono::steady_clock::time_point> commit_due_;
-  bool stopping_ = false;
-  std::unique_ptr<Mmp> protection_;  // empty without one; before worker_, whose writes it covers
-  std::jthread worker_;
+  std::unique_ptr<Mmp>
+      protection_;  // empty without one; before background_, whose writes it covers
+  BackgroundCommit background_{mutex_};  // last: its thread uses the rest
 };
 
 }  // namespace airlock::ext

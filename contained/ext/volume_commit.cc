@@ -12,15 +12,6 @@
 // point; without a journal (ext2) the order is the best there is: what is new first, so that
 // nothing on the medium ever refers to a block that has not been written.
 namespace airlock::ext {
-namespace {
-
-using namespace std::chrono_literals;
-
-// Changes are on their way to the medium after this long at the latest.
-constexpr auto kCommitAfter = 4s;
-// Or when this much has gathered.
-constexpr std::size_t kCommitBytes = std::size_t{3} << 20;
-}  // namespace
 
 Outcome<void> Volume::write_home(const MetadataCache::Changes& changes) {
   GatherWriter writer(io_, block_size());
@@ -51,7 +42,7 @@ Outcome<void> Volume::commit_changes() {
   Allocator::FreedBlocks freed;
   {
     const std::scoped_lock lock(mutex_);
-    commit_due_.reset();
+    background_.taken();
     if (cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending())
       return io_.flush();
     TRY_VOID(allocator_->prepare_commit());
@@ -86,12 +77,7 @@ Outcome<void> Volume::commit() {
 
 Outcome<void> Volume::close() {
   if (!writable()) return {};
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (worker_.joinable()) worker_.join();
+  background_.stop();
   TRY_VOID(commit());
   TRY_VOID(mark_clean());
   fitness_.mode = MountMode::kReadOnly;
@@ -122,33 +108,8 @@ void Volume::lose_claim() {
 
 void Volume::end_operation() {
   // Called with the lock held, by Operation's destructor.
-  const std::size_t bytes = cache_.changed_count() * block_size();
-  if (bytes > 0 && !commit_due_) {
-    commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
-    wake_.notify_one();
-  }
-  if (bytes >= kCommitBytes && commit_due_ > std::chrono::steady_clock::now()) {
-    commit_due_ = std::chrono::steady_clock::time_point{};
-    wake_.notify_one();
-  }
+  background_.gathered(cache_.changed_count() * block_size());
   cache_.end_operation();
-}
-
-void Volume::work() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    if (!commit_due_) {
-      wake_.wait(lock);
-    } else if (std::chrono::steady_clock::now() < *commit_due_) {
-      wake_.wait_until(lock, *commit_due_);
-    } else {
-      lock.unlock();
-      (void)commit();  // a failure is remembered and answered to whoever writes or syncs next
-      lock.lock();
-      if (failure_ != 0) commit_due_.reset();
-    }
-    if (failure_ != 0) wake_.wait(lock, [this] { return stopping_; });
-  }
 }
 
 }  // namespace airlock::ext

@@ -36,13 +36,7 @@ Volume::Volume(BlockIo& io, const Geometry& geometry, std::optional<std::uint32_
       table_(table_cache_, geometry_),
       space_(table_, geometry_, free, hint) {}
 
-Volume::~Volume() {
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-}
+Volume::~Volume() = default;
 
 Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   TRY(const Geometry geometry, read_geometry(io));
@@ -75,7 +69,7 @@ Outcome<std::string> Volume::find_reason() {
 }
 
 void Volume::begin_writing() {
-  worker_ = std::jthread([this] { work(); });
+  background_.start([this] { return commit().has_value(); });
 }
 
 Outcome<void> Volume::write_state_byte(bool clean) {
@@ -175,12 +169,7 @@ Outcome<void> Volume::write_info() {
 
 Outcome<void> Volume::close() {
   if (!writable()) return {};
-  {
-    const std::scoped_lock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (worker_.joinable()) worker_.join();
+  background_.stop();
   // What one commit released the next one erases.
   constexpr int kCommitsToSettle = 4;
   for (int i = 0; i < kCommitsToSettle; ++i) TRY_VOID(commit());

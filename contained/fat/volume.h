@@ -2,13 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "contained/fat/cluster_chain.h"
@@ -16,6 +13,7 @@
 #include "contained/fat/free_space.h"
 #include "contained/fat/geometry.h"
 #include "contained/fat/write_order.h"
+#include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
 
 namespace airlock::fat {
@@ -142,7 +140,6 @@ class Volume {
   void forget_blocks(const std::vector<ClusterRun>& runs);
 
   void end_operation();
-  void work();  // the background thread
 
   BlockIo& io_;
   Geometry geometry_;
@@ -166,10 +163,7 @@ class Volume {
   std::atomic<bool> data_written_ = false;
   std::atomic<int> failure_ = 0;
 
-  std::condition_variable wake_;
-  std::optional<std::chrono::steady_clock::time_point> commit_due_;
-  bool stopping_ = false;
-  std::jthread worker_;
+  BackgroundCommit background_{mutex_};  // last: its thread uses the rest
 };
 
 }  // namespace airlock::fat

@@ -11,16 +11,6 @@
 
 // How changes reach the medium; README.md says why this order survives an interruption anywhere.
 namespace airlock::fat {
-namespace {
-
-using namespace std::chrono_literals;
-
-// Changes are on their way to the medium after this long at the latest.
-constexpr auto kCommitAfter = 4s;
-// Or when this much has gathered.
-constexpr std::size_t kCommitBytes = std::size_t{3} << 20;
-
-}  // namespace
 
 Outcome<Volume::Batch> Volume::take_batch() {
   // Entries of a FAT12 share bytes across blocks, so the whole table, which is small, goes at once.
@@ -128,10 +118,7 @@ Outcome<void> Volume::finish_batch(Batch& batch) {
   for (Release& release : batch.releases) TRY_VOID(erase(release));
   ++committed_batches_;
   // What has just been erased is written a little later, by itself if nothing else happens.
-  if (table_cache_.changed_count() > 0 && !commit_due_) {
-    commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
-    wake_.notify_one();
-  }
+  background_.gathered(table_cache_.changed_count() * geometry_.block_size);
   return {};
 }
 
@@ -139,7 +126,7 @@ Outcome<void> Volume::commit_batch() {
   Batch batch;
   {
     const std::scoped_lock lock(mutex_);
-    commit_due_.reset();
+    background_.taken();
     TRY(batch, take_batch());
   }
   auto done = write_batch(batch);
@@ -166,33 +153,9 @@ Outcome<void> Volume::commit() {
 void Volume::end_operation() {
   // Called with the lock held, by Operation's destructor.
   const std::size_t changed = table_cache_.changed_count() + blocks_.changed_count();
-  const std::size_t bytes = changed * geometry_.block_size;
-  if (bytes > 0 && !commit_due_) {
-    commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
-    wake_.notify_one();
-  }
-  if (bytes >= kCommitBytes && commit_due_ > std::chrono::steady_clock::now()) {
-    commit_due_ = std::chrono::steady_clock::time_point{};
-    wake_.notify_one();
-  }
+  background_.gathered(changed * geometry_.block_size);
   table_cache_.end_operation();
   blocks_.end_operation();
-}
-
-void Volume::work() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    if (!commit_due_) {
-      wake_.wait(lock);
-    } else if (std::chrono::steady_clock::now() < *commit_due_) {
-      wake_.wait_until(lock, *commit_due_);
-    } else {
-      lock.unlock();
-      (void)commit();  // a failure is remembered and answered to whoever writes or syncs next
-      lock.lock();
-    }
-    if (failure_ != 0) wake_.wait(lock, [this] { return stopping_; });
-  }
 }
 
 }  // namespace airlock::fat
