@@ -2,78 +2,17 @@
 #include "contained/ext/tests/test_image.h"
 
 #include <fmt/format.h>
-#include <sys/wait.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <stdexcept>
 
 namespace airlock::ext::testing {
-namespace {
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "airlock-ext-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  ~TempFolder() {
-    std::error_code ignored;  // a leftover fails no test
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-int run(const std::string& command) {
-  const int status = std::system(("PATH=$PATH:/usr/sbin:/sbin " + command).c_str());
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-std::string slurp(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::vector<std::byte> load(const std::string& path) {
-  std::vector<std::byte> bytes(std::filesystem::file_size(path));
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  return bytes;
-}
-
-}  // namespace
 
 std::vector<std::byte> make_image(const std::string& options, const std::string& size) {
-  const TempFolder folder;
-  const std::string path = folder.file("image");
-  const std::string log = folder.file("log");
-  if (run(fmt::format("mke2fs -q -F {} {} {} >{} 2>&1", options, path, size, log)) != 0)
-    throw std::runtime_error(fmt::format("mke2fs {}: {}", options, slurp(log)));
-  std::vector<std::byte> bytes = load(path);
+  auto bytes = image_made_by(fmt::format("mke2fs -q -F {} $image {}", options, size));
   bytes.resize(bytes.size() / 1024 * 1024);
   return bytes;
 }
 
 Verdict fsck(std::span<const std::byte> image, Fsck how) {
-  const TempFolder folder;
-  const std::string path = folder.file("image");
-  const std::string log = folder.file("log");
-  {
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(image.data()),
-               static_cast<std::streamsize>(image.size()));
-  }
-  const int status =
-      run(fmt::format("e2fsck -f{} {} >{} 2>&1", how == Fsck::kLook ? 'n' : 'y', path, log));
-  return {.status = status, .report = slurp(log), .image = load(path)};
+  return image_given_to(how == Fsck::kLook ? "e2fsck -fn $image" : "e2fsck -fy $image", image);
 }
 
 }  // namespace airlock::ext::testing
