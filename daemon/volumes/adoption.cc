@@ -194,6 +194,8 @@ Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::str
   record.mount.log = log_of(std::move(handed.log));
   if (is_a(S_IFREG, handed.image))
     record.source.image = std::make_shared<UniqueFd>(std::move(handed.image));
+  if (record.source.device == 0 && !record.source.image)
+    return fail(Errc::kNotFound, "{} is not there any more", quote(record.source.path));
   return adopted;
 }
 

@@ -110,6 +110,9 @@ Result<std::string> VolumeKeeper::take_over(AdoptedMount adopted) {
     if (registry_.size() >= parts_.rules.limits().volumes)
       return fail(Errc::kLimitExceeded, "there are {} volumes already", registry_.size());
     const std::string& path = record.source.path;
+    // Nobody would ever tell of its end: that has been told already.
+    if (device != 0 && block_device_named(path) != device)
+      return fail(Errc::kNotFound, "{} is not there any more", quote(path));
     const std::string id = device != 0 ? path.substr(path.find_last_of('/') + 1)  //
                                        : registry_.next_image_id();
     volume = &keep(id, volume_found_mounted(record)).machine->volume();

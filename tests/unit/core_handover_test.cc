@@ -3,6 +3,7 @@
 // test's own.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -15,6 +16,7 @@ namespace {
 
 class CoreHandover : public CoreWorld {
  protected:
+  static UniqueFd some_file() { return UniqueFd(::memfd_create("image", MFD_CLOEXEC)); }
   static UniqueFd nothing() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
   static constexpr int kMount = 4711;
@@ -43,13 +45,14 @@ class CoreHandover : public CoreWorld {
   }
 
   Asked<std::string> hand_over(const std::string& sender, UniqueFd driver = nothing(),
-                               std::uint64_t name_space = our_namespace()) {
+                               std::uint64_t name_space = our_namespace(),
+                               UniqueFd image = some_file()) {
     Asked<std::string> asked;
     MountHandover handed{.mount = kMount,
                          .mount_namespace = name_space,
                          .driver = std::move(driver),
                          .log = nothing(),
-                         .image = nothing(),
+                         .image = std::move(image),
                          .program = "airlock-ext",
                          .origin = "builtin",
                          .user = kAnna};
@@ -110,6 +113,23 @@ TEST_F(CoreHandover, TakesTheVolumeFromWhoeverLooksAtIt) {
   settle();
   EXPECT_EQ(publisher.state("sdb1"), "mounted");
   EXPECT_TRUE(mounting.history().empty());
+}
+
+TEST_F(CoreHandover, OfAMediumThatWasPulledMeanwhileIsRefused) {
+  begin("/dev/sdb1");
+  plug("sdb");
+  settle();
+  show_mounted("/dev/sdb1");
+  devices.unplug("sdb");
+  settle();
+  EXPECT_EQ(hand_over(root).code(), Errc::kNotFound);
+  EXPECT_TRUE(publisher.volumes.empty());
+}
+
+TEST_F(CoreHandover, OfADeviceWithoutItsNodeIsRefused) {
+  begin("/dev/no-such-device");
+  EXPECT_EQ(hand_over(root, nothing(), our_namespace(), nothing()).code(), Errc::kNotFound);
+  EXPECT_TRUE(publisher.volumes.empty());
 }
 
 TEST_F(CoreHandover, OnlyRootMay) {
