@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every mount test shares: the mounter under test, scratch space, and the watchdog.
-
-A machine that cannot run these tests skips them loudly: meson is told 77, and CI takes that for a
-failure.
-"""
+"""What every mount test shares: the mounter under test, scratch space, and the watchdog."""
 
 import os
 import pathlib
-import shutil
 
 import pytest
 
 import harness
+from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: F401
 
-MESON_SKIP = 77
 TEST_DEADLINE = 300
 NEEDED_PROGRAMS = ("mke2fs", "e2fsck", "debugfs", "dumpe2fs", "losetup", "umount")
 
@@ -33,15 +28,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "deadline(seconds): longer than the usual watchdog")
 
 
-def why_not_here():
-    if os.geteuid() != 0:
-        return "mounting needs root"
-    if not os.path.exists("/dev/fuse"):
-        return "there is no /dev/fuse"
-    missing = [program for program in NEEDED_PROGRAMS if not shutil.which(program)]
-    return f"not installed: {', '.join(missing)}" if missing else None
-
-
 def does_not_apply(item, mounter):
     if item.get_closest_marker("airlock_only"):
         return mounter != harness.AIRLOCK
@@ -54,16 +40,7 @@ def pytest_collection_modifyitems(config, items):
     if unfit:
         config.hook.pytest_deselected(items=unfit)
         items[:] = [item for item in items if item not in unfit]
-    reason = why_not_here()
-    if reason:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def pytest_sessionfinish(session, exitstatus):
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if exitstatus == 0 and reporter and reporter.stats.get("skipped"):
-        session.exitstatus = MESON_SKIP
+    skip_unless_fit(items, NEEDED_PROGRAMS)
 
 
 @pytest.fixture(autouse=True)

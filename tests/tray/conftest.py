@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine with the real airlockd and a desktop with the tray on it."""
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -10,31 +9,13 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "daemon"), str(TESTS / "integration")]
 import harness  # noqa: E402
+from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: E402,F401
 
-MESON_SKIP = 77
-NEEDED = ("Xvfb", "xfce4-panel", "dunst", "dbus-daemon", "mke2fs", "losetup", "strace", "import")
-
-
-def why_not_here():
-    import os
-    if os.geteuid() != 0:
-        return "the daemon runs as root"
-    if not os.path.exists("/dev/fuse"):
-        return "there is no /dev/fuse"
-    missing = [program for program in NEEDED if not shutil.which(program)]
-    return f"not installed: {', '.join(missing)}" if missing else None
+NEEDED_PROGRAMS = ("Xvfb", "xfce4-panel", "dunst", "dbus-daemon", "mke2fs", "losetup", "strace", "import")
 
 
 def pytest_collection_modifyitems(items):
-    reason = why_not_here()
-    for item in items if reason else ():
-        item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def pytest_sessionfinish(session, exitstatus):
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if exitstatus == 0 and reporter and reporter.stats.get("skipped"):
-        session.exitstatus = MESON_SKIP
+    skip_unless_fit(items, NEEDED_PROGRAMS)
 
 
 @pytest.fixture
