@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What somebody without any rights does to the API; run by the tests in a process of its own."""
+"""What somebody without any rights does to the API; run by the tests in a process of its own:
+
+bus_stranger.py ask|throw ADDRESS [SEED [VOLUME]]
+"""
 
 import os
 import random
@@ -42,12 +45,13 @@ def random_argument(rng):
     return "a{sv}", {key: GLib.Variant(basic, random_value(rng, basic)) for key in keys}
 
 
-def throw_things(client, seed):
+def throw_things(client, seed, a_volume):
     rng = random.Random(seed)
-    names = [(path, f"{NAME}.{interface}", method) for interface, path in INTERFACES.items()
+    paths = {**INTERFACES, "Volume": a_volume}
+    names = [(path, f"{NAME}.{interface}", method) for interface, path in paths.items()
              for row_interface, method, *_ in METHODS + WITH_DESCRIPTORS
              if row_interface == interface]
-    names += [(path, PROPERTIES, method) for path in INTERFACES.values()
+    names += [(path, PROPERTIES, method) for path in paths.values()
               for method in ("Get", "Set", "GetAll")]
     outcomes = set()
     for _ in range(ROUNDS):
@@ -92,7 +96,7 @@ def main(task, address, *words):
     if task == "ask":
         ask(client)
     if task == "throw":
-        throw_things(client, int(words[0]))
+        throw_things(client, int(words[0]), *words[1:] or [SDB1])
 
 
 if __name__ == "__main__":
