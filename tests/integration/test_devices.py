@@ -14,6 +14,8 @@ import time
 
 import pytest
 
+import harness
+
 BUILD = pathlib.Path(os.environ["AIRLOCK_BUILD"])
 WATCH = BUILD / "tests" / "integration" / "device_watch"
 DEADLINE = 20
@@ -196,7 +198,9 @@ def test_partitions_come_after_their_disk_and_go_before_it(watch, attach):
     assert events[-2:] == [("changed", loop.name, "1", loop.name),
                            ("added", partition, "0", loop.name)]
     assert int(watcher.find(f"/dev/{partition}")["size"]) == 8192 * 512
-    subprocess.run(["delpart", loop.node, "1"], check=True)
+    # Whoever else watches devices on this machine may be having a look at it.
+    harness.wait_until(lambda: subprocess.run(["delpart", loop.node, "1"], check=False).returncode == 0,
+                       DEADLINE, "the partition to be left alone")
     watcher.story("removed", partition)
     assert watcher.next(loop.name)[1]["partitions"] == "0"
 
