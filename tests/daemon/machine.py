@@ -391,6 +391,14 @@ class Machine:
     def mounts(self):
         return [target for target in harness.mount_targets() if target.startswith(str(self.base))]
 
+    def places(self):
+        """The folders there are to mount on. Their parents may go while we look."""
+        found = []
+        for person in os.listdir(self.base):
+            with contextlib.suppress(FileNotFoundError):
+                found += os.listdir(self.base / person)
+        return found
+
     def children(self):
         """Processes of the daemon, drivers among them."""
         tasks = pathlib.Path(f"/proc/{self.daemon.pid}/task")

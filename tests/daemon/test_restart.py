@@ -59,7 +59,7 @@ def test_a_stick_pulled_meanwhile_leaves_nothing(machine):
     stick.pull()
     machine.start_daemon()
     harness.wait_until(lambda: not machine.mounts(), 10, "the mount to go")
-    harness.wait_until(lambda: not list(machine.base.glob("*/*")), 10, "the folder to go")
+    harness.wait_until(lambda: not machine.places(), 10, "the folder to go")
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2])

@@ -90,7 +90,7 @@ class Stage:
         machine = self.machine
         machine.wait_gone(self.stick)
         harness.wait_until(lambda: not machine.mounts(), 15, "the mount to go")
-        harness.wait_until(lambda: not list(machine.base.glob("*/*")), 15, "the folder to go")
+        harness.wait_until(lambda: not machine.places(), 15, "the folder to go")
         harness.wait_until(lambda: not machine.jobs(), 15, "its jobs to end")
         harness.wait_until(lambda: not self.drivers(), 15, "drivers and probes to end")
         assert not list(machine.state.glob("mounts/*"))

@@ -48,7 +48,7 @@ def test_fifty_sticks_at_once(machine):
     harness.wait_until(lambda: all(machine.volume_of(stick) is None for stick in sticks), 30, "all to go")
     settled(machine)
     assert descriptors(machine) <= before + 2
-    harness.wait_until(lambda: not list(machine.base.glob("*/*")), 10, "the folders to go")
+    harness.wait_until(lambda: not machine.places(), 10, "the folders to go")
 
 
 def test_a_storm_of_a_thousand_events_leaves_nothing(machine):

@@ -76,10 +76,13 @@ def run_in_time(command, seconds, what):
 
 def is_open_somewhere(image):
     wanted = os.stat(image)
-    for link in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        # Processes end while we look.
         with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(link), wanted):
-                return True
+            for descriptor in os.listdir(f"/proc/{process}/fd"):
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(os.stat(f"/proc/{process}/fd/{descriptor}"), wanted):
+                        return True
     return False
 
 
