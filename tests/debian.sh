@@ -5,7 +5,7 @@
 # so mounts are real.
 #   tests/debian.sh [--fresh] SUITE             ./dev run and ./dev test, installing what they need
 #   tests/debian.sh [--fresh] SUITE COMMAND…    runs the command in it, in the sources
-# --fresh makes the tree anew.
+# --fresh makes the tree anew. What was compiled stays in $CCACHE_DIR, or in build-debian/ccache.
 set -eu
 cd "$(dirname "$0")/.."
 source=$PWD
@@ -14,6 +14,7 @@ fresh=
 suite=${1:-}
 case $suite in bookworm | trixie) shift ;; *) echo "debian.sh: say bookworm or trixie" >&2; exit 2 ;; esac
 place=$source/build-debian/$suite
+cache=${CCACHE_DIR:-$source/build-debian/ccache}
 tree=$place/tree
 
 if [ -n "$fresh" ] || [ ! -e "$place/ready" ]; then
@@ -29,7 +30,7 @@ fi
 [ -n "${AIRLOCK_DEBIAN_INSIDE:-}" ] ||
   AIRLOCK_DEBIAN_INSIDE=yes exec unshare --mount --propagation private "$0" "$suite" "$@"
 mount --bind "$tree" "$tree"
-mkdir -p "$tree/source" "$tree/build" "$tree/outside" "$place/build"
+mkdir -p "$tree/source" "$tree/build" "$tree/ccache" "$tree/outside" "$place/build" "$cache"
 mount --rbind /dev "$tree/dev"
 mount --bind /proc "$tree/proc"
 mount --rbind /sys "$tree/sys"
@@ -37,6 +38,7 @@ mount -t tmpfs none "$tree/tmp"
 mount -t tmpfs none "$tree/run"
 mount --bind "$source" "$tree/source"
 mount --bind "$place/build" "$tree/build"
+mount --bind "$cache" "$tree/ccache"
 cp --dereference /etc/resolv.conf "$tree/etc/resolv.conf"
 # A real root and not a chroot: the kernel makes no user namespace for a process in a chroot.
 cd "$tree"
@@ -44,7 +46,7 @@ pivot_root . outside
 umount -l /outside
 
 inside() { cd /source && exec /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 CI="${CI:-}" TMPDIR=/tmp \
-  PATH=/usr/sbin:/usr/bin:/sbin:/bin AIRLOCK_BUILD=/build/main \
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin CCACHE_DIR=/ccache AIRLOCK_BUILD=/build/main \
   AIRLOCK_SANITIZED_BUILD=/build/sanitized "$@"; }
 
 if [ $# -gt 0 ]; then inside "$@"; fi
