@@ -8,7 +8,7 @@ import time
 
 import harness
 import pytest
-from machine import ALICE, VOLUME, Machine, Refused
+from machine import ALICE, VOLUME, Machine, Refused, tiny_drivers
 
 
 @pytest.fixture
@@ -90,12 +90,21 @@ def test_its_driver_s_death_is_told(machine, by_hand):
     assert by_hand.volume()[1]["State"] == "mounted"
 
 
-def test_what_the_driver_says_is_kept(machine, by_hand):
-    by_hand.mount()
+def test_what_the_driver_says_is_kept(machine, by_hand, scratch):
+    with open(by_hand.source, "r+b") as medium:
+        medium.write(b"serve\0")
+    by_hand.mount(environment={**machine.environment, **tiny_drivers(scratch)})
     path, volume = by_hand.volume()
+    # Looking a name up is how this driver is told to say something.
+    machine.run_as(ALICE, ["stat", by_hand.place / "say-hello"])
+
+    def said():
+        return {line for line in machine.call(path, VOLUME, "GetLog") if "hello" in line}
+    harness.wait_until(said, 5, "what the driver says to be heard")
+    assert said() == {"airlock-ext: hello"}
     os.kill(volume["DriverPid"], signal.SIGKILL)
     harness.wait_until(lambda: by_hand.volume()[1]["State"] == "dead", 5, "the death to be told")
-    assert isinstance(machine.call(path, VOLUME, "GetLog"), list)
+    assert said() == {"airlock-ext: hello"}, "its last words count when it is dead"
 
 
 def test_umount_8_ends_the_story(machine, by_hand):

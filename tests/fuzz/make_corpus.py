@@ -139,9 +139,40 @@ TABLE = {
 }
 
 
+def check_reply(verdict=3, changed=1, findings=3, checker=b"e2fsck 1.47.0",
+                summary=b"3 problems found", log=b"Pass 1\nFix? no\n", sizes=None):
+    sizes = sizes or (len(checker), len(summary), len(log))
+    head = struct.pack("<4sBBxxIHHHxxxx", b"ALCR", verdict, changed, findings, *sizes)
+    # The target fills up with zeros what is not written out here.
+    return head + checker.ljust(64, b"\0") + summary.ljust(512, b"\0") + log
+
+
+def check_request(operation=5, type_=b"ext4", label=b"stick"):
+    head = struct.pack("<4sBxxxHHxxxx", b"ALCQ", operation, len(type_), len(label))
+    return head + type_.ljust(32, b"\0") + label.ljust(64, b"\0")
+
+
+CHECK_RECORD = {
+    "errors": check_reply(),
+    "clean": check_reply(0, 0, 0, summary=b"in order", log=b""),
+    "died": check_reply(7, 0, 0, checker=b"", summary=b"the checker was killed by SIGSEGV"),
+    "longest": check_reply(checker=b"\xff" * 64, summary=b"~" * 512, log=b"x" * 16384),
+    "too-long": check_reply(sizes=(65, 513, 16385)),
+    "zero-in-text": check_reply(sizes=(20, 16, 15)),
+    "unknown-verdict": check_reply(8),
+    "neither-changed-nor-not": check_reply(changed=2),
+    "behind-a-text": check_reply(sizes=(4, 16, 15)),
+    "request": check_request(),
+    "request-too-long": check_request(label=b"x" * 65)[:112],
+    "program": b"ALCF",
+    "progress": b"ALCP" + struct.pack("<I", 250),
+    "too-much-progress": b"ALCP" + struct.pack("<I", 1001),
+}
+
+
 def main():
     targets = {"wire": WIRE, "argument_memfd": ARGUMENT_MEMFD, "mount_record": RECORD,
-               "mount_table": TABLE}
+               "mount_table": TABLE, "check_record": CHECK_RECORD}
     for target, seeds in targets.items():
         directory = CORPUS / target
         directory.mkdir(parents=True, exist_ok=True)
