@@ -33,6 +33,7 @@ Outcome<Volume::Batch> Volume::take_batch() {
     }
   }
   Batch batch;
+  batch.bitmap = bitmap_cache_.take_changed();
   batch.table = table_cache_.take_changed();
   batch.blocks = blocks_.take_changed();
   batch.table_order = std::exchange(table_order_, {});
@@ -40,6 +41,7 @@ Outcome<Volume::Batch> Volume::take_batch() {
   batch.cleared = std::exchange(cleared_, {});
   batch.releases = std::exchange(releases_, {});
   batch.erased = space_.take_erased();
+  batch.zeroed = std::exchange(zeroed_, false);
   batch.data = data_written_.exchange(false);
   ++batch_;
   return batch;
@@ -52,20 +54,27 @@ Outcome<void> Volume::write_zeroes(const ClusterRun& run) {
   return {};
 }
 
-Outcome<void> Volume::write_group(const std::vector<const MetadataCache::Snapshot*>& group,
-                                  Copies copies) {
+Outcome<void> Volume::write_group(const MetadataCache& cache,
+                                  const std::vector<const MetadataCache::Snapshot*>& group,
+                                  const WriteOrder& order, Copies copies) {
   const bool all = copies == Copies::kAllTables && geometry_.mirrored;
   const std::uint32_t count = all ? geometry_.table_count : 1;
   for (std::uint32_t copy = 0; copy < count; ++copy) {
-    GatherWriter writer(io_, geometry_.block_size, copy * geometry_.table_size);
-    for (const auto* snapshot : group) TRY_VOID(writer.add(snapshot->block, snapshot->data));
+    GatherWriter writer(io_, cache.block_size(), cache.origin() + copy * geometry_.table_size);
+    for (const auto* snapshot : group) {
+      // A write that is long enough ends here, so that it does not end inside of what belongs
+      // together.
+      if (order.is_joined(snapshot->block)) TRY_VOID(writer.finish());
+      TRY_VOID(writer.add(snapshot->block, snapshot->data));
+    }
     TRY_VOID(writer.finish());
   }
   return {};
 }
 
 // Groups with a flush in between; none after the last.
-Outcome<void> Volume::write_ordered(const MetadataCache::Changes& changes, const WriteOrder& order,
+Outcome<void> Volume::write_ordered(const MetadataCache& cache,
+                                    const MetadataCache::Changes& changes, const WriteOrder& order,
                                     Copies copies) {
   std::vector<std::uint64_t> numbers;
   std::unordered_map<std::uint64_t, const MetadataCache::Snapshot*> by_number;
@@ -81,17 +90,21 @@ Outcome<void> Volume::write_ordered(const MetadataCache::Changes& changes, const
     std::vector<const MetadataCache::Snapshot*> snapshots;
     snapshots.reserve(group.size());
     for (const std::uint64_t number : group) snapshots.push_back(by_number.at(number));
-    TRY_VOID(write_group(snapshots, copies));
+    TRY_VOID(write_group(cache, snapshots, order, copies));
   }
   return {};
 }
 
 Outcome<void> Volume::write_batch(const Batch& batch) {
   for (const ClusterRun& run : batch.cleared) TRY_VOID(write_zeroes(run));
-  if (!batch.cleared.empty()) TRY_VOID(io_.flush());
-  TRY_VOID(write_ordered(batch.table, batch.table_order, Copies::kAllTables));
-  if (!batch.table.blocks.empty() || batch.data) TRY_VOID(io_.flush());
-  TRY_VOID(write_ordered(batch.blocks, batch.block_order, Copies::kOne));
+  if (!batch.cleared.empty() || batch.zeroed) TRY_VOID(io_.flush());
+  // A cluster is in use before the table leads to it.
+  TRY_VOID(write_ordered(bitmap_cache_, batch.bitmap, {}, Copies::kOne));
+  if (!batch.bitmap.blocks.empty() && !batch.table.blocks.empty()) TRY_VOID(io_.flush());
+  TRY_VOID(write_ordered(table_cache_, batch.table, batch.table_order, Copies::kAllTables));
+  if (!batch.bitmap.blocks.empty() || !batch.table.blocks.empty() || batch.data)
+    TRY_VOID(io_.flush());
+  TRY_VOID(write_ordered(blocks_, batch.blocks, batch.block_order, Copies::kOne));
   if (!batch.blocks.blocks.empty()) TRY_VOID(io_.flush());
   return {};
 }
@@ -99,9 +112,16 @@ Outcome<void> Volume::write_batch(const Batch& batch) {
 void Volume::forget_blocks(const std::vector<ClusterRun>& runs) {
   const std::uint64_t per_cluster = geometry_.cluster_size / geometry_.block_size;
   for (const ClusterRun& run : runs) {
-    const std::uint64_t first = geometry_.cluster_offset(run.start) / geometry_.block_size;
+    const std::uint64_t first = geometry_.block_of(geometry_.cluster_offset(run.start));
     for (std::uint64_t i = 0; i < run.count * per_cluster; ++i) blocks_.forget(first + i);
   }
+}
+
+Outcome<void> Volume::forget_clusters(const ClusterRun& run) {
+  if (is_exfat()) return bitmap_.set(run, ClusterBitmap::Use::kFree);
+  for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster)
+    TRY_VOID(table_.set(cluster, {}));
+  return {};
 }
 
 // The medium does not refer to the clusters any more. A chain that goes on gets its new end first
@@ -115,8 +135,7 @@ Outcome<void> Volume::erase(Release& release) {
   }
   if (release.content == Content::kDirectory) forget_blocks(release.runs);
   for (const ClusterRun& run : release.runs) {
-    for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster)
-      TRY_VOID(table_.set(cluster, {}));
+    TRY_VOID(forget_clusters(run));
     space_.erased(run);
   }
   return {};
@@ -128,7 +147,7 @@ Outcome<void> Volume::finish_batch(Batch& batch) {
   for (Release& release : batch.releases) TRY_VOID(erase(release));
   ++committed_batches_;
   // What has just been erased is written a little later, by itself if nothing else happens.
-  if (table_cache_.changed_count() > 0 && !commit_due_) {
+  if (table_cache_.changed_count() + bitmap_cache_.changed_count() > 0 && !commit_due_) {
     commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
     wake_.notify_one();
   }
@@ -144,6 +163,7 @@ Outcome<void> Volume::commit_batch() {
   }
   auto done = write_batch(batch);
   const std::scoped_lock lock(mutex_);
+  bitmap_cache_.written(batch.bitmap);
   table_cache_.written(batch.table);
   blocks_.written(batch.blocks);
   return done ? finish_batch(batch) : done;
@@ -165,7 +185,8 @@ Outcome<void> Volume::commit() {
 
 void Volume::end_operation() {
   // Called with the lock held, by Operation's destructor.
-  const std::size_t changed = table_cache_.changed_count() + blocks_.changed_count();
+  const std::size_t changed =
+      bitmap_cache_.changed_count() + table_cache_.changed_count() + blocks_.changed_count();
   const std::size_t bytes = changed * geometry_.block_size;
   if (bytes > 0 && !commit_due_) {
     commit_due_ = std::chrono::steady_clock::now() + kCommitAfter;
@@ -175,6 +196,7 @@ void Volume::end_operation() {
     commit_due_ = std::chrono::steady_clock::time_point{};
     wake_.notify_one();
   }
+  bitmap_cache_.end_operation();
   table_cache_.end_operation();
   blocks_.end_operation();
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -48,8 +49,15 @@ std::vector<std::byte> make_fat_image(const std::string& options, unsigned kibib
   const TempFolder folder;
   const std::string path = folder.file("image");
   const std::string log = folder.file("log");
-  if (run(fmt::format("mkfs.fat {} -C {} {} >{} 2>&1", options, path, kibibytes, log)) != 0)
-    throw std::runtime_error(fmt::format("mkfs.fat {}: {}", options, slurp(log)));
+  constexpr std::string_view kExfat = "exfat";
+  std::string command = fmt::format("mkfs.fat {} -C {} {}", options, path, kibibytes);
+  if (options.starts_with(kExfat)) {
+    std::ofstream(path, std::ios::binary).close();
+    std::filesystem::resize_file(path, std::uintmax_t{kibibytes} * 1024);
+    command = fmt::format("mkfs.exfat {} {}", options.substr(kExfat.size()), path);
+  }
+  if (run(fmt::format("{} >{} 2>&1", command, log)) != 0)
+    throw std::runtime_error(fmt::format("{}: {}", command, slurp(log)));
   std::vector<std::byte> bytes(std::filesystem::file_size(path));
   std::ifstream file(path, std::ios::binary);
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -65,7 +73,9 @@ Verdict fsck_fat(std::span<const std::byte> image) {
     file.write(reinterpret_cast<const char*>(image.data()),
                static_cast<std::streamsize>(image.size()));
   }
-  const int status = run(fmt::format("fsck.fat -n {} >{} 2>&1", path, log));
+  const bool exfat = std::memcmp(image.data() + 3, "EXFAT", 5) == 0;
+  const int status =
+      run(fmt::format("{} -n {} >{} 2>&1", exfat ? "fsck.exfat" : "fsck.fat", path, log));
   return {.status = status, .report = slurp(log)};
 }
 
