@@ -12,6 +12,14 @@ constexpr std::uint32_t kToTheEnd = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
+ClusterChain ClusterChain::contiguous(const ClusterRun& run) {
+  ClusterChain chain(run.count == 0 ? 0 : run.start);
+  chain.complete_ = true;
+  chain.linked_ = false;
+  if (run.count > 0) chain.pieces_.push_back({.index = 0, .run = run});
+  return chain;
+}
+
 void ClusterChain::add(std::uint32_t cluster) {
   if (!pieces_.empty() && pieces_.back().run.end() == cluster) {
     ++pieces_.back().run.count;

@@ -13,8 +13,13 @@ namespace airlock::fat {
 class ClusterChain {
  public:
   explicit ClusterChain(std::uint32_t first) : first_(first), complete_(first == 0) {}
+  // Clusters that simply follow each other, without the table saying so; only exFAT has this.
+  static ClusterChain contiguous(const ClusterRun& run);
 
   [[nodiscard]] std::uint32_t first() const { return first_; }
+  // Whether the table says what follows what.
+  [[nodiscard]] bool is_linked() const { return linked_; }
+  void set_linked() { linked_ = true; }
 
   // Up to `want` clusters that lie together, from the index-th of the file on. A run of 0 where
   // the chain ends before. EUCLEAN for a loop or a chain that runs into what is no cluster in use.
@@ -47,6 +52,7 @@ class ClusterChain {
 
   std::uint32_t first_;
   bool complete_;
+  bool linked_ = true;
   std::vector<Piece> pieces_;
   // A cluster seen before, moved on in ever larger steps: who meets it again goes in circles.
   std::uint32_t milestone_ = 0;

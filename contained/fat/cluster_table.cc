@@ -13,7 +13,17 @@ constexpr std::uint32_t kAheadBytes = 65536;
 constexpr std::uint32_t kWideMask = 0x0fff'ffff;
 
 constexpr std::uint32_t largest(FatKind kind) {
-  return kind == FatKind::k12 ? 0xfff : kind == FatKind::k16 ? 0xffff : kWideMask;
+  switch (kind) {
+    case FatKind::k12:
+      return 0xfff;
+    case FatKind::k16:
+      return 0xffff;
+    case FatKind::k32:
+      return kWideMask;
+    case FatKind::kExfat:
+      break;
+  }
+  return 0xffff'ffff;
 }
 
 // In the second entry; set means good.
@@ -32,27 +42,27 @@ std::uint64_t ClusterTable::offset_of(std::uint32_t cluster) const {
 }
 
 std::uint64_t ClusterTable::block_of(std::uint32_t cluster) const {
-  return offset_of(cluster) / geometry_.block_size;
+  return offset_of(cluster) / cache_.block_size();
 }
 
 std::uint32_t ClusterTable::read_ahead(std::uint64_t block) const {
-  const std::uint64_t end = (geometry_.table_offset + geometry_.table_size) / geometry_.block_size;
+  const std::uint64_t end = (geometry_.table_offset + geometry_.table_size) / cache_.block_size();
   return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(kAheadBytes / geometry_.block_size, end - block));
+      std::min<std::uint64_t>(kAheadBytes / cache_.block_size(), end - block));
 }
 
 // From the byte to the end of its block.
 Outcome<std::span<std::byte>> ClusterTable::byte(std::uint64_t offset) {
-  const std::uint64_t block = offset / geometry_.block_size;
+  const std::uint64_t block = offset / cache_.block_size();
   TRY(const auto bytes, cache_.read(block, read_ahead(block)));
-  return bytes.subspan(offset % geometry_.block_size);
+  return bytes.subspan(offset % cache_.block_size());
 }
 
 Outcome<std::uint32_t> ClusterTable::load_raw(std::uint32_t cluster) {
   const std::uint64_t offset = offset_of(cluster);
   TRY(const auto bytes, byte(offset));
   if (geometry_.kind == FatKind::k16) return load_le<std::uint16_t>(bytes, 0).value_or(0);
-  if (geometry_.kind == FatKind::k32) return load_le<std::uint32_t>(bytes, 0).value_or(0);
+  if (entry_bits(geometry_.kind) == 32) return load_le<std::uint32_t>(bytes, 0).value_or(0);
   const auto low = std::to_integer<std::uint32_t>(bytes.front());
   // Twelve bits may lie across two blocks.
   TRY(const auto second, byte(offset + 1));
@@ -62,7 +72,7 @@ Outcome<std::uint32_t> ClusterTable::load_raw(std::uint32_t cluster) {
 
 Outcome<void> ClusterTable::store_raw(std::uint32_t cluster, std::uint32_t value) {
   const std::uint64_t offset = offset_of(cluster);
-  const std::uint64_t block = offset / geometry_.block_size;
+  const std::uint64_t block = offset / cache_.block_size();
   if (geometry_.kind == FatKind::k12) {
     const auto mix = [](std::byte& target, std::uint32_t mask, std::uint32_t bits) {
       target = static_cast<std::byte>((std::to_integer<std::uint32_t>(target) & ~mask) | bits);
@@ -73,7 +83,7 @@ Outcome<void> ClusterTable::store_raw(std::uint32_t cluster, std::uint32_t value
     cache_.changed(block);
     TRY(const auto second, byte(offset + 1));
     mix(second.front(), even ? 0x0f : 0xff, even ? value >> 8 : value >> 4);
-    cache_.changed((offset + 1) / geometry_.block_size);
+    cache_.changed((offset + 1) / cache_.block_size());
     return {};
   }
   TRY(const auto bytes, byte(offset));
@@ -83,6 +93,17 @@ Outcome<void> ClusterTable::store_raw(std::uint32_t cluster, std::uint32_t value
     (void)store_le(bytes, 0, value);
   }
   cache_.changed(block);
+  return {};
+}
+
+Outcome<void> ClusterTable::read_used(std::uint32_t first, std::uint32_t count,
+                                      std::span<std::uint64_t> used) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto entry = get(first + i);
+    if (!entry && entry.error().value != EUCLEAN) return std::unexpected(entry.error());
+    const bool is_free = entry && entry->kind == TableEntry::Kind::kFree;
+    if (!is_free) used[i / 64] |= std::uint64_t{1} << (i % 64);
+  }
   return {};
 }
 

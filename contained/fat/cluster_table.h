@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
+#include "contained/fat/allocation_map.h"
 #include "contained/fat/geometry.h"
 #include "contained/runtime/metadata_cache.h"
 
@@ -24,10 +26,13 @@ struct TableEntry {
 };
 
 // The allocation table in its three widths, over a cache of its blocks. Not thread-safe.
-class ClusterTable {
+class ClusterTable final : public AllocationMap {
  public:
   ClusterTable(MetadataCache& cache, const Geometry& geometry)
       : cache_(cache), geometry_(geometry) {}
+
+  Outcome<void> read_used(std::uint32_t first, std::uint32_t count,
+                          std::span<std::uint64_t> used) override;
 
   // EUCLEAN for a number that can be none of these.
   Outcome<TableEntry> get(std::uint32_t cluster);

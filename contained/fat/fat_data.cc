@@ -78,7 +78,7 @@ Outcome<Written> FatDriver::write(NodeId node, std::uint64_t offset,
   TRY(const bool done, overwrite(node, offset, from));
   if (!done) {
     TRY_VOID(grow_to(node, offset));
-    auto extended = with_commits([&] { return extend(node, offset, from); });
+    auto extended = with_commits(volume_, [&] { return extend(node, offset, from); });
     // What still fits of it is written, as programs expect before they hear of a full medium.
     while (!extended && extended.error().value == ENOSPC && from.size() > 1) {
       from = from.first(from.size() / 2);
@@ -215,7 +215,7 @@ Outcome<void> FatDriver::grow_to(NodeId node, std::uint64_t size) {
         return refuse(ENOSPC);
     }
     if (at >= size) return {};
-    TRY_VOID(with_commits([&] { return extend(node, at, zeroes(size - at)); }));
+    TRY_VOID(with_commits(volume_, [&] { return extend(node, at, zeroes(size - at)); }));
   }
 }
 

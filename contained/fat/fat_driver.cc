@@ -188,26 +188,7 @@ Outcome<void> FatDriver::remove_attribute(NodeId, std::string_view name) {
 
 Outcome<std::uint64_t> FatDriver::trim(std::uint64_t start, std::uint64_t length,
                                        std::uint64_t minimum) {
-  const Geometry& geometry = volume_.geometry();
-  // What was freed before is free on the medium after the second.
-  TRY_VOID(volume_.commit());
-  TRY_VOID(volume_.commit());
-  const std::uint64_t end = start + std::min(length, ~std::uint64_t{0} - start);
-  std::uint64_t trimmed = 0;
-  for (std::uint32_t segment = 0; segment < volume_.space().segment_count(); ++segment) {
-    // The lock is held while a segment is discarded, so that nobody allocates from it meanwhile.
-    const Session session(volume_, nodes_);
-    TRY_VOID(volume_.begin_change());
-    TRY(const auto runs, volume_.space().free_runs(segment));
-    for (const ClusterRun& run : runs) {
-      const std::uint64_t from = geometry.cluster_offset(run.start);
-      const std::uint64_t size = std::uint64_t{run.count} * geometry.cluster_size;
-      if (from < start || from + size > end || size < minimum) continue;
-      TRY_VOID(volume_.discard(run));
-      trimmed += size;
-    }
-  }
-  return trimmed;
+  return discard_free_space(volume_, nodes_, start, length, minimum);
 }
 
 // The clusters of a file nobody can reach any more. A damaged chain is left to fsck.

@@ -7,24 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "contained/fat/code_page.h"
 #include "contained/fat/nodes.h"
+#include "contained/fat/view.h"
 #include "contained/fat/volume.h"
 #include "contained/runtime/file_system.h"
 #include "contained/runtime/node_locks.h"
 
 namespace airlock::fat {
-
-// How a medium without owners, permissions and time zones is shown.
-struct View {
-  uid_t user = 0;
-  gid_t group = 0;
-  mode_t file_mask = 0177;
-  mode_t directory_mask = 0077;
-  ZoneOffset zone = 0;
-  const CodePage* page = &CodePage::standard();
-  NameRules rules = NameRules::kAny;
-};
 
 // FAT as a FileSystem: files, names and attributes over a Volume. Directories and the table are
 // read and changed under the volume's lock; file data moves between the caller's memory and the
@@ -81,10 +70,6 @@ class FatDriver final : public FileSystem {
   };
   using Segments = std::vector<Segment>;
 
-  // Runs an attempt again after a commit where that may help.
-  template <typename Attempt>
-  auto with_commits(Attempt attempt) -> decltype(attempt());
-
   // fat_driver.cc
   Outcome<Node*> file(NodeId id);
   Outcome<Node*> directory_node(NodeId id);
@@ -133,21 +118,5 @@ class FatDriver final : public FileSystem {
   Nodes nodes_;
   NodeLocks locks_;
 };
-
-template <typename Attempt>
-auto FatDriver::with_commits(Attempt attempt) -> decltype(attempt()) {
-  constexpr int kMostCommits = 32;
-  int for_space = 0;
-  for (int i = 0;; ++i) {
-    auto done = attempt();
-    if (done) return done;
-    const int error = done.error().value;
-    // Clusters given up come free with the second commit at the earliest, the third at the latest.
-    const bool space = error == ENOSPC && volume_.space_pending() && for_space++ < 3;
-    if ((error != kCommitFirst && !space) || i == kMostCommits)
-      return error == kCommitFirst ? decltype(attempt())(refuse(EIO)) : done;
-    if (auto committed = volume_.commit(); !committed) return std::unexpected(committed.error());
-  }
-}
 
 }  // namespace airlock::fat

@@ -136,8 +136,9 @@ Outcome<void> FatDriver::touch_directory(NodeId id) {
 Outcome<Attributes> FatDriver::make_node(NodeId parent, std::string_view name,
                                          const NewNode& node) {
   const mode_t kind = node.mode & S_IFMT;
-  if (kind == S_IFDIR) return with_commits([&] { return make_directory(parent, name); });
-  if (kind == S_IFREG || kind == 0) return with_commits([&] { return make_file(parent, name); });
+  if (kind == S_IFDIR) return with_commits(volume_, [&] { return make_directory(parent, name); });
+  if (kind == S_IFREG || kind == 0)
+    return with_commits(volume_, [&] { return make_file(parent, name); });
   return refuse(EPERM);
 }
 
@@ -252,10 +253,10 @@ Outcome<void> FatDriver::remove(NodeId parent, std::string_view name, bool is_di
 }
 
 Outcome<void> FatDriver::unlink(NodeId parent, std::string_view name) {
-  return with_commits([&] { return remove(parent, name, /*is_directory=*/false); });
+  return with_commits(volume_, [&] { return remove(parent, name, /*is_directory=*/false); });
 }
 Outcome<void> FatDriver::remove_directory(NodeId parent, std::string_view name) {
-  return with_commits([&] { return remove(parent, name, /*is_directory=*/true); });
+  return with_commits(volume_, [&] { return remove(parent, name, /*is_directory=*/true); });
 }
 
 // The ".." of a directory that moves: after it has left its old place, before it is in its new one.
@@ -365,7 +366,8 @@ Outcome<void> FatDriver::rename_once(NodeId parent, std::string_view name, NodeI
 Outcome<void> FatDriver::rename(NodeId parent, std::string_view name, NodeId new_parent,
                                 std::string_view new_name, unsigned flags) {
   if ((flags & ~unsigned{RENAME_NOREPLACE}) != 0) return refuse(EINVAL);
-  return with_commits([&] { return rename_once(parent, name, new_parent, new_name, flags); });
+  return with_commits(volume_,
+                      [&] { return rename_once(parent, name, new_parent, new_name, flags); });
 }
 
 }  // namespace airlock::fat

@@ -15,9 +15,9 @@ constexpr unsigned kSegmentsToCompare = 4;
 
 }  // namespace
 
-FreeSpace::FreeSpace(ClusterTable& table, const Geometry& geometry,
+FreeSpace::FreeSpace(AllocationMap& map, const Geometry& geometry,
                      std::optional<std::uint32_t> known_free, std::uint32_t hint)
-    : table_(table),
+    : map_(map),
       geometry_(geometry),
       segments_((geometry.cluster_count + kSegmentClusters - 1) / kSegmentClusters),
       free_(known_free),
@@ -68,18 +68,11 @@ Outcome<void> FreeSpace::load(std::uint32_t segment) {
   if (!segments_[segment].used.empty()) return {};
   const std::uint32_t size = segment_size(segment);
   std::vector<std::uint64_t> used((size + 63) / 64, 0);
-  std::uint32_t free = 0;
-  for (std::uint32_t i = 0; i < size; ++i) {
-    const auto entry = table_.get(segment_start(segment) + i);
-    if (!entry && entry.error().value != EUCLEAN) return std::unexpected(entry.error());
-    const bool is_free = entry && entry->kind == TableEntry::Kind::kFree;
-    if (is_free)
-      ++free;
-    else
-      used[i / 64] |= std::uint64_t{1} << (i % 64);
-  }
+  TRY_VOID(map_.read_used(segment_start(segment), size, used));
+  std::uint32_t free = size;
+  for (const std::uint64_t word : used) free -= static_cast<std::uint32_t>(std::popcount(word));
   segments_[segment] = {.used = std::move(used), .free = free};
-  // The table has forgotten these, the medium perhaps not.
+  // The map has forgotten these, the medium perhaps not.
   hold_back(segment, erased_);
   hold_back(segment, held_);
   return {};

@@ -7,20 +7,21 @@
 #include <span>
 #include <vector>
 
+#include "contained/fat/allocation_map.h"
 #include "contained/fat/cluster_table.h"
 
 namespace airlock::fat {
 
-// Which clusters are free. The table is read piece by piece when somebody needs a cluster of it,
-// never as a whole at the start. Guarded like the table.
+// Which clusters are free. The map (FAT: the table; exFAT: the bitmap) is read piece by piece when
+// somebody needs a cluster of it, never as a whole at the start. Guarded like the map.
 //
 // A cluster that comes free takes three steps, because nothing may overwrite it while the medium
 // still refers to it: given_up() when its file loses it; erased() when that is on the medium and
-// the table has forgotten it too; reusable() when also the table is on the medium.
+// the map has forgotten it too; reusable() when also the map is on the medium.
 class FreeSpace {
  public:
   // `known_free` is what the medium says about itself, if that can be believed.
-  FreeSpace(ClusterTable& table, const Geometry& geometry, std::optional<std::uint32_t> known_free,
+  FreeSpace(AllocationMap& map, const Geometry& geometry, std::optional<std::uint32_t> known_free,
             std::uint32_t hint);
 
   // At most `want` clusters together, best behind `goal` (0: anywhere). ENOSPC if there are none.
@@ -32,7 +33,7 @@ class FreeSpace {
   std::vector<ClusterRun> take_erased();
   void reusable(std::span<const ClusterRun> runs);
 
-  // How many clusters no file has; reads the rest of the table if that is unknown.
+  // How many clusters no file has; reads the rest of the map if that is unknown.
   Outcome<std::uint32_t> count();
   [[nodiscard]] std::optional<std::uint32_t> known_count() const { return free_; }
   // False: surely less than that are free.
@@ -65,7 +66,7 @@ class FreeSpace {
   Outcome<ClusterRun> search(std::uint32_t want);
   void change_count(std::int64_t difference);
 
-  ClusterTable& table_;
+  AllocationMap& map_;
   const Geometry& geometry_;
   std::vector<Segment> segments_;
   std::optional<std::uint32_t> free_;

@@ -62,8 +62,7 @@ Layout layout_of(const BootSector& boot) {
 
 // What tells a FAT boot sector from anything else; the message of the first must not alarm.
 Result<void> check_format(const BootSector& boot, const Layout& layout) {
-  if (boot.is_made_by("EXFAT   "))
-    return fail(Errc::kUnsupported, "this is exFAT, which this driver cannot read yet");
+  if (boot.is_made_by("EXFAT   ")) return fail(Errc::kWrongFormat, "this is exFAT");
   const unsigned media = boot.at<std::uint8_t>(0x15);
   const bool sector_ok = layout.sector_size >= 512 && layout.sector_size <= 4096 &&
                          std::has_single_bit(layout.sector_size);
@@ -177,7 +176,7 @@ Result<Geometry> read_geometry(BlockIo& io) {
     geometry.state_at = signature_at - 1;
     geometry.state = boot.at<std::uint8_t>(geometry.state_at);
   }
-  geometry.block_size = common_block(geometry);
+  geometry.block_size = geometry.table_block_size = common_block(geometry);
   return geometry;
 }
 

@@ -8,7 +8,7 @@
 
 namespace airlock::fat {
 
-enum class FatKind { k12, k16, k32 };
+enum class FatKind { k12, k16, k32, kExfat };
 
 // How far apart the numbers of an allocation table are, in bits.
 [[nodiscard]] constexpr std::uint32_t entry_bits(FatKind kind) {
@@ -18,8 +18,8 @@ enum class FatKind { k12, k16, k32 };
 // The first cluster has this number.
 inline constexpr std::uint32_t kFirstCluster = 2;
 
-// Where everything is on a FAT volume, in bytes from its beginning. What read_geometry() returns
-// lies inside the medium and does not overlap.
+// Where everything is on a FAT or exFAT volume, in bytes from its beginning. What
+// read_geometry() and read_exfat_geometry() return lies inside the medium and does not overlap.
 struct Geometry {
   FatKind kind = FatKind::k16;
   std::uint32_t sector_size = 512;
@@ -32,14 +32,17 @@ struct Geometry {
   bool mirrored = true;
   std::uint64_t root_offset = 0;   // FAT12 and FAT16
   std::uint32_t root_slots = 0;    // FAT12 and FAT16
-  std::uint32_t root_cluster = 0;  // FAT32
+  std::uint32_t root_cluster = 0;  // FAT32 and exFAT
   std::uint64_t data_offset = 0;
   std::uint64_t info_offset = 0;  // of the FSInfo sector; 0 without one
   std::uint32_t state_at = 0;     // of the state byte in the boot sector; 0 without one
   std::uint8_t state = 0;
   // The unit metadata is kept and written in: within one sector range of everything above, and
-  // within one cluster.
+  // within one cluster. On exFAT blocks are counted from the first cluster on.
   std::uint32_t block_size = 512;
+  std::uint64_t block_origin = 0;
+  // The same for the table.
+  std::uint32_t table_block_size = 512;
 
   [[nodiscard]] std::uint32_t last_cluster() const { return cluster_count + 1; }
   [[nodiscard]] bool is_cluster(std::uint32_t number) const {
@@ -47,6 +50,9 @@ struct Geometry {
   }
   [[nodiscard]] std::uint64_t cluster_offset(std::uint32_t number) const {
     return data_offset + std::uint64_t{number - kFirstCluster} * cluster_size;
+  }
+  [[nodiscard]] std::uint64_t block_of(std::uint64_t position) const {
+    return (position - block_origin) / block_size;
   }
   [[nodiscard]] std::uint64_t end() const {
     return data_offset + std::uint64_t{cluster_count} * cluster_size;

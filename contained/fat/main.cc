@@ -3,6 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "contained/fat/exfat_driver.h"
+#include "contained/fat/exfat_geometry.h"
 #include "contained/fat/fat_driver.h"
 #include "contained/runtime/driver_main.h"
 
@@ -28,12 +30,16 @@ Result<View> view_of(const DriverOptions& options) {
   return view;
 }
 
-class FatMedium final : public OpenedMedium {
+class Medium final : public OpenedMedium {
  public:
-  FatMedium(std::unique_ptr<Volume> volume, const View& view)
-      : volume_(std::move(volume)), driver_(*volume_, view) {}
+  Medium(std::unique_ptr<Volume> volume, const View& view)
+      : volume_(std::move(volume)), files_(std::make_unique<FatDriver>(*volume_, view)) {}
+  Medium(ExfatVolume volume, const View& view)
+      : volume_(std::move(volume.volume)),
+        upcase_(std::move(volume.upcase)),
+        files_(std::make_unique<ExfatDriver>(*volume_, upcase_, view)) {}
 
-  FileSystem& files() override { return driver_; }
+  FileSystem& files() override { return *files_; }
   [[nodiscard]] std::string read_only_reason() const override {
     return volume_->read_only_reason();
   }
@@ -47,14 +53,20 @@ class FatMedium final : public OpenedMedium {
 
  private:
   std::unique_ptr<Volume> volume_;
-  FatDriver driver_;
+  UpcaseTable upcase_;
+  std::unique_ptr<FileSystem> files_;
 };
 
 Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptions& options) {
   TRY(const View view, view_of(options));
-  TRY(auto volume,
-      Volume::open(io, options.read_only() ? MountMode::kReadOnly : MountMode::kReadWrite));
-  return std::make_unique<FatMedium>(std::move(volume), view);
+  const MountMode mode = options.read_only() ? MountMode::kReadOnly : MountMode::kReadWrite;
+  TRY(const bool exfat, is_exfat(io));
+  if (exfat) {
+    TRY(auto volume, open_exfat(io, mode));
+    return std::make_unique<Medium>(std::move(volume), view);
+  }
+  TRY(auto volume, Volume::open(io, mode));
+  return std::make_unique<Medium>(std::move(volume), view);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ std::uint32_t mix(std::u16string_view units) {
 
 }  // namespace
 
-Outcome<NewName> plan_name(std::string_view name, const CodePage& page, NameRules rules) {
+Outcome<std::u16string> check_name(std::string_view name, NameRules rules) {
   auto units = to_utf16(name);
   if (!units || units->empty()) return refuse(EINVAL);
   if (units->size() > kLongestName) return refuse(ENAMETOOLONG);
@@ -117,8 +117,12 @@ Outcome<NewName> plan_name(std::string_view name, const CodePage& page, NameRule
   // Other systems drop these, and would find another file or none.
   if (units->back() == u'.' || units->back() == u' ') return refuse(EINVAL);
   if (rules == NameRules::kWindows && is_device_name(*units)) return refuse(EINVAL);
+  return *std::move(units);
+}
+
+Outcome<NewName> plan_name(std::string_view name, const CodePage& page, NameRules rules) {
   NewName planned;
-  planned.units = std::move(*units);
+  TRY(planned.units, check_name(name, rules));
   plan_short_name(planned, page);
   return planned;
 }

@@ -23,8 +23,10 @@ struct NewName {
 
 enum class NameRules { kAny, kWindows };
 
-// ENAMETOOLONG for more than fits; EINVAL for what is not UTF-8 and for characters and endings no
-// FAT name can have, with kWindows also for what Windows keeps for devices.
+// The units of a name. ENAMETOOLONG for more than fits; EINVAL for what is not UTF-8 and for
+// characters and endings no such name can have, with kWindows also for what Windows keeps for
+// devices.
+Outcome<std::u16string> check_name(std::string_view name, NameRules rules);
 Outcome<NewName> plan_name(std::string_view name, const CodePage& page, NameRules rules);
 
 // A short name as it is shown; what could not be part of a path becomes '_'.

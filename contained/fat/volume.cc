@@ -19,42 +19,58 @@ constexpr std::uint32_t kAheadBytes = 65536;
 constexpr unsigned kStateDirty = 1;
 constexpr unsigned kStateErrors = 2;
 
+std::uint64_t blocks_behind(const Geometry& geometry) {
+  return (geometry.end() - geometry.block_origin) / geometry.block_size;
+}
+
 std::string error_text(Errno error) {
   return std::error_code(error.value, std::system_category()).message();
 }
 
 }  // namespace
 
-Volume::Volume(BlockIo& io, const Geometry& geometry, std::optional<std::uint32_t> free,
-               std::uint32_t hint)
+Volume::Volume(BlockIo& io, const Geometry& geometry, Known known)
     : io_(io),
       geometry_(geometry),
-      table_cache_(io, geometry.block_size, geometry.end() / geometry.block_size,
-                   kTableBytes / geometry.block_size),
-      blocks_(io, geometry.block_size, geometry.end() / geometry.block_size,
-              kDirectoryBytes / geometry.block_size),
+      reason_(std::move(known.reason)),
+      table_cache_(io, geometry.table_block_size, geometry.end() / geometry.table_block_size,
+                   kTableBytes / geometry.table_block_size),
+      bitmap_cache_(io, geometry.block_size, blocks_behind(geometry),
+                    is_exfat() ? kTableBytes / geometry.block_size : 0, geometry.block_origin),
+      blocks_(io, geometry.block_size, blocks_behind(geometry),
+              kDirectoryBytes / geometry.block_size, geometry.block_origin),
       table_(table_cache_, geometry_),
-      space_(table_, geometry_, free, hint) {}
+      bitmap_(bitmap_cache_, geometry_, std::move(known.bitmap)),
+      space_(is_exfat() ? static_cast<AllocationMap&>(bitmap_) : table_, geometry_, known.free,
+             known.hint) {}
+
+std::unique_ptr<Volume> Volume::make(BlockIo& io, const Geometry& geometry, MountMode wanted,
+                                     Known known) {
+  if (wanted == MountMode::kReadOnly) {
+    known.reason.clear();
+  } else if (known.reason.empty() && !io.writable()) {
+    known.reason = "the medium is write-protected";
+  }
+  std::unique_ptr<Volume> volume(new Volume(io, geometry, std::move(known)));
+  if (wanted == MountMode::kReadOnly || !volume->reason_.empty())
+    volume->mode_ = MountMode::kReadOnly;
+  return volume;
+}
 
 Volume::~Volume() = default;
 
 Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   TRY(const Geometry geometry, read_geometry(io));
   const InfoSector info = read_info_sector(io, geometry);
-  std::unique_ptr<Volume> probe(new Volume(io, geometry, std::nullopt, kFirstCluster));
-  const auto reason = probe->find_reason();
+  const auto reason = Volume(io, geometry, {}).find_reason();
   if (!reason)
     return fail_errno(reason.error().value, Errc::kIo, "cannot read the allocation table");
   // A volume that was not left in good order may have a wrong count too.
-  const auto free = reason->empty() ? info.free : std::nullopt;
-  std::unique_ptr<Volume> volume(new Volume(io, geometry, free, info.hint.value_or(kFirstCluster)));
-  if (wanted == MountMode::kReadOnly) {
-    volume->mode_ = MountMode::kReadOnly;
-  } else if (!reason->empty() || !io.writable()) {
-    volume->mode_ = MountMode::kReadOnly;
-    volume->reason_ = reason->empty() ? "the medium is write-protected" : *reason;
-  }
-  return volume;
+  return make(io, geometry, wanted,
+              {.reason = *reason,
+               .free = reason->empty() ? info.free : std::nullopt,
+               .hint = info.hint.value_or(kFirstCluster),
+               .bitmap = {}});
 }
 
 // Why it must not be written; empty if it may.
@@ -81,11 +97,30 @@ Outcome<void> Volume::write_state_byte(bool clean) {
   return io_.write(0, sector);
 }
 
+// Neither this mark nor the share in use is part of the checksum of the boot sectors.
+Outcome<void> Volume::write_exfat_state(bool clean) {
+  constexpr unsigned kDirty = 2;
+  constexpr unsigned kClearToZero = 8;
+  constexpr std::size_t kPercentAt = 112;
+  std::vector<std::byte> sector(geometry_.sector_size);
+  TRY_VOID(io_.read(0, sector));
+  const unsigned state = geometry_.state & ~(kDirty | kClearToZero);
+  sector[geometry_.state_at] = static_cast<std::byte>(clean ? state : state | kDirty);
+  if (clean) {
+    TRY(const std::uint64_t free, space_.count());
+    const std::uint64_t used = geometry_.cluster_count - free;
+    sector[kPercentAt] = static_cast<std::byte>(used * 100 / geometry_.cluster_count);
+  }
+  TRY_VOID(io_.write(0, sector));
+  return io_.flush();
+}
+
 // Writes the marks straight to the medium. At that moment the table has no other change.
 Outcome<void> Volume::mark_medium(bool clean) {
+  if (is_exfat()) return write_exfat_state(clean);
   TRY_VOID(table_.mark_clean(clean));
   const auto changes = table_cache_.take_changed();
-  auto done = write_ordered(changes, {}, Copies::kAllTables);
+  auto done = write_ordered(table_cache_, changes, {}, Copies::kAllTables);
   table_cache_.written(changes);
   if (done) done = write_state_byte(clean);
   if (done) done = io_.flush();
@@ -106,7 +141,7 @@ Outcome<void> Volume::begin_change() {
 }
 
 std::uint32_t Volume::blocks_together(std::uint64_t block) const {
-  const std::uint64_t offset = block * geometry_.block_size;
+  const std::uint64_t offset = geometry_.block_origin + block * geometry_.block_size;
   const std::uint64_t end = offset < geometry_.data_offset
                                 ? geometry_.data_offset
                                 : offset + geometry_.cluster_size -
@@ -119,19 +154,65 @@ Outcome<void> Volume::require_order(std::uint64_t before, std::uint64_t after) {
   return block_order_.require(before, after) ? Outcome<void>{} : refuse(kCommitFirst);
 }
 
-Outcome<void> Volume::append(ClusterChain& chain, const ClusterRun& run) {
+Outcome<void> Volume::require_together(std::uint64_t block) {
+  return block_order_.join(block) ? Outcome<void>{} : refuse(kCommitFirst);
+}
+
+// New clusters have to lead on before what the medium knows of the chain leads to them.
+Outcome<void> Volume::order_link(ClusterChain& chain, const ClusterRun& run) {
   TRY(const std::uint32_t tail, chain.last(table_));
   const std::uint32_t anchor = chain.anchor(batch_, tail);
   // The table of a FAT12 is always written as a whole.
-  if (anchor != 0 && geometry_.kind != FatKind::k12) {
-    const std::uint64_t last = table_.block_of(run.end() - 1);
-    for (std::uint64_t block = table_.block_of(run.start); block <= last; ++block) {
-      if (!table_order_.require(block, table_.block_of(anchor))) return refuse(kCommitFirst);
-    }
+  if (anchor == 0 || geometry_.kind == FatKind::k12) return {};
+  const std::uint64_t last = table_.block_of(run.end() - 1);
+  for (std::uint64_t block = table_.block_of(run.start); block <= last; ++block) {
+    if (!table_order_.require(block, table_.block_of(anchor))) return refuse(kCommitFirst);
   }
+  return {};
+}
+
+Outcome<void> Volume::link(ClusterChain& chain, const ClusterRun& run) {
+  TRY(const std::uint32_t tail, chain.last(table_));
   TRY_VOID(table_.chain(run, {TableEntry::Kind::kEnd, 0}));
   if (tail != 0) TRY_VOID(table_.set(tail, {TableEntry::Kind::kNext, run.start}));
   chain.append(run);
+  return {};
+}
+
+Outcome<void> Volume::append(ClusterChain& chain, const ClusterRun& run) {
+  TRY_VOID(order_link(chain, run));
+  return link(chain, run);
+}
+
+Outcome<void> Volume::append_all(ClusterChain& chain, std::span<const ClusterRun> runs) {
+  if (chain.is_linked()) {
+    for (const ClusterRun& run : runs) TRY_VOID(order_link(chain, run));
+  }
+  for (const ClusterRun& run : runs) TRY_VOID(bitmap_.set(run, ClusterBitmap::Use::kUsed));
+  for (const ClusterRun& run : runs) {
+    TRY(const std::uint32_t tail, chain.last(table_));
+    if (!chain.is_linked() && (tail == 0 || tail + 1 == run.start)) {
+      chain.append(run);
+      continue;
+    }
+    if (!chain.is_linked()) {
+      TRY(const std::uint32_t length, chain.length(table_));
+      TRY_VOID(
+          table_.chain({.start = chain.first(), .count = length}, {TableEntry::Kind::kEnd, 0}));
+      chain.set_linked();
+    }
+    TRY_VOID(link(chain, run));
+  }
+  return {};
+}
+
+Outcome<void> Volume::write_directory_zeroes(const ClusterRun& run) {
+  TRY_VOID(write_zeroes(run));
+  const std::uint64_t first = geometry_.block_of(geometry_.cluster_offset(run.start));
+  const std::uint64_t count =
+      std::uint64_t{run.count} * geometry_.cluster_size / geometry_.block_size;
+  for (std::uint64_t i = 0; i < count; ++i) blocks_.zeroed(first + i);
+  zeroed_ = true;
   return {};
 }
 
@@ -177,7 +258,7 @@ Outcome<void> Volume::close() {
   const std::scoped_lock lock(mutex_);
   mode_ = MountMode::kReadOnly;
   if (!in_use_) return {};
-  TRY_VOID(write_info());
+  if (!is_exfat()) TRY_VOID(write_info());
   TRY_VOID(io_.flush());
   return mark_medium(true);
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "contained/fat/cluster_bitmap.h"
 #include "contained/fat/cluster_chain.h"
 #include "contained/fat/cluster_table.h"
 #include "contained/fat/free_space.h"
@@ -24,12 +25,24 @@ enum class MountMode { kReadOnly, kReadWrite };
 // nothing has been changed, commit() and try again. Never leaves the driver.
 inline constexpr int kCommitFirst = ERESTART;
 
-// One opened FAT volume below the level of files: the allocation table, the blocks of directories,
-// and the order in which changes reach the medium (README.md). Everything but open(), commit(),
+// One opened FAT or exFAT volume below the level of files: what says which clusters are in use and
+// follow each other, the blocks of directories, and the order in which changes reach the medium
+// (README.md). Everything but open(), commit(),
 // close() and the constants needs an Operation, which holds the volume's lock.
 class Volume {
  public:
+  // FAT; open_exfat() makes the others.
   static Result<std::unique_ptr<Volume>> open(BlockIo& io, MountMode wanted);
+
+  // What is known of a volume besides its geometry.
+  struct Known {
+    std::string reason;  // why it must not be written; empty if it may
+    std::optional<std::uint32_t> free;
+    std::uint32_t hint = kFirstCluster;
+    std::vector<ClusterRun> bitmap;  // where it is; exFAT only
+  };
+  static std::unique_ptr<Volume> make(BlockIo& io, const Geometry& geometry, MountMode wanted,
+                                      Known known);
   ~Volume();
   Volume(const Volume&) = delete;
   Volume& operator=(const Volume&) = delete;
@@ -39,6 +52,7 @@ class Volume {
   [[nodiscard]] bool writable() const { return mode_ == MountMode::kReadWrite; }
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
+  [[nodiscard]] bool is_exfat() const { return geometry_.kind == FatKind::kExfat; }
 
   // Starts writing in the background. Once, for a writable volume. The medium is first written
   // when something changes.
@@ -67,8 +81,10 @@ class Volume {
   Outcome<void> begin_change();
 
   ClusterTable& table() { return table_; }
+  // exFAT only.
+  ClusterBitmap& bitmap() { return bitmap_; }
   FreeSpace& space() { return space_; }
-  // The blocks directories lie in, numbered from the beginning of the medium.
+  // The blocks directories lie in, numbered as the geometry says.
   MetadataCache& blocks() { return blocks_; }
   // How many blocks there are from this one on before something else begins.
   [[nodiscard]] std::uint32_t blocks_together(std::uint64_t block) const;
@@ -76,13 +92,21 @@ class Volume {
   // One block of directories has to be on the medium before another; kCommitFirst if not now.
   Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
 
+  // A block and the one behind it have to get there together; kCommitFirst if not now.
+  Outcome<void> require_together(std::uint64_t block);
+
   // Puts reserved clusters at the end of a complete chain; their own entries come first. May be
   // kCommitFirst before anything has changed.
   Outcome<void> append(ClusterChain& chain, const ClusterRun& run);
+  // The same for exFAT, where the bitmap has to know them too: all runs or, with kCommitFirst,
+  // none. As long as they follow each other the table has no part in it.
+  Outcome<void> append_all(ClusterChain& chain, std::span<const ClusterRun> runs);
   // Zeroes clusters that become part of a directory. With kReachable they are found on the medium
   // as soon as the table is, so the zeroes go first.
   enum class Reach { kReachable, kNotYet };
   Outcome<void> clear_directory_clusters(const ClusterRun& run, Reach reach);
+  // The same for exFAT, whose clusters may be large: at once, and on the medium before the rest.
+  Outcome<void> write_directory_zeroes(const ClusterRun& run);
 
   // Clusters nobody refers to any more once this batch is on the medium. With `new_end` the chain
   // goes on to exist and ends there.
@@ -109,6 +133,7 @@ class Volume {
   };
   // What one commit writes, as it was at one moment.
   struct Batch {
+    MetadataCache::Changes bitmap;
     MetadataCache::Changes table;
     MetadataCache::Changes blocks;
     WriteOrder table_order;
@@ -116,29 +141,36 @@ class Volume {
     std::vector<ClusterRun> cleared;  // to be zero on the medium before the table
     std::vector<Release> releases;
     std::vector<ClusterRun> erased;
+    bool zeroed = false;  // clusters of directories were
     bool data = false;
   };
 
-  Volume(BlockIo& io, const Geometry& geometry, std::optional<std::uint32_t> free,
-         std::uint32_t hint);
+  Volume(BlockIo& io, const Geometry& geometry, Known known);
   Outcome<std::string> find_reason();
   Outcome<void> mark_medium(bool clean);
   Outcome<void> write_state_byte(bool clean);
+  Outcome<void> write_exfat_state(bool clean);
   Outcome<void> write_info();
+
+  Outcome<void> order_link(ClusterChain& chain, const ClusterRun& run);
+  Outcome<void> link(ClusterChain& chain, const ClusterRun& run);
 
   Outcome<Batch> take_batch();
   Outcome<void> write_batch(const Batch& batch);
   Outcome<void> write_zeroes(const ClusterRun& run);
   enum class Copies { kAllTables, kOne };
-  Outcome<void> write_ordered(const MetadataCache::Changes& changes, const WriteOrder& order,
-                              Copies copies);
-  Outcome<void> write_group(const std::vector<const MetadataCache::Snapshot*>& group,
-                            Copies copies);
+  Outcome<void> write_ordered(const MetadataCache& cache, const MetadataCache::Changes& changes,
+                              const WriteOrder& order, Copies copies);
+  Outcome<void> write_group(const MetadataCache& cache,
+                            const std::vector<const MetadataCache::Snapshot*>& group,
+                            const WriteOrder& order, Copies copies);
   Outcome<void> finish_batch(Batch& batch);
+  Outcome<void> forget_clusters(const ClusterRun& run);
   Outcome<void> erase(Release& release);
   Outcome<void> commit_batch();
   void forget_blocks(const std::vector<ClusterRun>& runs);
 
+  [[nodiscard]] std::size_t changed_bytes() const;
   void end_operation();
 
   BlockIo& io_;
@@ -146,8 +178,10 @@ class Volume {
   MountMode mode_ = MountMode::kReadWrite;
   std::string reason_;
   MetadataCache table_cache_;
+  MetadataCache bitmap_cache_;
   MetadataCache blocks_;
   ClusterTable table_;
+  ClusterBitmap bitmap_;
   FreeSpace space_;
 
   std::mutex mutex_;         // all of the above and below that is not atomic
@@ -159,6 +193,7 @@ class Volume {
   std::atomic<std::uint64_t> pending_clusters_ = 0;
   std::uint64_t batch_ = 1;
   std::uint64_t committed_batches_ = 1;
+  bool zeroed_ = false;
   bool in_use_ = false;  // the medium is marked
   std::atomic<bool> data_written_ = false;
   std::atomic<int> failure_ = 0;

@@ -23,6 +23,7 @@ Outcome<Volume::Batch> Volume::take_batch() {
     }
   }
   Batch batch;
+  batch.bitmap = bitmap_cache_.take_changed();
   batch.table = table_cache_.take_changed();
   batch.blocks = blocks_.take_changed();
   batch.table_order = std::exchange(table_order_, {});
@@ -30,6 +31,7 @@ Outcome<Volume::Batch> Volume::take_batch() {
   batch.cleared = std::exchange(cleared_, {});
   batch.releases = std::exchange(releases_, {});
   batch.erased = space_.take_erased();
+  batch.zeroed = std::exchange(zeroed_, false);
   batch.data = data_written_.exchange(false);
   ++batch_;
   return batch;
@@ -42,20 +44,27 @@ Outcome<void> Volume::write_zeroes(const ClusterRun& run) {
   return {};
 }
 
-Outcome<void> Volume::write_group(const std::vector<const MetadataCache::Snapshot*>& group,
-                                  Copies copies) {
+Outcome<void> Volume::write_group(const MetadataCache& cache,
+                                  const std::vector<const MetadataCache::Snapshot*>& group,
+                                  const WriteOrder& order, Copies copies) {
   const bool all = copies == Copies::kAllTables && geometry_.mirrored;
   const std::uint32_t count = all ? geometry_.table_count : 1;
   for (std::uint32_t copy = 0; copy < count; ++copy) {
-    GatherWriter writer(io_, geometry_.block_size, copy * geometry_.table_size);
-    for (const auto* snapshot : group) TRY_VOID(writer.add(snapshot->block, snapshot->data));
+    GatherWriter writer(io_, cache.block_size(), cache.origin() + copy * geometry_.table_size);
+    for (const auto* snapshot : group) {
+      // A write that is long enough ends here, so that it does not end inside of what belongs
+      // together.
+      if (order.is_joined(snapshot->block)) TRY_VOID(writer.finish());
+      TRY_VOID(writer.add(snapshot->block, snapshot->data));
+    }
     TRY_VOID(writer.finish());
   }
   return {};
 }
 
 // Groups with a flush in between; none after the last.
-Outcome<void> Volume::write_ordered(const MetadataCache::Changes& changes, const WriteOrder& order,
+Outcome<void> Volume::write_ordered(const MetadataCache& cache,
+                                    const MetadataCache::Changes& changes, const WriteOrder& order,
                                     Copies copies) {
   std::vector<std::uint64_t> numbers;
   std::unordered_map<std::uint64_t, const MetadataCache::Snapshot*> by_number;
@@ -71,17 +80,21 @@ Outcome<void> Volume::write_ordered(const MetadataCache::Changes& changes, const
     std::vector<const MetadataCache::Snapshot*> snapshots;
     snapshots.reserve(group.size());
     for (const std::uint64_t number : group) snapshots.push_back(by_number.at(number));
-    TRY_VOID(write_group(snapshots, copies));
+    TRY_VOID(write_group(cache, snapshots, order, copies));
   }
   return {};
 }
 
 Outcome<void> Volume::write_batch(const Batch& batch) {
   for (const ClusterRun& run : batch.cleared) TRY_VOID(write_zeroes(run));
-  if (!batch.cleared.empty()) TRY_VOID(io_.flush());
-  TRY_VOID(write_ordered(batch.table, batch.table_order, Copies::kAllTables));
-  if (!batch.table.blocks.empty() || batch.data) TRY_VOID(io_.flush());
-  TRY_VOID(write_ordered(batch.blocks, batch.block_order, Copies::kOne));
+  if (!batch.cleared.empty() || batch.zeroed) TRY_VOID(io_.flush());
+  // A cluster is in use before the table leads to it.
+  TRY_VOID(write_ordered(bitmap_cache_, batch.bitmap, {}, Copies::kOne));
+  if (!batch.bitmap.blocks.empty() && !batch.table.blocks.empty()) TRY_VOID(io_.flush());
+  TRY_VOID(write_ordered(table_cache_, batch.table, batch.table_order, Copies::kAllTables));
+  if (!batch.bitmap.blocks.empty() || !batch.table.blocks.empty() || batch.data)
+    TRY_VOID(io_.flush());
+  TRY_VOID(write_ordered(blocks_, batch.blocks, batch.block_order, Copies::kOne));
   if (!batch.blocks.blocks.empty()) TRY_VOID(io_.flush());
   return {};
 }
@@ -89,9 +102,16 @@ Outcome<void> Volume::write_batch(const Batch& batch) {
 void Volume::forget_blocks(const std::vector<ClusterRun>& runs) {
   const std::uint64_t per_cluster = geometry_.cluster_size / geometry_.block_size;
   for (const ClusterRun& run : runs) {
-    const std::uint64_t first = geometry_.cluster_offset(run.start) / geometry_.block_size;
+    const std::uint64_t first = geometry_.block_of(geometry_.cluster_offset(run.start));
     for (std::uint64_t i = 0; i < run.count * per_cluster; ++i) blocks_.forget(first + i);
   }
+}
+
+Outcome<void> Volume::forget_clusters(const ClusterRun& run) {
+  if (is_exfat()) return bitmap_.set(run, ClusterBitmap::Use::kFree);
+  for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster)
+    TRY_VOID(table_.set(cluster, {}));
+  return {};
 }
 
 // The medium does not refer to the clusters any more. A chain that goes on gets its new end first
@@ -105,8 +125,7 @@ Outcome<void> Volume::erase(Release& release) {
   }
   if (release.content == Content::kDirectory) forget_blocks(release.runs);
   for (const ClusterRun& run : release.runs) {
-    for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster)
-      TRY_VOID(table_.set(cluster, {}));
+    TRY_VOID(forget_clusters(run));
     space_.erased(run);
   }
   return {};
@@ -118,7 +137,7 @@ Outcome<void> Volume::finish_batch(Batch& batch) {
   for (Release& release : batch.releases) TRY_VOID(erase(release));
   ++committed_batches_;
   // What has just been erased is written a little later, by itself if nothing else happens.
-  background_.gathered(table_cache_.changed_count() * geometry_.block_size);
+  background_.gathered(changed_bytes());
   return {};
 }
 
@@ -131,6 +150,7 @@ Outcome<void> Volume::commit_batch() {
   }
   auto done = write_batch(batch);
   const std::scoped_lock lock(mutex_);
+  bitmap_cache_.written(batch.bitmap);
   table_cache_.written(batch.table);
   blocks_.written(batch.blocks);
   return done ? finish_batch(batch) : done;
@@ -150,10 +170,17 @@ Outcome<void> Volume::commit() {
   return done;
 }
 
+std::size_t Volume::changed_bytes() const {
+  std::size_t bytes = 0;
+  for (const MetadataCache* cache : {&table_cache_, &bitmap_cache_, &blocks_})
+    bytes += cache->changed_count() * cache->block_size();
+  return bytes;
+}
+
 void Volume::end_operation() {
   // Called with the lock held, by Operation's destructor.
-  const std::size_t changed = table_cache_.changed_count() + blocks_.changed_count();
-  background_.gathered(changed * geometry_.block_size);
+  background_.gathered(changed_bytes());
+  bitmap_cache_.end_operation();
   table_cache_.end_operation();
   blocks_.end_operation();
 }

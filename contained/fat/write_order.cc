@@ -21,7 +21,32 @@ bool WriteOrder::leads_to(std::uint64_t from, std::uint64_t to) const {
   return false;
 }
 
+// The first of those a block is joined with.
+std::uint64_t WriteOrder::leader(std::uint64_t block) const {
+  while (true) {
+    const auto found = leader_.find(block);
+    if (found == leader_.end()) return block;
+    block = found->second;
+  }
+}
+
+bool WriteOrder::join(std::uint64_t block) {
+  if (is_joined(block)) return true;
+  const std::uint64_t first = leader(block);
+  const std::uint64_t second = block + 1;
+  if (leads_to(first, second) || leads_to(second, first)) return false;
+  for (auto& [before, afters] : followers_) {
+    if (afters.erase(second) > 0) afters.insert(first);
+  }
+  if (const auto moved = followers_.extract(second); !moved.empty())
+    followers_[first].insert(moved.mapped().begin(), moved.mapped().end());
+  leader_[second] = block;
+  return true;
+}
+
 bool WriteOrder::require(std::uint64_t before, std::uint64_t after) {
+  before = leader(before);
+  after = leader(after);
   if (before == after) return true;
   if (const auto found = followers_.find(before);
       found != followers_.end() && found->second.contains(after))
@@ -38,20 +63,25 @@ std::vector<std::vector<std::uint64_t>> WriteOrder::groups(
   for (const auto& [before, afters] : followers_) {
     for (const std::uint64_t after : afters) ++waits[after];
   }
-  Blocks left(blocks.begin(), blocks.end());
+  std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> wanted;  // by their leaders
+  Blocks left;
+  for (const std::uint64_t block : blocks) {
+    left.insert(leader(block));
+    wanted[leader(block)].push_back(block);
+  }
   for (const auto& [before, afters] : followers_) left.insert(before);
   for (const auto& [after, count] : waits) left.insert(after);
   std::vector<std::uint64_t> ready;
   for (const std::uint64_t block : left) {
     if (!waits.contains(block)) ready.push_back(block);
   }
-  const Blocks wanted(blocks.begin(), blocks.end());
   std::vector<std::vector<std::uint64_t>> groups;
   while (!ready.empty()) {
     std::vector<std::uint64_t> group;
     std::vector<std::uint64_t> next;
     for (const std::uint64_t block : ready) {
-      if (wanted.contains(block)) group.push_back(block);
+      if (const auto members = wanted.find(block); members != wanted.end())
+        group.insert(group.end(), members->second.begin(), members->second.end());
       const auto found = followers_.find(block);
       if (found == followers_.end()) continue;
       for (const std::uint64_t after : found->second) {

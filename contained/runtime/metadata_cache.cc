@@ -14,8 +14,12 @@ constexpr std::uint32_t kMaxAhead = 32;
 }  // namespace
 
 MetadataCache::MetadataCache(BlockIo& io, std::uint32_t block_size, std::uint64_t block_count,
-                             std::size_t capacity)
-    : io_(io), block_size_(block_size), block_count_(block_count), capacity_(capacity) {
+                             std::size_t capacity, std::uint64_t origin)
+    : io_(io),
+      block_size_(block_size),
+      block_count_(block_count),
+      capacity_(capacity),
+      origin_(origin) {
   slots_.reserve(capacity);
 }
 
@@ -44,12 +48,13 @@ Outcome<MetadataCache::Slots::iterator> MetadataCache::load(std::uint64_t block,
     memory.push_back(take_memory());
     parts[memory.size() - 1] = {.iov_base = memory.back().get(), .iov_len = block_size_};
   }
-  auto done = io_.read_scatter(block * block_size_, std::span(parts).first(memory.size()));
+  const std::uint64_t offset = origin_ + block * block_size_;
+  auto done = io_.read_scatter(offset, std::span(parts).first(memory.size()));
   if (!done && memory.size() > 1) {
     // The block that cannot be read may be one nobody asked for.
     memory.resize(1);
     parts[0] = {.iov_base = memory.front().get(), .iov_len = block_size_};
-    done = io_.read_scatter(block * block_size_, std::span(parts).first(1));
+    done = io_.read_scatter(offset, std::span(parts).first(1));
   }
   if (!done) return std::unexpected(done.error());
   for (std::size_t i = memory.size(); i-- > 0;) {
@@ -86,6 +91,13 @@ Outcome<std::span<std::byte>> MetadataCache::fresh(std::uint64_t block) {
   slot.marks = 0;
   changed(block);
   return bytes(slot);
+}
+
+void MetadataCache::zeroed(std::uint64_t block) {
+  const auto found = slots_.find(block);
+  if (found == slots_.end()) return;
+  std::memset(found->second.data.get(), 0, block_size_);
+  found->second.marks = 0;
 }
 
 void MetadataCache::changed(std::uint64_t block) {

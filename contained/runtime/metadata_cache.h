@@ -33,15 +33,19 @@ class MetadataCache {
     std::vector<std::unique_ptr<std::byte[]>> memory;
   };
 
+  // The first block begins at `origin` of the medium.
   MetadataCache(BlockIo& io, std::uint32_t block_size, std::uint64_t block_count,
-                std::size_t capacity);
+                std::size_t capacity, std::uint64_t origin = 0);
 
   [[nodiscard]] std::uint32_t block_size() const { return block_size_; }
+  [[nodiscard]] std::uint64_t origin() const { return origin_; }
 
   // The content of a block. On a miss up to `ahead` blocks are read in one go.
   Outcome<std::span<std::byte>> read(std::uint64_t block, std::uint32_t ahead = 1);
   // A block whose old content does not matter: zeroes, changed.
   Outcome<std::span<std::byte>> fresh(std::uint64_t block);
+  // Somebody wrote zeroes there past the cache.
+  void zeroed(std::uint64_t block);
   // The content was changed and must be written.
   void changed(std::uint64_t block);
   // The block is not metadata any more; what was to be written of it is dropped.
@@ -83,6 +87,7 @@ class MetadataCache {
   std::uint32_t block_size_;
   std::uint64_t block_count_;
   std::size_t capacity_;
+  std::uint64_t origin_;
   Slots slots_;
   std::list<std::uint64_t> recency_;  // front: used last
   std::size_t changed_count_ = 0;

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "contained/fat/fat_driver.h"
+#include "contained/fat/nodes.h"
+#include "contained/runtime/file_system.h"
 
 namespace airlock::fat {
 
@@ -12,7 +13,7 @@ namespace airlock::fat {
 // with damaged media and for the fuzzer.
 class BusyHands final : public EntrySink {
  public:
-  explicit BusyHands(FatDriver& driver) : driver_(driver) {}
+  explicit BusyHands(FileSystem& driver) : driver_(driver) {}
 
   void work() {
     visit(Nodes::kRoot, 0);
@@ -78,7 +79,7 @@ class BusyHands final : public EntrySink {
     (void)driver_.sync_all();
   }
 
-  FatDriver& driver_;
+  FileSystem& driver_;
   std::vector<Found> found_;
 };
 

@@ -3,14 +3,22 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+#include <string_view>
+
 namespace airlock::fat {
 
 std::vector<std::byte> make_fat_image(const std::string& options, unsigned kibibytes) {
-  return image_made_by(fmt::format("mkfs.fat {} -C $image {}", options, kibibytes));
+  constexpr std::string_view kExfat = "exfat";
+  if (!options.starts_with(kExfat))
+    return image_made_by(fmt::format("mkfs.fat {} -C $image {}", options, kibibytes));
+  return image_made_by(fmt::format("truncate -s {}K $image && mkfs.exfat {} $image", kibibytes,
+                                   options.substr(kExfat.size())));
 }
 
 Verdict fsck_fat(std::span<const std::byte> image) {
-  return image_given_to("fsck.fat -n $image", image);
+  const bool exfat = std::memcmp(image.data() + 3, "EXFAT", 5) == 0;
+  return image_given_to(exfat ? "fsck.exfat -n $image" : "fsck.fat -n $image", image);
 }
 
 }  // namespace airlock::fat

@@ -5,10 +5,11 @@
 
 namespace airlock::fat {
 
-// A fresh filesystem of so many KiB, made by mkfs.fat with these options.
+// A fresh filesystem of so many KiB, made by mkfs.fat with these options; by mkfs.exfat where the
+// options begin with "exfat".
 std::vector<std::byte> make_fat_image(const std::string& options, unsigned kibibytes);
 
-// What fsck.fat thinks of it: 0, nothing to repair. The image stays as it is.
+// What fsck.fat or fsck.exfat thinks of it: 0, nothing to repair. The image stays as it is.
 Verdict fsck_fat(std::span<const std::byte> image);
 
 }  // namespace airlock::fat

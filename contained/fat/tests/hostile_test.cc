@@ -2,11 +2,16 @@
 // Damaged media: whatever the bytes say, every operation ends with an answer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <random>
 
+#include "contained/fat/entry_set.h"
+#include "contained/fat/slot.h"
 #include "contained/fat/tests/busy_hands.h"
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
+#include "lib/base/byte_view.h"
 
 namespace airlock::fat {
 namespace {
@@ -23,6 +28,42 @@ std::vector<std::byte> used_image(const char* options, unsigned kibibytes) {
   }
   mounted.close();
   return std::move(medium.bytes());
+}
+
+// Damage of the boot sectors goes no further than their checksum, which somebody hostile can
+// correct.
+void repair_checksum(std::vector<std::byte>& image) {
+  constexpr std::size_t kSectors = 11;
+  constexpr std::size_t kSize = 512;
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < kSectors * kSize; ++i) {
+    if (i == 106 || i == 107 || i == 112) continue;
+    sum = std::rotr(sum, 1) + std::to_integer<std::uint32_t>(image[i]);
+  }
+  for (std::size_t i = 0; i < kSize; i += sizeof(sum))
+    (void)store_le(std::span(image), kSectors * kSize + i, sum);
+}
+
+// Sets of entries that say what nobody wrote, with a checksum that agrees.
+void damage_sets(std::vector<std::byte>& image, std::mt19937& random) {
+  for (std::size_t at = 0; at + kMostInSet * kEntrySize < image.size(); at += kEntrySize) {
+    const std::size_t count = EntrySet::count_of(std::span(image).subspan(at, kEntrySize));
+    if (count == 0 || random() % 4 != 0) continue;
+    EntrySet set(count);
+    std::copy_n(image.begin() + static_cast<std::ptrdiff_t>(at), count * kEntrySize,
+                set.entry(0).begin());
+    if (!set.is_sound()) continue;
+    FileInfo info = set.info();
+    const auto few = static_cast<std::uint32_t>(random() % 40);
+    if (random() % 2 == 0) info.first_cluster = few;
+    if (random() % 4 == 0) info.size = random() % 2 == 0 ? ~std::uint64_t{few} : few * 1000;
+    if (random() % 4 == 0) info.valid_size = random() % 2 == 0 ? ~std::uint64_t{few} : few * 500;
+    if (random() % 4 == 0) info.contiguous = !info.contiguous;
+    if (random() % 8 == 0) info.attributes ^= attribute::kDirectory;
+    set.set_info(info);
+    std::ranges::copy(std::span(set.entry(0).data(), 2 * kEntrySize),
+                      image.begin() + static_cast<std::ptrdiff_t>(at));
+  }
 }
 
 // Most damage goes where it hurts: the boot sector, the tables, the first directories.
@@ -44,6 +85,10 @@ void attack(const char* options, unsigned kibibytes) {
     std::mt19937 random(seed);
     std::vector<std::byte> image = sound;
     damage(image, random);
+    if (std::string_view(options).starts_with("exfat")) {
+      if (random() % 2 == 0) damage_sets(image, random);
+      repair_checksum(image);
+    }
     MemoryMedium medium(std::move(image));
     MountedFat mounted(medium);
     if (!mounted.opened()) {
@@ -63,6 +108,13 @@ TEST(Damage, OfFat16EndsWithAnswers) {
 }
 TEST(Damage, OfFat32EndsWithAnswers) {
   attack("-F32 -s1", 34000);
+}
+
+TEST(Damage, OfExfatEndsWithAnswers) {
+  attack("exfat -c1K -b4K", 4096);
+}
+TEST(Damage, OfExfatWithLargeClustersEndsWithAnswers) {
+  attack("exfat -c32K -b4K", 8192);
 }
 
 class Damaged : public ::testing::Test {

@@ -11,6 +11,7 @@
 
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
+#include "contained/fat/tests/ownership.h"
 #include "contained/fat/unicode.h"
 
 namespace airlock::fat {
@@ -260,6 +261,7 @@ TEST_P(Model, DoesTheSame) {
   for (unsigned seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(seed);
     MemoryMedium medium(make_fat_image(GetParam().options, GetParam().kibibytes));
+    const std::uint32_t lost_before = find_owners(medium).lost;
     Player player(medium, seed);
     for (int round = 0; round < 4; ++round) {
       player.play(250);
@@ -270,6 +272,9 @@ TEST_P(Model, DoesTheSame) {
     player.finish();
     const Verdict verdict = fsck_fat(medium.bytes());
     ASSERT_EQ(verdict.status, 0) << verdict.report;
+    const Ownership owners = find_owners(medium);
+    ASSERT_EQ(owners.wrong, "");
+    ASSERT_EQ(owners.lost, lost_before);
   }
 }
 
@@ -277,6 +282,8 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Model,
                          ::testing::Values(Made{"-F12", 1440}, Made{"-F12 -s4", 4096},
                                            Made{"-F16", 16384}, Made{"-F16 -s8 -r 1024", 40000},
                                            Made{"-F32 -s1", 40000}, Made{"-F32 -s1 -f1 -a", 35001},
+                                           Made{"exfat -c1K", 8192}, Made{"exfat -c4K", 16384},
+                                           Made{"exfat -c128K", 40000},
                                            Made{"-F16 -S4096 -s1", 32768},
                                            Made{"-F16 -s64", 132000}));
 

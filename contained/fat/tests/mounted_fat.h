@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "contained/fat/exfat_driver.h"
+#include "contained/fat/exfat_geometry.h"
 #include "contained/fat/fat_driver.h"
 #include "contained/runtime/tests/memory_medium.h"
 
@@ -31,18 +33,23 @@ class Listing final : public EntrySink {
 class MountedFat {
  public:
   explicit MountedFat(BlockIo& medium, MountMode mode = MountMode::kReadWrite, View view = {}) {
-    auto opened = Volume::open(medium, mode);
-    if (!opened) {
-      error_ = opened.error().message();
-      return;
+    if (const auto exfat = is_exfat(medium); exfat && *exfat) {
+      take(open_exfat(medium, mode), [&](ExfatVolume opened) {
+        volume_ = std::move(opened.volume);
+        upcase_ = std::move(opened.upcase);
+        driver_ = std::make_unique<ExfatDriver>(*volume_, upcase_, view);
+      });
+    } else {
+      take(Volume::open(medium, mode), [&](std::unique_ptr<Volume> opened) {
+        volume_ = std::move(opened);
+        driver_ = std::make_unique<FatDriver>(*volume_, view);
+      });
     }
-    volume_ = std::move(*opened);
-    driver_ = std::make_unique<FatDriver>(*volume_, view);
   }
 
   [[nodiscard]] bool opened() const { return driver_ != nullptr; }
   [[nodiscard]] const std::string& error() const { return error_; }
-  FatDriver& driver() { return *driver_; }
+  FileSystem& driver() { return *driver_; }
   Volume& volume() { return *volume_; }
   void close() { driver_->unmounted(); }
 
@@ -94,9 +101,19 @@ class MountedFat {
   }
 
  private:
+  template <typename Opened, typename Use>
+  void take(Opened opened, Use use) {
+    if (opened) {
+      use(*std::move(opened));
+    } else {
+      error_ = opened.error().message();
+    }
+  }
+
   std::string error_;
   std::unique_ptr<Volume> volume_;
-  std::unique_ptr<FatDriver> driver_;
+  UpcaseTable upcase_;
+  std::unique_ptr<FileSystem> driver_;
 };
 
 }  // namespace airlock::fat

@@ -4,9 +4,13 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "contained/fat/directory.h"
+#include "contained/fat/exfat_directory.h"
+#include "contained/fat/exfat_geometry.h"
+#include "contained/fat/exfat_volume.h"
 #include "contained/fat/unicode.h"
 #include "contained/fat/volume.h"
 
@@ -16,27 +20,32 @@ namespace {
 class Walk {
  public:
   explicit Walk(Volume& volume) : volume_(volume) {}
+  virtual ~Walk() = default;
 
-  std::string run() {
+  Ownership run() {
     const std::uint32_t root = volume_.geometry().root_cluster;
-    if (root != 0) own(root, 0, "/");
-    open_.push_back({root, "/"});
+    if (root != 0) own(ClusterChain(root), 0, "/");
+    open_.push_back({ClusterChain(root), std::nullopt, "/"});
     while (!open_.empty() && wrong_.empty()) {
       const Place place = open_.back();
       open_.pop_back();
       list(place);
     }
-    return wrong_;
+    const std::uint32_t free = volume_.space().count().value_or(0);
+    const auto owned = static_cast<std::uint32_t>(owners_.size());
+    return {.wrong = wrong_, .lost = volume_.geometry().cluster_count - free - owned};
   }
 
- private:
+ protected:
   struct Place {
-    std::uint32_t cluster;
+    ClusterChain chain;
+    std::optional<std::uint64_t> size;
     std::string path;
   };
 
-  void own(std::uint32_t first, std::uint64_t size, const std::string& path) {
-    ClusterChain chain(first);
+  virtual void list(const Place& place) = 0;
+
+  void own(ClusterChain chain, std::uint64_t size, const std::string& path) {
     const auto length = chain.length(volume_.table());
     if (!length) {
       wrong_ = path + ": its chain is damaged";
@@ -45,6 +54,8 @@ class Walk {
     if (std::uint64_t{*length} * volume_.geometry().cluster_size < size)
       wrong_ = path + ": its chain is shorter than its size";
     for (const ClusterRun& run : chain.cut(0)) {
+      if (volume_.is_exfat() && !volume_.bitmap().is_used(run).value_or(false))
+        wrong_ = fmt::format("{} has free clusters among {} to {}", path, run.start, run.end());
       for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster) {
         const auto [owner, fresh] = owners_.emplace(cluster, path);
         if (!fresh)
@@ -53,8 +64,27 @@ class Walk {
     }
   }
 
-  void list(const Place& place) {
-    auto directory = Directory::load(volume_, place.cluster, CodePage::standard());
+  void found(const ClusterChain& chain, std::uint64_t size, const std::string& path,
+             bool is_directory) {
+    own(chain, size, path);
+    if (is_directory) open_.push_back({chain, size, path + "/"});
+  }
+
+  Volume& volume_;
+  std::string wrong_;
+
+ private:
+  std::map<std::uint32_t, std::string> owners_;
+  std::vector<Place> open_;
+};
+
+class FatWalk final : public Walk {
+ public:
+  using Walk::Walk;
+
+ private:
+  void list(const Place& place) override {
+    auto directory = Directory::load(volume_, place.chain.first(), CodePage::standard());
     if (!directory) {
       wrong_ = place.path + ": it cannot be read";
       return;
@@ -64,25 +94,54 @@ class Walk {
       if (!entry || !*entry) return;
       at = (*entry)->slot + 1;
       const auto slot = (*directory)->slot((*entry)->slot);
-      const std::string path = place.path + to_utf8((*entry)->name).value_or("?");
-      own(slot->cluster(volume_.is_wide()), slot->size(), path);
-      if (slot->is_directory()) open_.push_back({slot->cluster(volume_.is_wide()), path + "/"});
+      found(ClusterChain(slot->cluster(volume_.is_wide())), slot->size(),
+            place.path + to_utf8((*entry)->name).value_or("?"), slot->is_directory());
+    }
+  }
+};
+
+class ExfatWalk final : public Walk {
+ public:
+  ExfatWalk(Volume& volume, const UpcaseTable& upcase) : Walk(volume), upcase_(upcase) {}
+
+ private:
+  void list(const Place& place) override {
+    auto directory = ExfatDirectory::load(volume_, upcase_, place.chain, place.size);
+    if (!directory) {
+      wrong_ = place.path + ": it cannot be read";
+      return;
+    }
+    for (std::uint32_t at = 0;;) {
+      const auto entry = (*directory)->next(at);
+      if (!entry || !*entry) return;
+      at = (*entry)->index + 1;
+      const FileInfo& info = (*entry)->info;
+      found(chain_of(info, volume_.geometry()), info.size,
+            place.path + to_utf8((*entry)->name).value_or("?"),
+            (info.attributes & attribute::kDirectory) != 0);
     }
   }
 
-  Volume& volume_;
-  std::map<std::uint32_t, std::string> owners_;
-  std::vector<Place> open_;
-  std::string wrong_;
+  const UpcaseTable& upcase_;
 };
+
+template <typename TheWalk, typename... Known>
+Ownership walk(Volume& volume, const Known&... known) {
+  const Volume::Operation operation(volume);
+  return TheWalk(volume, known...).run();
+}
 
 }  // namespace
 
-std::string find_wrong_ownership(BlockIo& medium) {
+Ownership find_owners(BlockIo& medium) {
+  if (const auto exfat = is_exfat(medium); exfat && *exfat) {
+    const auto opened = open_exfat(medium, MountMode::kReadOnly);
+    if (!opened) return {.wrong = opened.error().message()};
+    return walk<ExfatWalk>(*opened->volume, opened->upcase);
+  }
   const auto volume = Volume::open(medium, MountMode::kReadOnly);
-  if (!volume) return volume.error().message();
-  const Volume::Operation operation(**volume);
-  return Walk(**volume).run();
+  if (!volume) return {.wrong = volume.error().message()};
+  return walk<FatWalk>(**volume);
 }
 
 }  // namespace airlock::fat

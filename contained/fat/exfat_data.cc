@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <linux/falloc.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <mutex>
+#include <shared_mutex>
+
+#include "contained/fat/exfat_driver.h"
+#include "contained/fat/session.h"
+
+// File data goes straight between the caller's memory and the medium. Growing a file only reserves
+// clusters: how much of it was ever written is kept with its size, and the rest reads as zeroes.
+// What is new to the medium is written before that mark moves on, so that no commit in between can
+// show what an earlier owner left.
+namespace airlock::fat {
+namespace {
+
+constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int64_t>::max();
+constexpr std::size_t kZeroBytes = std::size_t{1} << 20;
+
+std::span<const std::byte> zeroes(std::uint64_t count) {
+  static const std::vector<std::byte> bytes(kZeroBytes);
+  return std::span(bytes).first(std::min<std::uint64_t>(count, kZeroBytes));
+}
+
+}  // namespace
+
+// Where the bytes are; less than asked for where the chain ends before.
+Outcome<ExfatDriver::Segments> ExfatDriver::segments(ExfatNode& node, std::uint64_t offset,
+                                                     std::uint64_t length) {
+  const Geometry& geometry = volume_.geometry();
+  const std::uint64_t end = offset + length;
+  Segments found;
+  for (std::uint64_t at = offset; at < end;) {
+    const auto index = static_cast<std::uint32_t>(at / geometry.cluster_size);
+    const auto last = static_cast<std::uint32_t>((end - 1) / geometry.cluster_size);
+    TRY(const ClusterRun run, node.chain.find(volume_.table(), index, last - index + 1));
+    if (run.count == 0) break;
+    const std::uint64_t inside = at % geometry.cluster_size;
+    const std::uint64_t there = std::uint64_t{run.count} * geometry.cluster_size - inside;
+    const std::uint64_t count = std::min(there, end - at);
+    found.push_back({.file_offset = at,
+                     .offset = geometry.cluster_offset(run.start) + inside,
+                     .length = count});
+    at += count;
+  }
+  return found;
+}
+
+Outcome<std::size_t> ExfatDriver::read(NodeId node, std::uint64_t offset,
+                                       std::span<std::byte> into) {
+  const std::shared_lock moving(locks_.of(node));
+  Segments where;
+  {
+    const Session session(volume_, nodes_);
+    TRY(ExfatNode* const found, file(node));
+    TRY(const FileInfo info, nodes_.info_of(*found));
+    if (offset >= info.size) return 0;
+    into = into.first(std::min<std::uint64_t>(into.size(), info.size - offset));
+    const std::uint64_t valid = info.valid_size > offset ? info.valid_size - offset : 0;
+    const std::uint64_t wanted = std::min<std::uint64_t>(into.size(), valid);
+    TRY(where, segments(*found, offset, wanted));
+    const std::uint64_t covered =
+        where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
+    // The size says that there is more than the chain has.
+    if (covered != wanted) return refuse(EUCLEAN);
+    std::ranges::fill(into.subspan(wanted), std::byte{0});
+  }
+  for (const Segment& segment : where)
+    TRY_VOID(volume_.read_data(segment.offset,
+                               into.subspan(segment.file_offset - offset, segment.length)));
+  return into.size();
+}
+
+Outcome<Written> ExfatDriver::write(NodeId node, std::uint64_t offset,
+                                    std::span<const std::byte> from, const WriteOptions&) {
+  if (from.empty()) return Written{};
+  if (offset > kLargestFile - from.size()) return refuse(EFBIG);
+  TRY(const bool done, with_commits(volume_, [&] { return overwrite(node, offset, from); }));
+  if (!done) {
+    TRY_VOID(grow_to(node, offset));
+    TRY_VOID(zero_to(node, offset));
+    auto extended = with_commits(volume_, [&] { return extend(node, offset, from); });
+    // What still fits of it is written, as programs expect before they hear of a full medium.
+    while (!extended && extended.error().value == ENOSPC && from.size() > 1) {
+      from = from.first(from.size() / 2);
+      extended = with_commits(volume_, [&] { return extend(node, offset, from); });
+    }
+    TRY_VOID(extended);
+  }
+  return Written{.count = from.size(), .occupies_more = false};
+}
+
+// The common case: everything was written before. False where it was not.
+Outcome<bool> ExfatDriver::overwrite(NodeId node, std::uint64_t offset,
+                                     std::span<const std::byte> from) {
+  const std::shared_lock moving(locks_.of(node));
+  Segments where;
+  {
+    const Session session(volume_, nodes_);
+    TRY_VOID(volume_.begin_change());
+    TRY(ExfatNode* const found, file(node));
+    TRY(FileInfo info, nodes_.info_of(*found));
+    if (offset + from.size() > info.valid_size) return false;
+    TRY(where, segments(*found, offset, from.size()));
+    const std::uint64_t covered =
+        where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
+    if (covered != from.size()) return refuse(EUCLEAN);
+    touch(info);
+    TRY_VOID(nodes_.store(*found, info));
+  }
+  for (const Segment& segment : where)
+    TRY_VOID(volume_.write_data(segment.offset,
+                                from.subspan(segment.file_offset - offset, segment.length)));
+  return true;
+}
+
+// Clusters for a file of that size, beyond those it has.
+Outcome<std::vector<ClusterRun>> ExfatDriver::reserve(ExfatNode& node, std::uint64_t size) {
+  const std::uint64_t cluster_size = volume_.geometry().cluster_size;
+  const std::uint64_t clusters = size / cluster_size + (size % cluster_size != 0 ? 1 : 0);
+  if (clusters > volume_.geometry().cluster_count) return refuse(ENOSPC);
+  const auto needed = static_cast<std::uint32_t>(clusters);
+  TRY(std::uint32_t have, node.chain.length(volume_.table()));
+  TRY(const std::uint32_t last, node.chain.last(volume_.table()));
+  std::vector<ClusterRun> runs;
+  if (have < needed && !volume_.space().may_have(needed - have)) return refuse(ENOSPC);
+  std::uint32_t goal = last == 0 ? 0 : last + 1;
+  while (have < needed) {
+    const auto run = volume_.space().reserve(goal, needed - have);
+    if (!run) {
+      for (const ClusterRun& reserved : runs) volume_.space().cancel(reserved);
+      return std::unexpected(run.error());
+    }
+    runs.push_back(*run);
+    have += run->count;
+    goal = run->end();
+  }
+  return runs;
+}
+
+// Makes reserved clusters part of a file, or nothing with kCommitFirst.
+Outcome<void> ExfatDriver::adopt(ExfatNode& node, std::span<const ClusterRun> runs,
+                                 std::uint64_t size, std::uint64_t valid_size) {
+  TRY_VOID(nodes_.prepare_change(node));
+  TRY_VOID(volume_.append_all(node.chain, runs));
+  TRY(FileInfo info, nodes_.info_of(node));
+  info.size = std::max(info.size, size);
+  info.valid_size = std::max(info.valid_size, valid_size);
+  info.first_cluster = node.chain.first();
+  info.contiguous = !node.chain.is_linked();
+  touch(info);
+  return nodes_.store(node, info);
+}
+
+// Writes at or before the end of what was written, and beyond it.
+Outcome<void> ExfatDriver::extend(NodeId node, std::uint64_t offset,
+                                  std::span<const std::byte> from) {
+  const std::unique_lock moving(locks_.of(node));
+  const Geometry& geometry = volume_.geometry();
+  const std::uint64_t end = offset + from.size();
+  std::vector<ClusterRun> runs;
+  Segments where;
+  {
+    const Session session(volume_, nodes_);
+    TRY_VOID(volume_.begin_change());
+    TRY(ExfatNode* const found, file(node));
+    // The medium still has the longer chain.
+    if (found->cut_in && *found->cut_in >= volume_.committed_batches()) return refuse(kCommitFirst);
+    TRY(runs, reserve(*found, end));
+    auto there = segments(*found, offset, from.size());
+    if (!there) {
+      for (const ClusterRun& run : runs) volume_.space().cancel(run);
+      return std::unexpected(there.error());
+    }
+    where = *std::move(there);
+  }
+  std::uint64_t at = where.empty() ? offset : where.back().file_offset + where.back().length;
+  for (const ClusterRun& run : runs) {
+    // Only the first new cluster can begin before what is written into it.
+    const std::uint64_t inside = at % geometry.cluster_size;
+    const std::uint64_t room = std::uint64_t{run.count} * geometry.cluster_size - inside;
+    const std::uint64_t count = std::min(room, end - at);
+    where.push_back({.file_offset = at,
+                     .offset = geometry.cluster_offset(run.start) + inside,
+                     .length = count});
+    at += count;
+  }
+  Outcome<void> done;
+  for (const Segment& segment : where) {
+    done = volume_.write_data(segment.offset,
+                              from.subspan(segment.file_offset - offset, segment.length));
+    if (!done) break;
+  }
+  const Session session(volume_, nodes_);
+  const auto found = file(node);
+  if (done && !found) done = std::unexpected(found.error());
+  if (done) done = adopt(**found, runs, end, end);
+  if (!done)
+    for (const ClusterRun& run : runs) volume_.space().cancel(run);
+  return done;
+}
+
+// Fills what was never written with zeroes, up to an offset inside the file.
+Outcome<void> ExfatDriver::zero_to(NodeId node, std::uint64_t offset) {
+  while (true) {
+    std::uint64_t at = 0;
+    {
+      const Session session(volume_, nodes_);
+      TRY(ExfatNode* const found, file(node));
+      TRY(const FileInfo info, nodes_.info_of(*found));
+      at = info.valid_size;
+    }
+    if (at >= offset) return {};
+    TRY_VOID(with_commits(volume_, [&] { return extend(node, at, zeroes(offset - at)); }));
+  }
+}
+
+// Nothing is written for it.
+Outcome<void> ExfatDriver::grow_to(NodeId node, std::uint64_t size) {
+  return with_commits(volume_, [&]() -> Outcome<void> {
+    const std::unique_lock moving(locks_.of(node));
+    const Session session(volume_, nodes_);
+    TRY_VOID(volume_.begin_change());
+    TRY(ExfatNode* const found, file(node));
+    TRY(const FileInfo info, nodes_.info_of(*found));
+    if (size <= info.size) return {};
+    if (found->cut_in && *found->cut_in >= volume_.committed_batches()) return refuse(kCommitFirst);
+    TRY(const auto runs, reserve(*found, size));
+    auto done = adopt(*found, runs, size, info.valid_size);
+    if (!done)
+      for (const ClusterRun& run : runs) volume_.space().cancel(run);
+    return done;
+  });
+}
+
+Outcome<void> ExfatDriver::shrink(NodeId node, std::uint64_t size) {
+  const std::unique_lock moving(locks_.of(node));
+  const Session session(volume_, nodes_);
+  TRY_VOID(volume_.begin_change());
+  TRY(ExfatNode* const found, file(node));
+  TRY(FileInfo info, nodes_.info_of(*found));
+  if (size >= info.size) return {};
+  TRY_VOID(nodes_.prepare_change(*found));
+  TRY(const std::uint32_t have, found->chain.length(volume_.table()));
+  const std::uint64_t cluster_size = volume_.geometry().cluster_size;
+  const auto keep = static_cast<std::uint32_t>(size / cluster_size + (size % cluster_size != 0));
+  if (have > keep) {
+    auto dropped = found->chain.cut(keep);
+    const bool linked = found->chain.is_linked() && keep > 0;
+    TRY(const std::uint32_t last, found->chain.last(volume_.table()));
+    volume_.release(std::move(dropped), linked ? last : 0, Volume::Content::kData);
+    if (linked) found->cut_in = volume_.batch();
+    if (keep == 0) found->chain = ClusterChain::contiguous({});
+  }
+  info.size = size;
+  info.valid_size = std::min(info.valid_size, size);
+  info.first_cluster = found->chain.first();
+  info.contiguous = !found->chain.is_linked();
+  touch(info);
+  return nodes_.store(*found, info);
+}
+
+Outcome<void> ExfatDriver::truncate(NodeId node, std::uint64_t size) {
+  if (size > kLargestFile) return refuse(EFBIG);
+  std::uint64_t before = 0;
+  {
+    const Session session(volume_, nodes_);
+    TRY_VOID(volume_.begin_change());
+    TRY(ExfatNode* const found, file(node));
+    TRY(const FileInfo info, nodes_.info_of(*found));
+    before = info.size;
+  }
+  if (size >= before) return grow_to(node, size);
+  return with_commits(volume_, [&] { return shrink(node, size); });
+}
+
+Outcome<void> ExfatDriver::allocate(NodeId node, int mode, std::uint64_t offset,
+                                    std::uint64_t length) {
+  // Clusters behind the end of a file would be damage to every other system.
+  if (mode != 0) return refuse(EOPNOTSUPP);
+  if (length > kLargestFile || offset > kLargestFile - length) return refuse(EFBIG);
+  {
+    const Session session(volume_, nodes_);
+    TRY_VOID(volume_.begin_change());
+  }
+  return grow_to(node, offset + length);
+}
+
+Outcome<std::uint64_t> ExfatDriver::seek(NodeId node, std::uint64_t offset, int whence) {
+  const Session session(volume_, nodes_);
+  TRY(ExfatNode* const found, file(node));
+  TRY(const FileInfo info, nodes_.info_of(*found));
+  if (whence != SEEK_DATA && whence != SEEK_HOLE) return refuse(EINVAL);
+  if (offset >= info.size) return refuse(ENXIO);
+  if (whence == SEEK_HOLE) return std::max(offset, info.valid_size);
+  return offset < info.valid_size ? Outcome<std::uint64_t>(offset) : refuse(ENXIO);
+}
+
+}  // namespace airlock::fat
