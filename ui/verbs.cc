@@ -157,8 +157,9 @@ QIcon verbIcon(Verb verb) {
     case Verb::kPowerOff:
       return themed("system-shutdown", "media-eject");
     case Verb::kCheck:
+      return themed("edit-find", "system-search");
     case Verb::kRepair:
-      return themed("tools-check-spelling", "system-run");
+      return themed("applications-system", "preferences-system");
   }
   return {};
 }

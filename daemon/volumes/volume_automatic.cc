@@ -26,7 +26,6 @@ void VolumeKeeper::decide(Kept& kept) {
 }
 
 void VolumeKeeper::look(Kept& kept) {
-  kept.rest_reason = kept.decided ? kept.machine->volume().state_reason : "";
   kept.machine->probe(std::nullopt, {});
 }
 
@@ -74,7 +73,7 @@ void VolumeKeeper::carry_out(Kept& kept, const Decision& decision) {
   if (!wait) kept.decided = true;
   // Whatever would be done now, somebody has to ask for it.
   if (had_its_chance && !refuse) {
-    const std::string& before = kept.rest_reason;
+    const std::string& before = machine.reason_before_probe();
     return machine.settle(VolumeState::kAvailable, before.empty() ? decision.reason : before,
                           decision.rule);
   }

@@ -83,7 +83,6 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
     std::unique_ptr<VolumeMachine> machine;
     bool decided = false;       // automount has had its one chance with this medium
     std::string last_decision;  // logged once, however often it is made
-    std::string rest_reason;    // why it rested before it was looked at again
   };
 
   void on_probed(const std::string& id, const Result<void>& outcome) override;

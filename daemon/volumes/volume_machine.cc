@@ -144,6 +144,8 @@ void VolumeMachine::probe(std::optional<uid_t> started_by, Done<void> done) {
                                   .disk_sequence = volume_.source.disk_sequence,
                                   .image = volume_.source.image},
                                  [this](Result<ProbeRecord> record) { probed(std::move(record)); });
+  reason_before_probe_ =
+      volume_.state == VolumeState::kAvailable ? volume_.state_reason : std::string();
   become(VolumeState::kProbing, "looking what is on it");
 }
 

@@ -88,6 +88,8 @@ class VolumeMachine {
   void unmount(UnmountForce force, uid_t started_by, Done<Mounting::UnmountResult> done);
   // Takes the mount of a dead driver away and ends its story.
   void detach(uid_t started_by, Done<void> done);
+  // Why it was available before the look at it that ended last; empty if it was not.
+  [[nodiscard]] const std::string& reason_before_probe() const { return reason_before_probe_; }
   // Of what is not mounted and was looked at; the type is filled in.
   [[nodiscard]] bool can_check() const;
   void check(CheckRequest request, uid_t started_by, Done<CheckReply> done);
@@ -158,6 +160,7 @@ class VolumeMachine {
   Waiters<CheckReply> check_waiters_;
   std::string checking_;             // "being checked", while it is
   std::string reason_before_check_;  // of its state
+  std::string reason_before_probe_;  // the same, if it was available
 
   std::unique_ptr<MountWatch> watch_;
   std::uint64_t watches_ = 0;  // what an old watch still has to say is not heard

@@ -57,6 +57,53 @@ def test_the_life_of_a_stick(machine, scratch):
         desktop.screenshot("6-ejected")
 
 
+def test_a_damaged_stick_is_looked_at_and_mended(machine, scratch):
+    stick = machine.make_stick("HURT", {"kept.txt": "gone", "other.txt": "still here"}, size="37M")
+    for damage in ("unlink kept.txt", "ssv state 0"):
+        harness.run(["debugfs", "-w", "-R", damage, stick.image])
+    with Desktop(scratch, ALICE, machine.address, accessible=True) as desktop:
+        desktop.start_tray()
+        stick.plug()
+        _, volume = machine.wait_for_state(stick, "mounted")
+        assert volume["MountedReadOnly"], volume
+        harness.wait_until(lambda: desktop.choose_in_menu("HURT", "Details"), DEADLINE, "the menu to have it")
+        desktop.wait_to_show("Read-only. The check before mounting says: 1 problem found")
+        desktop.screenshot("7-damaged")
+
+        desktop.press("Unmount")
+        machine.wait_for_state(stick, "available")
+        desktop.press("Check")
+        harness.wait_until(lambda: machine.volume_of(stick)[1]["LastCheck"]["when"] > volume["LastCheck"]["when"],
+                           DEADLINE, "a new check")
+        desktop.wait_to_show("Last check: 1 problem found; the first: Unattached inode")
+        desktop.press("Repair")
+        harness.wait_until(lambda: machine.volume_of(stick)[1]["LastCheck"].get("verdict") == "clean", DEADLINE,
+                           "the repair")
+        desktop.wait_to_show("Last check: 2 problems corrected; the first: Unattached inode")
+        desktop.wait_to_show("not mounted: unmounted; it can be removed safely")
+        desktop.screenshot("8-mended")
+        desktop.press("Mount")
+        _, volume = machine.wait_for_state(stick, "mounted")
+        assert not volume["MountedReadOnly"]
+        assert machine.read_as(ALICE, f"{volume['MountPoint']}/other.txt") == "still here"
+
+
+def test_it_stays_awake_while_airlockd_sleeps(machine, scratch):
+    with Desktop(scratch, ALICE, machine.address, accessible=True) as desktop:
+        desktop.start_tray()
+        stick = machine.make_stick("HOLIDAY", size="37M").plug()
+        machine.wait_for_state(stick, "mounted")
+        desktop.wait_to_show("HOLIDAY")
+        machine.daemon.send_signal(signal.SIGSTOP)
+        try:
+            desktop.press("Unmount")
+            desktop.wait_to_show("Working")
+        finally:
+            machine.daemon.send_signal(signal.SIGCONT)
+        machine.wait_for_state(stick, "available")
+        desktop.wait_to_show("not mounted")
+
+
 def every_action_is_named(desktop, wanted):
     """A screen reader can say what each control does, reach it and press it."""
     tree = desktop.probe("tree")

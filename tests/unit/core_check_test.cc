@@ -88,6 +88,21 @@ TEST_F(CoreCheck, ARepairIsFollowedByAnotherLook) {
   expect_quiet();
 }
 
+TEST_F(CoreCheck, ThatItWasUnmountedIsStillToldAfterARepair) {
+  begin();
+  mount(anna, "sdb1");
+  settle();
+  unmount(anna, "sdb1");
+  settle();
+  const std::string reason = publisher.text("sdb1", "StateReason");
+  ASSERT_NE(reason.find("safe"), std::string::npos) << reason;
+  const auto asked = repair(anna);
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), "being repaired");
+  checking.answer(found(CheckVerdict::kClean));
+  settle();
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), reason);
+}
+
 TEST_F(CoreCheck, NothingElseHappensMeanwhile) {
   begin();
   const auto asked = check(anna);
