@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -132,6 +133,12 @@ def tiny_drivers(scratch):
     return {"AIRLOCK_DRIVER_DIR": str(folder)}
 
 
+def listens(path):
+    """Its file is there a moment before it does."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 class Machine:
     def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True, environment=None):
         self.scratch = pathlib.Path(scratch)
@@ -177,15 +184,15 @@ class Machine:
             process.wait()
 
     def start_bus(self):
-        socket = self.scratch / "bus"
-        self.address = f"unix:path={socket}"
+        path = self.scratch / "bus"
+        self.address = f"unix:path={path}"
         configuration = self.scratch / "bus.conf"
         ours = HERE.parents[1] / "dbus/org.airlock1.conf"
-        configuration.write_text(BUS_CONFIGURATION.format(socket=socket, ours=ours))
+        configuration.write_text(BUS_CONFIGURATION.format(socket=path, ours=ours))
         self.processes.append(subprocess.Popen(
             ["dbus-daemon", "--config-file", configuration, "--nofork", "--nopidfile"],
             stderr=subprocess.DEVNULL))
-        harness.wait_until(socket.exists, 5, "the bus to listen")
+        harness.wait_until(lambda: listens(path), 5, "the bus to listen")
         self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}
         self.bus = caller.connect(self.address)
 

@@ -135,6 +135,8 @@ def test_without_airlockd_it_mounts_all_the_same(machine, by_hand):
     assert "does not watch" in by_hand.mount()
     assert by_hand.mounted()
     harness.run(["umount", by_hand.place])
+    if by_hand.is_image():  # the driver writes what is left, and lets go of it then
+        harness.run(["flock", by_hand.source, "true"])
     said = by_hand.mount(environment={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nobody/listens/here"})
     assert "no system bus" in said and by_hand.mounted()
     harness.run(["umount", by_hand.place])

@@ -8,10 +8,12 @@ builds the directory indexes. The same variant and seed give the same content (n
 import argparse
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 
+LAZY = "lazy_itable_init=1,lazy_journal_init=1"
 # name: (size, options of mke2fs). Images are sparse files; most stay below 4 MiB on disk.
 VARIANTS = {
     "ext2-1k": ("24M", "-t ext2 -b 1024"),
@@ -137,10 +139,19 @@ def leave_a_transaction(image, folder):
     run(tool("debugfs"), "-w", "-f", commands, image)
 
 
+def words_for_mke2fs(options):
+    """mke2fs 1.47.1 gave -r 0 another name."""
+    said = subprocess.run([tool("mke2fs"), "-V"], capture_output=True, text=True).stderr
+    version = tuple(int(number) for number in re.match(r"mke2fs ([\d.]+)", said).group(1).split("."))
+    if version < (1, 47, 1) or "-r 0" not in options:
+        return ["-E", LAZY, *options.split()]
+    return ["-E", f"{LAZY},revision=0", *options.replace("-r 0 ", "").split()]
+
+
 def make(variant, image, seed=0):
     size, options = VARIANTS[variant]
     rng = random.Random(seed)
-    words = options.split()
+    words = words_for_mke2fs(options)
     block_size = int(words[words.index("-b") + 1])
     if os.path.exists(image):
         os.unlink(image)
@@ -150,8 +161,7 @@ def make(variant, image, seed=0):
         small_tree(tree, rng)
         if variant not in SMALL:
             large_tree(tree, rng, block_size)
-        run(tool("mke2fs"), "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1", *words,
-            "-d", tree, image, size)
+        run(tool("mke2fs"), "-q", "-F", *words, "-d", tree, image, size)
         if variant not in SMALL and variant != "ext2-revision0":
             add_attributes(image, folder, block_size, inline="inline" in variant)
         if variant != "ext4-sparse-8T":  # reading 8 TiB worth of bitmaps takes minutes

@@ -33,7 +33,9 @@ def add_chain(testbed, chain, action):
                                   flat(device["attributes"]), flat(device["properties"]))
     shown = subprocess.run(["udevadm", "test", f"--action={action}", path], capture_output=True,
                            text=True, check=False)
-    properties = dict(line.split("=", 1) for line in shown.stdout.splitlines()
+    # Indented since systemd 257.
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    properties = dict(line.split("=", 1) for line in lines
                       if "=" in line and line.split("=", 1)[0].isidentifier())
     complaints = [line for line in shown.stderr.splitlines() if ".rules:" in line]
     return {"properties": properties, "complaints": complaints}

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`meson install` into a DESTDIR: every file is there, at its place, and nothing else.
+  destdir_test.py BUILD     with AIRLOCK_TRAY=yes if that was built
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(sys.argv.pop(1))
+PROGRAM, TEXT = 0o755, 0o644
+# Without a leading slash: below the prefix.
+EXPECTED = {
+    "bin/airlockctl": PROGRAM,
+    "/usr/sbin/mount.airlock": PROGRAM,
+    "libexec/airlock/airlockd": PROGRAM,
+    "libexec/airlock/airlock-probe": PROGRAM,
+    "libexec/airlock/airlock-check": PROGRAM,
+    "/usr/lib/airlock/airlock.toml": TEXT,
+    "/usr/lib/systemd/system/airlockd.service": TEXT,
+    "/usr/lib/tmpfiles.d/airlock.conf": TEXT,
+    "/usr/lib/udev/rules.d/85-airlock.rules": TEXT,
+    "/usr/share/polkit-1/actions/org.airlock1.policy": TEXT,
+    "share/dbus-1/interfaces/org.airlock1.Job.xml": TEXT,
+    "share/dbus-1/interfaces/org.airlock1.Manager.xml": TEXT,
+    "share/dbus-1/interfaces/org.airlock1.Volume.xml": TEXT,
+    "share/dbus-1/system-services/org.airlock1.service": TEXT,
+    "share/dbus-1/system.d/org.airlock1.conf": TEXT,
+    "share/bash-completion/completions/airlockctl": TEXT,
+    "share/fish/vendor_completions.d/airlockctl.fish": TEXT,
+    "share/zsh/site-functions/_airlockctl": TEXT,
+    "share/man/man1/airlockctl.1": TEXT,
+    "share/man/man5/airlock.toml.5": TEXT,
+    "share/man/man7/airlock-dbus.7": TEXT,
+    "share/man/man8/airlockd.8": TEXT,
+    "share/man/man8/mount.airlock.8": TEXT,
+}
+OF_THE_TRAY = {
+    "bin/airlock-tray": PROGRAM,
+    "etc/xdg/autostart/org.airlock1.Tray.desktop": TEXT,
+    "share/applications/org.airlock1.Tray.desktop": TEXT,
+    "share/icons/hicolor/scalable/apps/org.airlock1.Tray.svg": TEXT,
+    "share/man/man1/airlock-tray.1": TEXT,
+    "share/metainfo/org.airlock1.Tray.metainfo.xml": TEXT,
+}
+NEEDS_A_PACKAGE = "no package has it: add debian/airlock-driver-{0}.install and a paragraph in debian/control"
+
+
+def drivers():
+    table = (ROOT / "contained/drivers.inc").read_text()
+    return re.findall(r"^AIRLOCK_DRIVER\((\w+),", table, re.M)
+
+
+def expected():
+    files = dict(EXPECTED)
+    for name in drivers():
+        files[f"libexec/airlock/airlock-{name}"] = PROGRAM
+        files[f"/usr/lib/systemd/system/airlock-{name}.socket"] = TEXT
+        files[f"/usr/lib/systemd/system/airlock-{name}@.service"] = TEXT
+    if os.environ.get("AIRLOCK_TRAY") == "yes":
+        files |= OF_THE_TRAY
+    return files
+
+
+class Installed(unittest.TestCase):
+    def test_every_file_is_at_its_place_and_nothing_else(self):
+        options = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", BUILD], check=True,
+                                            stdout=subprocess.PIPE).stdout)
+        prefix = pathlib.Path(next(o["value"] for o in options if o["name"] == "prefix"))
+        with tempfile.TemporaryDirectory() as scratch:
+            subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", scratch], check=True,
+                           stdout=subprocess.DEVNULL)
+            found = {"/" + str(path.relative_to(scratch)): path.stat().st_mode & 0o7777
+                     for path in pathlib.Path(scratch).rglob("*") if not path.is_dir()}
+        self.assertEqual(found, {str(prefix / path): mode for path, mode in expected().items()})
+
+    def test_every_driver_has_a_debian_package(self):
+        control = (ROOT / "debian/control").read_text()
+        for name in drivers():
+            install = ROOT / f"debian/airlock-driver-{name}.install"
+            self.assertTrue(install.exists() and f"Package: airlock-driver-{name}\n" in control,
+                            NEEDS_A_PACKAGE.format(name))
+            self.assertIn(f"usr/libexec/airlock/airlock-{name}\n", install.read_text())
+
+    def test_the_package_has_the_version_of_the_sources(self):
+        version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)
+        self.assertTrue((ROOT / "debian/changelog").read_text().startswith(f"airlock ({version}) "))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
