@@ -149,6 +149,20 @@ def test_an_image_file_is_checked_the_same_way(quiet):
         assert refused.value.name == "ReadOnly"
 
 
+def test_an_image_file_that_can_be_written_is_repaired(quiet):
+    stick = damaged(quiet, "IMAGE")
+    os.chmod(stick.image, 0o600)
+    os.chown(stick.image, ALICE[0], ALICE[0])
+    with quiet.image_opener(ALICE, stick.image) as path:
+        assert check(quiet, path)["verdict"] == "errors"
+        repaired = check(quiet, path, "Repair")
+        assert repaired["verdict"] == "clean" and repaired["changed"], repaired
+        place = quiet.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
+        assert quiet.read_as(ALICE, f"{place}/other.txt") == "this too"
+        quiet.call_as(ALICE, path, VOLUME, "Unmount", NO_OPTIONS)
+    harness.e2fsck_clean(stick.image)
+
+
 # A checker that does what the medium says, in the place of e2fsck: it may run as long as it likes.
 
 @pytest.fixture
