@@ -53,13 +53,20 @@ void Performer::perform(Verb verb, const QString& path) {
 }
 
 void Performer::cancelJob(const QString& path) {
-  m_client.call(path, kJob, QStringLiteral("Cancel"), {QVariantMap()},
-                [this, path](const Answer& answer) {
-                  if (answer.ok()) return;
-                  for (const Volume& volume : std::vector<Volume>(m_model.volumes()))
-                    if (volume.job && volume.job->path == path)
-                      m_model.setProblem(volume.path, visible(answer.message, kLongestProblem));
-                });
+  tellJob(path, QStringLiteral("Cancel"));
+}
+
+void Performer::skipJob(const QString& path) {
+  tellJob(path, QStringLiteral("Skip"));
+}
+
+void Performer::tellJob(const QString& path, const QString& method) {
+  m_client.call(path, kJob, method, {QVariantMap()}, [this, path](const Answer& answer) {
+    if (answer.ok()) return;
+    for (const Volume& volume : std::vector<Volume>(m_model.volumes()))
+      if (volume.job && volume.job->path == path)
+        m_model.setProblem(volume.path, visible(answer.message, kLongestProblem));
+  });
 }
 
 void Performer::open(const Volume& volume) {

@@ -20,6 +20,7 @@ class Performer final : public QObject {
 
   void perform(Verb verb, const QString& path);
   void cancelJob(const QString& path);
+  void skipJob(const QString& path);
 
  signals:
   void done(airlock::ui::Verb verb, const airlock::ui::Volume& volume);
@@ -27,6 +28,7 @@ class Performer final : public QObject {
   void failed(airlock::ui::Verb verb, const airlock::ui::Volume& volume, const QString& problem);
 
  private:
+  void tellJob(const QString& path, const QString& method);
   void open(const Volume& volume);
   void finish(Verb verb, const Volume& asked, const Answer& answer);
   void explainBusy(Verb verb, const Volume& asked, const QString& message);

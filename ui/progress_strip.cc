@@ -24,15 +24,20 @@ bool canBeCancelled(const Volume& volume) {
 ProgressStrip::ProgressStrip(QWidget* parent)
     : Notice(kCaution, parent),
       m_bar(new QProgressBar(this)),
+      m_skip(new QPushButton(tr("Mount &read-only now"), this)),
       m_cancel(new QPushButton(tr("Ca&ncel"), this)) {
   setObjectName(QStringLiteral("progress-strip"));
   m_bar->setTextVisible(false);
   m_bar->setAccessibleName(tr("How far it is"));
+  m_skip->setObjectName(QStringLiteral("skip"));
+  m_skip->setToolTip(tr("Does not wait for the check"));
   m_cancel->setObjectName(QStringLiteral("cancel"));
   auto* row = new QHBoxLayout;
   row->addWidget(m_bar, 1);
+  row->addWidget(m_skip);
   row->addWidget(m_cancel);
   rows()->addLayout(row);
+  connect(m_skip, &QPushButton::clicked, this, [this] { emit skipWanted(m_job); });
   connect(m_cancel, &QPushButton::clicked, this, [this] { emit cancelWanted(m_job); });
 }
 
@@ -41,6 +46,7 @@ void ProgressStrip::show(const Volume& volume) {
   m_job = volume.job ? volume.job->path : QString();
   m_bar->setRange(0, progress < 0 ? 0 : kSteps);
   if (progress >= 0) m_bar->setValue(static_cast<int>(progress * kSteps));
+  m_skip->setVisible(volume.job.has_value() && volume.job->canSkip);
   m_cancel->setVisible(canBeCancelled(volume));
   setSentence(progressSentence(volume));
 }

@@ -21,9 +21,11 @@ class ProgressStrip final : public Notice {
 
  signals:
   void cancelWanted(const QString& job);
+  void skipWanted(const QString& job);
 
  private:
   QProgressBar* m_bar;
+  QPushButton* m_skip;
   QPushButton* m_cancel;
   QString m_job;
 };

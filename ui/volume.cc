@@ -117,6 +117,7 @@ Job jobFrom(const QString& path, const QVariantMap& properties, Job before) {
   take(properties, "Operation", job.operation);
   take(properties, "Progress", job.progress);
   take(properties, "BytesLeft", job.bytesLeft);
+  take(properties, "CanSkip", job.canSkip);
   const QVariant volume = properties.value(QStringLiteral("Volume"));
   if (volume.metaType() == QMetaType::fromType<QDBusObjectPath>())
     job.volume = volume.value<QDBusObjectPath>().path();

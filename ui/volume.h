@@ -50,6 +50,7 @@ struct Job {
   QString volume;         // object path
   double progress = -1;   // 0 to 1; less when not known
   quint64 bytesLeft = 0;  // 0 when not known
+  bool canSkip = false;   // it is a check that can be left out
 };
 
 struct Space {

@@ -60,6 +60,7 @@ VolumePanel::VolumePanel(Client& client, Performer& performer, QWidget* parent)
   connect(m_dead, &DeadPanel::wanted, this, &VolumePanel::perform);
   connect(m_verbs, &VerbBar::wanted, this, &VolumePanel::perform);
   connect(m_progress, &ProgressStrip::cancelWanted, &m_performer, &Performer::cancelJob);
+  connect(m_progress, &ProgressStrip::skipWanted, &m_performer, &Performer::skipJob);
 }
 
 void VolumePanel::layOut() {

@@ -201,6 +201,8 @@ QString progressSentence(const Volume& volume) {
     return Wording::tr("Being checked: do not unplug it yet.");
   if (operation == QLatin1String("repair"))
     return Wording::tr("Being repaired: do not unplug it yet.");
+  if (volume.job && volume.job->canSkip)
+    return Wording::tr("Being checked before it is mounted: do not unplug it yet.");
   if (volume.state == State::kMounting || operation == QLatin1String("mount") ||
       operation == QLatin1String("recover"))
     return Wording::tr("Being mounted…");

@@ -13,7 +13,7 @@ _airlockctl_options() {
     unmount) echo '-l --lazy -f --force --no-ask -q --quiet' ;;
     eject) echo '-f --force --power-off --no-ask -q --quiet' ;;
     recover) echo '-r --read-only --no-ask -j --json -q --quiet' ;;
-    detach) echo '--no-ask -q --quiet' ;;
+    detach | skip) echo '--no-ask -q --quiet' ;;
     check) echo '--no-ask -j --json -q --quiet' ;;
     repair) echo '-y --yes --no-ask -j --json -q --quiet' ;;
     label) echo '--no-ask -q --quiet' ;;
@@ -24,7 +24,7 @@ _airlockctl_options() {
 }
 
 _airlockctl() {
-  local verbs='list status info mount unmount eject recover detach check repair label
+  local verbs='list status info mount unmount eject recover detach skip check repair label
     explain monitor drivers log automount'
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -55,7 +55,7 @@ _airlockctl() {
     unmount)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word"; compgen -d -- "$word")
       compopt -o filenames 2>/dev/null ;;
-    info | eject | recover | detach | label | explain | log)
+    info | eject | recover | detach | skip | label | explain | log)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word") ;;
   esac
 }

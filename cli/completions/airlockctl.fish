@@ -5,7 +5,7 @@ function __airlockctl_devices
     airlockctl list --all --quiet 2>/dev/null
 end
 
-set -l verbs list status info mount unmount eject recover detach check repair label explain monitor drivers log automount
+set -l verbs list status info mount unmount eject recover detach skip check repair label explain monitor drivers log automount
 
 complete -c airlockctl -f
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
@@ -17,6 +17,7 @@ complete -c airlockctl -n $no_verb -a unmount -d 'write everything, unmount, say
 complete -c airlockctl -n $no_verb -a eject -d 'unmount all of the drive and eject it'
 complete -c airlockctl -n $no_verb -a recover -d 'mount again after its driver died'
 complete -c airlockctl -n $no_verb -a detach -d 'take a dead mount away'
+complete -c airlockctl -n $no_verb -a skip -d 'do not wait for its check: mount it read-only now'
 complete -c airlockctl -n $no_verb -a check -d 'look whether what is on it is in order'
 complete -c airlockctl -n $no_verb -a repair -d 'check, show what is wrong, put it right'
 complete -c airlockctl -n $no_verb -a label -d 'give a medium another label'
@@ -27,7 +28,7 @@ complete -c airlockctl -n $no_verb -a log -d 'the last lines its driver wrote'
 complete -c airlockctl -n $no_verb -a automount -d 'show or set whether media are mounted by themselves'
 
 set -l of __fish_seen_subcommand_from
-complete -c airlockctl -n "$of info mount unmount eject recover detach check repair label explain log" -a '(__airlockctl_devices)'
+complete -c airlockctl -n "$of info mount unmount eject recover detach skip check repair label explain log" -a '(__airlockctl_devices)'
 complete -c airlockctl -n "$of mount unmount check repair" -F
 complete -c airlockctl -n "$of automount" -a 'on off ask'
 
@@ -35,7 +36,7 @@ complete -c airlockctl -s h -l help -d 'show help'
 complete -c airlockctl -n $no_verb -s V -l version -d 'show the version'
 complete -c airlockctl -n "$of list" -s a -l all -d 'also what Airlock leaves alone'
 complete -c airlockctl -n "$of list status info mount recover check repair explain monitor drivers log automount" -s j -l json -d 'for programs'
-complete -c airlockctl -n "$of list mount unmount eject recover detach check repair label automount" -s q -l quiet -d 'only the answer, or only the exit code'
+complete -c airlockctl -n "$of list mount unmount eject recover detach skip check repair label automount" -s q -l quiet -d 'only the answer, or only the exit code'
 complete -c airlockctl -n "$of mount" -s o -l options -x -a 'ro rw noexec exec noatime sync allow_other' -d 'mount options'
 complete -c airlockctl -n "$of mount" -s t -l type -x -d 'type of filesystem'
 complete -c airlockctl -n "$of mount recover" -s r -l read-only -d 'read-only'
@@ -43,4 +44,4 @@ complete -c airlockctl -n "$of unmount" -s l -l lazy -d 'when the last user has 
 complete -c airlockctl -n "$of unmount eject" -s f -l force -d 'end it whoever uses it'
 complete -c airlockctl -n "$of repair" -s y -l yes -d 'do not ask whether to'
 complete -c airlockctl -n "$of eject" -l power-off -d 'switch the drive off as well'
-complete -c airlockctl -n "$of mount unmount eject recover detach check repair label automount" -l no-ask -d 'fail where somebody would have to enter a password'
+complete -c airlockctl -n "$of mount unmount eject recover detach skip check repair label automount" -l no-ask -d 'fail where somebody would have to enter a password'

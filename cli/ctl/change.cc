@@ -115,9 +115,10 @@ Result<std::string> path_of_operand(Session& session) {
 
 Result<void> mount(Session& session) {
   TRY(const auto path, path_of_what_to_mount(session));
-  TRY(const auto answer,
-      call_volume(session, path,
-                  {.method = "Mount", .arguments = {mount_options(session.arguments)}}));
+  TRY(const auto answer, call_volume(session, path,
+                                     {.method = "Mount",
+                                      .arguments = {mount_options(session.arguments)},
+                                      .shows_progress = true}));
   return report_mount(session, answer);
 }
 
@@ -157,8 +158,27 @@ Result<void> recover(Session& session) {
   TRY(const auto answer,
       call_volume(session, volume.path,
                   {.method = "Recover",
-                   .arguments = {std::string(mode), common_options(session.arguments)}}));
+                   .arguments = {std::string(mode), common_options(session.arguments)},
+                   .shows_progress = true}));
   return report_mount(session, answer);
+}
+
+Result<void> skip(Session& session) {
+  TRY(const auto volume, find_volume(session.bus, session.operand()));
+  TRY(const auto jobs, fetch_jobs(session.bus));
+  for (const auto& [path, job] : jobs) {
+    if (job.at("Volume").text() != volume.path || !job.at("CanSkip").truth()) continue;
+    TRY_VOID(session.bus.call({.path = path,
+                               .interface = kJob,
+                               .method = "Skip",
+                               .arguments = {common_options(session.arguments)},
+                               .deadline = std::chrono::seconds(180),
+                               .meanwhile = {}}));
+    say(session,
+        fmt::format("{} is being mounted read-only, without its check.", shown(volume.id())));
+    return {};
+  }
+  return fail(Errc::kInvalidArgument, "{} is not being checked before a mount", volume.id());
 }
 
 Result<void> detach(Session& session) {

@@ -30,6 +30,8 @@ constexpr std::array kVerbs = {
     Verb{"recover", "DEVICE", "mount again after its driver died", 1, 1,
          "read-only no-ask json quiet", recover},
     Verb{"detach", "DEVICE", "take a dead mount away", 1, 1, "no-ask quiet", detach},
+    Verb{"skip", "DEVICE", "do not wait for its check: mount it read-only now", 1, 1,
+         "no-ask quiet", skip},
     Verb{"check", "DEVICE|IMAGE", "look whether what is on it is in order", 1, 1,
          "no-ask json quiet", check},
     Verb{"repair", "DEVICE|IMAGE", "check, show what is wrong, put it right", 1, 1,
@@ -43,32 +45,55 @@ constexpr std::array kVerbs = {
          "no-ask json quiet", automount},
 };
 
-// How far a check is, or the bytes that have still to be written.
+bool is_mount(const Value& job) {
+  const std::string& operation = job.at("Operation").text();
+  return operation == "mount" || operation == "recover";
+}
+
+std::string with_share(const std::string& what, const Value& job) {
+  const auto* share = std::get_if<double>(&job.at("Progress").is);
+  return share == nullptr || *share < 0 ? what : fmt::format("{}: {:.0f} %", what, *share * 100);
+}
+
+// How far a check is, or the bytes that have still to be written. Empty: nothing worth a word.
 std::string progress_of(const Value& job) {
   const std::string& operation = job.at("Operation").text();
-  if (operation == "check" || operation == "repair") {
-    const auto* share = std::get_if<double>(&job.at("Progress").is);
-    const std::string what = operation == "check" ? "checking" : "repairing, do not unplug";
-    return share == nullptr || *share < 0 ? what : fmt::format("{}: {:.0f} %", what, *share * 100);
-  }
+  if (operation == "check") return with_share("checking", job);
+  if (operation == "repair") return with_share("repairing, do not unplug", job);
+  if (is_mount(job)) return job.at("CanSkip").truth() ? with_share("checking first", job) : "";
   const std::uint64_t left = job.at("BytesLeft").number();
   return "writing, do not unplug yet: " + (left > 0 ? human_size(left) + " left" : "almost done");
 }
 
 // What the running job on this volume does, on one line that is written over.
-void show_progress(BusClient& bus, const std::string& volume) {
-  const auto jobs = fetch_jobs(bus);
-  if (!jobs) return;  // only decoration
-  for (const auto& [path, job] : *jobs) {
-    if (job.at("Volume").text() != volume) continue;
-    fmt::print(stderr, "\r{:<50}", progress_of(job));
-    std::fflush(stderr);
+class ProgressLine {
+ public:
+  explicit ProgressLine(const Session& session) : session_(session) {}
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() {
+    if (shown_) fmt::print(stderr, "\r{:<60}\r", "");
   }
-}
 
-void clear_progress() {
-  fmt::print(stderr, "\r{:<60}\r", "");
-}
+  void show(const std::string& volume) {
+    const auto jobs = fetch_jobs(session_.bus);
+    if (!jobs) return;  // only decoration
+    for (const auto& [path, job] : *jobs) {
+      const std::string words = progress_of(job);
+      if (job.at("Volume").text() != volume || words.empty()) continue;
+      if (!shown_ && is_mount(job))
+        say(session_, fmt::format("To mount it read-only without waiting: airlockctl skip {}",
+                                  shown(session_.operand())));
+      shown_ = true;
+      fmt::print(stderr, "\r{:<50}", words);
+      std::fflush(stderr);
+    }
+  }
+
+ private:
+  const Session& session_;
+  bool shown_ = false;
+};
 
 }  // namespace
 
@@ -78,21 +103,15 @@ std::span<const Verb> all_verbs() {
 
 Result<Value::List> call_volume(Session& session, const std::string& path, VolumeCall call) {
   const bool live = call.shows_progress && !session.arguments.quiet && ::isatty(STDERR_FILENO) == 1;
-  bool shown_any = false;
+  ProgressLine line(session);
   std::function<void()> meanwhile;
-  if (live)
-    meanwhile = [&] {
-      shown_any = true;
-      show_progress(session.bus, path);
-    };
-  auto answer = session.bus.call({.path = path,
-                                  .interface = kVolume,
-                                  .method = std::move(call.method),
-                                  .arguments = std::move(call.arguments),
-                                  .deadline = kActionDeadline,
-                                  .meanwhile = std::move(meanwhile)});
-  if (shown_any) clear_progress();
-  return answer;
+  if (live) meanwhile = [&] { line.show(path); };
+  return session.bus.call({.path = path,
+                           .interface = kVolume,
+                           .method = std::move(call.method),
+                           .arguments = std::move(call.arguments),
+                           .deadline = kActionDeadline,
+                           .meanwhile = std::move(meanwhile)});
 }
 
 CallOptions common_options(const Arguments& arguments) {

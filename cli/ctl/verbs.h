@@ -41,6 +41,7 @@ Result<void> unmount(Session& session);
 Result<void> eject(Session& session);
 Result<void> recover(Session& session);
 Result<void> detach(Session& session);
+Result<void> skip(Session& session);
 Result<void> explain(Session& session);
 Result<void> monitor(Session& session);
 Result<void> drivers(Session& session);

@@ -15,6 +15,7 @@ const PropertyMap kDefaults = {
     {"BytesLeft", std::uint64_t{0}},
     {"StartedBy", std::uint32_t{0}},
     {"StartedAt", std::uint64_t{0}},
+    {"CanSkip", false},
 };
 
 }  // namespace
@@ -31,6 +32,13 @@ void JobObject::Cancel(sdbus::Result<>&& result, BusOptions options) {
   pass_on<void>(std::move(result), options, kNoUserInteraction, GiveNothing(),
                 [job = id()](Service& service, Call call, Reply<void> reply) {
                   service.cancel(std::move(call), job, std::move(reply));
+                });
+}
+
+void JobObject::Skip(sdbus::Result<>&& result, BusOptions options) {
+  pass_on<void>(std::move(result), options, kNoUserInteraction, GiveNothing(),
+                [job = id()](Service& service, Call call, Reply<void> reply) {
+                  service.skip(std::move(call), job, std::move(reply));
                 });
 }
 

@@ -16,6 +16,7 @@ class JobObject final : public BusObject<org::airlock1::Job_adaptor> {
 
  private:
   void Cancel(sdbus::Result<>&& result, BusOptions options) override;
+  void Skip(sdbus::Result<>&& result, BusOptions options) override;
 
   std::string Operation() override { return text("Operation"); }
   sdbus::ObjectPath Volume() override;
@@ -23,6 +24,7 @@ class JobObject final : public BusObject<org::airlock1::Job_adaptor> {
   std::uint64_t BytesLeft() override { return big_number("BytesLeft"); }
   std::uint32_t StartedBy() override { return number("StartedBy"); }
   std::uint64_t StartedAt() override { return big_number("StartedAt"); }
+  bool CanSkip() override { return flag("CanSkip"); }
 };
 
 }  // namespace airlock

@@ -93,6 +93,7 @@ class Service {
 
   // Job
   virtual void cancel(Call call, std::string job, Reply<void> done) = 0;
+  virtual void skip(Call call, std::string job, Reply<void> done) = 0;
 
   // The caller left the bus: questions to polkit on its behalf end, its images close.
   virtual void caller_gone(const std::string& sender) = 0;

@@ -2,8 +2,11 @@
 #include "daemon/check/checker_run.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ranges>
 #include <string_view>
@@ -20,6 +23,7 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 
 // A worker that has answered has nothing left to do.
 constexpr auto kLeaveTime = 2s;
+constexpr std::chrono::milliseconds kLongestPoll = 1h;
 constexpr std::string_view kWords = "airlock-check: ";
 
 Result<UniqueFd> open_program(std::string_view name, const CheckerPlaces& places) {
@@ -52,24 +56,40 @@ Result<Worker> start_worker(const CheckerPlaces& places, const CheckerCost& cost
   return launcher.start(spec);
 }
 
-Result<CheckReply> hear(Channel& channel, Deadline deadline,
-                        const std::function<void(std::uint32_t)>& progress) {
+// Until the worker has something to say.
+Result<void> await(const Channel& channel, BorrowedFd stop, Deadline deadline) {
+  std::array<pollfd, 2> waiting{{{.fd = channel.descriptor().get(), .events = POLLIN, .revents = 0},
+                                 {.fd = stop.get(), .events = POLLIN, .revents = 0}}};
   while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const int ready = ::poll(waiting.data(), waiting.size(),
+                             static_cast<int>(std::clamp(left, 0ms, kLongestPoll).count()));
+    if (ready < 0 && errno != EINTR) return fail_errno(errno, Errc::kSystem, "wait for the check");
+    if (ready > 0 && (waiting[1].revents & POLLIN) != 0)
+      return fail(Errc::kCancelled, "the check was skipped");
+    // Its deadline is receive()'s business, too.
+    if (ready > 0 || left <= 0ms) return {};
+  }
+}
+
+Result<CheckReply> hear(Channel& channel, Deadline deadline, const CheckerCompany& company) {
+  while (true) {
+    TRY_VOID(await(channel, company.stop, deadline));
     TRY(const auto packet, channel.receive(kCheckReplyLength, Descriptors::kRefuse, deadline));
     if (packet.bytes.size() != kCheckProgressLength) return decode_check_reply(packet.bytes);
     TRY(const auto done, decode_check_progress(packet.bytes));
-    if (progress) progress(done);
+    if (company.progress) company.progress(done);
   }
 }
 
 Result<CheckReply> converse(Channel& channel, const CheckRequest& request, BorrowedFd medium,
-                            UniqueFd&& program, Deadline deadline,
-                            const std::function<void(std::uint32_t)>& progress) {
+                            UniqueFd&& program, Deadline deadline, const CheckerCompany& company) {
   TRY(const Bytes bytes, encode_check_request(request));
   TRY_VOID(channel.send(bytes, medium, deadline));
   TRY_VOID(channel.send(check_program_packet(), program.borrow(), deadline));
   program.reset();
-  return hear(channel, deadline, progress);
+  return hear(channel, deadline, company);
 }
 
 // The last thing the worker said in its own name, without the name.
@@ -87,6 +107,7 @@ std::unexpected<Error> died(const ExitCause& cause, const std::string& words) {
 
 // Why there is no answer: how the worker ended, if it did; else what is wrong with what it sent.
 std::unexpected<Error> explain(Error error, Worker& worker) {
+  if (error.code == Errc::kCancelled) return std::unexpected(std::move(error));
   if (error.code == Errc::kTimedOut) {
     worker.kill();
     return fail(Errc::kTimedOut, "the check took too long and was stopped");
@@ -104,13 +125,12 @@ std::unexpected<Error> explain(Error error, Worker& worker) {
 
 Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
                                const CheckerPlaces& places, Deadline deadline,
-                               const std::function<void(std::uint32_t)>& progress,
-                               const CheckerCost& cost) {
+                               const CheckerCompany& company, const CheckerCost& cost) {
   TRY(auto program, program_for(request, places));
   auto worker = start_worker(places, cost);
   if (!worker) return fail(std::move(worker), "start airlock-check");
   Channel channel(worker->take_control());
-  auto reply = converse(channel, request, medium, std::move(program), deadline, progress);
+  auto reply = converse(channel, request, medium, std::move(program), deadline, company);
   if (!reply) return explain(std::move(reply).error(), *worker);
   // What a worker says that then crashes or stays is not to be believed. Once it has ended, so has
   // everything it started, and nobody but the caller has the medium any more.

@@ -32,13 +32,19 @@ struct CheckerCost {
   std::uint64_t tasks = 8;
 };
 
+// Who hears of a run while it goes on, and may end it.
+struct CheckerCompany {
+  std::function<void(std::uint32_t)> progress;  // in thousandths; may be empty
+  // A packet that arrives here ends the run with Errc::kCancelled.
+  BorrowedFd stop = kNoDescriptor;
+};
+
 // Runs a checker once, contained, on a medium that is held by the caller, and waits for it: for a
 // process that may block. The descriptor is open as the operation needs it: read-only for what only
 // reads. The checker dies with the calling process. Errc::kUnsupported: there is no checker for
 // the type, or it is not installed.
 Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
                                const CheckerPlaces& places, Deadline deadline,
-                               const std::function<void(std::uint32_t)>& progress,
-                               const CheckerCost& cost = {});
+                               const CheckerCompany& company, const CheckerCost& cost = {});
 
 }  // namespace airlock

@@ -176,6 +176,8 @@ Result<void> Medium::claim_image(const SystemView& view) {
 }
 
 Result<void> Medium::hold(MediumAccess access) {
+  // A descriptor we were given lives on elsewhere, and with it its lock, which is in our own way.
+  if (held_.valid() && adopted_) (void)::flock(held_.get(), LOCK_UN);
   held_.reset();
   TRY(held_, open(access_flags(access) | (is_block_ ? O_EXCL : 0)));
   held_access_ = access;

@@ -70,6 +70,7 @@ constexpr std::array kRules = {
                .whereabouts = kWhereabouts},
 
     MethodRule{.interface = "Job", .method = "Cancel", .ownership = kOwnership},
+    MethodRule{.interface = "Job", .method = "Skip", .ownership = kOwnership},
 };
 
 void add(std::vector<std::string>& wanted, std::string_view action) {

@@ -31,11 +31,12 @@ class HeldMedium {
     if (operation != CheckOperation::kLabel) request.label.clear();
     TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
                                                                 : MediumAccess::kReadWrite));
-    return run_checker(fd.borrow(), request, work_.places, end_, [&](std::uint32_t done) {
+    const auto tell = [&](std::uint32_t done) {
       // Nobody waits for it: what does not fit is left out.
       (void)news_.try_send(encode_check_progress(from + done * (to - from) / kWholeProgress),
                            kNoDescriptor);
-    });
+    };
+    return run_checker(fd.borrow(), request, work_.places, end_, {.progress = tell});
   }
 
  private:
@@ -57,7 +58,8 @@ CheckReply join(CheckReply repair, const CheckReply& check) {
 Result<CheckReply> repair(HeldMedium& medium) {
   TRY(auto repaired, medium.run(CheckOperation::kRepair, 0, kRepairShare));
   // It did not get so far as to change anything that a check could judge.
-  if (repaired.verdict == CheckVerdict::kUnsupported || repaired.verdict == CheckVerdict::kDied)
+  if (repaired.verdict == CheckVerdict::kUnsupported || repaired.verdict == CheckVerdict::kDied ||
+      repaired.verdict == CheckVerdict::kNeedsReplay)
     return repaired;
   // A checker may say anything; what counts is what a new one finds.
   TRY(const auto checked, medium.run(CheckOperation::kCheck, kRepairShare, kWholeProgress));
@@ -72,8 +74,12 @@ namespace {
 class Preparing {
  public:
   Preparing(Medium& medium, const std::string& type, const CheckerPlaces& places,
-            std::chrono::milliseconds at_most)
-      : medium_(medium), type_(type), places_(places), end_(deadline_in(at_most)) {}
+            std::chrono::milliseconds at_most, const CheckerCompany& company)
+      : medium_(medium),
+        type_(type),
+        places_(places),
+        company_(company),
+        end_(deadline_in(at_most)) {}
 
   Preparation prepare(CheckFirst wanted, const CheckerRow& row) {
     if (row.replays && !step(CheckOperation::kReplay)) return std::move(done_);
@@ -93,10 +99,7 @@ class Preparing {
   bool step(CheckOperation operation) {
     auto reply = run(operation);
     if (!reply && reply.error().code == Errc::kUnsupported) return false;
-    if (!reply) {
-      done_.read_only_reason = "it could not be checked: " + reply.error().message();
-      return false;
-    }
+    if (!reply) return give_up(reply.error());
     if (operation == CheckOperation::kReplay && reply->changed) replayed_ = true;
     take(*std::move(reply));
     const CheckVerdict verdict = done_.check->verdict;
@@ -105,11 +108,23 @@ class Preparing {
     return false;
   }
 
+  // What was said of the journal alone says nothing of the rest.
+  bool give_up(const Error& why) {
+    done_.check.reset();
+    done_.read_only_reason = why.code == Errc::kCancelled
+                                 ? "its check was skipped"
+                                 : "it could not be checked: " + why.message();
+    return false;
+  }
+
+  // What only reads may be stopped at any moment; a journal that is being replayed is not left in
+  // the middle.
   Result<CheckReply> run(CheckOperation operation) {
+    const CheckerCompany company = only_reads(operation) ? company_ : CheckerCompany{};
     TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
                                                                 : MediumAccess::kReadWrite));
     return run_checker(fd.borrow(), {.operation = operation, .type = type_, .label = {}}, places_,
-                       end_, {});
+                       end_, company);
   }
 
   // The last step speaks for all; what was done before is kept in mind.
@@ -125,6 +140,7 @@ class Preparing {
   Medium& medium_;
   const std::string& type_;
   const CheckerPlaces& places_;
+  const CheckerCompany& company_;
   Deadline end_;
   Preparation done_;
   bool replayed_ = false;
@@ -133,10 +149,11 @@ class Preparing {
 }  // namespace
 
 Preparation prepare_medium(Medium& medium, CheckFirst wanted, const std::string& type,
-                           const CheckerPlaces& places, std::chrono::milliseconds at_most) {
+                           const CheckerPlaces& places, std::chrono::milliseconds at_most,
+                           const CheckerCompany& company) {
   const CheckerRow* row = find_checker(type);
   if (wanted == CheckFirst::kNo || row == nullptr || medium.read_only()) return {};
-  auto done = Preparing(medium, type, places, at_most).prepare(wanted, *row);
+  auto done = Preparing(medium, type, places, at_most, company).prepare(wanted, *row);
   if (!done.read_only_reason.empty()) medium.restrict_to_reading();
   return done;
 }

@@ -32,10 +32,11 @@ struct Preparation {
 };
 
 // Replays a journal and has a checker look at a claimed medium, as far as the mount wants it. What
-// can't be found out makes the mount read-only, with the reason; without a checker the driver
-// decides alone.
+// can't be found out, or was stopped by the company, makes the mount read-only, with the reason;
+// without a checker the driver decides alone.
 Preparation prepare_medium(Medium& medium, CheckFirst wanted, const std::string& type,
-                           const CheckerPlaces& places, std::chrono::milliseconds at_most);
+                           const CheckerPlaces& places, std::chrono::milliseconds at_most,
+                           const CheckerCompany& company);
 
 // The medium a source stands for, if it is still that; not claimed yet.
 Result<Medium> take_source(const MountSource& source, MediumAccess wanted);

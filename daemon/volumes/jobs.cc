@@ -56,6 +56,7 @@ JobTable::Job JobTable::start(Description description) {
       {"BytesLeft", std::uint64_t{0}},
       {"StartedBy", static_cast<std::uint32_t>(description.started_by)},
       {"StartedAt", static_cast<std::uint64_t>(now.count())},
+      {"CanSkip", static_cast<bool>(description.skip)},
   };
   jobs_.emplace(id, std::move(description));
   publisher_.add_job(id, std::move(all));
@@ -66,6 +67,21 @@ Result<uid_t> JobTable::started_by(const std::string& id) const {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return fail(Errc::kNotFound, "no job {}: it has ended", quote(id));
   return found->second.started_by;
+}
+
+Result<std::string> JobTable::volume_of(const std::string& id) const {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return fail(Errc::kNotFound, "no job {}: it has ended", quote(id));
+  return found->second.volume;
+}
+
+Result<void> JobTable::skip(const std::string& id) {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return fail(Errc::kNotFound, "no job {}: it has ended", quote(id));
+  if (!found->second.skip)
+    return fail(Errc::kUnsupported, "there is nothing that job {} could skip", id);
+  found->second.skip();
+  return {};
 }
 
 Result<void> JobTable::cancel(const std::string& id) {

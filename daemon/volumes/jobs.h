@@ -25,6 +25,8 @@ class JobTable {
     std::string volume;  // its id
     uid_t started_by = 0;
     std::move_only_function<void()> cancel;  // ends the work; may destroy the handle
+    // Leaves out what can be left out, and goes on; empty where nothing can.
+    std::move_only_function<void()> skip = {};
   };
 
   class [[nodiscard]] Job {
@@ -56,6 +58,8 @@ class JobTable {
   [[nodiscard]] Job start(Description description);
   [[nodiscard]] Result<uid_t> started_by(const std::string& id) const;
   Result<void> cancel(const std::string& id);
+  Result<void> skip(const std::string& id);
+  [[nodiscard]] Result<std::string> volume_of(const std::string& id) const;
   [[nodiscard]] std::size_t size() const { return jobs_.size(); }
 
  private:

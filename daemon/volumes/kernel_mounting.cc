@@ -59,11 +59,11 @@ std::unique_ptr<PendingOperation> act_on_drive(ErrandQueue& queue, const char* w
 KernelMounting::KernelMounting(EventLoop& loop, MountingOptions options)
     : tools_(loop, std::move(options)) {}
 
-std::unique_ptr<PendingOperation> KernelMounting::mount(const MountSource& source,
-                                                        const MountDecision& decision,
-                                                        Done<LiveMount> done) {
-  return begin(tasks_,
-               std::make_shared<MountTask>(tools_, tasks_, source, decision, std::move(done)));
+std::unique_ptr<PendingOperation> KernelMounting::mount(
+    const MountSource& source, const MountDecision& decision,
+    std::move_only_function<void(double)> checked, Done<LiveMount> done) {
+  return begin(tasks_, std::make_shared<MountTask>(tools_, tasks_, source, decision,
+                                                   std::move(checked), std::move(done)));
 }
 
 // Nothing in the kernel tells how much one mount still has to write, so `progress` is never called.

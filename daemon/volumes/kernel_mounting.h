@@ -26,6 +26,7 @@ class KernelMounting final : public Mounting {
   [[nodiscard]] bool idle() const { return tasks_.empty(); }
 
   std::unique_ptr<PendingOperation> mount(const MountSource& source, const MountDecision& decision,
+                                          std::move_only_function<void(double)> checked,
                                           Done<LiveMount> done) override;
   std::unique_ptr<PendingOperation> unmount(const LiveMount& mount, const MountSource& source,
                                             UnmountForce force,

@@ -10,6 +10,7 @@
 #include "daemon/volumes/unmount_errand.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/protocol/check_record.h"
 
 namespace airlock {
 namespace {
@@ -22,7 +23,8 @@ constexpr auto kPreparation = 10s;
 }  // namespace
 
 MountTask::MountTask(MountingTools& tools, MountingTasks& tasks, const MountSource& source,
-                     const MountDecision& decision, Mounting::Done<LiveMount> done)
+                     const MountDecision& decision, std::move_only_function<void(double)> checked,
+                     Mounting::Done<LiveMount> done)
     : tools_(tools),
       tasks_(tasks),
       work_{.source = source,
@@ -32,6 +34,7 @@ MountTask::MountTask(MountingTools& tools, MountingTasks& tasks, const MountSour
             .deadlines = tools.options.session,
             .checkers = tools.options.checkers,
             .check_deadline = tools.options.check},
+      checked_(std::move(checked)),
       done_(std::move(done)) {}
 
 void MountTask::start() {
@@ -41,6 +44,7 @@ void MountTask::start() {
     return set_timer(0ms, &MountTask::finish);
   }
   news_.emplace(Channel(std::move(pair->first)));
+  on_news(&MountTask::read_progress);
   // Our copy of the errand's end goes as soon as the errand has its own, or its end were no end.
   auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
   std::vector<BorrowedFd> keep = {theirs->borrow()};
@@ -56,7 +60,20 @@ void MountTask::start() {
       [this](Result<ErrandReport> report) { mounted(std::move(report)); });
 }
 
+void MountTask::read_progress() {
+  const auto before = news_->checked();
+  news_->read();
+  if (news_->errand_ended()) return on_news_.reset();
+  if (checked_ && news_->checked() && news_->checked() != before)
+    checked_(static_cast<double>(*news_->checked()) / kWholeProgress);
+}
+
+void MountTask::skip_check() {
+  if (news_ && done_ && !failure_) news_->skip_check();
+}
+
 void MountTask::mounted(Result<ErrandReport> report) {
+  on_news_.reset();
   news_->read();
   auto live =
       report ? unpack_live_mount(std::move(*report)) : std::unexpected(std::move(report).error());
@@ -93,6 +110,7 @@ void MountTask::succeed() {
 void MountTask::cancel() {
   if (!done_) return;  // answered
   done_ = {};
+  checked_ = {};
   if (failure_) return;  // cleaning already
   auto cancelled = fail(Errc::kTimedOut, "nobody wants the mount any more");
   give_up(std::move(cancelled).error());

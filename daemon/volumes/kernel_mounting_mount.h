@@ -17,12 +17,15 @@ namespace airlock {
 class MountTask final : public MountingTask {
  public:
   MountTask(MountingTools& tools, MountingTasks& tasks, const MountSource& source,
-            const MountDecision& decision, Mounting::Done<LiveMount> done);
+            const MountDecision& decision, std::move_only_function<void(double)> checked,
+            Mounting::Done<LiveMount> done);
   // Once.
   void start();
   void cancel() override;
+  void skip_check() override;
 
  private:
+  void read_progress();
   void mounted(Result<ErrandReport> report);
   void prove(LiveMount live);
   void succeed();
@@ -40,6 +43,7 @@ class MountTask final : public MountingTask {
   MountingTools& tools_;
   MountingTasks& tasks_;
   MountWork work_;
+  std::move_only_function<void(double)> checked_;
   Mounting::Done<LiveMount> done_;
   std::optional<MountNews> news_;
   std::optional<LiveMount> live_;

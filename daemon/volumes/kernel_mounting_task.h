@@ -19,6 +19,7 @@ class MountingTask {
   virtual ~MountingTask() = default;
   // Nobody wants the answer any more.
   virtual void cancel() = 0;
+  virtual void skip_check() {}
 };
 
 // The tasks under way, and the handles their askers have.
@@ -40,6 +41,9 @@ class MountingTasks {
     explicit Handle(std::weak_ptr<MountingTask> task) : task_(std::move(task)) {}
     ~Handle() override {
       if (const auto task = task_.lock()) task->cancel();
+    }
+    void skip_check() override {
+      if (const auto task = task_.lock()) task->skip_check();
     }
 
    private:

@@ -145,8 +145,10 @@ Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driv
 Result<LiveMount> MountJob::run(Channel& news) {
   fuseblk_ = decision().fuseblk && medium_.is_block() && kernel_has_filesystem("fuseblk");
   TRY_VOID(medium_.claim(fuseblk_ ? MediumHold::kKernel : MediumHold::kOurs));
-  preparation_ = prepare_medium(medium_, decision().check, decision().subtype, work_.checkers,
-                                work_.check_deadline);
+  preparation_ = prepare_medium(
+      medium_, decision().check, decision().subtype, work_.checkers, work_.check_deadline,
+      {.progress = [&news](auto done) { MountNews::tell_check(news, done); },
+       .stop = news.descriptor()});
   TRY(auto driver, start_driver(row_, decision().subtype, work_.places));
   if (driver.worker)
     TRY_VOID(MountNews::tell_driver(news, driver.worker->pid(), driver.worker->life()));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/mount_news.h"
 
+#include <array>
 #include <climits>
 #include <cstring>
+
+#include "lib/protocol/check_record.h"
 
 namespace airlock {
 namespace {
@@ -13,6 +16,7 @@ constexpr auto kTellingTime = 5s;
 constexpr std::size_t kLongestNews = PATH_MAX + 1;
 constexpr char kPlace = 'P';
 constexpr char kDriver = 'D';
+constexpr std::array kSkip = {std::byte{'S'}};
 
 Result<void> tell(Channel& to, const std::string& packet, BorrowedFd descriptor) {
   const auto* begin = reinterpret_cast<const std::byte*>(packet.data());
@@ -31,6 +35,15 @@ Result<void> MountNews::tell_driver(Channel& to, pid_t pid, BorrowedFd life) {
   return tell(to, packet, life);
 }
 
+void MountNews::tell_check(Channel& to, std::uint32_t done) {
+  (void)to.try_send(encode_check_progress(done), kNoDescriptor);
+}
+
+// Sent once it lies there until the errand looks; one that is gone has no use for it.
+void MountNews::skip_check() {
+  (void)from_.try_send(kSkip, kNoDescriptor);
+}
+
 void MountNews::read() {
   while (!ended_) {
     auto received = from_.try_receive(kLongestNews, Descriptors::kTakeOne);
@@ -43,6 +56,7 @@ void MountNews::read() {
 }
 
 void MountNews::take(ReceivedPacket packet) {
+  if (const auto done = decode_check_progress(packet.bytes)) checked_ = *done;
   const std::string_view text(reinterpret_cast<const char*>(packet.bytes.data()),
                               packet.bytes.size());
   if (text.starts_with(kPlace)) place_ = text.substr(1);

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "lib/base/error.h"
@@ -13,20 +15,26 @@ namespace airlock {
 
 // What a mount errand has made so far, told the moment it is made, so that whoever kills it half
 // way knows what to take away. The errand's end of the connection is also its life line: once it is
-// closed, the errand does nothing any more.
+// closed, the errand does nothing any more. What the daemon sends the other way means one thing:
+// do not wait for the check.
 class MountNews {
  public:
   // In the errand. Both must be told before anything is built upon them.
   static Result<void> tell_place(Channel& to, const std::string& place);
   static Result<void> tell_driver(Channel& to, pid_t pid, BorrowedFd life);
+  // How far the check before the mount is, in thousandths. What does not fit is left out.
+  static void tell_check(Channel& to, std::uint32_t done);
 
   // In the daemon.
   explicit MountNews(Channel from) : from_(std::move(from)) {}
   // Takes in what has arrived; never waits.
   void read();
+  // Once is enough.
+  void skip_check();
   [[nodiscard]] BorrowedFd descriptor() const { return from_.descriptor(); }
   [[nodiscard]] bool errand_ended() const { return ended_; }
   [[nodiscard]] const std::string& place() const { return place_; }
+  [[nodiscard]] std::optional<std::uint32_t> checked() const { return checked_; }
   [[nodiscard]] pid_t driver() const { return driver_; }
   [[nodiscard]] BorrowedFd driver_life() const { return life_.borrow(); }
 
@@ -36,6 +44,7 @@ class MountNews {
   Channel from_;
   bool ended_ = false;
   std::string place_;
+  std::optional<std::uint32_t> checked_;
   pid_t driver_ = 0;
   UniqueFd life_;
 };

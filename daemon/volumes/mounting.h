@@ -77,6 +77,9 @@ enum class UnmountForce {
 class PendingOperation {
  public:
   virtual ~PendingOperation() = default;
+  // Of a mount: does not wait for the check that comes before it, if that is still going on; the
+  // mount becomes read-only then.
+  virtual void skip_check() {}
 };
 
 // A mount under watch. Destroying the object ends the watching, not the mount.
@@ -106,10 +109,12 @@ class Mounting {
 
   virtual ~Mounting() = default;
 
-  // Makes the mount point, starts the driver, mounts. `done` is called exactly once from the event
-  // loop unless the operation is destroyed before.
+  // Makes the mount point, checks the medium if that was decided, starts the driver, mounts. `done`
+  // is called exactly once from the event loop unless the operation is destroyed before;
+  // `checked` hears how much of the check is done, from 0 to 1, where the checker tells.
   virtual std::unique_ptr<PendingOperation> mount(const MountSource& source,
                                                   const MountDecision& decision,
+                                                  std::move_only_function<void(double)> checked,
                                                   Done<LiveMount> done) = 0;
   // Waits until the data is on the medium; removes the mount point. `progress` gets the bytes
   // still to be written where the kernel can tell, at most four times a second.

@@ -182,7 +182,7 @@ void VolumeMachine::mount(MountOrder order, Done<std::string> done) {
     return done ? done(std::unexpected(why_not("mount"))) : void();
   mount_waiters_.add(std::move(done));
   grace_.reset();
-  start_job(volume_.death ? "recover" : "mount", order.started_by);
+  start_mount_job(order);
   if (!volume_.mount) return start_mount(order);
   take_away([this, order = std::move(order)](const Result<void>& away) {
     if (away) return start_mount(order);
@@ -192,14 +192,29 @@ void VolumeMachine::mount(MountOrder order, Done<std::string> done) {
   });
 }
 
+// Who does not want to wait for a long check gets a mount that only reads.
+void VolumeMachine::start_mount_job(const MountOrder& order) {
+  job_operation_ = volume_.death ? "recover" : "mount";
+  JobTable::Description description{.operation = job_operation_,
+                                    .volume = volume_.id,
+                                    .started_by = order.started_by,
+                                    .cancel = [this] { cancel(); }};
+  if (order.decision.check != CheckFirst::kNo)
+    description.skip = [this] {
+      if (working_) working_->skip_check();
+    };
+  job_ = tools_.jobs.start(std::move(description));
+}
+
 void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.mounted_for = order.decision.user;
   volume_.mounted_for_group = order.decision.group;
   volume_.mounted_for_name = order.decision.user_name;
   volume_.decided_by = order.rule;
   volume_.placed_by_others = false;
-  working_ = tools_.mounting.mount(volume_.source, order.decision,
-                                   [this](Result<LiveMount> live) { mounted(std::move(live)); });
+  working_ = tools_.mounting.mount(
+      volume_.source, order.decision, [this](double share) { job_.set_progress(share); },
+      [this](Result<LiveMount> live) { mounted(std::move(live)); });
   const bool check = order.decision.check != CheckFirst::kNo;
   become(VolumeState::kMounting, check ? "being checked before it is mounted" : "being mounted");
 }

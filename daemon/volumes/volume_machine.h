@@ -113,6 +113,7 @@ class VolumeMachine {
   void become(VolumeState state, std::string reason);
   void publish() { tools_.registry.publish(volume_.id); }
   void start_job(std::string operation, uid_t started_by);
+  void start_mount_job(const MountOrder& order);
   void end_work();
   void cancel();
   void give_up(const Error& why);

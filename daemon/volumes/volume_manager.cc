@@ -289,19 +289,36 @@ void VolumeManager::set_automount(Call call, std::string mode, Reply<void> done)
 }
 
 void VolumeManager::cancel(Call call, std::string job, Reply<void> done) {
+  change_job("Cancel", &JobTable::cancel, std::move(call), std::move(job), std::move(done));
+}
+
+void VolumeManager::skip(Call call, std::string job, Reply<void> done) {
+  change_job("Skip", &JobTable::skip, std::move(call), std::move(job), std::move(done));
+}
+
+// Whose mount it will be has a say in how it comes about, though Airlock began it by itself.
+Result<Ownership> VolumeManager::ownership_of_job(std::string_view method, const std::string& job,
+                                                  uid_t user) {
+  TRY(const uid_t starter, keeper_.jobs().started_by(job));
+  if (starter == user) return Ownership::kCallers;
+  TRY(const auto id, keeper_.jobs().volume_of(job));
+  const Volume* volume = keeper_.registry().find(id);
+  const bool for_user = method == "Skip" && volume != nullptr && volume->mounted_for == user;
+  return for_user ? Ownership::kCallers : Ownership::kOthers;
+}
+
+void VolumeManager::change_job(std::string_view method, JobChange change, Call call,
+                               std::string job, Reply<void> done) {
   const auto answer = once(parts_.idle, std::move(done));
-  const auto needs = [this, job](const CallerFacts& caller) -> Result<Permission> {
-    TRY(const uid_t starter, keeper_.jobs().started_by(job));
-    const bool own = starter == caller.user;
-    TRY(auto actions,
-        required_actions("Job", "Cancel",
-                         {.ownership = own ? Ownership::kCallers : Ownership::kOthers}));
+  const auto needs = [this, method, job](const CallerFacts& caller) -> Result<Permission> {
+    TRY(const auto ownership, ownership_of_job(method, job, caller.user));
+    TRY(auto actions, required_actions("Job", method, {.ownership = ownership}));
     return Permission{.actions = std::move(actions), .details = {{"job", job}}};
   };
   requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
-                  [this, answer, job, needs](Requests::Id id, const CallerFacts&) {
-                    requests_.permit(id, needs, [this, answer, job](const CallerFacts&) {
-                      answer->give(keeper_.jobs().cancel(job));
+                  [this, answer, job, change, needs](Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, needs, [this, answer, job, change](const CallerFacts&) {
+                      answer->give((keeper_.jobs().*change)(job));
                     });
                   });
 }

@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/bus/service.h"
 #include "daemon/idle.h"
 #include "daemon/loop/errand.h"
 #include "daemon/people/authority.h"
+#include "daemon/people/authorization.h"
 #include "daemon/people/callers.h"
 #include "daemon/volumes/request.h"
 #include "daemon/volumes/volume_keeper.h"
@@ -74,6 +76,7 @@ class VolumeManager final : public Service {
   void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
 
   void cancel(Call call, std::string job, Reply<void> done) override;
+  void skip(Call call, std::string job, Reply<void> done) override;
   void caller_gone(const std::string& sender) override;
 
  private:
@@ -115,6 +118,10 @@ class VolumeManager final : public Service {
   Result<std::vector<std::string>> release_needs(DriveReleases::Way way, VolumeMachine& machine,
                                                  const CallerFacts& caller);
   void release(DriveReleases::Way way, Call call, std::string volume, Reply<void> done);
+  using JobChange = Result<void> (JobTable::*)(const std::string& id);
+  void change_job(std::string_view method, JobChange change, Call call, std::string job,
+                  Reply<void> done);
+  Result<Ownership> ownership_of_job(std::string_view method, const std::string& job, uid_t user);
   void close_image(VolumeMachine& machine, const CallerFacts& caller, Answer<void> answer);
   void answer_unmount(const std::string& volume, UnmountForce force,
                       Result<Mounting::UnmountResult> result, const Answer<void>& answer);

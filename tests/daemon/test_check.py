@@ -149,6 +149,20 @@ def test_an_image_file_is_checked_the_same_way(quiet):
         assert refused.value.name == "ReadOnly"
 
 
+def test_an_image_file_that_can_be_written_is_repaired(quiet):
+    stick = damaged(quiet, "IMAGE")
+    os.chmod(stick.image, 0o600)
+    os.chown(stick.image, ALICE[0], ALICE[0])
+    with quiet.image_opener(ALICE, stick.image) as path:
+        assert check(quiet, path)["verdict"] == "errors"
+        repaired = check(quiet, path, "Repair")
+        assert repaired["verdict"] == "clean" and repaired["changed"], repaired
+        place = quiet.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
+        assert quiet.read_as(ALICE, f"{place}/other.txt") == "this too"
+        quiet.call_as(ALICE, path, VOLUME, "Unmount", NO_OPTIONS)
+    harness.e2fsck_clean(stick.image)
+
+
 # A checker that does what the medium says, in the place of e2fsck: it may run as long as it likes.
 
 @pytest.fixture
@@ -411,7 +425,7 @@ def odd_always(scratch, monkeypatch, request):
     monkeypatch.setenv("AIRLOCK_CHECKER_DIR", str(folder))
     with Machine(scratch, settings=getattr(request, "param", "") + ALWAYS) as machine:
         machine.sit_down(ALICE)
-        machine.allow("mount-removable", "unmount-others")
+        machine.allow("mount-removable")
         yield machine
 
 
@@ -443,9 +457,49 @@ def nothing_left(machine, begin):
     assert not machine.mounts()
 
 
-def test_the_check_before_a_mount_can_be_skipped(odd_always):
+def test_the_check_before_a_mount_can_be_skipped_in_one_step(odd_always):
     stick = odd_stick(odd_always, "spin")
     mounting_checker(odd_always, stick)
+    [(job, properties)] = odd_always.jobs().items()
+    assert properties["CanSkip"] and properties["Operation"] == "mount"
+    with pytest.raises(Refused) as refused:
+        odd_always.call_as(BOB, job, JOB, "Skip", NO_OPTIONS)
+    assert refused.value.name == "NotPermitted"
+    begin = time.monotonic()
+    odd_always.call_as(ALICE, job, JOB, "Skip", NO_OPTIONS)
+    _, volume = odd_always.wait_for_state(stick, "mounted")
+    assert time.monotonic() - begin < 4
+    assert volume["MountedReadOnly"] and "check was skipped" in volume["ReadOnlyReason"], volume["ReadOnlyReason"]
+    assert volume["LastCheck"] == {}
+    assert odd_always.read_as(ALICE, f"{volume['MountPoint']}/hello.txt") == "hello"
+    assert not odd_always.jobs()
+
+
+def test_airlockctl_skips_the_check_before_a_mount(odd_always):
+    stick = odd_stick(odd_always, "spin")
+    mounting_checker(odd_always, stick)
+    ctl = harness.built("cli/ctl/airlockctl")
+    done = odd_always.run_as(ALICE, [ctl, "skip", stick.device],
+                             env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": odd_always.address})
+    assert done.returncode == 0 and "read-only" in done.stdout, done.stdout
+    assert odd_always.wait_for_state(stick, "mounted")[1]["MountedReadOnly"]
+
+
+def test_the_check_before_a_mount_tells_how_far_it_is(odd_always):
+    """The checker says a share and stays there."""
+    stick = odd_stick(odd_always, "share")
+    mounting_checker(odd_always, stick)
+    harness.wait_until(lambda: [job["Progress"] for job in odd_always.jobs().values()] == [0.3], 20,
+                       "the job to tell how far it is")
+    [job] = odd_always.jobs()
+    odd_always.call_as(ALICE, job, JOB, "Skip", NO_OPTIONS)
+    odd_always.wait_for_state(stick, "mounted")
+
+
+def test_the_check_before_a_mount_can_be_cancelled(odd_always):
+    stick = odd_stick(odd_always, "spin")
+    mounting_checker(odd_always, stick)
+    odd_always.allow("mount-removable", "unmount-others")
     path = odd_always.volume_of(stick)[0]
     begin = time.monotonic()
     [job] = odd_always.jobs()

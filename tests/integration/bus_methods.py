@@ -35,6 +35,7 @@ METHODS = [
     ("Volume", "SetLabel", "(sa{sv})", ["NEW", {}], (), ""),
     ("Volume", "GetCheckLog", "()", [], ["Pass 1", CLEANED], ""),
     ("Volume", "PowerOff", "(a{sv})", [{}], (), "force"),
+    ("Job", "Skip", "(a{sv})", [{}], (), ""),
     ("Job", "Cancel", "(a{sv})", [{}], (), ""),
 ]
 TAKING_OPTIONS = [row for row in METHODS if "a{sv}" in row[2]]

@@ -432,6 +432,26 @@ def test_progress_is_shown_on_terminals_only(ctl, demo):
     assert written.endswith(b"sdb1 is unmounted: safe to remove.\r\n")
 
 
+def test_who_waits_for_a_check_is_told_how_not_to(ctl, demo):
+    demo.tell("hold", "Mount")
+    demo.tell("addjob", "7")
+    demo.tell("setjob", "7", "Operation", "s", "mount")
+    demo.tell("setjob", "7", "CanSkip", "b", "1")
+    demo.tell("setjob", "7", "Progress", "d", "0.25")
+    timer = threading.Timer(1.5, lambda: demo.tell("release"))
+    timer.start()
+    written, code = ctl.on_terminal("mount", "sdb1")
+    timer.join()
+    assert code == DONE and b"checking first: 25 %" in written
+    assert b"read-only without waiting: airlockctl skip sdb1" in written
+    demo.calls()
+    assert ctl("skip", "sdb1").returncode == DONE
+    assert [call.split()[:1] + call.split()[2:3] for call in demo.calls()] == [["Skip", "7"]]
+    demo.tell("removejob", "7")
+    done = ctl("skip", "sdb1")
+    assert done.returncode == USAGE and "not being checked" in done.stderr, done
+
+
 VISIBLE_ESCAPES = re.compile(rb"\x1b\[[0-9;]*m")  # ours: colour and nothing else
 
 

@@ -119,7 +119,11 @@ void WindowTest::buttonsFollowTheState() {
   QVERIFY(strip->isVisible() && strip->sentence().contains("do not unplug"));
   QVERIFY(!button("cancel"));
   m_model->addObject("/org/airlock1/jobs/1", asJob(volumePath("a"), "unmount", 7'000'000));
-  QVERIFY(strip->sentence().contains("7.0 MB") && button("cancel"));
+  QVERIFY(strip->sentence().contains("7.0 MB") && button("cancel") && !button("skip"));
+  m_model->changeObject(volumePath("a"), kVolume, {{"State", "mounting"}});
+  QVariantMap checking = {{"Operation", "mount"}, {"BytesLeft", 0ULL}, {"CanSkip", true}};
+  m_model->changeObject("/org/airlock1/jobs/1", kJob, checking);
+  QVERIFY(strip->sentence().contains("checked before") && button("skip"));
 }
 
 void WindowTest::theMenuIsAFunctionOfTheModel() {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Checking, repairing and naming volumes, with a checker that answers when it is told to.
+#include <algorithm>
+
 #include "tests/unit/core_world.h"
 
 namespace airlock {
@@ -167,6 +169,65 @@ TEST_F(CoreCheck, ABadLabelIsRefusedBeforeAnythingIsAsked) {
   settle();
   EXPECT_EQ(asked.code(), Errc::kInvalidArgument);
   EXPECT_TRUE(checking.asked().empty());
+}
+
+// A stick that was not unmounted, mounted by itself for anna.
+class CoreSkip : public CoreWorld {
+ protected:
+  void begin(MediumState state) {
+    mounting.set_answers(FakeMounting::Answers::kWhenTold);
+    sessions.log_in(kAnna, "anna");
+    start();
+    ProbeRecord record = ext4();
+    record.state = state;
+    plug("sdb");
+    prober.put("/dev/sdb1", record);
+    settle();
+  }
+  Asked<void> skip(const std::string& sender) {
+    Asked<void> asked;
+    manager->skip(call_of(sender), publisher.jobs.begin()->first, asked.reply());
+    settle();
+    return asked;
+  }
+  bool skipped() {
+    return std::ranges::find(mounting.history(), "skip check of mount /dev/sdb1") !=
+           mounting.history().end();
+  }
+};
+
+TEST_F(CoreSkip, WhomItIsMountedForNeedNotWaitForItsCheck) {
+  begin(MediumState::kDirty);
+  ASSERT_EQ(publisher.jobs.size(), 1U);
+  EXPECT_TRUE(std::get<bool>(publisher.jobs.begin()->second.at("CanSkip")));
+  mounting.checked(0.25);
+  EXPECT_EQ(std::get<double>(publisher.jobs.begin()->second.at("Progress")), 0.25);
+  const auto asked = skip(anna);
+  EXPECT_TRUE(asked.succeeded()) << asked.message();
+  EXPECT_TRUE(skipped());
+  // It goes on all the same.
+  mounting.answer_all();
+  settle();
+  EXPECT_TRUE(mounting.mounted("/dev/sdb1"));
+  expect_quiet();
+}
+
+TEST_F(CoreSkip, OthersAreAskedForMore) {
+  begin(MediumState::kDirty);
+  authority.set("org.airlock1.unmount-others", FakeAuthority::Says::kNo);
+  const auto asked = skip(bela);
+  EXPECT_EQ(asked.code(), Errc::kNotPermitted) << asked.message();
+  EXPECT_FALSE(skipped());
+  mounting.answer_all();
+  settle();
+}
+
+TEST_F(CoreSkip, WithoutACheckThereIsNothingToSkip) {
+  begin(MediumState::kClean);
+  EXPECT_FALSE(std::get<bool>(publisher.jobs.begin()->second.at("CanSkip")));
+  EXPECT_EQ(skip(anna).code(), Errc::kUnsupported);
+  mounting.answer_all();
+  settle();
 }
 
 TEST_F(CoreCheck, WhatACrashLeftIsCheckedBeforeTheNextMount) {

@@ -234,7 +234,8 @@ class KernelMountingRunAsRoot : public testing::Test {
   }
   Result<LiveMount> mount(const MountSource& source, const MountDecision& wanted) {
     std::optional<Result<LiveMount>> result;
-    auto operation = mounting().mount(source, wanted, [&](auto done) { result = std::move(done); });
+    auto operation =
+        mounting().mount(source, wanted, {}, [&](auto done) { result = std::move(done); });
     EXPECT_TRUE(run_until([&] { return result.has_value(); }));
     if (!result) return fail(Errc::kTimedOut, "no answer");
     return std::move(*result);

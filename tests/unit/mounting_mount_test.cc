@@ -118,7 +118,7 @@ TEST_F(KernelMountingRunAsRoot, TenAtOnceMountSideBySide) {
   for (int i = 0; i < 10; ++i) add_loop("late");  // 300 ms each
   const auto start = std::chrono::steady_clock::now();
   for (const auto& loop : loops_)
-    operations.push_back(mounting().mount(loop->source(), decision(), [&](auto done) {
+    operations.push_back(mounting().mount(loop->source(), decision(), {}, [&](auto done) {
       if (done)
         live.push_back(std::move(*done));
       else
@@ -137,9 +137,10 @@ TEST_F(KernelMountingRunAsRoot, MoreThanTheLimitWaitInLine) {
   std::vector<std::unique_ptr<PendingOperation>> operations;
   std::vector<LiveMount> live;
   for (int i = 0; i < 6; ++i)
-    operations.push_back(mounting().mount(add_loop("serve").source(), decision(), [&](auto done) {
-      if (done) live.push_back(std::move(*done));
-    }));
+    operations.push_back(
+        mounting().mount(add_loop("serve").source(), decision(), {}, [&](auto done) {
+          if (done) live.push_back(std::move(*done));
+        }));
   // One that is cancelled before its turn is never begun.
   operations.pop_back();
   EXPECT_TRUE(run_until([&] { return live.size() == 5; }));
@@ -155,7 +156,7 @@ TEST_F(KernelMountingRunAsRoot, CancelledAtAnyMomentNothingIsLeft) {
   for (int i = 0; i < 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
     std::optional<LiveMount> live;
-    auto operation = mounting().mount(loop.source(), decision(), [&](auto done) {
+    auto operation = mounting().mount(loop.source(), decision(), {}, [&](auto done) {
       if (done) live = std::move(*done);
     });
     ASSERT_TRUE(run_until([&] { return live.has_value(); }));
@@ -168,7 +169,7 @@ TEST_F(KernelMountingRunAsRoot, CancelledAtAnyMomentNothingIsLeft) {
   int answered = 0;
   for (int round = 0; round < 100; ++round) {
     std::optional<LiveMount> live;
-    auto operation = mounting().mount(loop.source(), decision(round % 2 == 0), [&](auto done) {
+    auto operation = mounting().mount(loop.source(), decision(round % 2 == 0), {}, [&](auto done) {
       if (done) live = std::move(*done);
     });
     const auto wait = std::chrono::microseconds(moment(random));
@@ -196,7 +197,7 @@ TEST_F(KernelMountingRunAsRoot, ADevicePulledWhileMountingEndsInOneAnswer) {
     int answers = 0;
     bool mounted = false;
     LiveMount live;
-    auto operation = mounting().mount(loop.source(), decision(), [&](auto done) {
+    auto operation = mounting().mount(loop.source(), decision(), {}, [&](auto done) {
       ++answers;
       mounted = done.has_value();
       if (mounted) live = std::move(*done);

@@ -89,6 +89,8 @@ TEST(Authorization, OnesOwnMountIsOnesOwn) {
   for (const char* method : {"Unmount", "Detach", "GetUsers", "GetLog"})
     EXPECT_EQ(wanted("Volume", method, own), Actions{}) << method;
   EXPECT_EQ(wanted("Job", "Cancel", own), Actions{});
+  EXPECT_EQ(wanted("Job", "Skip", own), Actions{});
+  EXPECT_EQ(wanted("Job", "Skip", {}), (Actions{kUnmountOthers}));
   EXPECT_EQ(wanted("Job", "Cancel", {}), (Actions{kUnmountOthers}));
 }
 

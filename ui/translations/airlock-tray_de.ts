@@ -370,6 +370,10 @@
         <translation>Wird repariert: noch nicht abziehen.</translation>
     </message>
     <message>
+        <source>Being checked before it is mounted: do not unplug it yet.</source>
+        <translation>Wird vor dem Einhängen geprüft: noch nicht abziehen.</translation>
+    </message>
+    <message>
         <source>Working…</source>
         <translation>In Arbeit…</translation>
     </message>
@@ -626,6 +630,14 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
     <message>
         <source>Ca&amp;ncel</source>
         <translation>&amp;Abbrechen</translation>
+    </message>
+    <message>
+        <source>Mount &amp;read-only now</source>
+        <translation>Jetzt nur &amp;lesend einhängen</translation>
+    </message>
+    <message>
+        <source>Does not wait for the check</source>
+        <translation>Wartet die Prüfung nicht ab</translation>
     </message>
     <message>
         <source>How far it is</source>

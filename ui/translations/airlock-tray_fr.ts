@@ -370,6 +370,10 @@
         <translation>Réparation en cours : ne le débranchez pas encore.</translation>
     </message>
     <message>
+        <source>Being checked before it is mounted: do not unplug it yet.</source>
+        <translation>En cours de vérification avant le montage : ne le débranchez pas encore.</translation>
+    </message>
+    <message>
         <source>Working…</source>
         <translation>En cours…</translation>
     </message>
@@ -626,6 +630,14 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
     <message>
         <source>Ca&amp;ncel</source>
         <translation>&amp;Annuler</translation>
+    </message>
+    <message>
+        <source>Mount &amp;read-only now</source>
+        <translation>Monter en &amp;lecture seule maintenant</translation>
+    </message>
+    <message>
+        <source>Does not wait for the check</source>
+        <translation>N'attend pas la fin de la vérification</translation>
     </message>
     <message>
         <source>How far it is</source>

@@ -214,6 +214,10 @@ void FakeService::cancel(Call call, std::string job, Reply<void> done) {
   });
 }
 
+void FakeService::skip(Call call, std::string job, Reply<void> done) {
+  answer("Skip", call, job, std::move(done), []() -> Result<void> { return {}; });
+}
+
 void FakeService::caller_gone(const std::string& sender) {
   calls_.push_back("gone " + sender);
 }

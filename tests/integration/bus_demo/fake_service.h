@@ -49,6 +49,7 @@ class FakeService final : public Service {
   void set_label(Call call, std::string volume, std::string label, Reply<void> done) override;
   void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
   void cancel(Call call, std::string job, Reply<void> done) override;
+  void skip(Call call, std::string job, Reply<void> done) override;
   void caller_gone(const std::string& sender) override;
 
  private:

@@ -55,14 +55,15 @@ class CheckerRun : public testing::Test {
                            const std::string& type = "ext4", const std::string& label = "") {
     const UniqueFd medium(
         ::open(image.c_str(), (only_reads(operation) ? O_RDONLY : O_RDWR) | O_CLOEXEC));
-    return run_checker(
-        medium.borrow(), {.operation = operation, .type = type, .label = label}, places,
-        deadline_in(time),
-        [this](std::uint32_t done) {
-          EXPECT_LE(done, kWholeProgress);
-          ++progress;
-        },
-        cost);
+    return run_checker(medium.borrow(), {.operation = operation, .type = type, .label = label},
+                       places, deadline_in(time),
+                       {.progress =
+                            [this](std::uint32_t done) {
+                              EXPECT_LE(done, kWholeProgress);
+                              ++progress;
+                            },
+                        .stop = stop},
+                       cost);
   }
   CheckReply expect(const Result<CheckReply>& reply, CheckVerdict verdict) {
     if (!reply) {
@@ -85,6 +86,7 @@ class CheckerRun : public testing::Test {
   CheckerPlaces places{.worker = AIRLOCK_CHECK, .directories = {"/usr/sbin", "/sbin"}};
   CheckerCost cost;
   std::chrono::milliseconds time = 60s;
+  BorrowedFd stop = kNoDescriptor;
   int progress = 0;
 };
 
@@ -149,6 +151,21 @@ TEST_F(CheckerRun, EndlessRunningEndsAtTheDeadline) {
   ASSERT_FALSE(reply.has_value());
   EXPECT_EQ(reply.error().code, Errc::kTimedOut);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+}
+
+TEST_F(CheckerRun, ARunThatNobodyWantsAnyMoreEndsAtOnce) {
+  odd();
+  auto pair = Channel::make_pair();
+  ASSERT_TRUE(pair.has_value());
+  Channel ours(std::move(pair->first));
+  const UniqueFd theirs = std::move(pair->second);
+  stop = theirs.borrow();
+  ASSERT_TRUE(ours.try_send(std::array{std::byte{1}}, kNoDescriptor).has_value());
+  const auto begin = std::chrono::steady_clock::now();
+  const auto reply = check(wish("spin"), CheckOperation::kCheck);
+  ASSERT_FALSE(reply.has_value());
+  EXPECT_EQ(reply.error().code, Errc::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
 }
 
 TEST_F(CheckerRun, ACrashIsTold) {

@@ -20,7 +20,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -145,9 +147,19 @@ int progress_nonsense() {
   return 0;
 }
 
+// A little, and no more.
+int tell_a_share() {
+  constexpr std::string_view kLine = "2 1 2 x\n";
+  if (::write(5, kLine.data(), kLine.size()) < 0) return 80;
+  return run_without_end();
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  // There is never a journal to replay, and the attack comes with the check.
+  for (const std::string_view word : std::span(argv, static_cast<std::size_t>(argc)))
+    if (word == "journal_only") return lie(0);
   (void)std::setvbuf(stdout, nullptr, _IONBF, 0);
   const int fd = medium();
   if (fd < 0) return 77;
@@ -155,12 +167,12 @@ int main() {
   if (::pread(fd, wish.data(), wish.size() - 1, 0) <= 0) return 78;
   const std::string word(wish.data());
   const std::map<std::string, int (*)()> kWishes = {
-      {"nodes", open_other_nodes},    {"files", open_other_files},
-      {"network", use_network},       {"write", write_the_medium},
-      {"processes", make_processes},  {"watcher", attack_its_watcher},
-      {"flood", write_without_end},   {"descriptors", open_without_end},
-      {"spin", run_without_end},      {"memory", take_memory},
-      {"progress", progress_nonsense}};
+      {"nodes", open_other_nodes},     {"files", open_other_files},
+      {"network", use_network},        {"write", write_the_medium},
+      {"processes", make_processes},   {"watcher", attack_its_watcher},
+      {"flood", write_without_end},    {"descriptors", open_without_end},
+      {"spin", run_without_end},       {"memory", take_memory},
+      {"progress", progress_nonsense}, {"share", tell_a_share}};
   if (word.starts_with("code ")) return lie(std::atoi(word.c_str() + 5));
   if (word == "crash") std::raise(SIGSEGV);
   const auto found = kWishes.find(word);

@@ -58,6 +58,8 @@ class FakeMounting final : public Mounting {
   }
   // What the next unmounts answer; by default all is flushed.
   void set_unmount_result(UnmountResult result) { unmount_result_ = std::move(result); }
+  // How far the check before the last mount that was asked for is.
+  void checked(double share) { checked_(share); }
   // Bytes still to be written, told to every unmount that is waiting.
   void progress(std::uint64_t bytes);
 
@@ -100,6 +102,7 @@ class FakeMounting final : public Mounting {
   // Mounting.
 
   std::unique_ptr<PendingOperation> mount(const MountSource& source, const MountDecision& decision,
+                                          std::move_only_function<void(double)> checked,
                                           Done<LiveMount> done) override;
   std::unique_ptr<PendingOperation> unmount(const LiveMount& mount, const MountSource& source,
                                             UnmountForce force,
@@ -124,6 +127,7 @@ class FakeMounting final : public Mounting {
   struct Pending final : PendingOperation {
     Pending(FakeMounting& fake, std::uint64_t id) : fake_(fake), id_(id) {}
     ~Pending() override { fake_.cancel(id_); }
+    void skip_check() override { fake_.skip_check(id_); }
     FakeMounting& fake_;
     std::uint64_t id_;
   };
@@ -147,6 +151,7 @@ class FakeMounting final : public Mounting {
   std::optional<Error> planned_failure(Request request);
   bool answer(std::uint64_t id);
   void cancel(std::uint64_t id);
+  void skip_check(std::uint64_t id);
   [[nodiscard]] Watch* watch_of(std::uint64_t mount_id) {
     const auto found = std::ranges::find(watches_, mount_id, &Watch::mount_id_);
     return found == watches_.end() ? nullptr : *found;
@@ -167,6 +172,7 @@ class FakeMounting final : public Mounting {
   std::vector<Mounted> mounts_;
   std::vector<Watch*> watches_;
   std::vector<std::string> history_;
+  std::move_only_function<void(double)> checked_;
   std::uint64_t last_id_ = 0;
   std::uint64_t last_mount_id_ = 100;
 };
@@ -220,6 +226,11 @@ inline void FakeMounting::cancel(std::uint64_t id) {
   waiting_.erase(found);
 }
 
+inline void FakeMounting::skip_check(std::uint64_t id) {
+  const auto found = std::ranges::find(waiting_, id, &Waiting::id);
+  if (found != waiting_.end()) history_.push_back("skip check of " + found->what);
+}
+
 inline void FakeMounting::progress(std::uint64_t bytes) {
   for (Waiting& waiting : waiting_)
     if (waiting.progress) waiting.progress(bytes);
@@ -249,9 +260,10 @@ inline bool FakeMounting::unmount_by_hand(const std::string& source, bool clean)
   return true;
 }
 
-inline std::unique_ptr<PendingOperation> FakeMounting::mount(const MountSource& source,
-                                                             const MountDecision& decision,
-                                                             Done<LiveMount> done) {
+inline std::unique_ptr<PendingOperation> FakeMounting::mount(
+    const MountSource& source, const MountDecision& decision,
+    std::move_only_function<void(double)> checked, Done<LiveMount> done) {
+  checked_ = std::move(checked);
   return ask<LiveMount>(
       Request::kMount, "mount " + source.path, std::move(done),
       [this, path = source.path, decision]() -> Result<LiveMount> {
