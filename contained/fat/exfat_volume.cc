@@ -176,19 +176,16 @@ Result<ExfatVolume> open_exfat(BlockIo& io, MountMode wanted) {
   if (const auto read = root.read(); !read) return cannot_read(read.error());
   std::string reason = state_reason(geometry);
   if (reason.empty()) reason = root.reason;
-  const auto bitmap = root.bitmap;
-  auto volume =
-      Volume::make(io, geometry, wanted,
-                   {.reason = reason, .free = {}, .hint = kFirstCluster, .bitmap = bitmap});
+  Volume::Known known = {
+      .reason = reason, .free = {}, .hint = kFirstCluster, .bitmap = root.bitmap};
+  // Counting takes memory for all of them.
+  if (geometry.cluster_count > kMostTracked) known.free = 0;
+  auto volume = Volume::make(io, geometry, wanted, known);
   if (reason.empty()) {
-    const auto known = knows_itself(*volume, root);
-    if (!known) return cannot_read(known.error());
-    if (!*known)
-      volume = Volume::make(io, geometry, wanted,
-                            {.reason = "its allocation bitmap is damaged; check it with fsck.exfat",
-                             .free = {},
-                             .hint = kFirstCluster,
-                             .bitmap = bitmap});
+    const auto sensible = knows_itself(*volume, root);
+    if (!sensible) return cannot_read(sensible.error());
+    known.reason = "its allocation bitmap is damaged; check it with fsck.exfat";
+    if (!*sensible) volume = Volume::make(io, geometry, wanted, known);
   }
   return ExfatVolume{.volume = std::move(volume), .upcase = std::move(root.upcase)};
 }

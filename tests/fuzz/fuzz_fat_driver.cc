@@ -2,12 +2,17 @@
 // The whole fat driver over a hostile medium. The input is the medium from its beginning, in pieces
 // so that a small input can fill a large one:
 //   u16 size in units of 4 KiB, then { u24 offset, u16 length, length bytes } until it ends.
+// The checksums of exFAT are made right, or nothing behind them would ever be tried.
 #include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "contained/fat/exfat_driver.h"
+#include "contained/fat/exfat_geometry.h"
+#include "contained/fat/fat_driver.h"
 #include "contained/fat/tests/busy_hands.h"
+#include "contained/fat/tests/exfat_seal.h"
 #include "contained/runtime/tests/memory_medium.h"
 #include "lib/base/byte_view.h"
 
@@ -36,13 +41,27 @@ std::vector<std::byte> medium_of(std::span<const std::byte> input) {
   return bytes;
 }
 
+void use(FileSystem& driver) {
+  BusyHands(driver).work();
+  driver.unmounted();
+}
+
+void try_exfat(MemoryMedium& medium) {
+  seal_boot(medium.bytes());
+  seal_sets(medium.bytes());
+  const auto opened = open_exfat(medium, MountMode::kReadWrite);
+  if (!opened) return;
+  ExfatDriver driver(*opened->volume, opened->upcase, {});
+  use(driver);
+}
+
 void try_medium(std::span<const std::byte> input) {
   MemoryMedium medium(medium_of(input));
+  if (const auto exfat = is_exfat(medium); exfat && *exfat) return try_exfat(medium);
   auto volume = Volume::open(medium, MountMode::kReadWrite);
   if (!volume) return;
   FatDriver driver(**volume, {});
-  BusyHands(driver).work();
-  driver.unmounted();
+  use(driver);
 }
 
 }  // namespace

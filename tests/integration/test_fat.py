@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FAT through the kernel: what programs do to a stick, judged by fsck.fat and by a second mount."""
+"""FAT and exFAT through the kernel: what programs do to a stick, judged by fsck and by a second mount."""
 
 import contextlib
 import errno
@@ -15,22 +15,29 @@ import pytest
 import harness
 
 KINDS = {
-    "fat12": (["-F12"], "1440K"),
-    "fat16": (["-F16"], "16M"),
-    "fat32": (["-F32", "-s1"], "40M"),
-    "fat32-4k-sectors": (["-F32", "-S4096", "-s1"], "300M"),
-    "fat16-64k-clusters": (["-F16", "-s128"], "300M"),
+    "fat12": (["mkfs.fat", "-F12"], "1440K"),
+    "fat16": (["mkfs.fat", "-F16"], "16M"),
+    "fat32": (["mkfs.fat", "-F32", "-s1"], "40M"),
+    "fat32-4k-sectors": (["mkfs.fat", "-F32", "-S4096", "-s1"], "300M"),
+    "fat16-64k-clusters": (["mkfs.fat", "-F16", "-s128"], "300M"),
+    "exfat": (["mkfs.exfat", "-c4K"], "40M"),
+    "exfat-1k-clusters": (["mkfs.exfat", "-c1K"], "16M"),
+    "exfat-128k-clusters": (["mkfs.exfat", "-c128K"], "300M"),
 }
 LARGEST = (1 << 32) - 1
+
+
+def is_exfat(image):
+    with open(image, "rb") as file:
+        return file.read(11)[3:] == b"EXFAT   "
 
 
 class FatMount(harness.Mount):
     """Mounted by our driver; always, since this machine's kernel may know no FAT."""
 
-    TYPE = "airlock.vfat"
-
     def _command(self):
-        return [harness.built("cli/mount.airlock"), self.device, self.where, "-t", self.TYPE,
+        kind = "airlock.exfat" if is_exfat(self.device) else "airlock.vfat"
+        return [harness.built("cli/mount.airlock"), self.device, self.where, "-t", kind,
                 "-o", ",".join(self.options or ("rw",))]
 
 
@@ -41,9 +48,9 @@ def fat_driver(monkeypatch):
 
 
 def make_image(path, kind="fat32"):
-    options, size = KINDS[kind]
+    command, size = KINDS[kind]
     harness.run(["truncate", "-s", size, path])
-    harness.run(["mkfs.fat", *options, path])
+    harness.run([*command, path])
     return path
 
 
@@ -61,7 +68,8 @@ def mounted(image, options=("rw",), device=None):
 
 
 def fsck_clean(image):
-    done = harness.run(["fsck.fat", "-n", image], timeout=300, allowed=None)
+    fsck = "fsck.exfat" if is_exfat(image) else "fsck.fat"
+    done = harness.run([fsck, "-n", image], timeout=300, allowed=None)
     assert done.returncode == 0, done.stdout
     assert "ree cluster summary" not in done.stdout, done.stdout
 
@@ -72,14 +80,14 @@ def refused(error, function, *arguments):
     assert caught.value.errno == error, os.strerror(caught.value.errno)
 
 
-@pytest.fixture
-def image(scratch):
-    return make_image(scratch / "fat.img")
+@pytest.fixture(params=["fat32", "exfat"])
+def image(scratch, request):
+    return make_image(scratch / "fat.img", request.param)
 
 
 @pytest.fixture
 def mount(image):
-    """A mounted FAT32; sound afterwards, whatever the test did to it."""
+    """A mounted stick; sound afterwards, whatever the test did to it."""
     with mounted(image) as mount:
         yield mount
     fsck_clean(image)
@@ -167,7 +175,8 @@ def test_permissions_come_from_options_and_the_read_only_mark(image):
         assert os.getxattr(mount.where / "file", "system.dos_attrib") == struct.pack("<I", 0x22)
 
 
-def test_times_are_kept_in_two_seconds_of_the_zone_asked_for(image):
+def test_times_are_kept_in_two_seconds_of_the_zone_asked_for(scratch):
+    image = make_image(scratch / "fat.img")
     moment = 1_700_000_001
     with mounted(image) as mount:
         (mount.where / "file").touch()
@@ -176,6 +185,16 @@ def test_times_are_kept_in_two_seconds_of_the_zone_asked_for(image):
         assert (mount.where / "file").stat().st_mtime == moment - 1
     with mounted(image, ("ro", "time_offset=60")) as mount:
         assert (mount.where / "file").stat().st_mtime == moment - 1 - 3600
+
+
+def test_times_of_exfat_know_their_zone(scratch):
+    image = make_image(scratch / "fat.img", "exfat")
+    moment = 1_700_000_001
+    with mounted(image, ("rw", "time_offset=330")) as mount:
+        (mount.where / "file").touch()
+        os.utime(mount.where / "file", (moment, moment))
+    with mounted(image, ("ro", "time_offset=-60")) as mount:
+        assert (mount.where / "file").stat().st_mtime == moment
 
 
 def test_a_deleted_file_lives_until_it_is_closed(mount):
@@ -208,15 +227,44 @@ def test_growing_reads_as_zeroes_and_shrinking_forgets(mount):
     assert path.stat().st_size == 60_000
 
 
-def test_the_largest_file_is_the_largest(mount):
+def test_the_largest_file_is_the_largest(scratch):
+    image = make_image(scratch / "fat.img")
+    with mounted(image) as mount:
+        path = mount.where / "file"
+        path.touch()
+        refused(errno.EFBIG, os.truncate, path, LARGEST + 1)
+        with open(path, "wb", buffering=0) as file:
+            refused(errno.EFBIG, os.pwrite, file.fileno(), b"x", LARGEST)
+    fsck_clean(image)
+
+
+def test_more_than_there_is_room_for_is_refused_at_once(mount):
     path = mount.where / "file"
     path.touch()
-    refused(errno.EFBIG, os.truncate, path, LARGEST + 1)
-    with open(path, "wb", buffering=0) as file:
-        refused(errno.EFBIG, os.pwrite, file.fileno(), b"x", LARGEST)
-    # More than there is room for is refused before any of it is filled.
     refused(errno.ENOSPC, os.truncate, path, LARGEST)
     assert path.stat().st_size == 0
+
+
+def test_a_file_of_exfat_is_larger_than_four_gib(scratch):
+    image = scratch / "large.img"
+    harness.run(["truncate", "-s", "9G", image])
+    harness.run(["mkfs.exfat", image])
+    size = (5 << 30) + 12345
+    with mounted(image) as mount:
+        path = mount.where / "file"
+        begin = time.monotonic()
+        with open(path, "wb", buffering=0) as file:
+            file.write(b"start")
+            os.posix_fallocate(file.fileno(), 0, size)
+        assert time.monotonic() - begin < 5
+        assert path.stat().st_size == size
+        with open(path, "rb") as file:
+            assert file.read(8) == b"start\0\0\0"
+            assert os.lseek(file.fileno(), 0, os.SEEK_HOLE) == 5
+            file.seek(size - 3)
+            assert file.read() == bytes(3)
+    assert image.stat().st_blocks < (100 << 20) // 512
+    fsck_clean(image)
 
 
 def test_a_full_medium_says_so_at_the_write_and_comes_free_again(mount):
@@ -292,10 +340,12 @@ def test_fsync_is_on_the_medium_when_it_returns(image):
         assert (mount.where / "precious").read_bytes() == b"only copy" * 1000
 
 
-def test_a_large_empty_stick_is_there_at_once(scratch):
+@pytest.mark.parametrize("command", [["mkfs.fat", "-F32", "-s64"], ["mkfs.exfat"]],
+                         ids=lambda command: command[0])
+def test_a_large_empty_stick_is_there_at_once(scratch, command):
     image = scratch / "large.img"
     harness.run(["truncate", "-s", "1900G", image])
-    harness.run(["mkfs.fat", "-F32", "-s64", image], timeout=120)
+    harness.run([*command, image], timeout=120)
     begin = time.monotonic()
     with mounted(image) as mount:
         assert time.monotonic() - begin < 3
@@ -317,7 +367,7 @@ def test_trim_gives_back_what_is_free(image):
 def test_a_block_device_is_mounted_by_the_type_blkid_finds(image):
     with harness.LoopDevice(image) as loop:
         kind = harness.run(["blkid", "-p", "-s", "TYPE", "-o", "value", loop.path]).stdout.strip()
-        assert kind == "vfat"
+        assert kind == ("exfat" if is_exfat(image) else "vfat")
         with mounted(image, device=loop.path) as mount:
             (mount.where / "file").write_text("through a device", encoding="ascii")
         loop.wait_released()

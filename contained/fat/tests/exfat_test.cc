@@ -9,29 +9,17 @@
 #include "contained/fat/entry_set.h"
 #include "contained/fat/exfat_geometry.h"
 #include "contained/fat/slot.h"
+#include "contained/fat/tests/exfat_seal.h"
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
 #include "contained/fat/tests/ownership.h"
 #include "contained/fat/upcase_table.h"
 #include "contained/fat/write_order.h"
-#include "lib/base/byte_view.h"
 
 namespace airlock::fat {
 namespace {
 
 constexpr std::size_t kSector = 512;
-constexpr std::size_t kSumSector = 11;
-
-void seal_boot(std::vector<std::byte>& image) {
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i < kSumSector * kSector; ++i) {
-    if (i != 106 && i != 107 && i != 112)
-      sum = std::rotr(sum, 1) + std::to_integer<std::uint32_t>(image[i]);
-  }
-  for (std::size_t i = 0; i < kSector; i += sizeof(sum))
-    (void)store_le(std::span(image), kSumSector * kSector + i, sum);
-}
-
 // What is wrong in a boot sector, and the word the message has about it.
 struct Wrong {
   std::size_t offset;

@@ -3,15 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <random>
 
 #include "contained/fat/entry_set.h"
 #include "contained/fat/slot.h"
 #include "contained/fat/tests/busy_hands.h"
+#include "contained/fat/tests/exfat_seal.h"
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
-#include "lib/base/byte_view.h"
 
 namespace airlock::fat {
 namespace {
@@ -28,20 +27,6 @@ std::vector<std::byte> used_image(const char* options, unsigned kibibytes) {
   }
   mounted.close();
   return std::move(medium.bytes());
-}
-
-// Damage of the boot sectors goes no further than their checksum, which somebody hostile can
-// correct.
-void repair_checksum(std::vector<std::byte>& image) {
-  constexpr std::size_t kSectors = 11;
-  constexpr std::size_t kSize = 512;
-  std::uint32_t sum = 0;
-  for (std::size_t i = 0; i < kSectors * kSize; ++i) {
-    if (i == 106 || i == 107 || i == 112) continue;
-    sum = std::rotr(sum, 1) + std::to_integer<std::uint32_t>(image[i]);
-  }
-  for (std::size_t i = 0; i < kSize; i += sizeof(sum))
-    (void)store_le(std::span(image), kSectors * kSize + i, sum);
 }
 
 // Sets of entries that say what nobody wrote, with a checksum that agrees.
@@ -87,7 +72,8 @@ void attack(const char* options, unsigned kibibytes) {
     damage(image, random);
     if (std::string_view(options).starts_with("exfat")) {
       if (random() % 2 == 0) damage_sets(image, random);
-      repair_checksum(image);
+      // Damage of the boot sectors would go no further than their checksum.
+      seal_boot(image);
     }
     MemoryMedium medium(std::move(image));
     MountedFat mounted(medium);
