@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/ask_airlockd.h"
 #include "cli/hand_over.h"
 #include "cli/mount_command.h"
 #include "cli/mount_options.h"
@@ -187,13 +188,24 @@ int exit_code(const Error& error) {
   }
 }
 
+// What udisks starts ends with udisks, and a driver must not.
+bool airlockd_has_to(const MountCommand& command) {
+  const auto options = parse_mount_options(command.options, UnknownOptions::kIgnore);
+  return options && options->helper == "udisks2" && !command.fake;
+}
+
+Result<void> mount_here(const MountCommand& command) {
+  TRY(auto job, MountJob::prepare(command));
+  return job.run();
+}
+
 int mount_once(const MountCommand& command) {
   if (::geteuid() != 0) {
     log(LogLevel::kError, "mounting {} needs root: try it with sudo", quote(command.source));
     return kUsage;
   }
-  auto job = MountJob::prepare(command);
-  const Result<void> done = job ? job->run() : std::unexpected(job.error());
+  const Result<void> done =
+      airlockd_has_to(command) ? mount_by_airlockd(command) : mount_here(command);
   if (done) return kSuccess;
   log(LogLevel::kError, "cannot mount {} on {}: {}", quote(command.source), quote(command.target),
       done.error().message());

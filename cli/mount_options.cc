@@ -77,6 +77,8 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
 constexpr auto kForDriver = std::to_array<std::string_view>(
     {"umask=", "fmask=", "dmask=", "time_offset=", "tz=UTC", "codepage=", "windows_names"});
 
+constexpr std::string_view kHelperOption = "uhelper=";
+
 constexpr auto kPrefixesWithoutEffect =
     std::to_array<std::string_view>({"x-", "X-", "comment=", "uhelper=", "helper=", "user="});
 
@@ -151,6 +153,7 @@ Result<bool> apply_value(std::string_view option, MountOptions& options) {
 }
 
 Result<void> apply(std::string_view option, UnknownOptions unknown, MountOptions& options) {
+  if (option.starts_with(kHelperOption)) options.helper = option.substr(kHelperOption.size());
   if (option.empty() || has_no_effect(option)) return {};
   if (apply_flag(option, options) || apply_word(option, options)) return {};
   TRY(const bool known, apply_value(option, options));
@@ -178,6 +181,18 @@ Result<MountOptions> parse_mount_options(std::string_view text, UnknownOptions u
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return options;
+}
+
+std::string options_for_airlockd(std::string_view text) {
+  std::string kept;
+  while (!text.empty()) {
+    const std::string_view option = text.substr(0, std::min(text.find(','), text.size()));
+    text.remove_prefix(std::min(option.size() + 1, text.size()));
+    if (option.empty() || option == "rw" || has_no_effect(option)) continue;
+    if (!kept.empty()) kept += ',';
+    kept += option;
+  }
+  return kept;
 }
 
 std::string options_for_driver(const MountOptions& options, const DriverOptions& decided) {

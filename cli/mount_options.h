@@ -34,6 +34,7 @@ struct MountOptions {
   std::optional<gid_t> gid;
   std::vector<std::string> for_driver;  // what only the driver can judge, as it was written
   std::vector<std::string> notices;     // what was asked for and will not be done
+  std::string helper;                   // the service that asks, of uhelper=: "udisks2"
 
   [[nodiscard]] bool read_only() const;
 };
@@ -43,6 +44,10 @@ enum class UnknownOptions { kRefuse, kIgnore };
 // The later of two contradicting options counts. A name nobody knows is an error that names it.
 Result<MountOptions> parse_mount_options(std::string_view text,
                                          UnknownOptions unknown = UnknownOptions::kRefuse);
+
+// Those airlockd has to know of. It is not told rw, which udisks says whatever was asked for, so
+// that settings may still make a mount read-only.
+std::string options_for_airlockd(std::string_view text);
 
 // What the driver gets after its -o.
 struct DriverOptions {

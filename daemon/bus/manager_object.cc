@@ -77,6 +77,21 @@ void ManagerObject::AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, std::u
       });
 }
 
+void ManagerObject::MountAt(sdbus::Result<sdbus::ObjectPath>&& result, std::string device,
+                            sdbus::UnixFd place, std::uint64_t mount_namespace,
+                            BusOptions options) {
+  pass_on<std::string>(std::move(result), options, kMountOptions | kType, GiveVolume(),
+                       [device = std::move(device), place = adopt(place), mount_namespace](
+                           Service& service, Call call, Reply<std::string> reply) mutable {
+                         if (!place) return reply(std::unexpected(std::move(place).error()));
+                         service.mount_at(std::move(call),
+                                          {.device = std::move(device),
+                                           .place = *std::move(place),
+                                           .mount_namespace = mount_namespace},
+                                          std::move(reply));
+                       });
+}
+
 void ManagerObject::FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) {
   pass_on<std::string>(
       std::move(result), {}, kNoOptions, GiveVolume(),

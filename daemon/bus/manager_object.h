@@ -23,6 +23,8 @@ class ManagerObject final : public BusObject<org::airlock1::Manager_adaptor> {
                   std::uint64_t mount_namespace, sdbus::UnixFd driver, sdbus::UnixFd log,
                   sdbus::UnixFd image, std::string program, std::string origin,
                   std::uint32_t user) override;
+  void MountAt(sdbus::Result<sdbus::ObjectPath>&& result, std::string device, sdbus::UnixFd place,
+               std::uint64_t mount_namespace, BusOptions options) override;
   void FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) override;
   void Explain(sdbus::Result<BusMap>&& result, std::string device) override;
   void ListDrivers(sdbus::Result<std::vector<BusMap>>&& result) override;

@@ -54,6 +54,13 @@ struct MountHandover {
   std::uint32_t user = 0;
 };
 
+// A mount wanted at a place of somebody's own.
+struct MountThere {
+  std::string device;                 // node, or a link to it
+  UniqueFd place;                     // the folder, opened anyhow
+  std::uint64_t mount_namespace = 0;  // inode of the namespace it is in
+};
+
 // What the bus side asks of the daemon. Objects are named by their id, the last part of their
 // path ("sdb1", "image3", "7"); an id that is gone is answered with Errc::kNotFound.
 class Service {
@@ -69,6 +76,8 @@ class Service {
   virtual void open_image(Call call, UniqueFd image, std::string name,
                           Reply<std::string> volume) = 0;
   virtual void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) = 0;
+  // Type and options are the call's.
+  virtual void mount_at(Call call, MountThere wanted, Reply<std::string> volume) = 0;
   virtual void find_volume(Call call, std::string device, Reply<std::string> volume) = 0;
   virtual void explain(Call call, std::string device, Reply<PropertyMap> explanation) = 0;
   virtual void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) = 0;

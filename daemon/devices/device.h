@@ -38,6 +38,7 @@ struct Device {
   bool removable = false;       // sysfs `removable`, or a bus people plug things into
   bool has_partitions = false;  // the kernel found a partition table with at least one partition
   bool ejectable = false;
+  bool left_to_udisks = false;     // udev says AIRLOCK_MOUNTED_BY=udisks
   bool ignored = false;            // udev says UDISKS_IGNORE=1 or AIRLOCK_IGNORE=1
   std::string system_reason;       // not empty: belongs to the system, and why: "/etc/fstab
                                    // names it", "it holds the running system"

@@ -141,7 +141,8 @@ void describe_drive(udev_device* drive, Device& device) {
   device.sector_size = sector_size(drive);
   device.bus = connection.bus;
   device.seat = connection.seat;
-  device.removable = (says_removable || connection.pluggable) && !is_loop;
+  device.removable = ((says_removable || connection.pluggable) && !is_loop) ||
+                     is_set(property(drive, "AIRLOCK_REMOVABLE"));
   device.ejectable = says_removable || is_loop || kind_of(drive) == DeviceKind::kOptical;
   describe_maker(drive, device);
 }
@@ -166,6 +167,7 @@ std::optional<Device> describe_device(udev_device* device) {
   found.size = size_in_bytes(device, *kind);
   found.read_only = is_set(attribute(device, "ro")) || is_set(attribute(drive, "ro"));
   found.has_partitions = device == drive && has_partitions(drive);
+  found.left_to_udisks = property(device, "AIRLOCK_MOUNTED_BY") == "udisks";
   found.ignored = is_ignored(device);
   return found;
 }

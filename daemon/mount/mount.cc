@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <fstream>
 #include <string_view>
 
@@ -182,6 +183,22 @@ Result<MountPoint> MountPoint::pin(const std::string& path) {
     return fail(Errc::kInvalidArgument, "mount point {} is neither a directory nor a file",
                 quote(path));
   return MountPoint(std::move(fd), info.st_mode & S_IFMT, path);
+}
+
+Result<MountPoint> MountPoint::of_directory(BorrowedFd directory) {
+  struct stat info = {};
+  UniqueFd own(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
+  if (!own.valid() || ::fstat(own.get(), &info) != 0)
+    return fail_errno(errno, Errc::kSystem, "look at the mount point");
+  if (!S_ISDIR(info.st_mode)) return fail(Errc::kInvalidArgument, "the mount point is no folder");
+  if (info.st_nlink == 0) return fail(Errc::kNotFound, "the mount point was removed");
+  std::array<char, PATH_MAX> path{};
+  const std::string link = fmt::format("/proc/self/fd/{}", own.get());
+  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size() - 1);
+  if (length <= 0 || path[0] != '/')
+    return fail(Errc::kUnsupported, "the mount point has no name here");
+  return MountPoint(std::move(own), S_IFDIR,
+                    std::string(path.data(), static_cast<std::size_t>(length)));
 }
 
 Result<Mount> Mount::attach(const MountRequest& request, BorrowedFd fuse_device,

@@ -17,6 +17,8 @@ namespace airlock {
 class MountPoint {
  public:
   static Result<MountPoint> pin(const std::string& path);
+  // What somebody else holds already; must be a directory that still has a name.
+  static Result<MountPoint> of_directory(BorrowedFd directory);
 
   [[nodiscard]] BorrowedFd descriptor() const { return fd_.borrow(); }
   // S_IFDIR or S_IFREG.

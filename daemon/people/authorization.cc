@@ -17,8 +17,9 @@ constexpr auto kWhereabouts = MethodRule::Whereabouts::kAsked;
 constexpr std::array kRules = {
     // An image costs its opener a descriptor and counts against a limit; mounting it is asked for.
     MethodRule{.interface = "Manager", .method = "OpenImage"},
-    // Nothing polkit could allow: the manager takes mounts of root alone.
+    // Nothing polkit could allow: the manager takes mounts and places of root alone.
     MethodRule{.interface = "Manager", .method = "AdoptMount"},
+    MethodRule{.interface = "Manager", .method = "MountAt"},
     MethodRule{.interface = "Manager", .method = "FindVolume"},
     MethodRule{.interface = "Manager", .method = "Explain"},
     MethodRule{.interface = "Manager", .method = "ListDrivers"},

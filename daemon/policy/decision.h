@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
 
 namespace airlock {
 
@@ -40,6 +42,7 @@ struct MountDecision {
   bool fuseblk = false;
   std::vector<std::string> driver_options;  // "owner=media", ...: what goes to the driver
   std::string folder_name;  // wished name of the mount point, already safe as one path component
+  std::shared_ptr<UniqueFd> place;   // a folder of the caller's own, used instead
   std::vector<std::string> actions;  // polkit actions the caller must be allowed; empty: none
 };
 

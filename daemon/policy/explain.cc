@@ -50,6 +50,7 @@ void add_device(FactMap& facts, const Device& device) {
   add(facts, "removable", yes_or_no(device.removable));
   add(facts, "write-protected", yes_or_no(device.read_only));
   add(facts, "has-partitions", yes_or_no(device.has_partitions));
+  if (device.left_to_udisks) add(facts, "mounted-by", "udisks");
   add(facts, "ignored-by-udev", yes_or_no(device.ignored));
   add(facts, "system", device.system_reason);
   add(facts, "used-by", fmt::format("{}", fmt::join(device.users, ", ")));

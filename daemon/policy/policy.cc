@@ -193,6 +193,16 @@ Answer check_type(const Question& question) {
                 fmt::format("it holds {}, not {}", quote(question.probe().type), quote(*wanted)));
 }
 
+// The desktop has an agent that mounts what udisks shows it, with our drivers. Two would get in
+// each other's way, so we mount only where somebody has written that we shall.
+Answer check_desktop(const Question& question) {
+  const Setting<Automount>& automount = question.effective.automount;
+  const bool left = question.facts.device && question.facts.device->left_to_udisks;
+  if (!question.automatic() || !left || !question.effective.automount_reason.empty()) return {};
+  if (!automount.origin.built_in() || question.settings.switched) return {};
+  return leave("the desktop mounts it through udisks, with the driver of Airlock");
+}
+
 Answer check_automount(const Question& question) {
   if (!question.automatic()) return {};
   const Setting<Automount>& automount = question.effective.automount;
@@ -226,9 +236,9 @@ Decision mount(const Question& question) {
 
 // In this order: who asks, what may not be touched at all, when, what is on it, whether it was
 // wished for. The first that has an answer decides.
-constexpr auto kChecks =
-    std::to_array({check_request, check_device, check_image, check_system, check_session,
-                   check_probed, check_usage, check_driver, check_type, check_automount});
+constexpr auto kChecks = std::to_array({check_request, check_device, check_image, check_system,
+                                        check_session, check_probed, check_usage, check_driver,
+                                        check_type, check_desktop, check_automount});
 
 }  // namespace
 

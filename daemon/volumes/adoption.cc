@@ -169,12 +169,16 @@ UniqueFd log_of(UniqueFd&& descriptor) {
 
 }  // namespace
 
+Result<void> require_our_namespace(std::uint64_t mount_namespace) {
+  struct stat ours = {};
+  if (::stat("/proc/self/ns/mnt", &ours) == 0 && ours.st_ino == mount_namespace) return {};
+  return fail(Errc::kUnsupported, "airlockd does not see this mount: it is in another namespace");
+}
+
 Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::string& mountinfo) {
   if (handed.program.size() > kLongestName || handed.origin.size() > kLongestName)
     return fail(Errc::kInvalidArgument, "a name of more than {} bytes", kLongestName);
-  struct stat ours = {};
-  if (::stat("/proc/self/ns/mnt", &ours) != 0 || ours.st_ino != handed.mount_namespace)
-    return fail(Errc::kUnsupported, "airlockd does not see this mount: it is in another namespace");
+  TRY_VOID(require_our_namespace(handed.mount_namespace));
   TRY(const auto table, read_mount_table(mountinfo));
   const auto entry = std::ranges::find_if(
       table, [&](const auto& one) { return std::cmp_equal(one.id, handed.mount); });

@@ -18,6 +18,9 @@ std::vector<AdoptedMount> find_unrecorded_mounts(
     const std::string& base, const std::vector<AdoptedMount>& known,
     const std::string& mountinfo = "/proc/self/mountinfo");
 
+// Mounts are made and seen in one mount namespace, known by the inode of /proc/self/ns/mnt.
+Result<void> require_our_namespace(std::uint64_t mount_namespace);
+
 // The mount that mount.airlock hands over, held against the mount table; the state is kAlive, and
 // the record has no volume id.
 Result<AdoptedMount> identify_handed_over(MountHandover&& handed,

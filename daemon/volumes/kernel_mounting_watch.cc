@@ -7,13 +7,23 @@
 
 #include "daemon/volumes/kernel_mounting_unmount.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 
 namespace airlock {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+constexpr auto kLookEvery = 500ms;
+
+}  // namespace
 
 KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
                                    const LiveMount& mount, Mounting::WatchEvents events)
     : tools_(tools),
       mount_(leaving_mount(mount)),
+      driver_pid_(mount.driver_pid),
+      fuseblk_(mount.fuseblk),
       events_(std::move(events)),
       driver_(tools.drivers.of(mount)) {
   if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
@@ -73,12 +83,42 @@ void KernelMountWatch::table_changed(const MountTableWatch::Table& table) {
 void KernelMountWatch::vanished() {
   vanished_ = true;
   if (driver_ && driver_->end()) return tell_unmounted(driver_->end()->clean());
-  const auto patience = driver_ ? tools_.options.stall : std::chrono::milliseconds(0);
-  auto timer = tools_.loop.after(patience, [this] { tell_unmounted(false); });
+  restart_stall_clock();
+  await_end();
+}
+
+void KernelMountWatch::restart_stall_clock() {
+  // The number of a plain mount is of no device.
+  const dev_t device = fuseblk_ ? mount_.filesystem : 0;
+  stall_.emplace(driver_pid_, device, std::chrono::steady_clock::now());
+}
+
+void KernelMountWatch::await_end() {
+  auto timer = tools_.loop.after(driver_ ? kLookEvery : 0ms, [this] { look_whether_it_ends(); });
   if (timer)
     timer_ = std::move(*timer);
   else
     log(LogLevel::kError, "no timer: {}", timer.error().message());
+}
+
+// Whoever unmounted it waits for the driver as long as that owes the kernel an answer, and udisks
+// lets everybody else wait with it. A driver that gets on may take its time; one that nobody waits
+// for is that of a lazy unmount, which somebody still uses.
+void KernelMountWatch::look_whether_it_ends() {
+  if (!driver_) return tell_unmounted(false);
+  if (tools_.control.waiting(mount_.filesystem) == 0UL) restart_stall_clock();
+  if (stall_->stalled(std::chrono::steady_clock::now()) < tools_.options.silence)
+    return await_end();
+  give_up_on_driver();
+}
+
+void KernelMountWatch::give_up_on_driver() {
+  log(LogLevel::kWarning, "the driver of {} was unmounted and does not end, so it is stopped",
+      quote(mount_.mount_point));
+  // Plain fuse leaves nothing to abort, and its number may be another's by now.
+  if (fuseblk_) (void)tools_.control.abort(mount_.filesystem);
+  driver_->kill();
+  tell_unmounted(false);
 }
 
 void KernelMountWatch::found(Heartbeat::Finding finding) {
@@ -125,6 +165,7 @@ void KernelMountWatch::tell_death(DriverDeath death) {
 void KernelMountWatch::tell_unmounted(bool clean) {
   if (std::exchange(told_, true)) return;
   heartbeat_.reset();
+  timer_.reset();
   if (events_.on_unmounted) std::exchange(events_.on_unmounted, {})(clean);
 }
 

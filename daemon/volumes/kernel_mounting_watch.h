@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/volumes/heartbeat.h"
 #include "daemon/volumes/mounting_tools.h"
+#include "daemon/volumes/signs_of_life.h"
 
 namespace airlock {
 
@@ -33,15 +35,22 @@ class KernelMountWatch final : public MountWatch {
   void driver_ended(const DriverEnd& end);
   void table_changed(const MountTableWatch::Table& table);
   void vanished();
+  void restart_stall_clock();
+  void await_end();
+  void look_whether_it_ends();
+  void give_up_on_driver();
   void found(Heartbeat::Finding finding);
   void tell_death(DriverDeath death);
   void tell_unmounted(bool clean);
 
   MountingTools& tools_;
   LeavingMount mount_;
+  pid_t driver_pid_;
+  bool fuseblk_;
   Mounting::WatchEvents events_;
   bool vanished_ = false;
   bool told_ = false;
+  std::optional<StallClock> stall_;  // once it has vanished
   std::shared_ptr<WatchedDriver> driver_;
   WatchedDriver::Subscription driver_end_;
   std::unique_ptr<MountTableWatch::Subscription> table_;

@@ -179,15 +179,19 @@ Result<const DriverRow*> chosen_driver(const MountDecision& decision) {
   return fail(Errc::kUnsupported, "no driver{} for {}", which, quote(decision.subtype));
 }
 
+bool is_ours(const MountEntry& entry) {
+  return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
+}
+
 Result<void> detach_layers(const std::string& place) {
   FuseControl control;
   for (int layer = 0; layer < kMostLayers; ++layer) {
     TRY(const auto table, read_mount_table("/proc/self/mountinfo"));
     const auto top =
         std::ranges::find(table.rbegin(), table.rend(), place, &MountEntry::mount_point);
-    if (top == table.rend()) return {};
-    // Only what is ours may be given up on; a folder of ours can carry nothing else.
-    if (top->type.starts_with("fuse")) (void)control.abort(top->device);
+    // Only what is ours may be given up on.
+    if (top == table.rend() || !is_ours(*top)) return {};
+    (void)control.abort(top->device);
     if (::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
       return fail_errno(errno, Errc::kSystem, "detach {}", quote(place));
   }
@@ -205,17 +209,41 @@ bool is_still_going(const Error& error) {
 
 }  // namespace
 
+namespace {
+
+// The caller's own folder must carry nothing yet: what is mounted there would be ours to undo.
+Result<std::string> given_place(BorrowedFd folder) {
+  TRY(const auto place, MountPoint::of_directory(folder));
+  TRY(const auto table, read_mount_table("/proc/self/mountinfo"));
+  if (std::ranges::find(table, place.path(), &MountEntry::mount_point) != table.end())
+    return fail(Errc::kBusy, "something is mounted on {} already", quote(place.path()));
+  return place.path();
+}
+
+Result<std::string> take_place(const MountWork& work) {
+  const MountDecision& decision = work.decision;
+  if (decision.place) return given_place(decision.place->borrow());
+  return make_mount_place({.base = work.base,
+                           .user = decision.user,
+                           .group = decision.group,
+                           .user_name = decision.user_name,
+                           .folder = decision.folder_name});
+}
+
+Result<MountPoint> pin_place(const MountDecision& decision, const std::string& path) {
+  return decision.place ? MountPoint::of_directory(decision.place->borrow())
+                        : MountPoint::pin(path);
+}
+
+}  // namespace
+
 Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   const MountDecision& decision = work.decision;
   TRY(const DriverRow* row, chosen_driver(decision));
   TRY(auto medium, take_medium(work));
-  TRY(const auto path, make_mount_place({.base = work.base,
-                                         .user = decision.user,
-                                         .group = decision.group,
-                                         .user_name = decision.user_name,
-                                         .folder = decision.folder_name}));
+  TRY(const auto path, take_place(work));
   TRY_VOID(MountNews::tell_place(news, path));
-  TRY(auto place, MountPoint::pin(path));
+  TRY(auto place, pin_place(decision, path));
   MountJob job(work, *row, std::move(medium), std::move(place));
   auto live = job.run(news);
   // What was found out before need not be found out again.
@@ -229,7 +257,7 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
        ++attempt) {
     std::this_thread::sleep_for(kBetweenAttempts);
     TRY(auto medium_again, take_medium(rest));
-    TRY(auto place_again, MountPoint::pin(path));
+    TRY(auto place_again, pin_place(decision, path));
     MountJob again(rest, *row, std::move(medium_again), std::move(place_again));
     live = again.run(news);
   }
@@ -241,7 +269,8 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
 Result<ErrandReport> undo_mount(const std::string& base, const std::string& place) {
   if (place.empty()) return ErrandReport{};
   TRY_VOID(detach_layers(place));
-  TRY_VOID(remove_mount_place(base, place));
+  // What a caller gave us stays.
+  if (is_mount_place(base, place)) TRY_VOID(remove_mount_place(base, place));
   return ErrandReport{};
 }
 

@@ -29,7 +29,7 @@ struct MountWork {
 // Brings back a packed LiveMount.
 Result<ErrandReport> do_mount(const MountWork& work, Channel& news);
 
-// Afterwards, in an errand of its own: no mount at the place, no folder there.
+// Afterwards, in an errand of its own: no mount of ours at the place, and no folder of ours there.
 Result<ErrandReport> undo_mount(const std::string& base, const std::string& place);
 
 }  // namespace airlock

@@ -71,7 +71,7 @@ struct Volume {
 
   MountSource source;
   std::optional<LiveMount> mount;  // also of a dead driver, until it is detached
-  bool placed_by_others = false;   // the last mount was made by mount(8), at a place of its choice
+  bool placed_by_others = false;   // the last mount is at a place of mount(8)'s or udisks' choice
   uid_t mounted_for = 0;
   gid_t mounted_for_group = 0;
   std::string mounted_for_name;

@@ -24,7 +24,7 @@ bool same_medium(const Volume& volume, const Device& device) {
 bool differs(const Device& a, const Device& b) {
   return a.size != b.size || a.read_only != b.read_only || a.has_partitions != b.has_partitions ||
          a.ignored != b.ignored || a.system_reason != b.system_reason || a.users != b.users ||
-         a.removable != b.removable;
+         a.removable != b.removable || a.left_to_udisks != b.left_to_udisks;
 }
 
 bool rests(VolumeState state) {

@@ -69,6 +69,8 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   // How many volumes are a reason to stay: what people plugged in, and whatever is going on.
   [[nodiscard]] std::size_t of_interest();
 
+  // A device somebody asks for before its event has come.
+  void show(const Device& device) { on_device(DeviceEvent::kAdded, device); }
   VolumeMachine& add_image(VolumeImage image);
   // Watches a mount that others made; the id of its volume.
   Result<std::string> take_over(AdoptedMount adopted);

@@ -211,7 +211,7 @@ void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.mounted_for_group = order.decision.group;
   volume_.mounted_for_name = order.decision.user_name;
   volume_.decided_by = order.rule;
-  volume_.placed_by_others = false;
+  volume_.placed_by_others = order.decision.place != nullptr;
   working_ = tools_.mounting.mount(
       volume_.source, order.decision, [this](double share) { job_.set_progress(share); },
       [this](Result<LiveMount> live) { mounted(std::move(live)); });

@@ -54,6 +54,7 @@ class VolumeManager final : public Service {
 
   void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
   void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
+  void mount_at(Call call, MountThere wanted, Reply<std::string> volume) override;
   void find_volume(Call call, std::string device, Reply<std::string> volume) override;
   void explain(Call call, std::string device, Reply<PropertyMap> explanation) override;
   void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) override;
@@ -110,6 +111,8 @@ class VolumeManager final : public Service {
 
   Result<std::vector<std::string>> decide_mount(MountPlan& plan, VolumeMachine& machine,
                                                 const CallerFacts& caller);
+  Result<std::string> volume_of_device(const std::string& device);
+  static void tell_refused(VolumeMachine& machine, const Error& why);
   Result<std::vector<std::string>> decide_recovery(MountPlan& plan, VolumeMachine& machine,
                                                    const CallerFacts& caller);
   Result<void> may_look(MountPlan& plan, VolumeMachine& machine, const CallerFacts& caller);

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "daemon/launch/containment_report.h"
+#include "daemon/volumes/adoption.h"
 #include "daemon/volumes/request_details.h"
+#include "daemon/volumes/volume_journal.h"
 #include "daemon/volumes/volume_manager.h"
 #include "lib/base/text.h"
 
@@ -120,6 +122,72 @@ Result<Actions> VolumeManager::apply_policy(MountPlan& plan, Facts facts,
   return std::get<MountDecision>(plan.decision.what).actions;
 }
 
+// A desktop may ask the moment it hears of a device, before we do.
+Result<std::string> VolumeManager::volume_of_device(const std::string& device) {
+  const auto known = parts_.volumes.devices.find(device);
+  if (!known) return fail(Errc::kNotFound, "there is no device {}", quote(device));
+  if (keeper_.registry().find(known->number) == nullptr) keeper_.show(*known);
+  if (const Volume* volume = keeper_.registry().find(known->number)) return volume->id;
+  return fail(Errc::kNotFound, "{}: there is no medium inside", quote(device));
+}
+
+// Who waits for the answer may not pass it on, so that the volume has to tell it.
+void VolumeManager::tell_refused(VolumeMachine& machine, const Error& why) {
+  const VolumeState state = machine.volume().state;
+  const bool rests = state == VolumeState::kAvailable || state == VolumeState::kRefused ||
+                     state == VolumeState::kWaiting;
+  if (rests && !machine.busy())
+    machine.settle(VolumeState::kRefused, why.message(), machine.volume().decided_by);
+}
+
+void VolumeManager::mount_at(Call call, MountThere wanted, Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  const auto id = volume_of_device(wanted.device);
+  if (!id) return answer->refuse(id.error());
+  const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
+  const auto place = std::make_shared<UniqueFd>(std::move(wanted.place));
+  const auto by_root = std::make_shared<bool>(false);
+  auto require_root = [by_root,
+                       space = wanted.mount_namespace](const CallerFacts& caller) -> Result<void> {
+    *by_root = caller.user == 0;
+    if (!*by_root) return fail(Errc::kNotPermitted, "only root has places of its own");
+    return require_our_namespace(space);
+  };
+  const auto refuse = [this, id = *id, answer, by_root](Error why) {
+    // What it is busy with, it tells by itself, and that passes.
+    const bool busy = why.code == Errc::kAlreadyMounted || why.code == Errc::kBusy;
+    VolumeMachine* machine = keeper_.find(id);
+    if (machine != nullptr && *by_root && !busy) {
+      journal_mount_failed(machine->volume(), why);
+      tell_refused(*machine, why);
+    }
+    answer->refuse(std::move(why));
+  };
+  go({.call = std::move(call),
+      .volume = *id,
+      .needs = [this, plan, require_root](VolumeMachine& machine,
+                                          const CallerFacts& caller) -> Result<Actions> {
+        TRY_VOID(require_root(caller));
+        return decide_mount(*plan, machine, caller);
+      },
+      .act =
+          [plan, place, answer](VolumeMachine& machine, const CallerFacts& caller) {
+            auto order = order_of(plan->decision, machine.volume(), caller);
+            order.decision.place = place;
+            machine.mount(std::move(order), [answer, &machine](Result<std::string> mounted) {
+              if (mounted) return answer->give(machine.volume().id);
+              tell_refused(machine, mounted.error());
+              answer->refuse(std::move(mounted).error());
+            });
+          },
+      .may_look = [this, plan, require_root](VolumeMachine& machine,
+                                             const CallerFacts& caller) -> Result<void> {
+        TRY_VOID(require_root(caller));
+        return may_look(*plan, machine, caller);
+      }},
+     refuse);
+}
+
 void VolumeManager::recover(Call call, std::string volume, std::string mode,
                             Reply<std::string> mount_point) {
   const auto answer = once(parts_.idle, std::move(mount_point));
@@ -150,7 +218,7 @@ Result<Actions> VolumeManager::decide_recovery(MountPlan& plan, VolumeMachine& m
   if (machine.busy()) return std::unexpected(machine.why_not("recover"));
   if (volume.placed_by_others)
     return fail(Errc::kUnsupported,
-                "it was mounted with mount(8): detach it, and mount it there again");
+                "it was mounted with mount(8) or udisks: detach it, and mount it there again");
   if (volume.image && !volume.image->file)
     return fail(Errc::kNotFound, "the image is not open any more: open it again");
   Facts facts = keeper_.facts_of(volume);

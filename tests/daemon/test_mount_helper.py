@@ -158,6 +158,28 @@ def test_a_mount_that_fails_is_nobody_s(machine, by_hand):
     assert by_hand.volume() is None
 
 
+def test_for_udisks_airlockd_makes_the_mount(machine, by_hand):
+    if by_hand.is_image():
+        return  # udisks knows block devices only
+    by_hand.mount(options="rw,uhelper=udisks2,nodev,nosuid,uid=1,gid=1,airlock")
+    path, volume = by_hand.volume()
+    assert volume["State"] == "mounted" and volume["MountedFor"] == ALICE[0]
+    status = pathlib.Path(f"/proc/{volume['DriverPid']}/status").read_text()
+    assert f"PPid:\t{machine.daemon.pid}\n" in status
+    assert machine.read_as(ALICE, by_hand.place / "file") == "there"
+    harness.run(["umount", by_hand.place])
+    harness.wait_until(lambda: by_hand.volume() is None, 5, "the unmount to be seen")
+    assert by_hand.place.is_dir()
+    told = by_hand.mount(options="uhelper=udisks2,uid=1,nonsense", allowed=32)
+    assert "nonsense" in told and not by_hand.mounted()
+
+
+def test_for_udisks_nobody_mounts_without_airlockd(machine, by_hand):
+    nobody = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nobody/listens/here"}
+    assert "no system bus" in by_hand.mount(options="uhelper=udisks2", environment=nobody, allowed=32)
+    assert not by_hand.mounted()
+
+
 def test_others_cannot_hand_over_anything(machine, by_hand):
     by_hand.mount(environment={})
     with pytest.raises(Refused) as refused:

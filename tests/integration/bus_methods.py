@@ -13,7 +13,8 @@ CLEANED = f"{REPLACED * 2} bad {REPLACED} label {REPLACED * 2}"
 INTERFACES = {"Manager": MANAGER, "Volume": SDB1, "Job": f"{MANAGER}/jobs/7"}
 
 # Nobody but root may hand over a mount, and a message without descriptors can't.
-WITH_DESCRIPTORS = [("Manager", "OpenImage"), ("Manager", "AdoptMount")]
+WITH_DESCRIPTORS = [("Manager", "OpenImage"), ("Manager", "AdoptMount"),
+                    ("Manager", "MountAt")]
 # method, signature, arguments, what comes back, whose options it takes
 METHODS = [
     ("Manager", "FindVolume", "(s)", ["/dev/sdb1"], SDB1, ""),

@@ -25,6 +25,16 @@ TEST(MountOptions, NothingAskedForIsReadWriteNosuidNodevForTheUser) {
   EXPECT_FALSE(options.uid);
 }
 
+TEST(MountOptions, AirlockdIsToldWhatItDecidesOn) {
+  EXPECT_EQ(parsed("rw,uhelper=udisks2,nodev").helper, "udisks2");
+  EXPECT_EQ(parsed("rw,x-uhelper=udisks2").helper, "");
+  EXPECT_EQ(options_for_airlockd("rw,uhelper=udisks2,nodev,nosuid,uid=1000,gid=1000,airlock"),
+            "nodev,nosuid,uid=1000,gid=1000");
+  EXPECT_EQ(options_for_airlockd("ro,exec,x-gvfs-show,,noatime"), "ro,exec,noatime");
+  EXPECT_EQ(options_for_airlockd("suid,nonsense"), "suid,nonsense") << "it is asked all the same";
+  EXPECT_EQ(options_for_airlockd(""), "");
+}
+
 TEST(MountOptions, FlagsBecomeMountFlags) {
   struct Row {
     const char* text;

@@ -35,6 +35,29 @@ TEST_F(KernelMountingRunAsRoot, AMountIsThereWithEverythingKnownOfIt) {
   expect_nothing_left();
 }
 
+TEST_F(KernelMountingRunAsRoot, AFolderOfTheCallersIsUsedAndLeftToTheCaller) {
+  const std::string folder = folder_ + "/theirs";
+  fs::create_directory(folder);
+  MountDecision there = decision();
+  there.place =
+      std::make_shared<UniqueFd>(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  auto& loop = add_loop("serve");
+  auto live = mount(loop.source(), there);
+  ASSERT_TRUE(live.has_value()) << live.error().message();
+  EXPECT_EQ(live->mount_point, folder);
+  EXPECT_EQ(folders(), 0U);
+  const auto second = mount(add_loop("serve").source(), there);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code, Errc::kBusy) << second.error().message();
+  EXPECT_TRUE(unmount(*live, loop.source()).has_value());
+  EXPECT_TRUE(fs::exists(folder));
+  EXPECT_FALSE(mount(add_loop("refuse").source(), there).has_value());
+  EXPECT_TRUE(fs::exists(folder));
+  fs::remove(folder);
+  EXPECT_EQ(mount(add_loop("serve").source(), there).error().code, Errc::kNotFound);
+  expect_nothing_left();
+}
+
 TEST_F(KernelMountingRunAsRoot, PlainFuseHoldsTheDeviceUntilItsDriverHasEnded) {
   auto& loop = add_loop("serve");
   auto live = mount(loop.source(), decision(/*fuseblk=*/false));

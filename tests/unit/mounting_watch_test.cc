@@ -141,6 +141,43 @@ TEST_F(MountEndRunAsRoot, ADriverThatEndsBadlyAfterAnUnmountByHandIsNotClean) {
   EXPECT_EQ(mount->clean, false);
 }
 
+// umount(8) and udisks wait in the kernel for the driver's answer to DESTROY, and no signal ends
+// that.
+TEST_F(MountEndRunAsRoot, ADriverThatDoesNotAnswerAnUnmountByHandHoldsNobodyUp) {
+  options_.silence = 700ms;
+  auto mount = watched("deaf");
+  const pid_t by_hand = in_child(
+      [path = mount->live.mount_point] { ::_exit(::umount2(path.c_str(), 0) == 0 ? 0 : 1); });
+  const auto start = std::chrono::steady_clock::now();
+  int status = -1;
+  bool done = false;
+  EXPECT_TRUE(run_until(
+      [&] { return done = done || ::waitpid(by_hand, &status, WNOHANG) == by_hand; }, 5s));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 700ms);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 1s));
+  EXPECT_EQ(mount->clean, false);
+  EXPECT_TRUE(detach(mount->live).has_value());  // the folder
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, ALazyUnmountByHandLeavesTheDriverToThoseWhoStillUseIt) {
+  options_.silence = 300ms;
+  auto mount = watched("serve");
+  UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_TRUE(open.valid());
+  ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), MNT_DETACH), 0);
+  (void)run_until([&] { return mount->told > 0; }, 2s);
+  EXPECT_EQ(mount->told, 0);
+  open.reset();
+  EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 2s));
+  EXPECT_EQ(mount->clean, true);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
 TEST_F(MountEndRunAsRoot, OurOwnUnmountIsNotTold) {
   auto mount = watched("serve");
   EXPECT_TRUE(unmount(mount->live, loops_.back()->source())->flushed);

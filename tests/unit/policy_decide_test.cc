@@ -38,6 +38,23 @@ TEST(Policy, LeavesAloneWhatIsNotForIt) {
   });
 }
 
+TEST(Policy, LeavesToTheDesktopWhatItMountsThroughUdisks) {
+  const auto left = [] { return stick().device(&Device::left_to_udisks, true); };
+  const char* const kLeft =
+      "leave: the desktop mounts it through udisks, with the driver of Airlock";
+  expect_rows({
+      {"", left(), kLeft},
+      {"[[rule]]\nname = \"careful\"\nmatch.type = \"ext4\"\nread-only = true", left(), kLeft},
+      // Who writes that Airlock shall mount means Airlock.
+      {"automount = \"on\"", left(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on [test.toml:1]"},
+      {"automount = \"off\"", left(), "leave: automount is off [test.toml:1]"},
+      {"", left().alice(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-removable: it was asked for"},
+      {"", left().holds("ntfs"), "leave: there is no driver for \"ntfs\""},
+  });
+}
+
 TEST(Policy, WaitsForSomebodyToBeThere) {
   expect_rows({
       {"", stick().locked(), "wait: the session is locked"},

@@ -93,6 +93,11 @@ void FakeService::adopt_mount(Call call, MountHandover mount, Reply<std::string>
          []() -> Result<std::string> { return "sdb1"; });
 }
 
+void FakeService::mount_at(Call call, MountThere wanted, Reply<std::string> volume) {
+  const auto about = fmt::format("{} holds={:d}", wanted.device, wanted.place.valid());
+  answer("MountAt", call, about, std::move(volume), []() -> Result<std::string> { return "sdb1"; });
+}
+
 void FakeService::find_volume(Call call, std::string device, Reply<std::string> volume) {
   const auto find = [this, device]() -> Result<std::string> {
     const std::string id = device.substr(device.rfind('/') + 1);

@@ -29,6 +29,7 @@ class FakeService final : public Service {
 
   void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
   void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
+  void mount_at(Call call, MountThere wanted, Reply<std::string> volume) override;
   void find_volume(Call call, std::string device, Reply<std::string> volume) override;
   void explain(Call call, std::string device, Reply<PropertyMap> explanation) override;
   void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) override;

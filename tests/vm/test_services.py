@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Airlock under a real systemd: how it is started, its driver services, and how they end."""
+import json
+import re
+
+import pytest
+
+from container import DEADLINE, wait_until
+
+DYNAMIC_USERS = range(61184, 65520)
+# udisks is not what these are about.
+WITHOUT_UDISKS = "/etc/airlock/no-udisks"
+
+
+@pytest.fixture
+def services(guest):
+    guest.run(f"mkdir -p /etc/airlock && touch {WITHOUT_UDISKS}")
+    guest.run("systemctl start airlock-ext.socket airlock-fat.socket")
+    yield guest
+    guest.run(f"systemctl stop airlock-ext.socket airlock-fat.socket; rm {WITHOUT_UDISKS}")
+
+
+def wait_for_state(guest, device, state):
+    return wait_until(lambda: state == (guest.volume(device) or {}).get("State") and guest.volume(device),
+                      DEADLINE, f"the volume to be {state}: {guest.volume(device)}")
+
+
+def exposure(guest, unit):
+    told = guest.text(f"systemd-analyze security --no-pager {unit}")
+    return float(re.search(r"Overall exposure level for .*: ([0-9.]+)", told)[1])
+
+
+@pytest.mark.parametrize("kind", ["ext4", "vfat"])
+def test_a_mount_is_served_by_a_confined_service(services, make_image, kind):
+    guest = services
+    device = guest.plug(make_image(kind))
+    guest.run(f"airlockctl mount {device}")
+    volume = wait_for_state(guest, device, "mounted")
+    assert volume["DriverOrigin"] == "/run/airlock/drivers"
+    unit = volume["Driver"]
+    assert unit.startswith(f"airlock-{'ext' if kind == 'ext4' else 'fat'}@")
+    assert int(guest.text(f"stat -c %u /proc/{volume['DriverPid']}")) in DYNAMIC_USERS
+    assert exposure(guest, unit) <= 0.3
+    guest.run(f"airlockctl unmount {device}")
+    wait_until(lambda: guest.run(f"systemctl is-active {unit}", allowed=None).code != 0, DEADLINE,
+               "the service to end")
+
+
+@pytest.mark.parametrize("signal", ["SEGV", "KILL"])
+def test_the_cause_of_a_death_comes_from_the_unit(services, make_image, signal):
+    guest = services
+    device = guest.plug(make_image("ext4"))
+    guest.run(f"airlockctl mount {device}")
+    volume = wait_for_state(guest, device, "mounted")
+    guest.run(f"kill -{signal} {volume['DriverPid']}")
+    dead = wait_for_state(guest, device, "dead")
+    assert f"SIG{signal}" in dead["StateReason"], dead["StateReason"]
+    guest.run(f"airlockctl detach {device}")
+
+
+def test_the_bus_starts_airlockd(guest):
+    guest.run("systemctl stop airlockd")
+    assert json.loads(guest.text("airlockctl list --json")) is not None
+    assert guest.text("systemctl is-active airlockd") == "active"
+
+
+def test_a_stick_starts_airlockd(guest, make_image):
+    guest.run("systemctl stop airlockd")
+    guest.plug(make_image("ext4"))
+    wait_until(lambda: guest.run("systemctl is-active airlockd", allowed=None).code == 0, DEADLINE,
+               "airlockd to be started by udev's tag")
+
+
+def test_airlockd_is_as_closed_as_it_can_be(guest):
+    guest.run("systemctl start airlockd")
+    assert exposure(guest, "airlockd.service") <= 4.5
