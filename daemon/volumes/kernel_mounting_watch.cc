@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;  // NOLINT: literals only
 
 constexpr auto kLookEvery = 500ms;
+constexpr auto kEndOfProcess = 1s;
 
 }  // namespace
 
@@ -123,19 +124,30 @@ void KernelMountWatch::give_up_on_driver() {
 
 void KernelMountWatch::found(Heartbeat::Finding finding) {
   if (told_ || vanished_ || we_take_it_away()) return;
+  if (finding == Heartbeat::Finding::kHung) {
+    const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
+    return stop_driver("hang", fmt::format("did not answer for {} s", seconds));
+  }
+  if (!driver_) return stop_driver("unknown", "is gone, and nobody can say how it ended");
+  // The kernel closes what a process has before it counts as ended; how it ended is told then.
+  auto timer = tools_.loop.after(kEndOfProcess, [this] {
+    if (told_ || vanished_ || we_take_it_away()) return;
+    stop_driver("unknown", "lost its connection to the kernel");
+  });
+  if (timer)
+    timer_ = std::move(*timer);
+  else
+    log(LogLevel::kError, "no timer: {}", timer.error().message());
+}
+
+void KernelMountWatch::stop_driver(std::string kind, std::string cause) {
   DriverDeath death;
   death.when = std::chrono::system_clock::now();
   death.last_lines = last_lines();
-  if (finding == Heartbeat::Finding::kHung) {
-    death.kind = "hang";
-    const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
-    death.cause = fmt::format("did not answer for {} s", seconds);
-    if (driver_) driver_->kill();
-    (void)tools_.control.abort(mount_.filesystem);
-  } else {
-    death.kind = "unknown";
-    death.cause = "is gone, and nobody can say how it ended";
-  }
+  death.kind = std::move(kind);
+  death.cause = std::move(cause);
+  if (driver_) driver_->kill();
+  (void)tools_.control.abort(mount_.filesystem);
   tell_death(std::move(death));
 }
 
@@ -159,6 +171,7 @@ void Departure::give_up() {
 void KernelMountWatch::tell_death(DriverDeath death) {
   told_ = true;
   heartbeat_.reset();
+  timer_.reset();
   if (events_.on_death) std::exchange(events_.on_death, {})(std::move(death));
 }
 

@@ -3,6 +3,7 @@
 // are pulled, and drivers that don't want to end.
 #include <sys/syscall.h>
 
+#include "daemon/volumes/fuse_control.h"
 #include "tests/unit/mounting_fixture.h"
 
 namespace airlock {
@@ -15,6 +16,16 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
     EXPECT_TRUE(live.has_value()) << live.error().message();
     if (!live) return nullptr;
     return std::make_unique<Watched>(mounting(), std::move(*live));
+  }
+  // Its driver stands still, somebody waits for it, and the connection is gone.
+  std::unique_ptr<Watched> watched_without_connection() {
+    options_.heartbeat = 20ms;
+    auto mount = watched("serve");
+    EXPECT_EQ(::kill(mount->live.driver_pid, SIGSTOP), 0);
+    look_up(mount->live, "anything");
+    (void)run_until([] { return false; }, 200ms);  // it is found to be silent, and asked
+    EXPECT_TRUE(FuseControl().abort(mount->live.filesystem).has_value());
+    return mount;
   }
   // Looks the name up, waits for what is told, and takes the mount away.
   DriverDeath death_after(const std::string& name, std::chrono::milliseconds at_most = 1s) {
@@ -100,6 +111,29 @@ TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
     }));
   (void)run_until([&] { return mount->told > 0; }, 1500ms);
   EXPECT_EQ(mount->told, 0);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
+// The kernel closes what a process has a moment before it counts as ended, and who looks just then
+// finds a mount without a driver.
+TEST_F(MountEndRunAsRoot, HowADriverEndedIsToldThoughItsConnectionWentBefore) {
+  auto mount = watched_without_connection();
+  (void)run_until([&] { return mount->told > 0; }, 300ms);
+  EXPECT_EQ(mount->told, 0);
+  ASSERT_EQ(::kill(mount->live.driver_pid, SIGKILL), 0);
+  EXPECT_TRUE(run_until([&] { return mount->death.has_value(); }, 1s));
+  EXPECT_EQ(mount->death->cause, "was killed by SIGKILL");
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, ADriverThatLostItsConnectionAndDoesNotEndIsStopped) {
+  auto mount = watched_without_connection();
+  EXPECT_TRUE(run_until([&] { return mount->death.has_value(); }, 3s));
+  EXPECT_EQ(mount->death->cause, "lost its connection to the kernel");
   EXPECT_TRUE(detach(mount->live).has_value());
   mount.reset();
   expect_nothing_left();
