@@ -10,10 +10,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 
 #include "contained/check/checker_process.h"
 #include "contained/check/command.h"
 #include "contained/check/doorkeeper.h"
+#include "contained/check/fast_commits.h"
 #include "contained/check/output.h"
 #include "contained/check/verdict.h"
 #include "contained/runtime/confine.h"
@@ -152,11 +154,26 @@ class Run {
   bool door_closed_ = false, output_ended_ = false, progress_ended_ = false, stopped_ = false;
 };
 
+// What a checker would harm it is not given. Reading and naming leave a journal alone.
+std::optional<CheckReply> refuse(const CheckerRow& row, const Task& task) {
+  const CheckOperation operation = task.request.operation;
+  if (row.family != CheckerFamily::kExt || only_reads(operation) ||
+      operation == CheckOperation::kLabel || !may_hold_fast_commits(task.medium.borrow()))
+    return std::nullopt;
+  return CheckReply{.verdict = CheckVerdict::kNeedsReplay,
+                    .checker = {},
+                    .summary =
+                        "its journal may hold fast commits, which only the kernel's ext4 "
+                        "replays: mount it there once",
+                    .log = {}};
+}
+
 Result<CheckReply> carry_out(Channel& channel, const Task& task) {
   const CheckerRow* row = find_checker(task.request.type);
   if (row == nullptr) return fail(Errc::kUnsupported, "there is no checker for this type");
   TRY(const auto command, command_for(*row, task.request));
   TRY(const auto access, access_of(task));
+  if (auto refused = refuse(*row, task)) return *std::move(refused);
   TRY(const auto limits, limits_for(task));
   TRY(auto checker, start_checker(task.program.borrow(), command, limits));
   Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);

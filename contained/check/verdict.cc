@@ -44,6 +44,7 @@ struct Reading {
   std::string checker;
   bool was_dirty = false;
   bool skipped_replay = false;
+  bool failed_replay = false;
   bool replayed = false;
   bool unreadable = false;
   bool unsupported = false;
@@ -59,7 +60,7 @@ void add_finding(Reading& reading, std::string_view line) {
 
 constexpr auto kReadErrors = std::to_array<std::string_view>(
     {"Input/output error", "Attempt to read block from filesystem resulted in short read",
-     "Error reading block", "failed to read", "Read error", "Got 0 bytes instead of"});
+     "Error reading block", "failed to read", "Read error", " bytes instead of "});
 
 // e2fsck asks about everything it finds, and answers itself: "Fix? no".
 bool is_ext_question(std::string_view line) {
@@ -81,10 +82,14 @@ Reading read_ext(const Lines& lines, std::string_view text) {
   }
   reading.was_dirty = has(text, "was not cleanly unmounted");
   reading.replayed = has(text, ": recovering journal");
+  reading.failed_replay = has(text, "while recovering journal");
   reading.skipped_replay = has(text, "skipping journal recovery");
   reading.unsupported = has(text, "unsupported feature") || has(text, "revision level too high");
-  reading.hopeless =
-      has(text, "Bad magic number in super-block") || has(text, "superblock could not be read");
+  // With -n it goes on where the medium ends too early, and calls what it could read clean.
+  constexpr auto kHopeless = std::to_array<std::string_view>(
+      {"Bad magic number in super-block", "superblock could not be read",
+       "The physical size of the device is"});
+  reading.hopeless = has_any(text, kHopeless);
   return reading;
 }
 
@@ -94,7 +99,8 @@ bool is_fat_remark(std::string_view line) {
        "Leaving filesystem unchanged", "*** Filesystem was changed ***", "Writing changes",
        "The dirty bit", "Logical sector size", "Automatically ", "Performing changes",
        "  Automatically ", "  Auto-"});
-  return trimmed(line).empty() || has(line, " clusters") ||
+  const bool is_the_count = has(line, " files, ") && trimmed(line).ends_with(" clusters");
+  return trimmed(line).empty() || is_the_count ||
          std::ranges::any_of(kRemarks, [&](std::string_view r) { return line.starts_with(r); });
 }
 
@@ -199,6 +205,8 @@ CheckVerdict verdict_of(const Reading& reading, Said said, CheckOperation operat
   if (said == Said::kFailed) return CheckVerdict::kUncorrectable;
   // Whatever it finds while it must leave the journal alone may be gone after the replay.
   if (reading.skipped_replay) return CheckVerdict::kNeedsReplay;
+  // Its exit code says nothing of it.
+  if (operation == CheckOperation::kReplay && reading.failed_replay) return CheckVerdict::kErrors;
   if (!only_reads(operation))
     return said == Said::kErrors ? CheckVerdict::kUncorrectable : CheckVerdict::kClean;
   if (said == Said::kErrors && reading.findings == 0 && reading.was_dirty)
@@ -221,6 +229,7 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
     case CheckVerdict::kNeedsReplay:
       return "its journal must be replayed before anything else can be told";
     case CheckVerdict::kErrors:
+      if (reading.failed_replay && reading.findings == 0) return "its journal can't be replayed";
       return fmt::format("{} found{}", count(reading.findings), with_example(reading));
     case CheckVerdict::kUncorrectable:
       return fmt::format("it is damaged beyond what the checker can put right{}",

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What airlockd does with a checker, without airlockd: check_medium WHAT TYPE IMAGE runs it on an
+// image file (or a device) and prints what came of it, one "name value" each line, the log last.
+// WHAT is check, repair, glance or replay, which are errands of their own, or mount-glance and
+// mount-full, which are what comes before a mount. Needs root.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "daemon/volumes/check_errand.h"
+#include "lib/base/log.h"
+
+namespace airlock {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+constexpr auto kDeadline = 120s;
+
+void print(const std::optional<CheckReply>& reply, const std::string& read_only_reason) {
+  fmt::print("read-only {}\n", read_only_reason);
+  if (!reply) return;
+  fmt::print("verdict {}\nchanged {}\nfindings {}\nsummary {}\nlog\n{}",
+             verdict_name(reply->verdict), reply->changed ? 1 : 0, reply->findings, reply->summary,
+             reply->log);
+}
+
+Result<void> prepare(CheckFirst wanted, const std::string& type, const std::string& path) {
+  TRY(auto medium, Medium::find(path, MediumAccess::kReadWrite));
+  TRY_VOID(medium.claim(MediumHold::kOurs));
+  const auto done =
+      prepare_medium(medium, wanted, type, CheckerPlaces::of_this_system(), kDeadline, {});
+  print(done.check, done.read_only_reason);
+  return {};
+}
+
+Result<void> check(CheckOperation operation, const std::string& type, const std::string& path) {
+  CheckWork work;
+  work.source.path = path;
+  work.source.image = std::make_shared<UniqueFd>(
+      ::open(path.c_str(), (only_reads(operation) ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+  work.request.operation = operation;
+  work.request.type = type;
+  work.places = CheckerPlaces::of_this_system();
+  work.deadline = kDeadline;
+  TRY(auto pair, Channel::make_pair());
+  Channel news(std::move(pair.first));
+  TRY(const auto report, do_check(work, news));
+  TRY(const auto reply, decode_check_reply(std::as_bytes(std::span(report.bytes))));
+  print(reply, "");
+  return {};
+}
+
+Result<void> run(const std::string& what, const std::string& type, const std::string& path) {
+  const std::map<std::string, CheckOperation> operations = {{"check", CheckOperation::kCheck},
+                                                            {"repair", CheckOperation::kRepair},
+                                                            {"glance", CheckOperation::kGlance},
+                                                            {"replay", CheckOperation::kReplay}};
+  if (const auto found = operations.find(what); found != operations.end())
+    return check(found->second, type, path);
+  if (what == "mount-glance") return prepare(CheckFirst::kGlance, type, path);
+  if (what == "mount-full") return prepare(CheckFirst::kFull, type, path);
+  return fail(Errc::kInvalidArgument, "there is no {}", what);
+}
+
+}  // namespace
+}  // namespace airlock
+
+int main(int argc, char** argv) {
+  airlock::log_open("check_medium", airlock::LogLevel::kError);
+  if (argc != 4) return 2;
+  const auto done = airlock::run(argv[1], argv[2], argv[3]);
+  if (done) return 0;
+  fmt::print(stderr, "check_medium: {}\n", done.error().message());
+  return 1;
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What airlockd's errands make of a medium, and what the distribution's checkers say themselves."""
+import dataclasses
+import os
+import pathlib
+import shutil
+
+import harness
+
+
+@dataclasses.dataclass
+class Found:
+    verdict: str
+    changed: bool
+    findings: int
+    summary: str
+    read_only: str  # why a mount would only read; empty: it would write
+    log: str
+
+
+def ask(what, kind, image):
+    """check, repair, mount-glance …; see check_medium.cc."""
+    done = harness.run([harness.built("tests/check/check_medium"), what, kind, image],
+                       env={**os.environ, "AIRLOCK_CHECK": str(harness.built("contained/check/airlock-check"))})
+    head, _, log = done.stdout.partition("\nlog\n")
+    words = dict(line.partition(" ")[::2] for line in head.splitlines())
+    return Found(words.get("verdict", ""), words.get("changed") == "1", int(words.get("findings", 0)),
+                 words.get("summary", ""), words["read-only"], log)
+
+
+READS = {"ext": ["e2fsck", "-fn"], "fat": ["fsck.fat", "-n"], "exfat": ["fsck.exfat", "-n"]}
+REPAIRS = {"ext": ["e2fsck", "-fy"], "fat": ["fsck.fat", "-a", "-w"], "exfat": ["fsck.exfat", "-y"]}
+
+
+def run_uncontained(command, image):
+    return harness.run([*command, image], allowed=None,
+                       env={**os.environ, "LC_ALL": "C.UTF-8", "EXT2FS_NO_MTAB_OK": "1"})
+
+
+def look(family, image):
+    """As somebody would at a command line."""
+    return run_uncontained(READS[family], image)
+
+
+def copy_of(image, name):
+    twin = pathlib.Path(image).with_name(name)
+    shutil.copyfile(image, twin)
+    return twin
+
+
+def content_of_ext(image, folder):
+    """Path: mode and content of every file in it, and where links lead."""
+    folder.mkdir()
+    harness.run(["debugfs", "-R", f"rdump / {folder}", image], allowed=None)
+    try:
+        return dict(described(folder))
+    finally:
+        shutil.rmtree(folder)
+
+
+def described(folder):
+    for place, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = os.path.join(place, name)
+            status = os.lstat(path)
+            content = b""
+            if os.path.islink(path):
+                content = os.fsencode(os.readlink(path))
+            elif os.path.isfile(path):
+                content = pathlib.Path(path).read_bytes()
+            yield os.path.relpath(path, folder), (status.st_mode, content)

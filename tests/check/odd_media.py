@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A loop device upon a file whose program does what the test says; see odd_medium.cc."""
+import contextlib
+import pathlib
+import subprocess
+
+import harness
+
+
+class OddMedium:
+    def __init__(self, image, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir()
+        self.process = subprocess.Popen([harness.built("tests/check/odd_medium"), image, self.folder])
+        harness.wait_until(lambda: str(self.folder) in harness.mount_targets() or self.process.poll() is not None,
+                           20, "the odd medium")
+        assert self.process.poll() is None, "the odd medium ended at once"
+        self.medium = self.folder / "medium"
+
+    def tell(self, command):
+        with open(self.folder / "control", "wb", buffering=0) as control:
+            control.write(command.encode())
+
+    def fail(self, first, length):
+        self.tell(f"fail {first} {length}")
+
+    def slow(self, first, length, milliseconds):
+        self.tell(f"slow {first} {length} {milliseconds}")
+
+    def well(self):
+        self.tell("well")
+
+    def copy(self, path):
+        """What is on it at this moment."""
+        self.tell(f"copy {path}")
+
+    def close(self):
+        harness.run(["umount", "-l", self.folder], allowed=None)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def odd_medium(image, folder):
+    medium = OddMedium(image, folder)
+    try:
+        yield medium
+    finally:
+        medium.close()

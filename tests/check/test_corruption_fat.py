@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""FAT and exFAT: the verdict, the mode of the mount, and what is left after a repair, held against
+the distribution's checkers run by hand on copies."""
+import checking
+import fat_media
+import pytest
+from checking import ask, copy_of, look
+
+FAMILIES = {"fat": fat_media.Fat, "exfat": fat_media.Exfat}
+CASES = [pytest.param(family, name, id=f"{family}-{name}")
+         for family, kind in FAMILIES.items() for name in kind.DAMAGE]
+
+
+def kept_file(medium, content):
+    """The entry of the file that nothing happened to, and its bytes."""
+    if medium.KIND == "vfat":
+        return content[medium.root:medium.root + 32], content[medium.data:medium.data + len(fat_media.KEPT)]
+    at, place = medium.sets[0], medium.place(medium.number("I", medium.sets[0] + 52))
+    return content[at:at + 96], content[place:place + len(fat_media.KEPT)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_in_order_is_mounted_to_be_written(scratch, family):
+    medium = FAMILIES[family](scratch / "medium")
+    medium.save()
+    assert look(family, medium.path).returncode == 0
+    assert ask("check", medium.KIND, medium.path).verdict == "clean"
+    before = medium.path.read_bytes()
+    for what in ("mount-glance", "mount-full"):
+        found = ask(what, medium.KIND, medium.path)
+        assert (found.verdict, found.read_only) == ("clean", ""), found
+    assert medium.path.read_bytes() == before
+
+
+def test_a_fat_that_was_not_unmounted_is_dirty_and_mounted_to_be_written(scratch):
+    medium = fat_media.Fat(scratch / "medium")
+    medium.bytes[37] |= 1
+    medium.save()
+    found = ask("mount-glance", "vfat", medium.path)
+    assert (found.verdict, found.read_only) == ("dirty", ""), found
+
+
+@pytest.mark.parametrize("family, name", CASES)
+def test_damage(scratch, family, name):
+    medium = FAMILIES[family](scratch / "medium")
+    medium.DAMAGE[name](medium)
+    medium.save()
+    image, before = medium.path, medium.path.read_bytes()
+    assert look(family, image).returncode in (1, 4)
+    found = ask("check", medium.KIND, image)
+    assert found.verdict == "errors" and found.findings > 0 and found.summary, found
+    mounted = ask("mount-full", medium.KIND, image)
+    assert mounted.read_only == f"the check before mounting says: {mounted.summary}", mounted
+    assert image.read_bytes() == before, "a check wrote to the medium"
+    twin = copy_of(image, "twin")
+    checking.run_uncontained(checking.REPAIRS[family], twin)
+    repaired = ask("repair", medium.KIND, image)
+    assert repaired.verdict == "clean" and repaired.changed, repaired
+    assert ask("check", medium.KIND, image).verdict == "clean"
+    assert look(family, image).returncode == 0
+    after = image.read_bytes()
+    assert after == twin.read_bytes(), "a repair by hand gives another medium"
+    assert kept_file(medium, after) == kept_file(medium, before)
