@@ -398,6 +398,15 @@ def test_random_writes_and_sizes_of_one_file(image, seed):
     fsck_clean(image)
 
 
+@pytest.mark.parametrize("size", (40_000, 2 << 20))
+def test_one_file_holds_what_fsx_gave_it(image, size):
+    with mounted(image) as mount:
+        for seed in (1, 2):
+            harness.run([harness.built("tests/integration/fsx"), f"--seed={seed}", "--ops=1500",
+                         f"--size={size}", mount.where / f"file{seed}"], timeout=120)
+    fsck_clean(image)
+
+
 def damage(image, chance):
     with open(image, "r+b") as file:
         for _ in range(chance.randrange(1, 20)):

@@ -255,15 +255,15 @@ TEST(Crash, NoClusterEverHasTwoOwners) {
   for (unsigned seed = 1; states < kStates && !HasFailure(); ++seed) {
     states += interrupt_everywhere("-F12", 640, seed, 4);
     states += interrupt_everywhere("-F16 -s1", 2400, seed, 4);
-    states += interrupt_everywhere("exfat -c1K", 4096, seed, 4);
+    states += interrupt_everywhere("exfat -c1K -b4K", 1400, seed, 4);
   }
 }
 
 TEST(Crash, ExfatLosesNothing) {
-  interrupt("exfat -c1K", 4096, 5, 7);
+  interrupt("exfat -c1K -b4K", 1400, 5, 3);
 }
 TEST(Crash, ExfatWithLargeClustersLosesNothing) {
-  interrupt("exfat -c16K", 8192, 6, 9);
+  interrupt("exfat -c16K", 8192, 6, 6);
 }
 TEST(Crash, Fat12LosesNothing) {
   interrupt("-F12", 1440, 1, 2);

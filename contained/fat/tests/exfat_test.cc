@@ -15,6 +15,7 @@
 #include "contained/fat/tests/ownership.h"
 #include "contained/fat/upcase_table.h"
 #include "contained/fat/write_order.h"
+#include "lib/base/byte_view.h"
 
 namespace airlock::fat {
 namespace {
@@ -330,6 +331,41 @@ TEST_F(ExfatFiles, SetsAcrossBlocksAreChangedWhole) {
   EXPECT_EQ(last.read_file(last.find(kRoot, "folder"), "NAME 42"), "content");
   EXPECT_EQ(last.rename(last.find(kRoot, "folder"), "name 42", kRoot, "elsewhere"), 0);
   last.close();
+  expect_sound();
+}
+
+TEST_F(ExfatFiles, SetsInPiecesAreReadAndChangedOnceTheyAreRenamed) {
+  MountedFat mounted(medium_);
+  const NodeId folder = mounted.make(kRoot, "folder", S_IFDIR);
+  ASSERT_EQ(mounted.write(mounted.make(kRoot, "in the way"), 0, std::string(5000, 'x')), 0);
+  for (int i = 0; i < 60; ++i) mounted.make(folder, "name " + std::to_string(i));
+  mounted.close();
+  const FileInfo info = info_on_medium();
+  ASSERT_EQ(info.size, 8192u);
+  ASSERT_FALSE(info.contiguous);
+  const auto geometry = read_exfat_geometry(medium_);
+  const auto table = static_cast<std::size_t>(geometry->table_offset);
+  const auto second =
+      load_le<std::uint32_t>(medium_.bytes(), table + info.first_cluster * 4).value_or(0);
+  ASSERT_NE(second, info.first_cluster + 1);
+  const auto at = [&](std::uint32_t cluster, std::uint32_t entry) {
+    return medium_.bytes().begin() +
+           static_cast<std::ptrdiff_t>(geometry->cluster_offset(cluster) + entry * kEntrySize);
+  };
+  // The first set of the second cluster begins at the end of the first one.
+  std::copy(at(second, 0), at(second, 1), at(info.first_cluster, 127));
+  std::copy(at(second, 1), at(second, 3), at(second, 0));
+  *at(second, 2) = std::byte{entry_type::kUnused};
+  MountedFat again(medium_);
+  const NodeId found_folder = again.find(kRoot, "folder");
+  EXPECT_EQ(again.list(found_folder).size(), 60u);
+  const NodeId node = again.find(found_folder, "name 42");
+  ASSERT_NE(node, 0u);
+  EXPECT_EQ(again.write(node, 0, "content"), EOPNOTSUPP);
+  EXPECT_EQ(again.rename(found_folder, "name 42", found_folder, "another name"), 0);
+  EXPECT_EQ(again.write(node, 0, "content"), 0);
+  EXPECT_EQ(again.read_file(found_folder, "another name"), "content");
+  again.close();
   expect_sound();
 }
 
