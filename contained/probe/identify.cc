@@ -110,7 +110,7 @@ ProbeRecord record_of(const Probe& probe) {
 Result<ProbeRecord> identify(BorrowedFd medium, std::uint64_t size) {
   TRY(const Probe probe, prepare(medium, size));
   errno = 0;
-  switch (const int answer = blkid_do_safeprobe(probe.get())) {
+  switch (blkid_do_safeprobe(probe.get())) {
     case kFound:
       return record_of(probe);
     case kNothing:
@@ -118,7 +118,8 @@ Result<ProbeRecord> identify(BorrowedFd medium, std::uint64_t size) {
     case kAmbivalent:
       return ProbeRecord{.ambivalent = true};
     default:
-      if (errno == 0) return fail(Errc::kSystem, "libblkid fails with {}", answer);
+      // 2.41.5 has no other number for two signatures; a real failure leaves an errno.
+      if (errno == 0) return ProbeRecord{.ambivalent = true};
       return fail_errno(errno, errc_from_errno(errno), "look for what is on the medium");
   }
 }

@@ -4,22 +4,27 @@
 Other tests attach loop devices at the same time, so only lines about our own device count.
 """
 
+import contextlib
+import ctypes
+import fcntl
 import os
 import pathlib
 import queue
 import re
+import struct
 import subprocess
 import threading
 import time
 
 import pytest
 
-import harness
-
 BUILD = pathlib.Path(os.environ["AIRLOCK_BUILD"])
 WATCH = BUILD / "tests" / "integration" / "device_watch"
 DEADLINE = 20
 MIB = 1024 * 1024
+
+BLKPG = 0x1269
+BLKPG_ADD_PARTITION, BLKPG_DEL_PARTITION = 1, 2
 
 # Everything of udevd stays in there: its state in /run, its nodes in /dev, no rule but ours, and
 # its messages in a network namespace. It dies with the first process.
@@ -185,22 +190,36 @@ def test_the_next_file_in_the_same_loop_device_is_another_medium(watch, attach):
     assert int(second["sequence"]) > int(first["sequence"])
 
 
+def change_partition(node, operation, number, start=0, length=0):
+    """What addpart and delpart did, which Debian 13 has no more."""
+    partition = ctypes.create_string_buffer(struct.pack("=qqi64s64s", start, length, number, b"", b""), 152)
+    arguments = struct.pack("@iiiP", operation, 0, len(partition), ctypes.addressof(partition))
+    with open(node, "rb", buffering=0) as device:
+        fcntl.ioctl(device, BLKPG, arguments)
+
+
+@contextlib.contextmanager
+def partition_of(loop, number, start, length):
+    change_partition(loop.node, BLKPG_ADD_PARTITION, number, start, length)
+    try:
+        yield
+    finally:
+        change_partition(loop.node, BLKPG_DEL_PARTITION, number)
+
+
 def test_partitions_come_after_their_disk_and_go_before_it(watch, attach):
     watcher = watch("--voice=kernel")
     loop = attach()
     partition = loop.name + "p1"
     assert watcher.next(loop.name)[1]["partitions"] == "0"
-    subprocess.run(["addpart", loop.node, "1", "2048", "8192"], check=True)
-    events = []
-    while not events or events[-1][0:2] != ("added", partition):
-        word, facts = watcher.next(loop.name, partition)
-        events.append((word, facts["name"], facts["partitions"], facts["drive"]))
-    assert events[-2:] == [("changed", loop.name, "1", loop.name),
-                           ("added", partition, "0", loop.name)]
-    assert int(watcher.find(f"/dev/{partition}")["size"]) == 8192 * 512
-    # Whoever else watches devices on this machine may be having a look at it.
-    harness.wait_until(lambda: subprocess.run(["delpart", loop.node, "1"], check=False).returncode == 0,
-                       DEADLINE, "the partition to be left alone")
+    with partition_of(loop, number=1, start=1 * MIB, length=4 * MIB):
+        events = []
+        while not events or events[-1][0:2] != ("added", partition):
+            word, facts = watcher.next(loop.name, partition)
+            events.append((word, facts["name"], facts["partitions"], facts["drive"]))
+        assert events[-2:] == [("changed", loop.name, "1", loop.name),
+                               ("added", partition, "0", loop.name)]
+        assert int(watcher.find(f"/dev/{partition}")["size"]) == 4 * MIB
     watcher.story("removed", partition)
     assert watcher.next(loop.name)[1]["partitions"] == "0"
 

@@ -116,7 +116,8 @@ def test_nothing_is_a_record_of_nothing(medium):
 def test_two_signatures_are_ambivalent_and_nothing_else_is_said(medium):
     path = medium(16, "mkfs.ext4", "-q", "-L", "one")
     patch(path, 0, SQUASHFS)
-    assert blkid(path, "TYPE")[1] == 8, "blkid finds it unambiguous"
+    # 8 is its word for that; 2.41.5 says 2.
+    assert blkid(path, "TYPE")[1] in (8, 2), "blkid finds it unambiguous"
     with loop_device(path) as device:
         for answer in probe(path, device):
             assert (answer.error, answer.ambivalent, answer.type, answer.label) == (None, True, "", b"")
@@ -221,7 +222,8 @@ def test_a_label_longer_than_a_record_is_cut_between_characters(medium):
 ])
 def test_the_mark_of_an_unclean_filesystem_is_read(medium, kind, offset, content, state):
     size, command, _usage, _state = MADE[kind]
-    path = medium(size, *command)
+    # A superblock with a wrong sum is none to newer versions of libblkid.
+    path = medium(size, *command, *(["-O", "^metadata_csum"] if kind == "ext4" else []))
     patch(path, offset, content)
     assert probe(path).state == state
 
