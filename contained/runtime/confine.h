@@ -64,6 +64,11 @@ constexpr ArgumentTest argument_masked(unsigned position, std::uint64_t mask, st
   return {
       .position = position, .kind = ArgumentTest::Kind::kMaskedEqual, .value = value, .mask = mask};
 }
+// What an ioctl asks for. The kernel looks at its lower half only, and some callers
+// (libblkid 2.41.5) hand over an int that went negative.
+constexpr ArgumentTest request_is(std::uint32_t request) {
+  return argument_masked(1, 0xffff'ffff, request);
+}
 
 // What may be done with one system call: let it happen, or answer with an error as if the kernel
 // had. Several rules for one call add up. A call without a rule ends the worker.
