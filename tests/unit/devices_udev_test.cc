@@ -310,6 +310,16 @@ TEST_F(Devices, AVolumeOfDeviceMapperHasNoBusOfItsOwn) {
   EXPECT_FALSE(last_.removable);
 }
 
+TEST_F(Devices, UdevSaysThatTheDesktopMountsIt) {
+  machine_.add_stick("sdb").with_property("AIRLOCK_MOUNTED_BY", "udisks");
+  EXPECT_TRUE(only_device().left_to_udisks);
+}
+
+TEST_F(Devices, OthersThanUdisksMountNothingForTheDesktop) {
+  machine_.add_stick("sdb").with_property("AIRLOCK_MOUNTED_BY", "somebody");
+  EXPECT_FALSE(only_device().left_to_udisks);
+}
+
 TEST_F(Devices, RulesMayHideADevice) {
   machine_.add_stick("sdb").with_property("UDISKS_IGNORE", "1");
   EXPECT_TRUE(only_device().ignored);

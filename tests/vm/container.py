@@ -152,7 +152,7 @@ class Container:
     def argv(self, command, user=None):
         enter = ["nsenter", "-t", self.init, "-m", "-u", "-i", "-n", "-p", "-C", "--"]
         become = ["/sbin/runuser", "-u", user, "--"] if user else []
-        return [*enter, "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8", *become,
+        return [*enter, "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8", *become,
                 "/bin/sh", "-c", command]
 
     def run(self, command, user=None, allowed=0, timeout=60):
