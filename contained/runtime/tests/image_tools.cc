@@ -33,9 +33,10 @@ class TempFolder {
 };
 
 int run(const TempFolder& folder, const std::string& command) {
-  const int status = std::system(fmt::format("PATH=$PATH:/usr/sbin:/sbin image='{}'; {{ {}; }} >'{}' 2>&1",
-                                             folder.file("image"), command, folder.file("log"))
-                                     .c_str());
+  const int status =
+      std::system(fmt::format("PATH=$PATH:/usr/sbin:/sbin image='{}'; {{ {}; }} >'{}' 2>&1",
+                              folder.file("image"), command, folder.file("log"))
+                      .c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
