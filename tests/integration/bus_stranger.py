@@ -10,7 +10,7 @@ import sys
 
 from gi.repository import GLib
 
-from bus_methods import INTERFACES, METHODS, OPTION_VALUES, SDB1, WITH_DESCRIPTORS
+from bus_methods import INTERFACES, METHODS, OPTION_VALUES, SDB1, TAKING_OPTIONS, WITH_DESCRIPTORS
 from bus_peers import ERROR, MANAGER, NAME, PROPERTIES, Client, DBusError, volume
 
 NOBODY = 65534
@@ -41,8 +41,27 @@ def random_argument(rng):
         for _ in range(rng.randrange(8)):
             inner = GLib.Variant("v", inner)
         return "v", inner
+    return "a{sv}", random_options(rng)
+
+
+def random_options(rng):
     keys = rng.sample([*OPTION_VALUES, "", "\u00e9", "x" * 300], rng.randrange(4))
-    return "a{sv}", {key: GLib.Variant(basic, random_value(rng, basic)) for key in keys}
+    kinds = [rng.choice(BASIC) for _ in keys]
+    return {key: GLib.Variant(kind, random_value(rng, kind)) for key, kind in zip(keys, kinds)}
+
+
+def random_call(rng, paths, names):
+    """Where to, what, and with which arguments: a call that is right but for its options, or any."""
+    if rng.random() < 0.2:
+        interface, method, signature, arguments, *_ = rng.choice(TAKING_OPTIONS)
+        return (paths[interface], f"{NAME}.{interface}", method, signature,
+                [*arguments[:-1], random_options(rng)])
+    path, interface, method = rng.choice(names)
+    if rng.random() < 0.05:
+        path = rng.choice(["/", "/org", f"{MANAGER}/volumes", volume("none")])
+    arguments = [random_argument(rng) for _ in range(rng.randrange(4))]
+    signature = "(" + "".join(kind for kind, _ in arguments) + ")"
+    return path, interface, method, signature, [value for _, value in arguments]
 
 
 def throw_things(client, seed, a_volume):
@@ -55,13 +74,7 @@ def throw_things(client, seed, a_volume):
               for method in ("Get", "Set", "GetAll")]
     outcomes = set()
     for _ in range(ROUNDS):
-        path, interface, method = rng.choice(names)
-        if rng.random() < 0.05:
-            path = rng.choice(["/", "/org", f"{MANAGER}/volumes", volume("none")])
-        arguments = [random_argument(rng) for _ in range(rng.randrange(4))]
-        signature = "(" + "".join(kind for kind, _ in arguments) + ")"
-        message = client.message(path, interface, method, signature,
-                                 [value for _, value in arguments])
+        message = client.message(*random_call(rng, paths, names))
         try:
             client.send(message)
             outcomes.add("answer")
