@@ -20,6 +20,7 @@
 #include "cli/mount_options.h"
 #include "daemon/mount/driver_start.h"
 #include "daemon/mount/mounter.h"
+#include "lib/base/local_time.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
@@ -81,6 +82,11 @@ class MountJob {
   uid_t uid_ = 0;
   gid_t gid_ = 0;
 };
+
+std::optional<int> zone_for(const DriverRow& row) {
+  const int minutes = local_zone_minutes();
+  return row.can("foreign") && minutes != 0 ? std::optional(minutes) : std::nullopt;
+}
 
 Result<const DriverRow*> driver_for(const std::string& subtype) {
   if (const DriverRow* row = find_driver(subtype)) return row;
@@ -145,7 +151,8 @@ SessionPlan MountJob::plan(DriverOrigin origin) const {
                     options_for_driver(options_, {.block = fuseblk_,
                                                   .uid = uid_,
                                                   .gid = gid_,
-                                                  .knows_owner = origin == DriverOrigin::kOurs})};
+                                                  .is_ours = origin == DriverOrigin::kOurs,
+                                                  .zone_minutes = zone_for(row_)})};
   return plan;
 }
 

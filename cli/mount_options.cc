@@ -73,10 +73,6 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "default_permissions",
 });
 
-// How media without permissions, or with local times, are shown. The driver checks the values.
-constexpr auto kForDriver = std::to_array<std::string_view>(
-    {"umask=", "fmask=", "dmask=", "time_offset=", "tz=UTC", "codepage=", "windows_names"});
-
 constexpr std::string_view kHelperOption = "uhelper=";
 
 constexpr auto kPrefixesWithoutEffect =
@@ -110,10 +106,6 @@ bool apply_word(std::string_view option, MountOptions& options) {
     options.allow_other = true;
   } else if (option == "plain") {
     options.transport = Transport::kPlain;
-  } else if (std::ranges::any_of(kForDriver, [&](std::string_view known) {
-               return known.ends_with('=') ? option.starts_with(known) : option == known;
-             })) {
-    options.for_driver.emplace_back(option);
   } else if (option == "suid" || option == "dev") {
     options.notices.push_back(
         fmt::format("option {} is ignored: media Airlock mounts are always nosuid,nodev", option));
@@ -156,6 +148,8 @@ Result<void> apply(std::string_view option, UnknownOptions unknown, MountOptions
   if (option.starts_with(kHelperOption)) options.helper = option.substr(kHelperOption.size());
   if (option.empty() || has_no_effect(option)) return {};
   if (apply_flag(option, options) || apply_word(option, options)) return {};
+  TRY(const bool foreign, apply_foreign_option(option, options.foreign));
+  if (foreign) return {};
   TRY(const bool known, apply_value(option, options));
   if (known) return {};
   if (option == "remount")
@@ -202,8 +196,10 @@ std::string options_for_driver(const MountOptions& options, const DriverOptions&
       text += fmt::format(",{}", row.name);
   if (decided.block) text += ",blkdev";
   if (options.allow_other) text += ",allow_other";
-  for (const std::string& option : options.for_driver) text += "," + option;
-  if (!decided.knows_owner) return text;
+  if (!decided.is_ours) return text;
+  ForeignOptions foreign = options.foreign;
+  if (!foreign.zone_minutes) foreign.zone_minutes = decided.zone_minutes;
+  for (const std::string& option : foreign.words()) text += "," + option;
   text += options.owner == OwnerMapping::kUser ? ",owner=user" : ",owner=media";
   return text + fmt::format(",uid={},gid={}", decided.uid, decided.gid);
 }

@@ -126,7 +126,8 @@ Result<void> apply_option(std::string_view option, OptionWishes& wishes) {
     wishes.plain = true;
     return {};
   }
-  return apply_value(option, wishes);
+  TRY(const bool foreign, apply_foreign_option(option, wishes.foreign));
+  return foreign ? Result<void>{} : apply_value(option, wishes);
 }
 
 }  // namespace
@@ -141,11 +142,16 @@ std::string problem_in_settings(std::string_view option) {
   if (option == "nosymfollow" ||
       std::ranges::find(kTuningWords, option, &TuningWord::name) != kTuningWords.end())
     return {};
+  ForeignOptions foreign;
+  const auto known = apply_foreign_option(option, foreign);
+  if (!known) return known.error().what;
+  if (*known) return {};
   const auto* row = std::ranges::find(kOwnSettings, option, &OwnSetting::option);
   if (row != kOwnSettings.end())
     return fmt::format("option {} has a setting of its own: {}", quote(option), row->setting);
   return fmt::format(
-      "an option is \"dirsync\", \"noatime\", \"nodiratime\" or \"nosymfollow\", not {}",
+      "an option is \"dirsync\", \"noatime\", \"nodiratime\", \"nosymfollow\" or one for FAT, not "
+      "{}",
       quote(option));
 }
 
