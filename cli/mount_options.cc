@@ -6,9 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <limits>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -82,16 +81,6 @@ bool has_no_effect(std::string_view option) {
   return std::ranges::find(kWithoutEffect, option) != kWithoutEffect.end() ||
          std::ranges::any_of(kPrefixesWithoutEffect,
                              [&](std::string_view prefix) { return option.starts_with(prefix); });
-}
-
-Result<std::uint32_t> parse_id(std::string_view name, std::string_view text) {
-  std::uint32_t id = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, id);
-  // The highest number means "nobody asked" to the kernel.
-  const bool usable = id != std::numeric_limits<std::uint32_t>::max();
-  if (parsed.ec == std::errc{} && parsed.ptr == end && usable) return id;
-  return fail(Errc::kInvalidArgument, "option {} needs a number, not {}", name, quote(text));
 }
 
 bool apply_flag(std::string_view option, MountOptions& options) {

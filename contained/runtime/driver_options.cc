@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 #include <vector>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -33,14 +33,6 @@ constexpr std::array kFlagOptions = {
     FlagOption{"nostrictatime", 0, 0},        FlagOption{"lazytime", 0, 0},
     FlagOption{"nolazytime", 0, 0},           FlagOption{"defaults", 0, 0},
 };
-
-Result<std::uint32_t> parse_id(std::string_view option, std::string_view text) {
-  std::uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc{} || end != text.data() + text.size() || id == UINT32_MAX)
-    return fail(Errc::kInvalidArgument, "option {} wants a number", quote(option));
-  return id;
-}
 
 Result<void> apply_setting(DriverOptions& options, std::string_view name, std::string_view value) {
   if (name == "owner" && (value == "user" || value == "media")) {

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <limits>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -83,16 +82,6 @@ bool apply_tuning(std::string_view option, OptionWishes& wishes) {
     return true;
   }
   return false;
-}
-
-Result<std::uint32_t> parse_id(std::string_view name, std::string_view text) {
-  std::uint32_t id = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, id);
-  // The highest number means "nobody asked" to the kernel.
-  const bool usable = id != std::numeric_limits<std::uint32_t>::max();
-  if (parsed.ec == std::errc{} && parsed.ptr == end && usable) return id;
-  return fail(Errc::kInvalidArgument, "option {} needs a number, not {}", name, quote(text));
 }
 
 Result<void> apply_value(std::string_view option, OptionWishes& wishes) {

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -13,15 +13,6 @@ namespace {
 
 constexpr int kMostZoneMinutes = 24 * 60;
 constexpr unsigned kMostCodePage = 65535;
-
-template <typename Number>
-std::optional<Number> parse_number(std::string_view text, Number least, Number most, int base) {
-  Number number = {};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error != std::errc{} || end != text.data() + text.size() || number < least || number > most)
-    return std::nullopt;
-  return number;
-}
 
 Result<mode_t> parse_mask(std::string_view name, std::string_view text) {
   if (const auto mask = parse_number<mode_t>(text, 0, 0777, 8)) return *mask;
