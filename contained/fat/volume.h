@@ -11,8 +11,10 @@
 #include "contained/fat/cluster_bitmap.h"
 #include "contained/fat/cluster_chain.h"
 #include "contained/fat/cluster_table.h"
+#include "contained/fat/file_info.h"
 #include "contained/fat/free_space.h"
 #include "contained/fat/geometry.h"
+#include "contained/fat/space_counter.h"
 #include "contained/fat/write_order.h"
 #include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
@@ -53,6 +55,8 @@ class Volume {
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
   [[nodiscard]] bool is_exfat() const { return geometry_.kind == FatKind::kExfat; }
+  // The program that finds and mends what is wrong with it.
+  [[nodiscard]] const char* checker() const { return is_exfat() ? "fsck.exfat" : "fsck.fat"; }
 
   // Starts writing in the background. Once, for a writable volume. The medium is first written
   // when something changes.
@@ -88,6 +92,9 @@ class Volume {
   MetadataCache& blocks() { return blocks_; }
   // How many blocks there are from this one on before something else begins.
   [[nodiscard]] std::uint32_t blocks_together(std::uint64_t block) const;
+  // The part of a directory at a place that can have one, in the memory of its block.
+  Outcome<std::span<std::byte>> record(std::uint64_t position);
+  void record_changed(std::uint64_t position) { blocks_.changed(geometry_.block_of(position)); }
 
   // One block of directories has to be on the medium before another; kCommitFirst if not now.
   Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
@@ -95,12 +102,12 @@ class Volume {
   // A block and the one behind it have to get there together; kCommitFirst if not now.
   Outcome<void> require_together(std::uint64_t block);
 
-  // Puts reserved clusters at the end of a complete chain; their own entries come first. May be
-  // kCommitFirst before anything has changed.
-  Outcome<void> append(ClusterChain& chain, const ClusterRun& run);
-  // The same for exFAT, where the bitmap has to know them too: all runs or, with kCommitFirst,
-  // none. As long as they follow each other the table has no part in it.
-  Outcome<void> append_all(ClusterChain& chain, std::span<const ClusterRun> runs);
+  // The chain of a file that has no clusters.
+  [[nodiscard]] ClusterChain empty_chain() const;
+  // Puts reserved clusters at the end of a complete chain: all runs or, with kCommitFirst, none.
+  // Their own entries come first. On exFAT the bitmap knows them too, and the table has no part in
+  // it as long as all clusters follow each other.
+  Outcome<void> append(ClusterChain& chain, std::span<const ClusterRun> runs);
   // Zeroes clusters that become part of a directory. With kReachable they are found on the medium
   // as soon as the table is, so the zeroes go first.
   enum class Reach { kReachable, kNotYet };
@@ -115,6 +122,12 @@ class Volume {
   // Changes made now are in this batch; all below committed_batches() are on the medium.
   [[nodiscard]] std::uint64_t batch() const { return batch_; }
   [[nodiscard]] std::uint64_t committed_batches() const { return committed_batches_; }
+  // How many clusters are free. Where that is unknown it is counted in the background, and what is
+  // answered before the end takes the rest for free. Without an Operation.
+  std::uint32_t free_clusters();
+  // Has the medium's cache get what says which clusters are free, from a segment on; returns the
+  // first segment it did not come to. Without an Operation.
+  Outcome<std::uint32_t> read_map_ahead(std::uint32_t segment);
   // Whether a commit may bring free clusters.
   [[nodiscard]] bool space_pending() const { return pending_clusters_ > 0; }
 
@@ -150,6 +163,7 @@ class Volume {
   Outcome<void> mark_medium(bool clean);
   Outcome<void> write_state_byte(bool clean);
   Outcome<void> write_exfat_state(bool clean);
+  Outcome<std::uint8_t> percent_in_use();
   Outcome<void> write_info();
 
   Outcome<void> order_link(ClusterChain& chain, const ClusterRun& run);
@@ -198,7 +212,9 @@ class Volume {
   std::atomic<bool> data_written_ = false;
   std::atomic<int> failure_ = 0;
 
-  BackgroundCommit background_{mutex_};  // last: its thread uses the rest
+  // Last: their threads use the rest.
+  SpaceCounter counter_{*this};
+  BackgroundCommit background_{mutex_};
 };
 
 }  // namespace airlock::fat
