@@ -18,11 +18,14 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "lib/base/c_ptr.h"
+#include "lib/base/defer.h"
 #include "lib/base/log.h"
 
 namespace airlock {
@@ -368,7 +371,7 @@ const fuse_lowlevel_ops& operations();
 struct FuseServer::Impl {
   explicit Impl(const Options& wanted) : options(wanted) {}
 
-  FileSystem* files = nullptr;  // from serve() on; no request is handled before
+  FileSystem* files = nullptr;  // from serve() on
   Options options;
   CPtr<fuse_session, fuse_session_destroy> session;
   int device = -1;                     // owned by the session
@@ -377,22 +380,23 @@ struct FuseServer::Impl {
   std::atomic<bool> serving = false;   // afterwards the file system may be gone
   std::atomic<int> failure = 0;
 
-  // Helpers wait here from prepare() to serve().
+  // The seeker waits here.
   std::mutex mutex;
   std::condition_variable changed;
-  bool started = false;
   bool cancelled = false;
   std::deque<std::pair<fuse_req_t, Seek>> seeks;
-  std::vector<Buffers> buffers;
+  // One thread answers until the first request that moves data: names and attributes are under
+  // the file system's one lock anyway, and the others cost memory and the time to start them.
+  std::vector<Buffers> buffers;  // of the first thread, then of each helper
   std::vector<std::jthread> helpers;
   std::jthread seeker;
 
   void run(const Buffers& mine);
+  void call_helpers();
   void answer_seeks();
   Outcome<std::uint64_t> seek_written(const Seek& seek);
   void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
   void answer_syncfs(const fuse_in_header& header);
-  void wait_and_run(const Buffers& mine);
   bool handle_one(const Buffers& mine);
 };
 
@@ -420,10 +424,32 @@ void forget_attributes(fuse_req_t request, fuse_ino_t node) {
   (void)fuse_lowlevel_notify_inval_inode(server_of(request).session.get(), node, -1, 0);
 }
 
+// Being told to end is the first thread's; what the kernel raises for a fault must stay
+// deliverable. No thread where the limit on them is reached.
+template <typename Work>
+std::optional<std::jthread> start_thread(Work work) {
+  sigset_t terminate, before;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  sigaddset(&terminate, SIGALRM);
+  (void)::pthread_sigmask(SIG_BLOCK, &terminate, &before);
+  const Defer restore([&before] { (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
+  try {
+    return std::jthread(std::move(work));
+  } catch (const std::system_error&) {
+    return std::nullopt;
+  }
+}
+
 void seek_after_writeback(fuse_req_t request, const Seek& seek) {
   FuseServer::Impl& server = server_of(request);
   {
     const std::scoped_lock lock(server.mutex);
+    if (!server.seeker.joinable()) {
+      auto seeker = start_thread([&server] { server.answer_seeks(); });
+      if (!seeker) return reply_error(request, EAGAIN);
+      server.seeker = std::move(*seeker);
+    }
     server.seeks.emplace_back(request, seek);
   }
   server.changed.notify_all();
@@ -526,6 +552,23 @@ ssize_t device_write(int device, iovec* parts, int count, void*) {
   return ::writev(device, parts, count);
 }
 
+// Requests that wait for the medium on their own, next to which others can be answered.
+bool moves_data(std::uint32_t opcode) {
+  switch (opcode) {
+    case FUSE_READ:
+    case FUSE_WRITE:
+    case FUSE_FSYNC:
+    case FUSE_FSYNCDIR:
+    case FUSE_SYNCFS:
+    case FUSE_FALLOCATE:
+    case FUSE_LSEEK:
+    case FUSE_IOCTL:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool connection_ended(int error_number) {
   // ENODEV after umount or abort; the others from a socket in a test.
   return error_number == ENODEV || error_number == ECONNRESET || error_number == EPIPE;
@@ -547,6 +590,8 @@ bool FuseServer::Impl::handle_one(const Buffers& mine) {
   current = {.buffers = &mine,
              .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
              .length = size};
+  if (&mine == buffers.data() && helpers.empty() && moves_data(current.header->opcode))
+    call_helpers();
   if (current.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current.header);
     return true;
@@ -562,6 +607,21 @@ bool FuseServer::Impl::handle_one(const Buffers& mine) {
 void FuseServer::Impl::run(const Buffers& mine) {
   while (!stopping && !ended) {
     if (!handle_one(mine)) ended = true;
+  }
+}
+
+// As many as there is memory for; without any the first thread goes on alone.
+void FuseServer::Impl::call_helpers() {
+  while (buffers.size() < options.threads) {
+    auto its = Buffers::create();
+    if (!its) return;
+    buffers.push_back(std::move(*its));
+    auto helper = start_thread([this, &mine = buffers.back()] { run(mine); });
+    if (!helper) {
+      buffers.pop_back();
+      return;
+    }
+    helpers.push_back(std::move(*helper));
   }
 }
 
@@ -615,15 +675,6 @@ void FuseServer::Impl::answer_syncfs(const fuse_in_header& header) {
   (void)!::write(device, &answer, sizeof answer);  // nobody left to tell if it fails
 }
 
-void FuseServer::Impl::wait_and_run(const Buffers& mine) {
-  {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [this] { return started || cancelled; });
-    if (cancelled) return;
-  }
-  run(mine);
-}
-
 FuseServer::FuseServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 FuseServer::~FuseServer() {
@@ -654,34 +705,15 @@ Result<std::unique_ptr<FuseServer>> FuseServer::create(UniqueFd&& device, const 
 }
 
 Result<void> FuseServer::prepare() {
-  const unsigned threads = std::max(1u, impl_->options.threads);
-  impl_->buffers.reserve(threads);
-  for (unsigned i = 0; i < threads; ++i) {
-    TRY(auto buffers, Buffers::create());
-    impl_->buffers.push_back(std::move(buffers));
-  }
-  // Being told to end is the main thread's; what the kernel raises for a fault must stay
-  // deliverable.
-  sigset_t terminate, before;
-  sigemptyset(&terminate);
-  sigaddset(&terminate, SIGTERM);
-  sigaddset(&terminate, SIGALRM);
-  (void)::pthread_sigmask(SIG_BLOCK, &terminate, &before);
-  for (unsigned i = 1; i < threads; ++i)
-    impl_->helpers.emplace_back([impl = impl_.get(), i] { impl->wait_and_run(impl->buffers[i]); });
-  impl_->seeker = std::jthread([impl = impl_.get()] { impl->answer_seeks(); });
-  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  impl_->buffers.reserve(std::max(1u, impl_->options.threads));  // they never move again
+  TRY(auto buffers, Buffers::create());
+  impl_->buffers.push_back(std::move(buffers));
   return {};
 }
 
 Result<void> FuseServer::serve(FileSystem& files) {
-  {
-    const std::scoped_lock lock(impl_->mutex);
-    impl_->files = &files;
-    impl_->serving = true;
-    impl_->started = true;
-  }
-  impl_->changed.notify_all();
+  impl_->files = &files;
+  impl_->serving = true;
   impl_->run(impl_->buffers.front());
   // Once the connection has ended every helper's read ends too. After stop() they may sit in a
   // read for ever, and the process is about to exit.

@@ -21,7 +21,8 @@ namespace airlock {
 class FuseServer {
  public:
   struct Options {
-    unsigned threads = 1;
+    unsigned threads =
+        1;            // at most; all but the first start with the first request that moves data
     uid_t owner = 0;  // may trim, besides root
   };
 
@@ -30,7 +31,7 @@ class FuseServer {
   FuseServer(const FuseServer&) = delete;
   FuseServer& operator=(const FuseServer&) = delete;
 
-  // Starts the threads and their buffers, still idle. Before the sandbox closes its last door.
+  // Reserves what the first request needs, so that nothing fails once the mount is there.
   Result<void> prepare();
 
   // Serves until the filesystem is unmounted, the connection is aborted or stop() was called.
