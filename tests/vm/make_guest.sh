@@ -4,57 +4,66 @@
 # and this project, built in it and installed by `meson install`, in build-debian/vm/installed. Both are
 # laid over each other when it boots, so the root stays as Debian made it.
 #   tests/vm/make_guest.sh [--fresh]     --fresh makes the root anew
+# What was compiled stays in $CCACHE_DIR, or in build-debian/ccache.
 set -eu
 cd "$(dirname "$0")/../.."
 source=$PWD
 place=$source/build-debian/vm
 root=$place/root
+cache=${CCACHE_DIR:-$source/build-debian/ccache}
 export LC_ALL=C.UTF-8
 
 system='systemd,systemd-sysv,libpam-systemd,udev,dbus,polkitd,udisks2,util-linux,mount,kmod,procps,python3'
-media='fuse3,e2fsprogs,dosfstools,btrfs-progs'
-building='meson,ninja-build,pkg-config,g++,libfuse3-dev,libext2fs-dev,comerr-dev,libfmt-dev,libseccomp-dev
+media='fuse3,e2fsprogs,dosfstools,exfatprogs,btrfs-progs,cryptsetup-bin'
+# For usb/, which boots it with a kernel of its own and has somebody log in.
+machine='linux-image-amd64,initramfs-tools,zstd,login,dbus-user-session,libglib2.0-bin,gvfs'
+building='meson,ninja-build,pkg-config,g++,ccache,libfuse3-dev,libext2fs-dev,comerr-dev,libfmt-dev,libseccomp-dev
   linux-libc-dev,python3-docutils,libsystemd-dev,libudev-dev,libblkid-dev,libtomlplusplus-dev
   libsdbus-c++-dev,libsdbus-c++-bin,libacl1-dev'
 unwanted='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer
   e2scrub_reap.service systemd-firstboot.service'
 unwanted=$(echo "$unwanted" | tr -s ' \n' ' ')
-packages=$(echo "$system,$media,$building" | tr -s ' \n' ',')
+packages=$(echo "$system,$media,$machine,$building" | tr -s ' \n' ',')
 
 [ "${1:-}" != --fresh ] || rm -rf --one-file-system "$place"
-if [ ! -e "$place/ready" ]; then
+if [ "$packages" != "$(cat "$place/ready" 2>/dev/null)" ]; then
   echo "==> making a Debian 13 to boot in $root"
   rm -rf --one-file-system "$root"
   mkdir -p "$place"
+  # The initrd has what finds the root and nothing that sticks need.
   # shellcheck disable=SC2016
   unshare --mount --propagation private mmdebstrap --quiet --mode=root --variant=minbase --format=directory --include="$packages" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt=force-unsafe-io \
+    --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
+    --essential-hook='printf "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=3\n" >"$1/etc/initramfs-tools/conf.d/small"' \
+    --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 >"$1/etc/initramfs-tools/modules"' \
     --customize-hook="chroot \"\$1\" systemctl -q mask $unwanted" \
     --customize-hook='chroot "$1" useradd -m -s /bin/bash user; chroot "$1" useradd -m -s /bin/bash other' \
     --customize-hook='echo guest >"$1/etc/hostname"; : >"$1/etc/machine-id"; : >"$1/etc/fstab"' \
     trixie "$root" >"$place/mmdebstrap.log" 2>&1 || { tail -30 "$place/mmdebstrap.log"; exit 1; }
-  touch "$place/ready"
+  echo "$packages" >"$place/ready"
 fi
 
 echo "==> building in it"
-mkdir -p "$place/build"
+mkdir -p "$place/build" "$cache"
 rm -rf "$place/installed"
 mkdir -p "$place/installed"
 # In a mount namespace of its own, so that nothing stays behind however this ends.
 unshare --mount --propagation private sh -eu -c '
-  mkdir -p "$1/source" "$1/build" "$1/installed"
+  mkdir -p "$1/source" "$1/build" "$1/installed" "$1/ccache"
   mount --rbind /dev "$1/dev"
   mount -t proc proc "$1/proc"
   mount --bind "$0" "$1/source"
   mount --bind "$2/build" "$1/build"
   mount --bind "$2/installed" "$1/installed"
-  exec chroot "$1" /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  mount --bind "$4" "$1/ccache"
+  exec chroot "$1" /usr/bin/env -i HOME=/root CCACHE_DIR=/ccache CXX="ccache g++" LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     JOBS="$3" sh -eu -c "
     [ -f /build/build.ninja ] || meson setup /build /source --prefix=/usr --sysconfdir=/etc \
       --localstatedir=/var --libexecdir=libexec -Dtests=false -Dtray=disabled
     ninja \${JOBS:+-j \$JOBS} -C /build
     DESTDIR=/installed meson install -C /build --no-rebuild --quiet"
-' "$source" "$root" "$place" "${AIRLOCK_JOBS:-}" >"$place/build.log" 2>&1 ||
+' "$source" "$root" "$place" "${AIRLOCK_JOBS:-}" "$cache" >"$place/build.log" 2>&1 ||
   { tail -60 "$place/build.log"; exit 1; }

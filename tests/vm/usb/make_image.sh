@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The disk of the machine that sticks are plugged into: what ../make_guest.sh made, with what is in guest/
+# laid over it and the drivers' sockets enabled as the packages do, in build-debian/vm/usb. Does nothing while that stays the same.
+set -eu
+cd "$(dirname "$0")"
+here=$PWD
+vm=$(cd ../../.. && pwd)/build-debian/vm
+place=$vm/usb
+
+made_of=$({ cat "$vm/ready" "$here/make_image.sh"
+  cd "$here/guest" && find . -type f | sort | xargs sha256sum
+  cd "$vm/installed" && find . -type f | sort | xargs sha256sum; } | sha256sum)
+[ ! -e "$place/ready" ] || [ "$made_of" != "$(cat "$place/ready")" ] || exit 0
+
+echo "==> making the machine's disk"
+rm -rf --one-file-system "$place"
+mkdir -p "$place/layers"
+cp -L "$vm"/root/boot/vmlinuz-* "$place/vmlinuz"
+cp -L "$vm"/root/boot/initrd.img-* "$place/initrd"
+# In a mount namespace of its own, so that nothing stays behind however this ends. What only building takes
+# and what is on no running machine's disk stays out.
+unshare --mount --propagation private sh -eu -c '
+  mount -t tmpfs -o mode=755 none "$0"
+  mkdir -p "$0/upper" "$0/work" "$0/root"
+  cp -r "$2/." "$0/upper/"
+  chmod -R u=rwX,go=rX "$0/upper"
+  mount -t overlay overlay -o "lowerdir=$1/installed:$1/root,upperdir=$0/upper,workdir=$0/work" "$0/root"
+  cd "$0/root"
+  for unit in usr/lib/systemd/system/airlock-*.socket; do
+    chroot . systemctl -q enable "${unit##*/}"
+  done
+  rm -rf usr/lib/gcc usr/include usr/libexec/gcc usr/share/meson var/lib/apt var/cache boot/* source build installed ccache
+  mkfs.ext4 -q -L machine -O ^has_journal -E root_owner=0:0 -m 0 -d . "$3/root.ext4" 3G
+' "$place/layers" "$vm" "$here/guest" "$place" >"$place/log" 2>&1 || { tail -20 "$place/log"; exit 1; }
+echo "$made_of" >"$place/ready"
