@@ -85,7 +85,7 @@ void default_signals() {
 }
 
 [[noreturn]] void become_checker(ChildEnds ends, const std::vector<std::string>& command,
-                                 const CheckerLimits& limits) {
+                                 const CheckerLimits& limits, CheckerFamily family) {
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -98,7 +98,7 @@ void default_signals() {
   if (!place_descriptors(ends) || !set_limits(limits)) ::_exit(kSetupFailed);
   {
     Channel hand_over((UniqueFd(kHandOverDescriptor)));
-    auto listener = install_checker_filter();
+    auto listener = install_checker_filter(family);
     if (!listener) {
       log(LogLevel::kError, "{}", listener.error().message());
       ::_exit(kSetupFailed);
@@ -123,7 +123,7 @@ Result<UniqueFd> take_listener(Channel& from) {
 }  // namespace
 
 Result<CheckerProcess> start_checker(BorrowedFd program, const std::vector<std::string>& command,
-                                     const CheckerLimits& limits) {
+                                     const CheckerLimits& limits, CheckerFamily family) {
   TRY(auto output, make_pipe());
   TRY(auto progress, make_pipe());
   TRY(auto pair, Channel::make_pair());
@@ -135,7 +135,7 @@ Result<CheckerProcess> start_checker(BorrowedFd program, const std::vector<std::
                     .progress = progress.writing.get(),
                     .program = program.get(),
                     .hand_over = pair.second.get()},
-                   command, limits);
+                   command, limits, family);
   checker.life = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, checker.pid, 0)));
   if (!checker.life.valid()) return fail_errno(errno, Errc::kSystem, "watch the checker");
   pair.second.reset();

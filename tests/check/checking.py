@@ -28,7 +28,8 @@ def ask(what, kind, image, seconds=120):
                  words.get("summary", ""), words["read-only"], log)
 
 
-READS = {"ext": ["e2fsck", "-fn"], "fat": ["fsck.fat", "-n"], "exfat": ["fsck.exfat", "-n"]}
+READS = {"ext": ["e2fsck", "-fn"], "fat": ["fsck.fat", "-n"], "exfat": ["fsck.exfat", "-n"],
+         "ntfs": ["ntfsfix", "-n"]}
 REPAIRS = {"ext": ["e2fsck", "-fy"], "fat": ["fsck.fat", "-a", "-w"], "exfat": ["fsck.exfat", "-y"]}
 
 
