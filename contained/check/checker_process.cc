@@ -81,7 +81,9 @@ bool set_limits(const CheckerLimits& limits) {
 }
 
 void default_signals() {
-  for (const int number : {SIGPIPE, SIGABRT, SIGXCPU, SIGXFSZ}) (void)::signal(number, SIG_DFL);
+  for (const int number : {SIGPIPE, SIGABRT, SIGXCPU}) (void)::signal(number, SIG_DFL);
+  // Behind the end of an image file is what is behind the end of a device: an error, and no death.
+  (void)::signal(SIGXFSZ, SIG_IGN);
 }
 
 [[noreturn]] void become_checker(ChildEnds ends, const std::vector<std::string>& command,

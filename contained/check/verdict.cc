@@ -81,8 +81,8 @@ Reading read_ext(const Lines& lines, std::string_view text) {
     before = line;
   }
   reading.was_dirty = has(text, "was not cleanly unmounted");
-  reading.replayed = has(text, ": recovering journal");
   reading.failed_replay = has(text, "while recovering journal");
+  reading.replayed = has(text, ": recovering journal") && !reading.failed_replay;
   reading.skipped_replay = has(text, "skipping journal recovery");
   reading.unsupported = has(text, "unsupported feature") || has(text, "revision level too high");
   // With -n it goes on where the medium ends too early, and calls what it could read clean.
@@ -175,7 +175,11 @@ Reading read(CheckerFamily family, std::string_view text) {
       // What it can't make sense of it calls an "Input/output error", too.
       return read_ntfs(text);
   }
-  reading.unreadable = has_any(text, kReadErrors);
+  // That a journal can't be replayed it calls an "Input/output error", too: what it wants to write
+  // may lie behind the end.
+  reading.unreadable = reading.failed_replay
+                           ? has(text, "Error reading block") || has(text, "short read")
+                           : has_any(text, kReadErrors);
   return reading;
 }
 
@@ -255,7 +259,8 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
     case CheckVerdict::kNeedsReplay:
       return "its journal must be replayed before anything else can be told";
     case CheckVerdict::kErrors:
-      if (reading.failed_replay && reading.findings == 0) return "its journal can't be replayed";
+      if (reading.failed_replay)
+        return fmt::format("its journal can't be replayed{}", with_example(reading));
       return fmt::format("{} found{}", count(reading.findings), with_example(reading));
     case CheckVerdict::kUncorrectable:
       return fmt::format("it is damaged beyond what the checker can put right{}",
