@@ -81,11 +81,13 @@ bool set_limits(const CheckerLimits& limits) {
 }
 
 void default_signals() {
-  for (const int number : {SIGPIPE, SIGABRT, SIGXCPU, SIGXFSZ}) (void)::signal(number, SIG_DFL);
+  for (const int number : {SIGPIPE, SIGABRT, SIGXCPU}) (void)::signal(number, SIG_DFL);
+  // Behind the end of an image file is what is behind the end of a device: an error, and no death.
+  (void)::signal(SIGXFSZ, SIG_IGN);
 }
 
 [[noreturn]] void become_checker(ChildEnds ends, const std::vector<std::string>& command,
-                                 const CheckerLimits& limits) {
+                                 const CheckerLimits& limits, CheckerFamily family) {
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -98,7 +100,7 @@ void default_signals() {
   if (!place_descriptors(ends) || !set_limits(limits)) ::_exit(kSetupFailed);
   {
     Channel hand_over((UniqueFd(kHandOverDescriptor)));
-    auto listener = install_checker_filter();
+    auto listener = install_checker_filter(family);
     if (!listener) {
       log(LogLevel::kError, "{}", listener.error().message());
       ::_exit(kSetupFailed);
@@ -123,7 +125,7 @@ Result<UniqueFd> take_listener(Channel& from) {
 }  // namespace
 
 Result<CheckerProcess> start_checker(BorrowedFd program, const std::vector<std::string>& command,
-                                     const CheckerLimits& limits) {
+                                     const CheckerLimits& limits, CheckerFamily family) {
   TRY(auto output, make_pipe());
   TRY(auto progress, make_pipe());
   TRY(auto pair, Channel::make_pair());
@@ -135,7 +137,7 @@ Result<CheckerProcess> start_checker(BorrowedFd program, const std::vector<std::
                     .progress = progress.writing.get(),
                     .program = program.get(),
                     .hand_over = pair.second.get()},
-                   command, limits);
+                   command, limits, family);
   checker.life = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, checker.pid, 0)));
   if (!checker.life.valid()) return fail_errno(errno, Errc::kSystem, "watch the checker");
   pair.second.reset();

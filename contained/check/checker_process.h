@@ -11,6 +11,7 @@
 #include "contained/check/verdict.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
+#include "lib/protocol/checkers.h"
 
 namespace airlock::check {
 
@@ -30,7 +31,7 @@ struct CheckerLimits {
 };
 
 Result<CheckerProcess> start_checker(BorrowedFd program, const std::vector<std::string>& command,
-                                     const CheckerLimits& limits);
+                                     const CheckerLimits& limits, CheckerFamily family);
 
 void kill_checker(const CheckerProcess& checker);
 // Once its life line says that it has ended.

@@ -43,6 +43,8 @@ Words check_words(CheckerFamily family, CheckOperation operation) {
       return fat_words(operation);
     case CheckerFamily::kExfat:
       return exfat_words(operation);
+    case CheckerFamily::kNtfs:
+      return {"-n"};
   }
   return {};
 }
@@ -57,12 +59,11 @@ Words label_command(const CheckerRow& row, const std::string& label) {
 }  // namespace
 
 Result<Words> command_for(const CheckerRow& row, const CheckRequest& request) {
+  TRY_VOID(check_offered(row, request.operation));
   if (request.operation == CheckOperation::kLabel) {
     TRY_VOID(check_label(row.family, request.label));
     return label_command(row, request.label);
   }
-  if (request.operation == CheckOperation::kReplay && !row.replays)
-    return fail(Errc::kUnsupported, "{} has no journal to replay", request.type);
   Words words{std::string(row.check_program)};
   for (auto& word : check_words(row.family, request.operation)) words.push_back(std::move(word));
   words.emplace_back(kMediumPath);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include "lib/protocol/checkers.h"
@@ -41,6 +43,14 @@ Opening opening_of(const seccomp_data& data) {
   return {.path = data.args[1], .flags = static_cast<int>(data.args[2])};
 }
 
+// A look at a name, whose answer goes to an address of the asking process.
+std::optional<std::uint64_t> look_of(const seccomp_data& data) {
+#ifdef SYS_newfstatat
+  if (data.nr == SYS_newfstatat) return data.args[2];
+#endif
+  return std::nullopt;
+}
+
 // The name with its end, as far as it is no longer than those we know.
 bool is_name_at(pid_t asking, std::uint64_t address, std::string_view wanted) {
   std::array<char, kLongestName> name{};
@@ -57,11 +67,12 @@ Result<void> done(int outcome) {
   return fail_errno(errno, Errc::kSystem, "answer the checker");
 }
 
-Result<void> refuse(BorrowedFd listener, std::uint64_t id, int error) {
-  seccomp_notif_resp answer{};
-  answer.id = id;
-  answer.error = -error;
-  return done(::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer));
+// 0 is no error: it is told that its call went well.
+Result<void> answer(BorrowedFd listener, std::uint64_t id, int error) {
+  seccomp_notif_resp reply{};
+  reply.id = id;
+  reply.error = -error;
+  return done(::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &reply));
 }
 
 Result<void> let_it_look(BorrowedFd listener, std::uint64_t id) {
@@ -74,14 +85,35 @@ Result<void> let_it_look(BorrowedFd listener, std::uint64_t id) {
 Result<void> hand_over(BorrowedFd listener, std::uint64_t id, BorrowedFd medium, int flags) {
   // All descriptors of it share one position; opened anew it would be at the beginning.
   (void)::lseek(medium.get(), 0, SEEK_SET);
-  seccomp_notif_addfd answer{};
-  answer.id = id;
-  answer.flags = SECCOMP_ADDFD_FLAG_SEND;
-  answer.srcfd = static_cast<std::uint32_t>(medium.get());
-  answer.newfd_flags = static_cast<std::uint32_t>(flags & O_CLOEXEC);
-  const int outcome = ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &answer);
-  if (outcome < 0 && errno == EMFILE) return refuse(listener, id, EMFILE);
+  seccomp_notif_addfd added{};
+  added.id = id;
+  added.flags = SECCOMP_ADDFD_FLAG_SEND;
+  added.srcfd = static_cast<std::uint32_t>(medium.get());
+  added.newfd_flags = static_cast<std::uint32_t>(flags & O_CLOEXEC);
+  const int outcome = ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &added);
+  if (outcome < 0 && errno == EMFILE) return answer(listener, id, EMFILE);
   return done(outcome);
+}
+
+// As the kernel would have written it.
+Result<void> describe(BorrowedFd listener, const seccomp_notif& question, std::uint64_t into,
+                      BorrowedFd medium) {
+#ifdef SYS_newfstatat
+  struct stat status{};
+  if (::syscall(SYS_newfstatat, medium.get(), "", &status, AT_EMPTY_PATH) != 0)
+    return answer(listener, question.id, errno);
+  iovec here{.iov_base = &status, .iov_len = sizeof status};
+  iovec there{.iov_base = nullptr, .iov_len = sizeof status};
+  std::memcpy(&there.iov_base, &into, sizeof there.iov_base);
+  const auto asking = static_cast<pid_t>(question.pid);
+  if (::process_vm_writev(asking, &here, 1, &there, 1, 0) != static_cast<ssize_t>(sizeof status))
+    return answer(listener, question.id, EFAULT);
+  return answer(listener, question.id, 0);
+#else
+  (void)into;
+  (void)medium;
+  return answer(listener, question.id, ENOSYS);
+#endif
 }
 
 }  // namespace
@@ -92,11 +124,15 @@ Result<void> Doorkeeper::answer_one() const {
   const Opening opening = opening_of(question.data);
   const BorrowedFd listener = listener_.borrow();
   const auto asking = static_cast<pid_t>(question.pid);
+  if (const auto into = look_of(question.data))
+    return is_name_at(asking, question.data.args[1], kMediumPath)
+               ? describe(listener, question, *into, medium_)
+               : let_it_look(listener, question.id);
   if (is_name_at(asking, opening.path, kNullPath))
     return hand_over(listener, question.id, BorrowedFd{STDIN_FILENO}, opening.flags);
   if (!is_name_at(asking, opening.path, kMediumPath)) return let_it_look(listener, question.id);
   const bool writes = (opening.flags & O_ACCMODE) != O_RDONLY;
-  if (writes && access_ == Access::kReadOnly) return refuse(listener, question.id, EROFS);
+  if (writes && access_ == Access::kReadOnly) return answer(listener, question.id, EROFS);
   return hand_over(listener, question.id, medium_, opening.flags);
 }
 

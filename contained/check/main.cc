@@ -175,7 +175,7 @@ Result<CheckReply> carry_out(Channel& channel, const Task& task) {
   TRY(const auto access, access_of(task));
   if (auto refused = refuse(*row, task)) return *std::move(refused);
   TRY(const auto limits, limits_for(task));
-  TRY(auto checker, start_checker(task.program.borrow(), command, limits));
+  TRY(auto checker, start_checker(task.program.borrow(), command, limits, row->family));
   Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);
   Run run(channel, std::move(checker), std::move(door));
   TRY(const auto ending, run.see_through());

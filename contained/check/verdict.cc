@@ -81,8 +81,8 @@ Reading read_ext(const Lines& lines, std::string_view text) {
     before = line;
   }
   reading.was_dirty = has(text, "was not cleanly unmounted");
-  reading.replayed = has(text, ": recovering journal");
   reading.failed_replay = has(text, "while recovering journal");
+  reading.replayed = has(text, ": recovering journal") && !reading.failed_replay;
   reading.skipped_replay = has(text, "skipping journal recovery");
   reading.unsupported = has(text, "unsupported feature") || has(text, "revision level too high");
   // With -n it goes on where the medium ends too early, and calls what it could read clean.
@@ -135,6 +135,29 @@ Reading read_exfat(const Lines& lines, std::string_view text) {
   return reading;
 }
 
+// ntfsfix tells each step as it goes; these are the ends of steps that tell something.
+struct NtfsSign {
+  std::string_view words;
+  std::string_view meaning;
+};
+constexpr auto kNtfsSigns = std::to_array<NtfsSign>(
+    {{"The alternate bootsector is usable",
+      "its boot sector is damaged, and the copy of it is not"},
+     {"Comparing $MFTMirr to $MFT... FAILED", "its file table and the copy of it differ"},
+     {"Checking file system overflow... FAILED", "it is larger than its medium"},
+     {"Checking the alternate boot sector... BAD", "the copy of its boot sector is damaged"}});
+
+Reading read_ntfs(std::string_view text) {
+  Reading reading{.checker = "ntfsfix"};
+  for (const NtfsSign& sign : kNtfsSigns)
+    if (has(text, sign.words)) add_finding(reading, sign.meaning);
+  reading.was_dirty = has(text, "Windows is hibernated");
+  constexpr auto kHopeless = std::to_array<std::string_view>(
+      {"Volume is corrupt", "Failed to load $MFT", "Checking file system overflow... FAILED"});
+  reading.hopeless = !has(text, "The alternate bootsector is usable") && has_any(text, kHopeless);
+  return reading;
+}
+
 Reading read(CheckerFamily family, std::string_view text) {
   const Lines lines = lines_of(text);
   Reading reading;
@@ -148,8 +171,15 @@ Reading read(CheckerFamily family, std::string_view text) {
     case CheckerFamily::kExfat:
       reading = read_exfat(lines, text);
       break;
+    case CheckerFamily::kNtfs:
+      // What it can't make sense of it calls an "Input/output error", too.
+      return read_ntfs(text);
   }
-  reading.unreadable = has_any(text, kReadErrors);
+  // That a journal can't be replayed it calls an "Input/output error", too: what it wants to write
+  // may lie behind the end.
+  reading.unreadable = reading.failed_replay
+                           ? has(text, "Error reading block") || has(text, "short read")
+                           : has_any(text, kReadErrors);
   return reading;
 }
 
@@ -181,8 +211,8 @@ Said said_by_fat_code(int code, CheckOperation operation) {
 }
 
 Said said_by(CheckerFamily family, CheckOperation operation, int code) {
-  const Said said =
-      family == CheckerFamily::kFat ? said_by_fat_code(code, operation) : said_by_e2fsck_code(code);
+  const bool zero_or_one = family == CheckerFamily::kFat || family == CheckerFamily::kNtfs;
+  const Said said = zero_or_one ? said_by_fat_code(code, operation) : said_by_e2fsck_code(code);
   // It could not have corrected anything.
   if (said == Said::kCorrected && only_reads(operation)) return Said::kNonsense;
   return said;
@@ -229,7 +259,8 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
     case CheckVerdict::kNeedsReplay:
       return "its journal must be replayed before anything else can be told";
     case CheckVerdict::kErrors:
-      if (reading.failed_replay && reading.findings == 0) return "its journal can't be replayed";
+      if (reading.failed_replay)
+        return fmt::format("its journal can't be replayed{}", with_example(reading));
       return fmt::format("{} found{}", count(reading.findings), with_example(reading));
     case CheckVerdict::kUncorrectable:
       return fmt::format("it is damaged beyond what the checker can put right{}",
@@ -281,6 +312,19 @@ CheckReply judge_label(int code, std::string_view output) {
 
 }  // namespace
 
+namespace {
+
+// ntfsfix looks at the boot sector, its copy, and the first records of two tables; no more may be
+// said of the rest.
+std::string summary_for(CheckerFamily family, CheckVerdict verdict, const Reading& reading,
+                        bool changed) {
+  if (family == CheckerFamily::kNtfs && verdict == CheckVerdict::kClean)
+    return "what ntfsfix looks at is in order, which is where the volume begins";
+  return summary_of(verdict, reading, changed).substr(0, CheckReply::kMostSummary);
+}
+
+}  // namespace
+
 CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& ending,
                  std::string_view output) {
   if (!ending.code || ending.wrote_too_much) return died(cause_of_death(ending), output);
@@ -295,7 +339,7 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
           .changed = changed,
           .findings = reading.findings,
           .checker = reading.checker.substr(0, CheckReply::kMostChecker),
-          .summary = summary_of(verdict, reading, changed).substr(0, CheckReply::kMostSummary),
+          .summary = summary_for(family, verdict, reading, changed),
           .log = std::string(output.substr(0, CheckReply::kMostLog))};
 }
 

@@ -40,6 +40,7 @@ Result<UniqueFd> program_for(const CheckRequest& request, const CheckerPlaces& p
   const CheckerRow* row = find_checker(request.type);
   if (row == nullptr)
     return fail(Errc::kUnsupported, "there is no checker for {}", quote(request.type));
+  TRY_VOID(check_offered(*row, request.operation));
   const bool label = request.operation == CheckOperation::kLabel;
   return open_program(label ? row->label_program : row->check_program, places);
 }

@@ -51,6 +51,7 @@ Result<void> check_possible(const Volume& volume, const CheckRequest& request) {
   const CheckerRow* row = find_checker(volume.probe->type);
   if (row == nullptr)
     return fail(Errc::kUnsupported, "there is no checker for {}", quote(volume.probe->type));
+  TRY_VOID(check_offered(*row, request.operation));
   if (only_reads(request.operation)) return {};
   TRY_VOID(check_writable(volume));
   // The only thing that writes to a sleeping system's filesystem is that system.

@@ -31,6 +31,8 @@ std::string_view being(CheckOperation operation) {
 }
 
 MediumState state_after(CheckVerdict verdict, MediumState before) {
+  // A sleeping system sleeps on, whatever a checker thinks of its filesystem.
+  if (before == MediumState::kHibernated) return before;
   switch (verdict) {
     case CheckVerdict::kClean:
       return MediumState::kClean;
@@ -42,6 +44,17 @@ MediumState state_after(CheckVerdict verdict, MediumState before) {
       return MediumState::kErrors;
     default:
       return before;
+  }
+}
+
+const char* not_said(MediumState state) {
+  switch (state) {
+    case MediumState::kDirty:
+      return "it was not unmounted";
+    case MediumState::kHibernated:
+      return "it holds a hibernated system";
+    default:
+      return nullptr;
   }
 }
 
@@ -81,10 +94,11 @@ void VolumeMachine::checked(CheckOperation operation, Result<CheckReply> reply) 
 
 void VolumeMachine::keep_check(std::string_view operation, CheckReply& reply) {
   // Not every checker says so itself.
-  if (operation == "check" && reply.verdict == CheckVerdict::kClean &&
-      volume_.probe->state == MediumState::kDirty) {
-    reply.verdict = CheckVerdict::kDirty;
-    reply.summary = "it was not unmounted, and is consistent";
+  if (operation == "check" && reply.verdict == CheckVerdict::kClean) {
+    if (const auto* what = not_said(volume_.probe->state)) {
+      reply.verdict = CheckVerdict::kDirty;
+      reply.summary = fmt::format("{}; otherwise {}", what, reply.summary);
+    }
   }
   volume_.check = VolumeCheck{.operation = std::string(operation),
                               .reply = reply,

@@ -9,9 +9,10 @@ namespace airlock {
 namespace {
 
 constexpr std::array kRows = {
-    CheckerRow{CheckerFamily::kExt, "ext2 ext3 ext4", "e2fsck", "e2label", true},
-    CheckerRow{CheckerFamily::kFat, "vfat", "fsck.fat", "fatlabel", false},
-    CheckerRow{CheckerFamily::kExfat, "exfat", "fsck.exfat", "exfatlabel", false},
+    CheckerRow{CheckerFamily::kExt, "ext2 ext3 ext4", "e2fsck", "e2label", true, true},
+    CheckerRow{CheckerFamily::kFat, "vfat", "fsck.fat", "fatlabel", false, true},
+    CheckerRow{CheckerFamily::kExfat, "exfat", "fsck.exfat", "exfatlabel", false, true},
+    CheckerRow{CheckerFamily::kNtfs, "ntfs", "ntfsfix", "", false, false},
 };
 
 constexpr std::size_t kMostExtBytes = 16;
@@ -89,6 +90,18 @@ const CheckerRow* find_checker(std::string_view type) {
   return row == kRows.end() ? nullptr : &*row;
 }
 
+Result<void> check_offered(const CheckerRow& row, CheckOperation operation) {
+  if (operation == CheckOperation::kLabel && row.label_program.empty())
+    return fail(Errc::kUnsupported, "there is no program that writes labels of {}", row.types);
+  if (operation == CheckOperation::kReplay && !row.replays)
+    return fail(Errc::kUnsupported, "{} only looks, and replays no journal", row.check_program);
+  if (operation == CheckOperation::kRepair && !row.repairs)
+    return fail(Errc::kUnsupported,
+                "{} only looks: what is wrong with {} is put right by the system it comes from",
+                row.check_program, row.types);
+  return {};
+}
+
 Result<void> check_label(CheckerFamily family, std::string_view label) {
   const auto units = utf16_units(label);
   if (!units)
@@ -103,6 +116,8 @@ Result<void> check_label(CheckerFamily family, std::string_view label) {
       return check_fat_label(label);
     case CheckerFamily::kExfat:
       return check_exfat_label(label, *units);
+    case CheckerFamily::kNtfs:
+      break;
   }
   return fail(Errc::kInvalidArgument, "nothing is known of labels of this type");
 }

@@ -5,10 +5,11 @@
 #include <string_view>
 
 #include "lib/base/error.h"
+#include "lib/protocol/check_record.h"
 
 namespace airlock {
 
-enum class CheckerFamily : std::uint8_t { kExt, kFat, kExfat };
+enum class CheckerFamily : std::uint8_t { kExt, kFat, kExfat, kNtfs };
 
 // One row per kind of checker: which types of blkid it is for, and which programs of the
 // distribution do the work.
@@ -16,12 +17,16 @@ struct CheckerRow {
   CheckerFamily family;
   std::string_view types;  // separated by spaces
   std::string_view check_program;
-  std::string_view label_program;
+  std::string_view label_program;  // empty: none
   bool replays;  // it has a journal, and the checker can replay it without doing anything else
+  bool repairs;  // what it can put right it may
 };
 
 // Nothing for a type nobody can check.
 const CheckerRow* find_checker(std::string_view type);
+
+// Whether this may be asked of the checker of a type at all. Errc::kUnsupported says what it lacks.
+Result<void> check_offered(const CheckerRow& row, CheckOperation operation);
 
 // Whether a medium of this type can be called so: length and characters, before anything is
 // written. An empty label takes the label away. Errc::kInvalidArgument says what would be right.

@@ -10,7 +10,7 @@ sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "images")]
 import harness  # noqa: E402
 from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: E402,F401
 
-NEEDED_PROGRAMS = ("mke2fs", "e2fsck", "debugfs", "fsck.fat", "fsck.exfat", "losetup")
+NEEDED_PROGRAMS = ("mke2fs", "e2fsck", "debugfs", "fsck.fat", "fsck.exfat", "mkntfs", "ntfsfix", "losetup")
 
 
 def pytest_collection_modifyitems(items):

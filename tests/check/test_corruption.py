@@ -2,7 +2,8 @@
 """Every class of damage: the verdict, the mode of the mount, and what is left after a repair, held
 against the distribution's checkers run by hand on copies.
 
-AIRLOCK_CORRUPTION_SEEDS (default 1) says how many cases there are of each class and type.
+AIRLOCK_CORRUPTION_SEEDS (default 1) says how many cases there are of each class and type, seeds counted from 0;
+by hand, as twenty of them take an hour.
 """
 import os
 import struct
@@ -23,11 +24,12 @@ WHERE = {("inline-data", "ext4"): ["ext4-inline"], ("mmp", "ext4"): ["ext4-mmp"]
 EXT4_ONLY = {"inline-data", "mmp"}
 IN_ORDER = ("clean", "dirty")
 TOO_SHORT = "The physical size of the device is"
+LEFT_ALONE = "skipping journal recovery"
 # Every look at one of these takes e2fsck ten seconds, in case another machine has it: in long runs only.
 SLOW = {"mmp"}
 # What may be lost with these is more than one file.
 LARGE = {"super", "super-several", "features", "groups", "inode-bitmap", "block-bitmap", "random-metadata",
-         "zeroed-metadata", "truncated", "directory-garbage", "directory-index", "special-inode",
+         "zeroed-metadata", "truncated", "block-pointers", "directory-entry", "directory-garbage", "directory-index", "special-inode",
          "journal-super", "journal-log", "mmp", "checksums"}
 
 
@@ -72,8 +74,9 @@ def damaged(images, name, variants, seed, scratch):
 
 
 def in_order(by_hand):
-    """Asked not to write, e2fsck calls clean what it can read of a medium that ends too early."""
-    return by_hand.returncode == 0 and TOO_SHORT not in by_hand.stdout
+    """Asked not to write, e2fsck calls clean what it can read of a medium that ends too early, or of one
+    whose journal has more."""
+    return by_hand.returncode == 0 and TOO_SHORT not in by_hand.stdout and LEFT_ALONE not in by_hand.stdout
 
 
 def expect_fitting(found, code, words):
@@ -82,7 +85,7 @@ def expect_fitting(found, code, words):
         expected = {"uncorrectable"}
     elif "unsupported feature" in words or "revision level too high" in words:
         expected = {"unsupported"}
-    elif "skipping journal recovery" in words and code != 8:
+    elif LEFT_ALONE in words and code != 8:
         expected = {"needs-replay"}
     else:
         expected = {0: {"clean"}, 4: {"errors"}, 8: {"uncorrectable", "unreadable"},
@@ -95,6 +98,10 @@ def expect_fitting(found, code, words):
 def expect_right_mode(image):
     """Read-write if, and only if, it is consistent by then."""
     found = ask("mount-full", "ext4", image)
+    if found.verdict == "errors" and "its journal can't be replayed" in found.summary:
+        # What e2fsck made of the rest, without its journal, somebody should look at first.
+        assert found.read_only and not found.changed, found
+        return
     consistent = in_order(look("ext", image))
     assert (found.read_only == "") == consistent, found
     assert (found.verdict in IN_ORDER) == consistent, found
@@ -125,9 +132,13 @@ def expect_repaired(image, before, name):
 def test_damage(images, scratch, name, kind, variants, seed):
     made = damaged(images, name, variants, seed, scratch)
     if made is None:
-        assert kind != "ext4", "the generator has no such case"
+        assert kind != "ext4" or seed > 0, "the generator has no such case"
         return
     image, before = made
+    if image.stat().st_size == 0:
+        with pytest.raises(harness.HarnessError, match="is empty"):
+            ask("check", "ext4", image)
+        return
     by_hand = look("ext", image)
     untouched = image.read_bytes()
     found = ask("check", "ext4", image)

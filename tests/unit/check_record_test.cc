@@ -59,8 +59,20 @@ TEST(Checkers, TypesHaveTheirs) {
   EXPECT_EQ(find_checker("ext3")->check_program, "e2fsck");
   EXPECT_EQ(find_checker("vfat")->check_program, "fsck.fat");
   EXPECT_EQ(find_checker("exfat")->check_program, "fsck.exfat");
+  EXPECT_EQ(find_checker("ntfs")->check_program, "ntfsfix");
   for (const char* none : {"", "ext", "btrfs", "ext4 ", "xt4"})
     EXPECT_EQ(find_checker(none), nullptr);
+}
+
+TEST(Checkers, NtfsIsOnlyLookedAt) {
+  using enum CheckOperation;
+  const CheckerRow& ntfs = *find_checker("ntfs");
+  EXPECT_TRUE(check_offered(ntfs, kCheck));
+  EXPECT_TRUE(check_offered(ntfs, kGlance));
+  for (const auto operation : {kRepair, kReplay, kLabel})
+    EXPECT_EQ(check_offered(ntfs, operation).error().code, Errc::kUnsupported);
+  EXPECT_TRUE(check_offered(*find_checker("ext4"), kReplay));
+  EXPECT_FALSE(check_offered(*find_checker("vfat"), kReplay));
 }
 
 TEST(Checkers, LabelsAreJudgedByType) {

@@ -78,6 +78,37 @@ TEST_F(CoreCheck, WhatWasNotUnmountedIsDirtyThoughTheCheckerDoesNotSaySo) {
   EXPECT_EQ(verdict(asked), "dirty");
 }
 
+TEST_F(CoreCheck, ASleepingSystemSleepsOnWhateverTheCheckerSays) {
+  begin();
+  put(MediumState::kHibernated);
+  manager->keeper().find("sdb1")->probe(std::nullopt, {});
+  settle();
+  const auto asked = check(anna);
+  checking.answer(found(CheckVerdict::kClean));
+  settle();
+  EXPECT_EQ(verdict(asked), "dirty");
+  const auto& summary = std::get<std::string>(asked.result()->at("summary"));
+  EXPECT_TRUE(summary.starts_with("it holds a hibernated system")) << summary;
+  EXPECT_EQ(manager->keeper().registry().find("sdb1")->probe->state, MediumState::kHibernated);
+  EXPECT_EQ(repair(anna).code(), Errc::kBusy);
+}
+
+TEST_F(CoreCheck, WhatCanOnlyBeLookedAtIsNotRepaired) {
+  begin();
+  ProbeRecord record = ext4("WINDOWS");
+  record.type = "ntfs";
+  prober.put("/dev/sdb1", record);
+  manager->keeper().find("sdb1")->probe(std::nullopt, {});
+  settle();
+  EXPECT_EQ(repair(anna).code(), Errc::kUnsupported);
+  const auto asked = check(anna);
+  ASSERT_EQ(checking.running(), 1U);
+  EXPECT_EQ(checking.asked().front().request.type, "ntfs");
+  checking.answer(found(CheckVerdict::kClean));
+  settle();
+  EXPECT_EQ(verdict(asked), "clean");
+}
+
 TEST_F(CoreCheck, ARepairIsFollowedByAnotherLook) {
   begin();
   const auto asked = repair(anna);
