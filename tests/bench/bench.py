@@ -11,13 +11,14 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import report
 from groups import Sizes
 from medium import Medium
-from peers import PEER_NAMES, default_build, make_peer, require_program
+from families import FAMILIES
+from peers import default_build, make_peer, require_program
 from rows import select
 from runner import Runner
 from system import MIB, SettingMissing, StepFailed
@@ -25,14 +26,14 @@ from tree import write_source_tree
 
 SOURCE = Path(__file__).resolve().parents[2]
 SKIPPED = 77
-PROGRAMS = ("mkfs.ext4", "losetup", "blockdev", "mount", "umount", "tar", "find", "du")
-# The tree and everything ext4 itself needs fit beside the large file.
+PROGRAMS = ("losetup", "blockdev", "mount", "umount", "tar", "find", "du")
+# The tree and everything the filesystem itself needs fit beside the large file.
 IMAGE_OVERHEAD = 384 * MIB
 ARCHIVE_SIZE = 96 * MIB
-FULL = Sizes(data=1024 * MIB, dirty=256 * MIB, files=10_000, tree_files=2000, operations=16_384,
-             synchronous=2000)
-QUICK = Sizes(data=16 * MIB, dirty=8 * MIB, files=200, tree_files=120, operations=512,
-              synchronous=50)
+FULL = Sizes(data=1024 * MIB, dirty=256 * MIB, files=10_000, many_files=65_534, tree_files=2000,
+             operations=16_384, synchronous=2000)
+QUICK = Sizes(data=16 * MIB, dirty=8 * MIB, files=200, many_files=4000, tree_files=120,
+              operations=512, synchronous=50)
 
 
 @dataclass
@@ -47,11 +48,14 @@ class Setup:
 
 def parse_options():
     parser = argparse.ArgumentParser(description="Compare filesystems and print ratios.")
+    parser.add_argument("family", nargs="?", default="ext4", choices=FAMILIES,
+                        help="what is measured (ext4)")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (5, or 1 with --quick)")
     parser.add_argument("--size", type=int, metavar="MIB", help="size of the large file (1024)")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: is the harness alive?")
-    parser.add_argument("--peers", type=split_list, default=list(PEER_NAMES), metavar="A,B",
-                        help=f"of {','.join(PEER_NAMES)}; all by default")
+    parser.add_argument("--peers", type=split_list, metavar="A,B",
+                        help="; ".join(f"{family.name}: {','.join(family.peers)}"
+                                       for family in FAMILIES.values()) + "; all by default")
     parser.add_argument("--rows", type=split_list, default=[], metavar="A,B",
                         help="rows or groups of rows, or all; default: all but latency")
     parser.add_argument("--pin", action="store_true", help="everything on one core: steadier")
@@ -68,17 +72,20 @@ def split_list(text):
 
 
 def check_options(parser, options):
+    options.family = FAMILIES[options.family]
     try:
-        options.rows = select(options.rows)
-        options.peers = [make_peer(name, options.build.resolve())
-                         for name in dict.fromkeys(options.peers)]
+        options.rows = select(options.rows, options.family.rows)
+        wanted = options.family.peers if options.peers is None else options.peers
+        options.peers = [make_peer(name, options.family, options.build.resolve())
+                         for name in dict.fromkeys(wanted)]
     except ValueError as error:
         parser.error(str(error))
     names = {peer.name for peer in options.peers}
     if not names:
         parser.error("no peers")
-    if options.check and not {"airlock", "fuse2fs"} <= names:
-        parser.error("--check compares airlock with fuse2fs; both must be among the peers")
+    if options.check and not {"airlock", *options.family.references} <= names:
+        parser.error(f"--check compares airlock with {' and '.join(options.family.references)}; "
+                     "all must be among the peers")
     if options.rounds is None:
         options.rounds = 1 if options.quick else 5
     if options.rounds < 1 or (options.size is not None and options.size < 1):
@@ -89,10 +96,10 @@ def check_options(parser, options):
 
 
 def sizes_for(options):
-    sizes = QUICK if options.quick else FULL
+    sizes = QUICK if options.quick else replace(FULL, **options.family.sizes)
     if options.size is None:
         return sizes
-    return Sizes(**{**asdict(sizes), "data": options.size * MIB})
+    return replace(sizes, data=options.size * MIB)
 
 
 def require_setting(options):
@@ -100,7 +107,7 @@ def require_setting(options):
         raise SettingMissing("needs root: it mounts and attaches a loop device")
     for peer in options.peers:
         require_program(peer)
-    for program in PROGRAMS:
+    for program in (options.family.format[0], *PROGRAMS):
         require_tool(program)
     if not os.access(options.workload, os.X_OK):
         raise SettingMissing(f"{options.workload} is not built")
@@ -117,17 +124,19 @@ def measure(options):
     if cores:
         os.sched_setaffinity(0, cores)  # whatever we start inherits it
     image_size = max(sizes.data, sizes.dirty) + IMAGE_OVERHEAD
-    with Medium(image_size, ARCHIVE_SIZE) as medium:
+    beside = ARCHIVE_SIZE + options.family.large_takes
+    with Medium(options.family, image_size, beside) as medium:
         archive = medium.directory / "source.tar"
-        write_source_tree(archive, sizes.tree_files)
+        write_source_tree(archive, sizes.tree_files, symlinks=options.family.symlinks)
         setup = Setup(medium, str(options.workload.resolve()), archive, sizes, options.rounds,
                       cores)
         return Runner(options.rows, options.peers, setup).run()
 
 
 def settings_of(options):
-    return {"peers": [peer.name for peer in options.peers], "rounds": options.rounds,
-            "pinned": options.pin, "kernel": os.uname().release, **asdict(options.sizes)}
+    return {"filesystem": options.family.name, "peers": [peer.name for peer in options.peers],
+            "rounds": options.rounds, "pinned": options.pin, "kernel": os.uname().release,
+            **asdict(options.sizes)}
 
 
 def present(options, results):
@@ -143,11 +152,12 @@ def verdict(options, results):
     failures = list(results.failed_entries(options.rounds))
     for row, peer, reason in failures:
         print(f"FAILED {row.name}, {peer.name}: {reason}")
-    missed = list(report.missed_bars(results)) if options.check else []
+    references = options.family.references
+    missed = list(report.missed_bars(results, references=references)) if options.check else []
     for line in missed:
         print(f"MISSED {line}")
     if options.check:
-        for line in report.behind_without_bar(results):
+        for line in report.behind_without_bar(results, references=references):
             print(f"note, no bar: {line}")
         print("check: " + ("failed" if failures or missed else "every bar cleared"))
     return 1 if failures or missed else 0

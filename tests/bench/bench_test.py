@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 import report
+from families import FAMILIES
 from groups import GROUPS
 from peers import make_peer
 from results import Results
@@ -18,7 +19,7 @@ from runner import Runner
 from system import Process, StepFailed, processes_named, read_status, run
 from tree import write_source_tree
 
-PEERS = [make_peer(name, Path("build")) for name in ("kernel", "fuse2fs", "airlock")]
+PEERS = [make_peer(name, FAMILIES["ext4"], Path("build")) for name in FAMILIES["ext4"].peers]
 
 
 def row_named(name):
@@ -66,6 +67,44 @@ class Verdict(unittest.TestCase):
     def test_behind_without_a_bar_is_still_said(self):
         behind = list(report.behind_without_bar(results_for("mount", [4.0], [20.0])))
         self.assertEqual(behind, ["mount: ×5 slower than fuse2fs"])
+
+
+class Sticks(unittest.TestCase):
+    FAMILY = FAMILIES["exfat"]
+    PEERS = [make_peer(name, FAMILIES["exfat"], Path("build")) for name in FAMILIES["exfat"].peers]
+
+    def missed(self, row_name, theirs, ours):
+        rows = select([row_name], self.FAMILY.rows)
+        results = Results(rows, self.PEERS)
+        for peer, value in zip(self.PEERS, (theirs, ours)):
+            results.add(row_name, peer, 0, value)
+        return list(report.missed_bars(results, references=self.FAMILY.references))
+
+    def test_nearly_level_is_enough_for_data(self):
+        self.assertEqual(self.missed("seqwrite", 100.0, 91.0), [])
+        self.assertIn("should be ×0.9", self.missed("seqwrite", 100.0, 89.0)[0])
+
+    def test_names_have_to_be_twice_as_fast(self):
+        self.assertEqual(self.missed("unlink", 20.0, 10.0), [])
+        self.assertEqual(len(self.missed("unlink", 20.0, 10.1)), 1)
+
+    def test_a_directory_that_gets_slow_and_a_slow_large_mount_are_named(self):
+        self.assertEqual(len(self.missed("create_growth", 0.0, 2.1)), 1)
+        self.assertEqual(len(self.missed("mount_large", 50.0, 101.0)), 1)
+        self.assertEqual(self.missed("mount_large", 50.0, 99.0), [])
+
+    def test_what_is_about_airlock_alone_is_asked_of_nobody_else(self):
+        rows = select(["many"], self.FAMILY.rows)
+        owed = {peer.name for _, peer, _ in Results(rows, self.PEERS).failed_entries(1)}
+        self.assertEqual(owed, {"airlock"})
+
+    def test_every_row_has_a_group_that_measures_it(self):
+        for family in FAMILIES.values():
+            self.assertLessEqual({row.group for row in family.rows}, {*GROUPS, "resident"})
+
+    def test_a_peer_of_another_filesystem_is_refused(self):
+        with self.assertRaises(ValueError):
+            make_peer("fuse2fs", self.FAMILY, Path("build"))
 
 
 class Completeness(unittest.TestCase):

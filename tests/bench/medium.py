@@ -9,23 +9,60 @@ from pathlib import Path
 
 from system import MIB, SettingMissing, StepFailed, available_memory, run, say
 
-MKFS_OPTIONS = ("-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard")
+LARGE = 2047 << 30
 RELEASE_TIMEOUT = 60
 POLL_INTERVAL = 0.0005
 
 
-class Medium:
+class Device:
+    """A loop device, and where it is mounted."""
+
+    def __init__(self):
+        self.device = ""
+        self.mount_point = Path()
+
+    def attach(self, undo, image):
+        self.device = run(["losetup", "--find", "--show", image])
+        say(f"medium: {self.device} over {image.name}")
+        undo.callback(run, ["losetup", "--detach", self.device])
+
+    def make_cold(self):
+        """With nothing mounted, the device's own pages are all that is left in memory.
+
+        Dropping every cache of the machine would also throw out mount, find, the driver and
+        their libraries, and the figures would be about the disk these are loaded from.
+        """
+        run(["blockdev", "--flushbufs", self.device])
+
+    def released(self):
+        """Nobody claims the device: the kernel grants an exclusive open only then."""
+        try:
+            os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+        except OSError:
+            return False
+        return True
+
+    def wait_until_released(self, driver=None):
+        deadline = time.monotonic() + RELEASE_TIMEOUT
+        while not self.released() or (driver and driver.alive()):
+            if time.monotonic() > deadline:
+                raise StepFailed(f"device not released within {RELEASE_TIMEOUT} s")
+            time.sleep(POLL_INTERVAL)
+
+
+class Medium(Device):
     """Owns the tmpfs, the image and the loop device; use it as a context manager.
 
     The image is allocated once, in full, and mkfs leaves it so: otherwise whoever writes a block
     first would pay for the tmpfs page, and the figures would be about that.
     """
 
-    def __init__(self, image_size, extra_size):
+    def __init__(self, family, image_size, extra_size):
+        super().__init__()
+        self.family = family
         self.image_size = image_size
         self.tmpfs_size = image_size + extra_size + 16 * MIB
         self.undo = contextlib.ExitStack()
-        self.device = ""
         self.directory = Path()
 
     def __enter__(self):
@@ -53,40 +90,31 @@ class Medium:
         image = self.directory / f"{base.name}.image"
         with open(image, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, self.image_size)
-        self.device = run(["losetup", "--find", "--show", image])
-        say(f"medium: {self.device} over {image.name}")
-        undo.callback(run, ["losetup", "--detach", self.device])
+        self.attach(undo, image)
 
     def __exit__(self, *reason):
         self.undo.close()
 
     def format(self):
         self.wait_until_released()
-        run(["mkfs.ext4", *MKFS_OPTIONS, self.device])
+        run([*self.family.format, self.device])
         self.make_cold()
 
-    def make_cold(self):
-        """With nothing mounted, the device's own pages are all that is left in memory.
-
-        Dropping every cache of the machine would also throw out mount, find, the driver and
-        their libraries, and the figures would be about the disk these are loaded from.
-        """
-        run(["blockdev", "--flushbufs", self.device])
-
-    def released(self):
-        """Nobody claims the device: the kernel grants an exclusive open only then."""
-        try:
-            os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
-        except OSError:
-            return False
-        return True
-
-    def wait_until_released(self, driver=None):
-        deadline = time.monotonic() + RELEASE_TIMEOUT
-        while not self.released() or (driver and driver.alive()):
-            if time.monotonic() > deadline:
-                raise StepFailed(f"device not released within {RELEASE_TIMEOUT} s")
-            time.sleep(POLL_INTERVAL)
+    @contextlib.contextmanager
+    def large(self):
+        """Another one: two terabytes, empty, and sparse, so that it needs no room."""
+        with contextlib.ExitStack() as undo:
+            image = self.directory / f"{self.directory.parent.name}.large"
+            image.touch()
+            undo.callback(image.unlink)
+            os.truncate(image, LARGE)
+            run([*self.family.format_large, image])
+            run(["fallocate", "--dig-holes", image])
+            device = Device()
+            device.mount_point = self.mount_point
+            device.attach(undo, image)
+            undo.callback(device.wait_until_released)
+            yield device
 
 
 def unmount_at_last(directory):

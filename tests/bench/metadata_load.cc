@@ -80,6 +80,28 @@ Result<Figures> create_files(const std::string& directory, std::uint64_t count) 
   return for_each_file(directory, count, create_file);
 }
 
+Result<Figures> create_many_files(const std::string& path, std::uint64_t count) {
+  constexpr std::uint64_t kPart = 1000;
+  if (count < 2 * kPart) return fail(Errc::kInvalidArgument, "at least {} files", 2 * kPart);
+  if (::mkdir(path.c_str(), 0755) != 0)
+    return fail_errno(errno, errc_from_errno(errno), "mkdir {}", path);
+  TRY(const auto directory, open_file(path, O_RDONLY | O_DIRECTORY));
+  double first = 0;
+  double before_last = 0;
+  const Stopwatch stopwatch;
+  for (std::uint64_t index = 0; index < count; ++index) {
+    if (index == kPart) first = stopwatch.seconds();
+    if (index + kPart == count) before_last = stopwatch.seconds();
+    const std::string name = fmt::format("f{:06}.txt", index);
+    if (create_file(directory.get(), name.c_str()) != 0)
+      return fail_errno(errno, errc_from_errno(errno), "{}/{}", path, name);
+  }
+  const double seconds = stopwatch.seconds();
+  return Figures{{.name = "seconds", .value = seconds},
+                 {.name = "first", .value = first},
+                 {.name = "last", .value = seconds - before_last}};
+}
+
 Result<Figures> stat_files(const std::string& directory, std::uint64_t count) {
   return for_each_file(directory, count, stat_file);
 }

@@ -13,6 +13,8 @@ namespace airlock::bench {
 
 // The directory is made by the first and left empty by the last.
 Result<Figures> create_files(const std::string& directory, std::uint64_t count);
+// The same with names every FAT keeps in one piece; also what the first and the last 1000 took.
+Result<Figures> create_many_files(const std::string& directory, std::uint64_t count);
 Result<Figures> stat_files(const std::string& directory, std::uint64_t count);
 Result<Figures> unlink_files(const std::string& directory, std::uint64_t count);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The filesystems that are compared: how each is mounted, and which process serves it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,8 +13,6 @@ from pathlib import Path
 from system import (STEP_TIMEOUT, SettingMissing, StepFailed, device_number_of, is_mount_point,
                     processes_named, run)
 
-PEER_NAMES = ("kernel", "fuse2fs", "airlock")
-
 
 @dataclass(frozen=True)
 class Peer:
@@ -23,15 +22,20 @@ class Peer:
     driver: str | None  # name of the process that serves; None: the kernel does
 
 
-def make_peer(name, build):
+def make_peer(name, family, build):
+    if name not in family.peers:
+        raise ValueError(f"no such peer: {name}; known: {', '.join(family.peers)}")
     if name == "kernel":
         return Peer(name, "mount", ("-t", "ext4", "DEVICE", "DIRECTORY"), None)
-    if name == "fuse2fs":
-        return Peer(name, "fuse2fs", ("DEVICE", "DIRECTORY", "-o", "rw"), "fuse2fs")
     if name == "airlock":
         return Peer(name, str(build / "cli" / "mount.airlock"),
-                    ("DEVICE", "DIRECTORY", "-t", "airlock.ext4", "-o", "rw"), "airlock-ext")
-    raise ValueError(f"no such peer: {name}; known: {', '.join(PEER_NAMES)}")
+                    ("DEVICE", "DIRECTORY", "-t", family.type, "-o", "rw"), family.driver)
+    if name == "exfat-fuse":
+        # Its name as the kernel has it, which is never longer.
+        return Peer(name, "mount.exfat-fuse", ("DEVICE", "DIRECTORY"), "mount.exfat-fus")
+    # Without the plus fusefat writes nothing.
+    mode = "rw+" if name == "fusefat" else "rw"
+    return Peer(name, name, ("DEVICE", "DIRECTORY", "-o", mode), name)
 
 
 def require_program(peer):
@@ -67,6 +71,15 @@ class Mount:
         if not is_mount_point(self.directory):
             raise StepFailed(f"{self.peer.program} succeeded, but nothing is mounted")
         return finished - start
+
+    @contextlib.contextmanager
+    def elsewhere(self, medium):
+        """The same peer on another medium."""
+        mount = Mount(self.peer, medium, self.workload, self.cores)
+        try:
+            yield mount
+        finally:
+            mount.abandon()
 
     def mounted(self):
         return is_mount_point(self.directory)

@@ -95,15 +95,15 @@ def record(results, settings):
     return {"settings": settings, "rows": rows, "memory": results.memory}
 
 
-def missed_bars(results, subject="airlock", reference="fuse2fs"):
+def missed_bars(results, subject="airlock", references=("fuse2fs",)):
     """One line for each bar that is not cleared."""
     for row in results.rows:
-        if row.bar is not None:
+        for reference in references if row.bar is not None else ():
             ratio = results.speed_ratio(row, subject, reference)
             if ratio is None:
                 yield f"{row.name}: no ratio to {reference}"
             # Being level is not being ahead.
-            elif ratio.median < row.bar or ratio.median <= 1:
+            elif ratio.median < row.bar or ratio.median <= 1 <= row.bar:
                 yield (f"{row.name}: {ratio_text(row, ratio, reference)}, "
                        f"should be ×{short(row.bar)} {row.words[0]}")
         if row.limit is not None:
@@ -115,9 +115,10 @@ def missed_bars(results, subject="airlock", reference="fuse2fs"):
                        f"the {row.limit_on} may be {short(row.limit)}")
 
 
-def behind_without_bar(results, subject="airlock", reference="fuse2fs"):
-    """Rows no ratio is demanded of, where the reference is better all the same."""
+def behind_without_bar(results, subject="airlock", references=("fuse2fs",)):
+    """Rows no ratio is demanded of, where a reference is better all the same."""
     for row in results.rows:
-        ratio = results.speed_ratio(row, subject, reference)
-        if row.bar is None and ratio is not None and ratio.median < 1:
-            yield f"{row.name}: {ratio_text(row, ratio, reference)}"
+        for reference in references if row.bar is None else ():
+            ratio = results.speed_ratio(row, subject, reference)
+            if ratio is not None and ratio.median < 1:
+                yield f"{row.name}: {ratio_text(row, ratio, reference)}"

@@ -29,6 +29,8 @@ class Results:
         self.memory = {}  # peer name -> the largest of each kind of size, MiB
 
     def applies(self, row, peer):
+        if row.alone and peer.name != "airlock":
+            return False
         return peer.driver is not None or not row.name.startswith("resident")
 
     def add(self, row_name, peer, round_number, value):

@@ -24,7 +24,7 @@ class Runner:
             order = self.peers[shift:] + self.peers[:shift]
             largest = {peer.name: [] for peer in self.peers}
             for group in self.groups():
-                for peer in order:
+                for peer in self.concerned(group, order):
                     say(f"round {round_number + 1}/{self.setup.rounds}: {group}, {peer.name}")
                     largest[peer.name] += self.run_group(group, peer, round_number)
             self.add_memory(largest, round_number)
@@ -35,6 +35,12 @@ class Runner:
         wanted = {row.group for row in self.rows} & GROUPS.keys()
         return [group for group in GROUPS
                 if group in wanted or (not wanted and group not in ON_REQUEST)]
+
+    def concerned(self, group, peers):
+        """Those the group has a row for; if none of its rows was asked for, everybody."""
+        rows = [row for row in self.rows if row.group == group]
+        return [peer for peer in peers
+                if not rows or any(self.results.applies(row, peer) for row in rows)]
 
     def warm_up(self, peer):
         """Gets the programs into memory; a failure will come again where it is counted."""

@@ -19,7 +19,7 @@ SUFFIXES = (".c", ".c", ".c", ".h", ".h", ".txt", ".build", ".py")
 MODIFIED = 1_700_000_000
 
 
-def write_source_tree(path, files, seed=1):
+def write_source_tree(path, files, seed=1, symlinks=True):
     generator = random.Random(seed)
     directories = make_directories(generator, max(2, files // FILES_PER_DIRECTORY))
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
@@ -27,7 +27,7 @@ def write_source_tree(path, files, seed=1):
             archive.addfile(entry(directory, tarfile.DIRTYPE, 0o755))
         for index in range(files):
             name = f"{generator.choice(directories)}/{word(generator)}_{index}"
-            add_file(archive, generator, name)
+            add_file(archive, generator, name, SYMLINK_SHARE if symlinks else 0)
 
 
 def make_directories(generator, count):
@@ -39,8 +39,8 @@ def make_directories(generator, count):
     return directories
 
 
-def add_file(archive, generator, name):
-    if generator.random() < SYMLINK_SHARE:
+def add_file(archive, generator, name, symlink_share):
+    if generator.random() < symlink_share:
         link = entry(name, tarfile.SYMTYPE, 0o777)
         link.linkname = f"../{word(generator)}.h"
         archive.addfile(link)

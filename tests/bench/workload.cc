@@ -81,6 +81,7 @@ constexpr Command kCommands[] = {
     {"randwrite", "FILE OPERATIONS JOBS SEED", 4, run_random<write_at_random>},
     {"syncwrite", "FILE OPERATIONS JOBS SEED", 4, run_random<write_synchronously>},
     {"create", "DIRECTORY COUNT", 2, run_counted<create_files>},
+    {"create-many", "DIRECTORY COUNT", 2, run_counted<create_many_files>},
     {"stat", "DIRECTORY COUNT", 2, run_counted<stat_files>},
     {"unlink", "DIRECTORY COUNT", 2, run_counted<unlink_files>},
     {"run", "PROGRAM ARGUMENT...", kAnyNumber, run_program},
