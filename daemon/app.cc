@@ -14,6 +14,7 @@
 
 #include "daemon/bus/bus_publisher.h"
 #include "daemon/bus/bus_source.h"
+#include "daemon/bus/systemd_services.h"
 #include "daemon/devices/udev_device_source.h"
 #include "daemon/idle.h"
 #include "daemon/loop/event_loop.h"
@@ -59,7 +60,8 @@ DriverPlaces driver_places(const Settings& settings) {
   return places;
 }
 
-MountingOptions mounting_options(const Settings& settings, const std::string& base) {
+MountingOptions mounting_options(const Settings& settings, const std::string& base,
+                                 ServiceManager& services) {
   MountingOptions options;
   options.places = driver_places(settings);
   options.base = base;
@@ -67,6 +69,7 @@ MountingOptions mounting_options(const Settings& settings, const std::string& ba
   options.silence = settings.deadlines.silence;
   options.checkers = CheckerPlaces::of_this_system();
   options.check = settings.deadlines.check;
+  options.services = &services;
   return options;
 }
 
@@ -94,6 +97,7 @@ struct App::Parts {
 
   std::unique_ptr<BusSource> bus;
   std::unique_ptr<BusPublisher> publisher;
+  std::unique_ptr<SystemdServices> services;
   std::unique_ptr<LogindSessions> sessions;
   std::unique_ptr<BusCallers> callers;
   std::unique_ptr<PolkitAuthority> authority;
@@ -123,6 +127,7 @@ Result<void> App::Parts::connect() {
         stop(kBusGone, "the bus is gone");
       }));
   TRY(publisher, BusPublisher::create(loop, *bus));
+  services = std::make_unique<SystemdServices>(bus->connection());
   TRY(sessions, LogindSessions::create(loop, bus->connection(), UserFile()));
   TRY(callers, BusCallers::create(bus->connection(), *sessions, UserFile()));
   TRY(authority, PolkitAuthority::create(loop, bus->connection(), *callers, {}));
@@ -135,7 +140,8 @@ Result<void> App::Parts::find_devices() {
   prober = std::make_unique<SandboxProber>(
       loop, SandboxProber::Options{.program = probe_program(), .limits = {}});
   const std::string base = options.mount_base.value_or(rules.settings().mount_base.value);
-  mounting = std::make_unique<KernelMounting>(loop, mounting_options(rules.settings(), base));
+  mounting =
+      std::make_unique<KernelMounting>(loop, mounting_options(rules.settings(), base, *services));
   checking = std::make_unique<KernelChecking>(
       loop, KernelChecking::Options{.places = CheckerPlaces::of_this_system(),
                                     .deadline = rules.settings().deadlines.check});

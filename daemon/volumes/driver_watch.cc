@@ -23,6 +23,9 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 // the kernel tells how it ended.
 constexpr auto kLookAgain = 20ms;
 constexpr int kMostLooks = 25;
+// A manager may be slow to see to it; what it knows is worth waiting for.
+constexpr auto kAskAgain = 100ms;
+constexpr int kMostQuestions = 100;
 
 // From linux/pidfd.h of Linux 6.15, the first size of the structure.
 struct PidfdInfo {
@@ -48,6 +51,11 @@ std::optional<ExitCause> cause_from_kernel(BorrowedFd life, const LineTail& line
 
 UniqueFd copy(BorrowedFd fd) {
   return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+}
+
+// What served the mount, if it is a service manager's.
+std::string unit_of(const LiveMount& mount) {
+  return mount.driver.ends_with(".service") ? mount.driver : "";
 }
 
 std::string_view kind_word(ExitCause::Kind kind) {
@@ -84,9 +92,11 @@ void WatchedDriver::Subscription::reset() {
 }
 
 Result<std::shared_ptr<WatchedDriver>> WatchedDriver::create(EventLoop& loop, pid_t pid,
-                                                             BorrowedFd life, BorrowedFd log) {
+                                                             BorrowedFd life, BorrowedFd log,
+                                                             Service service) {
   Worker worker({.pid = pid, .life = copy(life), .log = copy(log)});
-  auto driver = std::shared_ptr<WatchedDriver>(new WatchedDriver(loop, std::move(worker)));
+  auto driver = std::shared_ptr<WatchedDriver>(
+      new WatchedDriver(loop, std::move(worker), std::move(service)));
   TRY_VOID(driver->start());
   return driver;
 }
@@ -112,11 +122,37 @@ void WatchedDriver::look() {
   worker_.read_log();
   if (auto told = cause_from_kernel(worker_.life(), worker_.last_lines()))
     return finish({.cause = *told});
-  if (++looks_ > kMostLooks) return finish({});
   on_life_.reset();
-  auto again = loop_.after(kLookAgain, [this] { look(); });
+  if (++looks_ > (service_ ? kMostQuestions : kMostLooks)) return finish({});
+  if (service_) return ask_service();
+  look_again(kLookAgain);
+}
+
+void WatchedDriver::look_again(std::chrono::milliseconds later) {
+  auto again = loop_.after(later, [this] { look(); });
   if (!again) return finish({});
   later_ = std::move(*again);
+}
+
+void WatchedDriver::ask_service() {
+  service_->ask([this](const ServiceAnswer& answer) { service_told(answer); });
+}
+
+// Not finished here: whoever is told may destroy this, and with it the service that is telling.
+void WatchedDriver::service_told(const ServiceAnswer& answer) {
+  if (answer.known && !answer.ended) return look_again(kAskAgain);
+  DriverEnd end;
+  if (answer.ended)
+    end.cause = exit_cause(*answer.ended, worker_.last_lines(),
+                           {.machine_ran_out_of_memory = answer.out_of_memory});
+  auto soon = loop_.soon([this, end] {
+    service_.reset();
+    finish(end);
+  });
+  if (soon)
+    later_ = std::move(*soon);
+  else
+    log(LogLevel::kError, "no timer: {}", soon.error().message());
 }
 
 void WatchedDriver::finish(DriverEnd end) {
@@ -158,17 +194,20 @@ std::vector<std::string> WatchedDriver::last_lines() const {
 }
 
 std::shared_ptr<WatchedDriver> DriverWatches::of(const LiveMount& mount) {
-  return of(mount.driver_pid, mount.life.borrow(), mount.log.borrow());
+  return of(mount.driver_pid, mount.life.borrow(), mount.log.borrow(), unit_of(mount));
 }
 
-std::shared_ptr<WatchedDriver> DriverWatches::of(pid_t pid, BorrowedFd life, BorrowedFd log) {
+std::shared_ptr<WatchedDriver> DriverWatches::of(pid_t pid, BorrowedFd life, BorrowedFd log,
+                                                 const std::string& unit) {
   std::erase_if(watched_, [](const auto& entry) { return entry.second.expired(); });
   if (pid <= 0 || !life.valid()) return nullptr;
   // One that has ended may share its number with a new process.
   const auto known = watched_.find(pid);
   if (known != watched_.end())
     if (auto driver = known->second.lock(); driver && !driver->ended()) return driver;
-  auto driver = WatchedDriver::create(loop_, pid, life, log);
+  WatchedDriver::Service service;
+  if (services_ != nullptr && !unit.empty()) service = services_->keep(unit, pid);
+  auto driver = WatchedDriver::create(loop_, pid, life, log, std::move(service));
   if (!driver) {
     airlock::log(LogLevel::kError, "cannot watch the driver {}: {}", pid, driver.error().message());
     return nullptr;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <map>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "daemon/launch/exit_cause.h"
+#include "daemon/launch/service_manager.h"
 #include "daemon/launch/worker.h"
 #include "daemon/loop/event_loop.h"
 #include "daemon/volumes/mounting.h"
@@ -44,9 +46,11 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
     std::list<OnEnd>::iterator place_;
   };
 
-  // The descriptors are copied.
+  using Service = std::unique_ptr<ServiceManager::Service>;
+
+  // The descriptors are copied. `service` is asked how it ended where the kernel does not tell.
   static Result<std::shared_ptr<WatchedDriver>> create(EventLoop& loop, pid_t pid, BorrowedFd life,
-                                                       BorrowedFd log);
+                                                       BorrowedFd log, Service service = nullptr);
   ~WatchedDriver();
 
   // Called once from the loop, also when the driver has ended already.
@@ -58,15 +62,20 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   void kill() { worker_.kill(); }
 
  private:
-  WatchedDriver(EventLoop& loop, Worker worker) : loop_(loop), worker_(std::move(worker)) {}
+  WatchedDriver(EventLoop& loop, Worker worker, Service service)
+      : loop_(loop), worker_(std::move(worker)), service_(std::move(service)) {}
   Result<void> start();
   void read_log();
   void look();
+  void look_again(std::chrono::milliseconds later);
+  void ask_service();
+  void service_told(const ServiceAnswer& answer);
   void finish(DriverEnd end);
   void tell();
 
   EventLoop& loop_;
   Worker worker_;
+  Service service_;
   int looks_ = 0;
   std::optional<DriverEnd> end_;
   std::list<OnEnd> callbacks_;
@@ -76,13 +85,17 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
 // The drivers being watched, so that one process is watched and reaped once whoever asks.
 class DriverWatches {
  public:
-  explicit DriverWatches(EventLoop& loop) : loop_(loop) {}
+  // `services`: who may know how drivers ended that others started; nullptr: nobody.
+  explicit DriverWatches(EventLoop& loop, ServiceManager* services = nullptr)
+      : loop_(loop), services_(services) {}
   // Nothing when the driver's process is not known.
   std::shared_ptr<WatchedDriver> of(const LiveMount& mount);
-  std::shared_ptr<WatchedDriver> of(pid_t pid, BorrowedFd life, BorrowedFd log);
+  std::shared_ptr<WatchedDriver> of(pid_t pid, BorrowedFd life, BorrowedFd log,
+                                    const std::string& unit = "");
 
  private:
   EventLoop& loop_;
+  ServiceManager* services_;
   std::map<pid_t, std::weak_ptr<WatchedDriver>> watched_;
 };
 

@@ -37,6 +37,8 @@ struct MountingOptions {
   // A lazy unmount waits this long to see whether anybody used the mount.
   std::chrono::milliseconds lazy_wait{1'000};
   std::size_t errands_at_once = 16;  // of each kind
+  // Knows how drivers ended that it started. Outlives the mounting; nullptr: there is none.
+  ServiceManager* services = nullptr;
 };
 
 // What the parts of a KernelMounting share.
@@ -44,7 +46,7 @@ struct MountingTools {
   MountingTools(EventLoop& event_loop, MountingOptions with)
       : loop(event_loop),
         options(std::move(with)),
-        drivers(loop),
+        drivers(loop, options.services),
         table(loop),
         mounting(loop, options.errands_at_once),
         leaving(loop, options.errands_at_once),

@@ -446,5 +446,64 @@ TEST_F(MountEndRunAsRoot, TheEndOfAStrangersChildIsKnownWhereTheKernelTells) {
   }
 }
 
+// Gives the answers in order, each later, from the loop.
+class FakeService final : public ServiceManager::Service {
+ public:
+  FakeService(EventLoop& loop, std::vector<ServiceAnswer> answers)
+      : loop_(loop), answers_(std::move(answers)) {}
+  void ask(std::move_only_function<void(const ServiceAnswer&)> answer) override {
+    ASSERT_FALSE(answers_.empty());
+    const ServiceAnswer next = answers_.front();
+    answers_.erase(answers_.begin());
+    later_ = loop_.soon([answer = std::move(answer), next]() mutable { answer(next); }).value();
+  }
+
+ private:
+  EventLoop& loop_;
+  std::vector<ServiceAnswer> answers_;
+  EventSource later_;
+};
+
+ServiceAnswer ended_with(int code, int status) {
+  ServiceAnswer answer{.known = true, .ended = siginfo_t{}, .out_of_memory = false};
+  answer.ended->si_code = code;
+  answer.ended->si_status = status;
+  return answer;
+}
+
+class ServiceEndRunAsRoot : public MountEndRunAsRoot {
+ protected:
+  // Of a process of which the kernel tells no more than that it ended: no pidfd at all.
+  std::optional<DriverEnd> end_told(std::vector<ServiceAnswer> answers) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    const UniqueFd life(ends[0]);
+    UniqueFd(ends[1]).reset();
+    auto driver = WatchedDriver::create(*loop_, 1, life.borrow(), BorrowedFd{-1},
+                                        std::make_unique<FakeService>(*loop_, std::move(answers)))
+                      .value();
+    std::optional<DriverEnd> end;
+    auto subscription = driver->on_end([&](const DriverEnd& how) { end = how; });
+    // Whoever is told may be the last who kept it.
+    driver.reset();
+    EXPECT_TRUE(run_until([&] { return end.has_value(); }, 2s));
+    return end;
+  }
+};
+
+TEST_F(ServiceEndRunAsRoot, WhatTheKernelDoesNotTellTheServiceManagerDoes) {
+  const auto in_order = end_told({{.known = true}, ended_with(CLD_EXITED, 0)});
+  EXPECT_TRUE(in_order && in_order->clean());
+  const auto killed = end_told({ended_with(CLD_KILLED, SIGSEGV)});
+  ASSERT_TRUE(killed && killed->cause);
+  EXPECT_EQ(killed->cause->describe(), "was killed by SIGSEGV");
+}
+
+TEST_F(ServiceEndRunAsRoot, AManagerThatDoesNotKnowIsNotAskedAgain) {
+  const auto end = end_told({ServiceAnswer{}});
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->cause);
+}
+
 }  // namespace
 }  // namespace airlock

@@ -152,7 +152,8 @@ class Machine:
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", behind[0], "-F", behind[1], self.disk],
                        check=True)
         console = f"socket,path={self.console},server=on,wait=off" if self.console else f"file,path={self.folder}/console"
-        command = [*qemu(), *devices(),
+        # It ends with the test, however that ends.
+        command = ["setpriv", "--pdeathsig", "TERM", "--", *qemu(), *devices(),
                    "-drive", f"file={self.disk},format=qcow2,if=none,id=root,cache=unsafe,discard=unmap",
                    "-qmp", f"unix:{self.folder}/control,server=on,wait=off",
                    "-chardev", f"socket,id=agent,path={self.folder}/agent,server=on,wait=off",

@@ -5,6 +5,8 @@ import json
 from machine import DEADLINE, wait_until
 
 KINDS = ("ext4", "vfat", "exfat")
+# Every filesystem and both kinds of adapter: the two know nothing of each other.
+STICKS = (("ext4", "usb-uas"), ("vfat", "usb-storage"), ("exfat", "usb-uas"))
 AT_THE_MACHINE = {"user": "user", "session": True}
 
 
