@@ -310,10 +310,6 @@ CheckReply judge_label(int code, std::string_view output) {
   return reply;
 }
 
-}  // namespace
-
-namespace {
-
 // ntfsfix looks at the boot sector, its copy, and the first records of two tables; no more may be
 // said of the rest.
 std::string summary_for(CheckerFamily family, CheckVerdict verdict, const Reading& reading,
