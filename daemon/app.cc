@@ -24,10 +24,12 @@
 #include "daemon/people/bus_callers.h"
 #include "daemon/people/logind_sessions.h"
 #include "daemon/people/polkit_authority.h"
+#include "daemon/people/sleep_inhibitor.h"
 #include "daemon/people/user_file.h"
 #include "daemon/policy/settings_watch.h"
 #include "daemon/probe/probe_program.h"
 #include "daemon/probe/sandbox_prober.h"
+#include "daemon/sleep_guard.h"
 #include "daemon/volumes/kernel_checking.h"
 #include "daemon/volumes/kernel_mounting.h"
 #include "daemon/volumes/volume_manager.h"
@@ -99,6 +101,7 @@ struct App::Parts {
   std::unique_ptr<BusPublisher> publisher;
   std::unique_ptr<SystemdServices> services;
   std::unique_ptr<LogindSessions> sessions;
+  std::unique_ptr<SleepInhibitor> inhibitor;
   std::unique_ptr<BusCallers> callers;
   std::unique_ptr<PolkitAuthority> authority;
 
@@ -108,6 +111,7 @@ struct App::Parts {
   std::unique_ptr<KernelChecking> checking;
   std::optional<MountRecords> records;
   std::unique_ptr<VolumeManager> manager;
+  std::optional<SleepGuard> sleep_guard;
 
   std::optional<SettingsWatch> settings_watch;
   std::vector<EventSource> signals;
@@ -129,6 +133,7 @@ Result<void> App::Parts::connect() {
   TRY(publisher, BusPublisher::create(loop, *bus));
   services = std::make_unique<SystemdServices>(bus->connection());
   TRY(sessions, LogindSessions::create(loop, bus->connection(), UserFile()));
+  TRY(inhibitor, SleepInhibitor::create(bus->connection()));
   TRY(callers, BusCallers::create(bus->connection(), *sessions, UserFile()));
   TRY(authority, PolkitAuthority::create(loop, bus->connection(), *callers, {}));
   return {};
@@ -171,7 +176,12 @@ Result<void> App::Parts::find_devices() {
                                                            .callers = *callers,
                                                            .idle = *idle},
                                       std::move(how));
-  return manager->start();
+  TRY_VOID(manager->start());
+  sleep_guard.emplace(SleepGuard::Parts{.sessions = *sessions,
+                                        .inhibitor = *inhibitor,
+                                        .devices = *devices,
+                                        .keeper = manager->keeper()});
+  return {};
 }
 
 Result<void> App::Parts::serve() {

@@ -73,6 +73,8 @@ class DeviceSource {
   // returns, each once. Events arrive through the event loop afterwards, duplicates dropped. A
   // medium change in a reader is kRemoved (size 0) or kChanged with another disk_sequence.
   virtual Result<void> start(Listener listener) = 0;
+  // Reports what has changed without an event, or before its event has come.
+  virtual void look_again() = 0;
   // As it is now, asked for by node ("/dev/sdb1", also a symlink) or number.
   virtual std::optional<Device> find(const std::string& node) = 0;
   virtual std::optional<Device> find(dev_t number) = 0;

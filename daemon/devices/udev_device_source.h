@@ -27,6 +27,7 @@ class UdevDeviceSource : public DeviceSource {
 
   Result<void> start(Listener listener) override;
   // Paths are only followed below /dev and never into something mounted there.
+  void look_again() override { catch_up(); }
   std::optional<Device> find(const std::string& node) override;
   std::optional<Device> find(dev_t number) override;
 

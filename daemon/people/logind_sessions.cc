@@ -187,13 +187,15 @@ void LogindSessions::ask_for_sleep() {
 }
 
 void LogindSessions::set_sleeping(bool sleeping) {
-  if (std::exchange(sleeping_, sleeping) != sleeping) changed();
+  if (std::exchange(sleeping_, sleeping) == sleeping) return;
+  changed();
+  if (on_sleep_) on_sleep_(sleeping);
 }
 
 void LogindSessions::forget_everything(Presence presence) {
   const bool had_any = !std::exchange(sessions_, {}).empty();
   const bool different = std::exchange(presence_, presence) != presence;
-  sleeping_ = false;
+  set_sleeping(false);
   if (had_any || different) changed();
 }
 

@@ -35,6 +35,8 @@ class LogindSessions final : public Sessions {
   [[nodiscard]] bool is_active(uid_t user, std::string* seat) const override;
   // May be used more than once; every callback is called.
   void on_change(std::move_only_function<void()> callback) override;
+  // Called with true when the machine is about to sleep, and with false when it is awake again.
+  void on_sleep(std::move_only_function<void(bool)> callback) { on_sleep_ = std::move(callback); }
 
   // One sentence for people: "logind knows 2 sessions, 1 of them in use", or why there are none.
   [[nodiscard]] std::string describe() const;
@@ -85,6 +87,7 @@ class LogindSessions final : public Sessions {
   Asking asking_for_sleep_ = Asking::kNo;
   std::map<std::string, Session> sessions_;  // by object path
   std::vector<std::move_only_function<void()>> callbacks_;
+  std::move_only_function<void(bool)> on_sleep_;
   EventSource retry_;
   std::unique_ptr<sdbus::IProxy> manager_;
   std::vector<sdbus::Slot> matches_;

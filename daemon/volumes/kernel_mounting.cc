@@ -18,6 +18,8 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 constexpr auto kLookAtProcesses = 20s;
 // Optical drives take their time.
 constexpr auto kDriveAction = 60s;
+// logind waits five seconds, unless told otherwise.
+constexpr auto kWriteOut = 4500ms;
 
 // An errand that needs no undoing: destroying it is enough.
 class SmallOperation final : public PendingOperation {
@@ -27,6 +29,22 @@ class SmallOperation final : public PendingOperation {
 
  private:
   std::unique_ptr<ErrandQueue::Ticket> errand_;
+};
+
+// An errand that holds a mount open: an unmount waits for it.
+class AskingOperation final : public PendingOperation {
+ public:
+  AskingOperation(MountingTools& tools, std::uint64_t mount_id)
+      : tools_(tools), asked_(tools.being_asked.insert(mount_id)) {}
+  AskingOperation(const AskingOperation&) = delete;
+  AskingOperation& operator=(const AskingOperation&) = delete;
+  ~AskingOperation() override { tools_.being_asked.erase(asked_); }
+
+  std::unique_ptr<ErrandQueue::Ticket> errand_;
+
+ private:
+  MountingTools& tools_;
+  std::multiset<std::uint64_t>::iterator asked_;
 };
 
 template <typename Task>
@@ -71,6 +89,24 @@ std::unique_ptr<PendingOperation> KernelMounting::unmount(
     std::move_only_function<void(std::uint64_t)> progress, Done<UnmountResult> done) {
   return begin(tasks_, std::make_shared<UnmountTask>(tools_, tasks_, mount, source, force,
                                                      std::move(progress), std::move(done)));
+}
+
+std::unique_ptr<PendingOperation> KernelMounting::write_out(const LiveMount& mount,
+                                                            const MountSource& source,
+                                                            Done<bool> done) {
+  std::vector<BorrowedFd> keep;
+  if (source.image) keep.push_back(source.image->borrow());
+  auto asking = std::make_unique<AskingOperation>(tools_, mount.mount_id);
+  asking->errand_ = tools_.probing.run(
+      "write everything out", {.deadline = kWriteOut}, keep,
+      [leaving = leaving_mount(mount), source] { return do_write_out(leaving, source); },
+      [done = std::move(done)](Result<ErrandReport> report) mutable {
+        if (report)
+          done(true);
+        else
+          done(std::unexpected(std::move(report).error()));
+      });
+  return asking;
 }
 
 std::unique_ptr<PendingOperation> KernelMounting::detach(const LiveMount& mount, Done<bool> done) {

@@ -32,6 +32,8 @@ class KernelMounting final : public Mounting {
                                             UnmountForce force,
                                             std::move_only_function<void(std::uint64_t)> progress,
                                             Done<UnmountResult> done) override;
+  std::unique_ptr<PendingOperation> write_out(const LiveMount& mount, const MountSource& source,
+                                              Done<bool> done) override;
   std::unique_ptr<PendingOperation> detach(const LiveMount& mount, Done<bool> done) override;
   std::unique_ptr<MountWatch> watch(LiveMount& mount, WatchEvents events) override;
   std::unique_ptr<PendingOperation> find_users(const LiveMount& mount,

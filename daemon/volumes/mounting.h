@@ -121,6 +121,10 @@ class Mounting {
   virtual std::unique_ptr<PendingOperation> unmount(
       const LiveMount& mount, const MountSource& source, UnmountForce force,
       std::move_only_function<void(std::uint64_t)> progress, Done<UnmountResult> done) = 0;
+  // Has everything that was written to the mount put on the medium; a few seconds at most.
+  virtual std::unique_ptr<PendingOperation> write_out(const LiveMount& mount,
+                                                      const MountSource& source,
+                                                      Done<bool> done) = 0;
   // Takes away a mount whose driver is dead or whose medium is gone: never waits for a driver.
   virtual std::unique_ptr<PendingOperation> detach(const LiveMount& mount, Done<bool> done) = 0;
   virtual std::unique_ptr<MountWatch> watch(LiveMount& mount, WatchEvents events) = 0;

@@ -79,6 +79,21 @@ Owner owner_of(std::uint64_t mount_id) {
   return {};
 }
 
+// The root of the mount, for whom the kernel lets in: to anybody else it answers by itself. Invalid
+// if the mount is not there any more.
+Result<UniqueFd> enter_as_owner(const LeavingMount& mount) {
+  TRY(const auto table, read_mount_table(kTable));
+  const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
+  if (ours == nullptr) return UniqueFd();
+  UniqueFd root(::open(ours->mount_point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(mount.mount_point));
+  const Owner owner = owner_of(mount.mount_id);
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(owner.group, owner.group, owner.group) != 0 ||
+      ::setresuid(owner.user, owner.user, owner.user) != 0)
+    return fail_errno(errno, Errc::kSystem, "become the user of {}", quote(mount.mount_point));
+  return root;
+}
+
 }  // namespace
 
 Result<ErrandReport> do_unmount(const LeavingMount& mount, int umount_flags) {
@@ -116,17 +131,24 @@ Result<void> do_flush(const MountSource& source) {
   return fail_errno(error, errc_from_errno(error), "write {} out", quote(source.path));
 }
 
+Result<ErrandReport> do_write_out(const LeavingMount& mount, const MountSource& source) {
+  // While we may: its user can't. What is no device, and nobody kept open, has only its driver.
+  const auto medium = open_to_flush(source);
+  TRY(const auto root, enter_as_owner(mount));
+  if (!root.valid()) return ErrandReport{.bytes = "gone", .descriptors = {}};
+  const UniqueFd folder(::openat(root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // The kernel hands over what it has; only some have it tell the driver as well.
+  const bool written = folder.valid() && ::syncfs(folder.get()) == 0 &&
+                       (::fsync(folder.get()) == 0 || errno == ENOSYS || errno == EINVAL) &&
+                       (!medium || ::fsync(medium->get()) == 0);
+  if (written) return ErrandReport{};
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "write {} out", quote(mount.mount_point));
+}
+
 Result<ErrandReport> do_probe(const LeavingMount& mount) {
-  TRY(const auto table, read_mount_table(kTable));
-  const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
-  if (ours == nullptr) return ErrandReport{.bytes = "gone", .descriptors = {}};
-  const UniqueFd root(::open(ours->mount_point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(mount.mount_point));
-  const Owner owner = owner_of(mount.mount_id);
-  // To anybody else the kernel answers by itself.
-  if (::setgroups(0, nullptr) != 0 || ::setresgid(owner.group, owner.group, owner.group) != 0 ||
-      ::setresuid(owner.user, owner.user, owner.user) != 0)
-    return fail_errno(errno, Errc::kSystem, "become the user of {}", quote(mount.mount_point));
+  TRY(const auto root, enter_as_owner(mount));
+  if (!root.valid()) return ErrandReport{.bytes = "gone", .descriptors = {}};
   struct statfs answer = {};
   if (::fstatfs(root.get(), &answer) == 0 || errno == ENOSYS) return ErrandReport{};
   const int error = errno;

@@ -29,6 +29,10 @@ Result<UniqueFd> open_to_flush(const MountSource& source);
 // Has the device or image write what it still holds back, and says no if it is another one now.
 Result<void> do_flush(const MountSource& source);
 
+// Has everything that was written to the mount put on the medium, whichever way its driver knows.
+// May hang as the driver does.
+Result<ErrandReport> do_write_out(const LeavingMount& mount, const MountSource& source);
+
 // A look through the mount that only its driver can answer, as the user it belongs to. Fails with
 // ENOTCONN as its cause when there is no driver any more. May hang as the driver does.
 Result<ErrandReport> do_probe(const LeavingMount& mount);

@@ -59,6 +59,11 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   Result<void> start();
   // Sessions or settings are others now.
   void replay();
+  // Has everything written that was written to mounts; `written` is called when that is over, also
+  // where it failed. Once at a time.
+  void write_everything(std::move_only_function<void()> written);
+  // What is not mounted may have been changed elsewhere meanwhile.
+  void look_again();
 
   [[nodiscard]] VolumeRegistry& registry() { return registry_; }
   [[nodiscard]] JobTable& jobs() { return jobs_; }
@@ -106,6 +111,7 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   void log_once(Kept& kept, const Decision& decision);
   [[nodiscard]] Decision automatic_decision(const Volume& volume) const;
   void close_unused_images();
+  void wrote(const std::string& id, const Result<bool>& result);
 
   void adopt();
   void adopt(AdoptedMount adopted);
@@ -121,6 +127,8 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   std::map<std::string, Kept> kept_;
   std::set<std::string> adopted_;  // ids whose device was not seen yet
   EventSource closing_;
+  std::map<std::string, std::unique_ptr<PendingOperation>> writing_;  // by id
+  std::move_only_function<void()> written_;
 };
 
 }  // namespace airlock

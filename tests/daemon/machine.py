@@ -65,8 +65,8 @@ class Stick:
             image.write(word)
         return self
 
-    def plug(self):
-        self.device = harness.LoopDevice(self.image).path
+    def plug(self, read_only=False):
+        self.device = harness.LoopDevice(self.image, read_only).path
         self.machine.sticks.append(self)
         return self
 
@@ -117,6 +117,7 @@ class Machine:
         self.settings_directory = self.scratch / "settings"
         self.log_path = self.scratch / "airlockd.log"
         self.processes = []
+        self.mocks = {}
         self.sticks = []
         self.daemon = None
         self.private_bus = None
@@ -159,12 +160,20 @@ class Machine:
     def start_mocks(self):
         for template, name, wanted in (("polkitd", "org.freedesktop.PolicyKit1", self.with_polkit),
                                        ("logind", "org.freedesktop.login1", self.with_logind)):
-            if not wanted:
-                continue
-            self.processes.append(subprocess.Popen(
-                [PYTHON, "-m", "dbusmock", "--system", "--template", template],
-                env=self.environment, stdout=subprocess.DEVNULL))
-            harness.wait_until(lambda name=name: self.has_owner(name), 10, f"the mock of {name}")
+            if wanted:
+                self.start_mock(template, name)
+
+    def start_mock(self, template, name):
+        self.mocks[template] = subprocess.Popen([PYTHON, "-m", "dbusmock", "--system", "--template", template],
+                                                env=self.environment, stdout=subprocess.DEVNULL)
+        self.processes.append(self.mocks[template])
+        harness.wait_until(lambda: self.has_owner(name), 10, f"the mock of {name}")
+
+    def restart_mock(self, template, name):
+        """It knows nothing any more."""
+        self.mocks[template].kill()
+        harness.wait_until(lambda: not self.has_owner(name), 10, f"the mock of {name} to go")
+        self.start_mock(template, name)
 
     def write_settings(self, text=None):
         content = SETTINGS.format(automount=self.automount, base=self.base) + self.extra_settings

@@ -147,6 +147,10 @@ class FakeDeviceSource : public DeviceSource {
     return {};
   }
 
+  void look_again() override {
+    for (const std::string& name : names()) report(DeviceEvent::kAdded, devices_.at(name));
+  }
+
   std::optional<Device> find(const std::string& node) override {
     const auto link = links_.find(node);
     const std::string& real = link == links_.end() ? node : link->second;

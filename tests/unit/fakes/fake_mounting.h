@@ -25,7 +25,7 @@ namespace airlock {
 class FakeMounting final : public Mounting {
  public:
   enum class Answers { kSoon, kWhenTold };
-  enum class Request { kMount, kUnmount, kDetach, kFindUsers, kEject, kPowerOff };
+  enum class Request { kMount, kUnmount, kWriteOut, kDetach, kFindUsers, kEject, kPowerOff };
 
   // A mount as the fake's kernel sees it.
   struct Mounted {
@@ -108,6 +108,8 @@ class FakeMounting final : public Mounting {
                                             UnmountForce force,
                                             std::move_only_function<void(std::uint64_t)> progress,
                                             Done<UnmountResult> done) override;
+  std::unique_ptr<PendingOperation> write_out(const LiveMount& mount, const MountSource& source,
+                                              Done<bool> done) override;
   std::unique_ptr<PendingOperation> detach(const LiveMount& mount, Done<bool> done) override;
   std::unique_ptr<MountWatch> watch(LiveMount& mount, WatchEvents events) override;
   std::unique_ptr<PendingOperation> find_users(const LiveMount& mount,
@@ -305,6 +307,13 @@ inline std::unique_ptr<PendingOperation> FakeMounting::unmount(
         return unmount_result_;
       },
       std::move(progress));
+}
+
+inline std::unique_ptr<PendingOperation> FakeMounting::write_out(const LiveMount& /*mount*/,
+                                                                 const MountSource& source,
+                                                                 Done<bool> done) {
+  return ask<bool>(Request::kWriteOut, "write out " + source.path, std::move(done),
+                   []() -> Result<bool> { return true; });
 }
 
 inline std::unique_ptr<PendingOperation> FakeMounting::detach(const LiveMount& mount,

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/people/sleep_inhibitor.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "daemon/people/bus_peer.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+constexpr auto kService = "org.freedesktop.login1";
+constexpr auto kPath = "/org/freedesktop/login1";
+constexpr auto kManager = "org.freedesktop.login1.Manager";
+constexpr std::chrono::seconds kAnswerTime{10};
+constexpr auto kOwnerChanges =
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+    "member='NameOwnerChanged',arg0='org.freedesktop.login1'";
+
+}  // namespace
+
+Result<std::unique_ptr<SleepInhibitor>> SleepInhibitor::create(sdbus::IConnection& connection) {
+  std::unique_ptr<SleepInhibitor> inhibitor(new SleepInhibitor(connection));
+  TRY_VOID(inhibitor->watch());
+  return inhibitor;
+}
+
+Result<void> SleepInhibitor::watch() {
+  TRY(manager_, bus_peer::make_proxy(connection_, kService, kPath));
+  TRY(match_, bus_peer::add_match(connection_, kOwnerChanges,
+                                  [this](sdbus::Message& signal) { owner_changed(signal); }));
+  return {};
+}
+
+// What an earlier logind gave us counts for nothing with the next.
+void SleepInhibitor::owner_changed(sdbus::Message& signal) {
+  const std::string sender = signal.getSender();
+  if (sender != "org.freedesktop.DBus") return;
+  std::string name, before, now;
+  signal >> name >> before >> now;
+  held_.reset();
+  if (wanted_ && !now.empty()) ask();
+}
+
+void SleepInhibitor::hold() {
+  wanted_ = true;
+  if (!held_.valid()) ask();
+}
+
+void SleepInhibitor::release() {
+  wanted_ = false;
+  held_.reset();
+}
+
+void SleepInhibitor::ask() {
+  if (asking_) return;
+  const auto asked = bus_peer::catch_errors("ask logind to wait before it sleeps", [this] {
+    manager_->callMethodAsync("Inhibit")
+        .onInterface(kManager)
+        .withTimeout(kAnswerTime)
+        .withArguments(std::string("sleep"), std::string("Airlock"),
+                       std::string("Removable media are written to before the machine sleeps"),
+                       std::string("delay"))
+        .uponReplyInvoke([this](bus_peer::ReplyError error, sdbus::UnixFd given) {
+          asking_ = false;
+          if (error) {
+            const std::string text = error->getMessage();
+            return log(LogLevel::kNotice,
+                       "the machine will not wait for media before it sleeps: {}", quote(text));
+          }
+          if (wanted_) held_ = UniqueFd(given.release());
+        });
+    asking_ = true;
+  });
+  if (!asked) log(LogLevel::kWarning, "{}", asked.error().message());
+}
+
+}  // namespace airlock
