@@ -159,11 +159,13 @@ Outcome<std::vector<ClusterRun>> FileDriver::reserve(Node& node, std::uint64_t s
   return runs;
 }
 
-// Makes reserved clusters part of a file, or nothing with kCommitFirst.
-Outcome<void> FileDriver::adopt(const Known& file, std::span<const ClusterRun> runs,
+// Makes reserved clusters part of a file, or nothing with kCommitFirst. What is left in `runs` is
+// not part of it.
+Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs,
                                 std::uint64_t size, std::uint64_t valid_size) {
   TRY_VOID(nodes_.prepare_change(*file.node));
   TRY_VOID(volume_.append(file.node->chain, runs));
+  runs.clear();
   FileInfo info = file.info;
   info.size = std::max(info.size, size);
   info.valid_size = std::max(info.valid_size, valid_size);
@@ -236,7 +238,7 @@ Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
   TRY(const Known found, file(node));
   if (size <= found.info.size) return {};
   if (is_being_cut(*found.node)) return refuse(kCommitFirst);
-  TRY(const auto runs, reserve(*found.node, size));
+  TRY(auto runs, reserve(*found.node, size));
   auto done = adopt(found, runs, size, found.info.valid_size);
   if (!done) cancel(runs);
   return done;

@@ -146,7 +146,7 @@ class FileDriver : public FileSystem {
   [[nodiscard]] std::uint64_t clusters_for(std::uint64_t size) const;
   Outcome<std::vector<ClusterRun>> reserve(Node& node, std::uint64_t size);
   void cancel(std::span<const ClusterRun> runs);
-  Outcome<void> adopt(const Known& file, std::span<const ClusterRun> runs, std::uint64_t size,
+  Outcome<void> adopt(const Known& file, std::vector<ClusterRun>& runs, std::uint64_t size,
                       std::uint64_t valid_size);
   Outcome<void> shrink(NodeId node, std::uint64_t size);
   Outcome<void> truncate(NodeId node, std::uint64_t size);

@@ -152,6 +152,16 @@ void FreeSpace::cancel(const ClusterRun& reserved) {
   change_count(reserved.count);
 }
 
+void FreeSpace::given_up(const ClusterRun& run) {
+  change_count(run.count);
+  given_up_ += run.count;
+}
+
+void FreeSpace::erased(const ClusterRun& run) {
+  given_up_ -= std::min<std::uint64_t>(given_up_, run.count);
+  erased_.push_back(run);
+}
+
 std::vector<ClusterRun> FreeSpace::take_erased() {
   held_ = std::exchange(erased_, {});
   return held_;
@@ -164,7 +174,7 @@ void FreeSpace::reusable(std::span<const ClusterRun> runs) {
 
 // Given up by their files and not reusable yet.
 std::uint64_t FreeSpace::on_their_way() const {
-  std::uint64_t total = 0;
+  std::uint64_t total = given_up_;
   for (const ClusterRun& run : erased_) total += run.count;
   for (const ClusterRun& run : held_) total += run.count;
   return total;

@@ -28,8 +28,8 @@ class FreeSpace {
   Outcome<ClusterRun> reserve(std::uint32_t goal, std::uint32_t want);
   void cancel(const ClusterRun& reserved);
 
-  void given_up(const ClusterRun& run) { change_count(run.count); }
-  void erased(const ClusterRun& run) { erased_.push_back(run); }
+  void given_up(const ClusterRun& run);
+  void erased(const ClusterRun& run);
   std::vector<ClusterRun> take_erased();
   void reusable(std::span<const ClusterRun> runs);
 
@@ -79,6 +79,7 @@ class FreeSpace {
   std::vector<Segment> segments_;
   std::optional<std::uint32_t> free_;
   std::uint32_t hint_;
+  std::uint64_t given_up_ = 0;  // clusters the map does not know of yet
   std::vector<ClusterRun> erased_;
   std::vector<ClusterRun> held_;  // taken from erased_, not reusable yet
 };

@@ -213,8 +213,8 @@ class Volume {
   std::atomic<int> failure_ = 0;
 
   // Last: their threads use the rest.
-  SpaceCounter counter_{*this};
   BackgroundCommit background_{mutex_};
+  SpaceCounter counter_{*this};  // its thread also uses the one above
 };
 
 }  // namespace airlock::fat

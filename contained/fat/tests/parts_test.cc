@@ -224,5 +224,19 @@ TEST_F(Clusters, FreedOnesComeBackInThreeSteps) {
   EXPECT_EQ(*space.reserve(51, 9), (ClusterRun{51, 3}));
 }
 
+TEST_F(Clusters, FreedOnesAreCountedWhereverTheyAre) {
+  FreeSpace space(table_, geometry_, std::nullopt, kFirstCluster);
+  const ClusterRun run = *space.reserve(0, 10);
+  ASSERT_TRUE(table_.chain(run, {TableEntry::Kind::kEnd, 0}).has_value());
+  const ClusterRun part = {.start = run.start, .count = 4};
+  space.given_up(part);
+  const std::uint32_t expected = geometry_.cluster_count - 6;
+  EXPECT_EQ(space.most(), expected);
+  EXPECT_EQ(*space.count(), expected);
+  space.erased(part);
+  space.reusable(space.take_erased());
+  EXPECT_EQ(*space.count(), expected);
+}
+
 }  // namespace
 }  // namespace airlock::fat
