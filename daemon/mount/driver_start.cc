@@ -136,7 +136,7 @@ Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subt
 }
 
 Result<void> run_session(MountSession& session, StartedDriver& driver, const DriverRow& row) {
-  session.start();
+  session.start(driver.worker ? Starter::kOurselves : Starter::kServiceManager);
   if (!driver.worker && !session.finished())
     driver.peer = learn_peer(session.descriptor(), session.next_deadline());
   while (!session.finished()) step(session, driver);

@@ -81,9 +81,11 @@ MountSession::~MountSession() {
   abandon(std::move(abandoned).error());
 }
 
-void MountSession::start() {
+void MountSession::start(Starter starter) {
   whole_deadline_ = deadline_in(plan_.deadlines.whole);
-  step_deadline_ = deadline_in(plan_.deadlines.hello);
+  const auto& deadlines = plan_.deadlines;
+  step_deadline_ =
+      deadline_in(starter == Starter::kOurselves ? deadlines.hello : deadlines.service_hello);
   // Nobody has a reason to send us a descriptor.
   if (Result<void> refused = channel_.refuse_descriptors(); !refused)
     return abandon(std::move(refused).error());

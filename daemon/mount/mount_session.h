@@ -42,6 +42,9 @@ class MountEffects {
 struct SessionDeadlines {
   std::chrono::milliseconds connect{5'000};
   std::chrono::milliseconds hello{5'000};
+  // A service manager has taken the connection, and starts the driver now: while a machine boots
+  // that takes its time.
+  std::chrono::milliseconds service_hello{30'000};
   std::chrono::milliseconds command{30'000};
   // Once the driver has its medium and looks at it, until it asks for the mount. An ext volume
   // with multiple mount protection is watched for up to two minutes (Mmp::longest_wait); 27
@@ -49,6 +52,9 @@ struct SessionDeadlines {
   std::chrono::milliseconds examine{130'000};
   std::chrono::milliseconds whole{160'000};
 };
+
+// Who starts the driver: when we do, it runs by now.
+enum class Starter { kOurselves, kServiceManager };
 
 // Everything decided about one mount before its driver is spoken to.
 struct SessionPlan {
@@ -80,7 +86,7 @@ class MountSession {
   ~MountSession();
 
   // Sends the hello; time starts to run.
-  void start();
+  void start(Starter starter = Starter::kOurselves);
   void on_ready();
   void on_deadline();
   // Ends the session from our side, for instance because the medium is gone.

@@ -19,6 +19,7 @@ constexpr auto kSession = "org.freedesktop.login1.Session";
 constexpr auto kProperties = "org.freedesktop.DBus.Properties";
 constexpr std::chrono::seconds kAnswerTime{10};
 constexpr std::chrono::seconds kRetryTime{30};
+constexpr std::chrono::milliseconds kOpeningTime{500};
 
 constexpr auto kOwnerChanges =
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
@@ -156,6 +157,12 @@ void LogindSessions::ask_for_session(const std::string& path) {
 // Its session exists: removing one takes its proxy, and with that this answer, away.
 void LogindSessions::described(const std::string& path, SessionRecord record) {
   Session& session = sessions_.at(path);
+  // logind tells that a session is new, but not when it has been opened: "State" changes without
+  // a word.
+  session.later.reset();
+  if (record.state == "opening")
+    if (auto timer = loop_.after(kOpeningTime, [this, path] { ask_for_session(path); }))
+      session.later = *std::move(timer);
   const bool different = std::exchange(session.record, record) != record;
   if (std::exchange(session.asking, Asking::kNo) == Asking::kAgain) ask_for_session(path);
   if (different) changed();

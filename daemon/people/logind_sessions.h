@@ -51,6 +51,7 @@ class LogindSessions final : public Sessions {
     std::unique_ptr<sdbus::IProxy> proxy;
     SessionRecord record;
     Asking asking = Asking::kNo;
+    EventSource later;  // while it is opening
   };
   using Properties = std::map<std::string, sdbus::Variant>;
   using ListedSession =

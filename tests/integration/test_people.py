@@ -308,6 +308,22 @@ def test_sessions_come_lock_switch_and_go(world):
     program.wait_for("describe", "logind knows 1 sessions, 0 of them in use")
 
 
+# logind starts a session's scope, and only then the session is active. It tells of the former alone.
+def test_a_session_that_opens_is_asked_about_until_it_is_open(world):
+    logind = world.logind()
+    program = world.program()
+    program.wait_for("describe", "logind knows 0 sessions, 0 of them in use")
+    session = add_session(logind, 1, "seat0", ALICE, "alice", True)
+    logind.mock(session).AddMethod("com.example.Test", "Become", "s", "",
+                                   f"self.props['{LOGIND}.Session']['State'] = args[0]")
+    become = dbus.Interface(logind.mock(session).proxy_object, "com.example.Test").Become
+    become("opening")
+    tell_of_session(logind, "SessionNew", 1)
+    program.wait_for("describe", "logind knows 1 sessions, 0 of them in use")
+    become("active")
+    program.wait_for("seat seat0", "true", str(ALICE), "100", "alice", "open")
+
+
 def test_two_seats_are_two(world):
     logind = world.logind()
     add_session(logind, 1, "seat0", ALICE, "alice", True)
