@@ -30,7 +30,7 @@ DeadPanel::DeadPanel(QWidget* parent)
       m_details(reportView(tr("What is known about the dead driver"), this)),
       m_verbs(new VerbBar({Verb::kRecoverReadOnly, Verb::kRecover, Verb::kDetach}, this)) {
   setObjectName(QStringLiteral("dead-panel"));
-  m_more->setText(tr("&Details"));
+  m_more->setText(tr("Deta&ils"));
   m_more->setObjectName(QStringLiteral("details"));
   m_more->setCheckable(true);
   m_more->setAutoRaise(true);

@@ -16,7 +16,7 @@ ReportPage::ReportPage(Client& client, Question question, QWidget* parent)
       m_client(client),
       m_question(std::move(question)),
       m_text(reportView(m_question.title, this)),
-      m_again(new QPushButton(tr("&Look again"), this)) {
+      m_again(new QPushButton(tr("Loo&k again"), this)) {
   auto* column = new QVBoxLayout(this);
   column->addWidget(m_text);
   column->addWidget(m_again, 0, Qt::AlignRight);

@@ -83,8 +83,8 @@ void VolumePanel::layOut() {
   scrolled->setWidgetResizable(true);
   scrolled->setFrameShape(QFrame::NoFrame);
   scrolled->setAccessibleName(tr("What is known about the medium"));
-  m_pages->addTab(scrolled, tr("&About"));
-  m_pages->addTab(m_containment, tr("Co&ntainment"));
+  m_pages->addTab(scrolled, tr("A&bout"));
+  m_pages->addTab(m_containment, tr("Con&tainment"));
   m_pages->addTab(m_log, tr("&Log"));
   m_pages->setAccessibleName(tr("More about the medium"));
 

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Questions about what the tray tells a screen reader: a11y.py tree | press NAME
+"""Questions about what the tray tells a screen reader: a11y.py tree | press NAME | round | goto NAME
 
 Answers with JSON. Runs as the person on whose desktop the tray is.
 """
 import json
+import subprocess
 import sys
+import time
 
 import pyatspi
 
+PATIENCE = 3
+CHOSEN = (pyatspi.ROLE_PAGE_TAB, pyatspi.ROLE_LIST_ITEM)
 ACTIVE = (pyatspi.ROLE_PUSH_BUTTON, pyatspi.ROLE_CHECK_BOX, pyatspi.ROLE_COMBO_BOX, pyatspi.ROLE_MENU_ITEM,
           pyatspi.ROLE_TOGGLE_BUTTON, pyatspi.ROLE_PAGE_TAB, pyatspi.ROLE_LIST)
 
@@ -32,6 +36,14 @@ def text_of(node):
         return ""
 
 
+def place_of(node):
+    """Left, top, width and height on the screen."""
+    try:
+        return list(node.queryComponent().getExtents(pyatspi.DESKTOP_COORDS))
+    except NotImplementedError:
+        return [0, 0, 0, 0]
+
+
 def actions_of(node):
     try:
         action = node.queryAction()
@@ -43,7 +55,7 @@ def actions_of(node):
 def describe(node):
     state = node.getState()
     return {"name": node.name, "role": node.getRoleName(), "text": text_of(node),
-            "active": node.getRole() in ACTIVE, "actions": actions_of(node),
+            "place": place_of(node), "active": node.getRole() in ACTIVE, "actions": actions_of(node),
             "focusable": state.contains(pyatspi.STATE_FOCUSABLE),
             "showing": state.contains(pyatspi.STATE_SHOWING)}
 
@@ -67,9 +79,56 @@ def press(wanted):
     return False
 
 
+def focus():
+    """The name of what has the keyboard, without what it is about. The tab and the medium that are chosen say that
+    they have it whoever does."""
+    for tray in trays():
+        for node in walk(tray):
+            try:
+                if node.getState().contains(pyatspi.STATE_FOCUSED) and node.getRole() not in CHOSEN and node.name:
+                    return node.name.split(":")[0]
+            except Exception:  # it went away meanwhile
+                continue
+    return ""
+
+
+def next_focus():
+    """Of the Tab key; the same again if it does not get anywhere."""
+    before = focus()
+    subprocess.run(["xdotool", "key", "Tab"], check=True)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        now = focus()
+        if now and now != before:
+            return now
+        time.sleep(0.02)
+    return before
+
+
+def go_round():
+    """What somebody passes who only has the Tab key, until it begins again."""
+    passed = []
+    while (here := next_focus()) not in passed:
+        passed.append(here)
+    return passed
+
+
+def go_to(wanted):
+    begin = here = focus()
+    while here != wanted:
+        here = next_focus()
+        if here == begin:
+            return False
+    return True
+
+
 def main():
     if sys.argv[1] == "press":
         print(json.dumps(bool(press(sys.argv[2]))))
+    elif sys.argv[1] == "round":
+        print(json.dumps(go_round()))
+    elif sys.argv[1] == "goto":
+        print(json.dumps(go_to(sys.argv[2])))
     else:
         print(json.dumps([entry for _, entry in seen()]))
 

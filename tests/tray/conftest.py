@@ -11,7 +11,8 @@ sys.path[:0] = [str(TESTS / "daemon"), str(TESTS / "integration")]
 import harness  # noqa: E402
 from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: E402,F401
 
-NEEDED_PROGRAMS = ("Xvfb", "xfce4-panel", "dunst", "dbus-daemon", "mke2fs", "losetup", "strace", "import")
+NEEDED_PROGRAMS = ("Xvfb", "xfce4-panel", "dunst", "dbus-daemon", "mke2fs", "losetup", "strace", "import",
+                   "xdotool", "weston")
 
 
 def pytest_collection_modifyitems(items):

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -67,6 +68,25 @@ DUNST = """[global]
   timeout = 0
 """
 
+# Colours of a dark desktop, as Qt reads them where it thinks it is in KDE.
+DARK_COLOURS = """[Colors:Window]
+BackgroundNormal=35,38,41
+ForegroundNormal=239,240,241
+[Colors:View]
+BackgroundNormal=27,30,32
+BackgroundAlternate=35,38,41
+ForegroundNormal=239,240,241
+[Colors:Button]
+BackgroundNormal=49,54,59
+ForegroundNormal=239,240,241
+[Colors:Selection]
+BackgroundNormal=21,83,158
+ForegroundNormal=239,240,241
+[Colors:Tooltip]
+BackgroundNormal=49,54,59
+ForegroundNormal=239,240,241
+"""
+
 # What opens a folder, as the tests find out which.
 XDG_OPEN = """#!/bin/sh
 printf '%s\\n' "$1" >> "$HOME/opened"
@@ -75,7 +95,7 @@ printf '%s\\n' "$1" >> "$HOME/opened"
 
 class Desktop:
     def __init__(self, scratch, person, system_bus=None, language="C.UTF-8", panel=True, dark=False, notifications=True,
-                 accessible=False):
+                 accessible=False, dark_windows=False, wayland=False):
         self.person = person
         self.home = pathlib.Path(scratch) / "home"
         self.processes = []
@@ -91,6 +111,13 @@ class Desktop:
             "PYTHONDONTWRITEBYTECODE": "1", "QT_ACCESSIBILITY": "1" if accessible else "0",
             "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory", "QT_QPA_PLATFORM": "xcb",
         }
+        self.wayland = wayland
+        if wayland:
+            self.environment |= {"QT_QPA_PLATFORM": "wayland", "WAYLAND_DISPLAY": "wayland-of-test",
+                                 "XDG_SESSION_TYPE": "wayland"}
+        self.dark_windows = dark_windows
+        if dark_windows:
+            self.environment |= {"XDG_CURRENT_DESKTOP": "KDE", "KDE_FULL_SESSION": "true", "KDE_SESSION_VERSION": "5"}
         if accessible:
             self.environment["QT_LINUX_ACCESSIBILITY_ALWAYS_ON"] = "1"
         if system_bus:
@@ -99,7 +126,10 @@ class Desktop:
     def __enter__(self):
         try:
             self.make_home()
-            self.start_x()
+            if self.wayland:
+                self.start_compositor()
+            else:
+                self.start_x()
             self.start_bus()
             self.start_notifications()
             if self.with_panel:
@@ -123,6 +153,8 @@ class Desktop:
             folder.mkdir(parents=True)
         (configuration / "xfce4-panel.xml").write_text(PANEL.format(dark=str(self.dark).lower()))
         (self.home / "config/dunst/dunstrc").write_text(DUNST)
+        if self.dark_windows:
+            (self.home / "config/kdeglobals").write_text(DARK_COLOURS)
         (self.home / "bin/xdg-open").write_text(XDG_OPEN)
         (self.home / "bin/xdg-open").chmod(0o755)
         harness.run(["chown", "-R", f"{self.person[0]}:{self.person[0]}", self.home])
@@ -158,6 +190,12 @@ class Desktop:
             number = answer.readline().strip()
         assert number, "Xvfb did not start"
         self.environment["DISPLAY"] = f":{number}"
+
+    def start_compositor(self):
+        width, height, _ = SCREEN.split("x")
+        self.spawn("weston", "--backend=headless-backend.so", "--use-pixman", f"--width={width}", f"--height={height}",
+                   "--socket=wayland-of-test", "--idle-time=0", "--no-config", "--debug")
+        harness.wait_until((self.home / "run/wayland-of-test").exists, DEADLINE, f"the compositor\n{self.log()}")
 
     def start_bus(self):
         bus = self.spawn("dbus-daemon", "--session", "--nofork", "--print-address=1",
@@ -249,6 +287,20 @@ class Desktop:
         """Presses the button that does that, as a screen reader would."""
         harness.wait_until(lambda: self.probe("press", name), DEADLINE, f"the button {name}")
 
+    def keys(self, *keys):
+        """Somebody types. There is no window manager that would give the window the keyboard."""
+        windows = self.run("xdotool", "search", "--onlyvisible", "--name", "Airlock").split()
+        self.run("xdotool", "windowfocus", windows[-1], "key", "--delay", "30", *keys)
+
+    def go_round(self):
+        """What somebody passes who only has the Tab key."""
+        self.keys("Tab")
+        return set(self.probe("round"))
+
+    def go_to(self, name):
+        self.keys("Tab")
+        assert self.probe("goto", name), f"the Tab key does not get to {name}"
+
     def notifications(self):
         """How many are shown."""
         return self.session_call("org.freedesktop.Notifications", "/org/freedesktop/Notifications", PROPERTIES,
@@ -284,11 +336,20 @@ class Desktop:
     def screenshot(self, name):
         folder = pathlib.Path(os.environ["AIRLOCK_BUILD"]) / "screenshots"
         folder.mkdir(exist_ok=True)
+        if self.wayland:
+            return self.screenshot_of_compositor(folder / f"{name}.png")
         done = subprocess.run(["import", "-silent", "-window", "root", str(folder / f"{name}.png")],
                               env={**os.environ, "DISPLAY": self.environment["DISPLAY"]}, timeout=30,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         assert done.returncode == 0, done.stdout
         return folder / f"{name}.png"
+
+    def screenshot_of_compositor(self, target):
+        """It says no name, and writes into its folder."""
+        self.run("sh", "-c", 'cd "$HOME" && weston-screenshooter')
+        [taken] = self.home.glob("wayland-screenshot-*.png")
+        shutil.move(taken, target)
+        return target
 
     def opened(self):
         path = self.home / "opened"

@@ -7,8 +7,10 @@ import signal
 import time
 
 import harness
+import pytest
 from desktop import DEADLINE, Desktop
 from machine import ALICE
+from pictures import Picture, brightness
 
 
 def test_the_tray_comes_late_and_comes_back(demo, scratch):
@@ -143,3 +145,33 @@ def test_notifications_are_replaced_and_their_buttons_work(demo, scratch):
         desktop.choose(1, "recover-read-only")
         harness.wait_until(lambda: len(desktop.told()) == 3, DEADLINE, "the third")
         assert desktop.told()[2]["replaces"] == 1 and "is mounted" in desktop.told()[2]["title"]
+
+
+TEXT, SHAPES = 4.5, 3  # what the contrast rules for web pages ask for
+WRITTEN_ON = ("label", "push button", "page tab", "menu item")
+
+
+@pytest.mark.parametrize("name, state, sentence", [
+    ("10-dark-writing", ("set sdb1 State s unmounting", "addjob 1", "setjob 1 Operation s unmount",
+                         "setjob 1 BytesLeft t 312000000", "setjob 1 Progress d 0.4"), "312.0 MB still to be written"),
+    ("11-dark-dead", ("set sdb1 Death death 11", "set sdb1 State s dead"), "The ext4 driver crashed")])
+def test_windows_can_be_read_on_a_dark_desktop(demo, scratch, name, state, sentence):
+    demo.plug("sdb1", "HOLIDAY", "mounted")
+    demo.tell(*state)
+    with Desktop(scratch, ALICE, demo.address, panel=False, accessible=True, dark_windows=True) as desktop:
+        desktop.start_tray("-style", "fusion")
+        desktop.wait_to_show(sentence)
+        window = Picture(desktop.screenshot(name))
+        entries = desktop.probe("tree")
+        frame = next(entry["place"] for entry in entries if entry["role"] == "frame")
+        assert brightness(window.colours(*frame)[0][0]) < 0.1, "the window is not dark"
+        words = [entry for entry in entries if entry["role"] in WRITTEN_ON and entry["name"]]
+        assert len(words) > 8
+        for entry in words:
+            assert window.contrast(entry["place"]) >= TEXT, entry
+        media = [entry["place"] for entry in entries if entry["role"] == "list item"]
+        bars = [entry["place"] for entry in entries if entry["role"] == "progress bar"]
+        assert len(media) == 1 and len(bars) == ("writing" in name)
+        for left, top, width, height in media + bars:
+            icon_or_bar = (left, top, min(width, 44), height)
+            assert window.contrast(icon_or_bar) >= SHAPES, (left, top)

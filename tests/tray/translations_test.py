@@ -21,6 +21,20 @@ def messages(path):
     return found
 
 
+# Marked letters that are in the window at the same time, by context: always, and by state.
+ALWAYS = {"MainWindow": ["&Airlock", "&View", "&Help"], "VolumePanel": ["A&bout", "Con&tainment", "&Log"],
+          "ReportPage": ["Loo&k again"]}
+STATES = {
+    "mounted": {"Verbs": ["&Open", "&Unmount", "&Eject", "&Safely remove"]},
+    "available": {"Verbs": ["&Mount", "Mount &read-only", "&Eject", "&Safely remove", "&Check", "Re&pair"]},
+    "dead": {"Verbs": ["Mount again &read-only", "&Mount again", "&Detach"], "DeadPanel": ["Deta&ils", "C&opy"]},
+    "busy": {"ProgressStrip": ["Ca&ncel", "Mount &read-only now"]}}
+
+
+def letter(text):
+    return text[text.index("&") + 1].lower()
+
+
 def placeholders(text):
     return sorted(re.findall(r"%\d|%n", text))
 
@@ -53,6 +67,22 @@ class Translations(unittest.TestCase):
         self.assertGreater(len(wanted), 150)
         for language in ("de", "fr"):
             self.check(language, wanted)
+
+    def test_a_marked_letter_means_one_thing(self):
+        """Two that are the same do nothing at all."""
+        known = {language: messages(UI / f"translations/airlock-tray_{language}.ts") for language in ("de", "fr")}
+
+        def said(language, context, source):
+            if language == "en":
+                return source
+            return next(message.find("translation").text for (name, text), message in known[language].items()
+                        if name.endswith(context) and text == source)
+        for language in ("en", "de", "fr"):
+            for state, more in STATES.items():
+                shown = [said(language, context, source) for part in (ALWAYS, more)
+                         for context, sources in part.items() for source in sources]
+                letters = [letter(text) for text in shown]
+                self.assertEqual(len(set(letters)), len(letters), (language, state, shown))
 
     def test_english_has_its_plurals(self):
         self.check("en", self.in_sources("-pluralonly"))

@@ -80,7 +80,7 @@
     </message>
     <message>
         <source>&amp;Mount</source>
-        <translation>Ein&amp;hängen</translation>
+        <translation>E&amp;inhängen</translation>
     </message>
     <message>
         <source>Mount &amp;read-only</source>
@@ -92,11 +92,11 @@
     </message>
     <message>
         <source>&amp;Mount again</source>
-        <translation>Wieder ein&amp;hängen</translation>
+        <translation>W&amp;ieder einhängen</translation>
     </message>
     <message>
         <source>&amp;Detach</source>
-        <translation>Ab&amp;lösen</translation>
+        <translation>Ablö&amp;sen</translation>
     </message>
     <message>
         <source>&amp;Unmount</source>
@@ -453,7 +453,7 @@
         <translation>Was über den ausgefallenen Treiber bekannt ist</translation>
     </message>
     <message>
-        <source>&amp;Details</source>
+        <source>Deta&amp;ils</source>
         <translation>&amp;Einzelheiten</translation>
     </message>
     <message>
@@ -629,7 +629,7 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
     <name>airlock::ui::ProgressStrip</name>
     <message>
         <source>Ca&amp;ncel</source>
-        <translation>&amp;Abbrechen</translation>
+        <translation>Abb&amp;rechen</translation>
     </message>
     <message>
         <source>Mount &amp;read-only now</source>
@@ -647,8 +647,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
 <context>
     <name>airlock::ui::ReportPage</name>
     <message>
-        <source>&amp;Look again</source>
-        <translation>&amp;Neu nachsehen</translation>
+        <source>Loo&amp;k again</source>
+        <translation>Neu na&amp;chsehen</translation>
     </message>
 </context>
 <context>
@@ -760,16 +760,16 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Was über den Datenträger bekannt ist</translation>
     </message>
     <message>
-        <source>&amp;About</source>
+        <source>A&amp;bout</source>
         <translation>Ü&amp;bersicht</translation>
     </message>
     <message>
-        <source>Co&amp;ntainment</source>
-        <translation>&amp;Eingrenzung</translation>
+        <source>Con&amp;tainment</source>
+        <translation>Ein&amp;grenzung</translation>
     </message>
     <message>
         <source>&amp;Log</source>
-        <translation>&amp;Protokoll</translation>
+        <translation>Pro&amp;tokoll</translation>
     </message>
     <message>
         <source>More about the medium</source>

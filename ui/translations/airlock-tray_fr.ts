@@ -96,11 +96,11 @@
     </message>
     <message>
         <source>&amp;Detach</source>
-        <translation>&amp;Détacher</translation>
+        <translation>Détac&amp;her</translation>
     </message>
     <message>
         <source>&amp;Unmount</source>
-        <translation>&amp;Démonter</translation>
+        <translation>Démon&amp;ter</translation>
     </message>
     <message>
         <source>&amp;Eject</source>
@@ -453,7 +453,7 @@
         <translation>Ce que l'on sait du pilote arrêté</translation>
     </message>
     <message>
-        <source>&amp;Details</source>
+        <source>Deta&amp;ils</source>
         <translation>Dé&amp;tails</translation>
     </message>
     <message>
@@ -629,7 +629,7 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
     <name>airlock::ui::ProgressStrip</name>
     <message>
         <source>Ca&amp;ncel</source>
-        <translation>&amp;Annuler</translation>
+        <translation>Ann&amp;uler</translation>
     </message>
     <message>
         <source>Mount &amp;read-only now</source>
@@ -647,7 +647,7 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
 <context>
     <name>airlock::ui::ReportPage</name>
     <message>
-        <source>&amp;Look again</source>
+        <source>Loo&amp;k again</source>
         <translation>&amp;Regarder à nouveau</translation>
     </message>
 </context>
@@ -760,12 +760,12 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Ce que l'on sait du support</translation>
     </message>
     <message>
-        <source>&amp;About</source>
+        <source>A&amp;bout</source>
         <translation>Gé&amp;néral</translation>
     </message>
     <message>
-        <source>Co&amp;ntainment</source>
-        <translation>Co&amp;nfinement</translation>
+        <source>Con&amp;tainment</source>
+        <translation>Con&amp;finement</translation>
     </message>
     <message>
         <source>&amp;Log</source>
