@@ -7,25 +7,8 @@
 #include "contained/fat/unicode.h"
 
 namespace airlock::fat {
-namespace {
-
-std::uint32_t hash_of(std::u16string_view folded) {
-  std::uint32_t sum = 2166136261u;
-  for (const char16_t unit : folded) sum = (sum ^ unit) * 16777619u;
-  return sum;
-}
-
-// What would not survive being a part of a path.
-bool is_showable(std::u16string_view name) {
-  if (name.empty() || name == u"." || name == u"..") return false;
-  if (name.find(u'/') != std::u16string_view::npos) return false;
-  return to_utf8(name).has_value();
-}
-
-}  // namespace
-
 Directory::Directory(Volume& volume, const ClusterChain& chain, const CodePage& page)
-    : volume_(volume), page_(page), chain_(chain) {}
+    : Records(volume, chain), page_(page) {}
 
 Outcome<std::unique_ptr<Directory>> Directory::load(Volume& volume, std::uint32_t cluster,
                                                     const CodePage& page) {
@@ -37,20 +20,12 @@ Outcome<std::unique_ptr<Directory>> Directory::load(Volume& volume, std::uint32_
   return directory;
 }
 
-std::unique_ptr<Directory> Directory::make(Volume& volume, const ClusterChain& chain,
-                                           const CodePage& page) {
-  std::unique_ptr<Directory> directory(new Directory(volume, chain, page));
-  directory->capacity_ = volume.geometry().cluster_size / kSlotSize;
-  directory->used_.resize(directory->capacity_);
-  return directory;
-}
-
 Outcome<void> Directory::measure() {
   const Geometry& geometry = volume_.geometry();
   if (chain_.first() == 0) {
     capacity_ = geometry.root_slots;
   } else {
-    const std::uint32_t per_cluster = geometry.cluster_size / kSlotSize;
+    const std::uint32_t per_cluster = geometry.cluster_size / kRecordSize;
     const std::uint32_t most = std::max(kMostSlots / per_cluster, 1u);
     TRY(const ClusterRun beyond, chain_.find(volume_.table(), most, 1));
     if (beyond.count > 0) return refuse(EUCLEAN);
@@ -74,35 +49,9 @@ Outcome<void> Directory::read_all() {
   return {};
 }
 
-Outcome<std::uint64_t> Directory::position_of(std::uint32_t index) {
-  const Geometry& geometry = volume_.geometry();
-  const std::uint64_t offset = std::uint64_t{index} * kSlotSize;
-  if (index >= capacity_) return refuse(EUCLEAN);
-  if (chain_.first() == 0) return geometry.root_offset + offset;
-  TRY(const ClusterRun run,
-      chain_.find(volume_.table(), static_cast<std::uint32_t>(offset / geometry.cluster_size), 1));
-  if (run.count == 0) return refuse(EUCLEAN);
-  return geometry.cluster_offset(run.start) + offset % geometry.cluster_size;
-}
-
-std::uint64_t Directory::block_of(std::uint64_t position) const {
-  return position / volume_.geometry().block_size;
-}
-
-Outcome<std::uint64_t> Directory::block_of_slot(std::uint32_t index) {
-  TRY(const std::uint64_t position, position_of(index));
-  return block_of(position);
-}
-
 Outcome<Slot> Directory::slot(std::uint32_t index) {
-  TRY(const std::uint64_t position, position_of(index));
-  const std::uint64_t block = block_of(position);
-  TRY(const auto bytes, volume_.blocks().read(block, volume_.blocks_together(block)));
-  return Slot(bytes.subspan(position % volume_.geometry().block_size, kSlotSize));
-}
-
-void Directory::changed(std::uint64_t position) {
-  volume_.blocks().changed(block_of(position));
+  TRY(const auto bytes, record(index));
+  return Slot(bytes);
 }
 
 // The long name in front of a short one; empty if there is none or it does not belong to it.
@@ -134,35 +83,31 @@ Outcome<Entry> Directory::entry_at(std::uint32_t index) {
   return entry;
 }
 
+std::u16string Directory::folded_short_name(const ShortName& name) const {
+  return fold(show_short_name(name, 0, page_));
+}
+
 void Directory::remember(const Entry& entry) {
   const std::u16string name = fold(entry.name);
-  const std::u16string other = fold(show_short_name(entry.short_name, 0, page_));
-  names_.emplace(hash_of(name), entry.slot);
-  if (other != name) names_.emplace(hash_of(other), entry.slot);
+  const std::u16string other = folded_short_name(entry.short_name);
+  Records::remember(name, entry.slot);
+  if (other != name) Records::remember(other, entry.slot);
 }
 
 void Directory::forget(const Entry& entry) {
-  const auto drop = [&](std::u16string_view folded) {
-    const auto [from, to] = names_.equal_range(hash_of(folded));
-    const auto found =
-        std::find_if(from, to, [&](const auto& name) { return name.second == entry.slot; });
-    if (found != to) names_.erase(found);
-  };
   const std::u16string name = fold(entry.name);
-  const std::u16string other = fold(show_short_name(entry.short_name, 0, page_));
-  drop(name);
-  if (other != name) drop(other);
+  const std::u16string other = folded_short_name(entry.short_name);
+  Records::forget(name, entry.slot);
+  if (other != name) Records::forget(other, entry.slot);
 }
 
 Outcome<std::optional<Entry>> Directory::find(std::u16string_view name) {
   const std::u16string wanted = fold(name);
   std::optional<Entry> best;
-  const auto [from, to] = names_.equal_range(hash_of(wanted));
-  for (auto at = from; at != to; ++at) {
-    TRY(Entry entry, entry_at(at->second));
+  for (const auto& [hash, index] : remembered(wanted)) {
+    TRY(Entry entry, entry_at(index));
     if (entry.name == name) return entry;
-    if (!best &&
-        (fold(entry.name) == wanted || fold(show_short_name(entry.short_name, 0, page_)) == wanted))
+    if (!best && (fold(entry.name) == wanted || folded_short_name(entry.short_name) == wanted))
       best = std::move(entry);
   }
   return best;
@@ -185,9 +130,8 @@ Outcome<bool> Directory::is_empty() {
 }
 
 Outcome<bool> Directory::has_short_name(const ShortName& name) {
-  const auto [from, to] = names_.equal_range(hash_of(fold(show_short_name(name, 0, page_))));
-  for (auto at = from; at != to; ++at) {
-    TRY(const Slot slot, this->slot(at->second));
+  for (const auto& [hash, index] : remembered(folded_short_name(name))) {
+    TRY(const Slot slot, this->slot(index));
     if (slot.short_name() == name) return true;
   }
   return false;
@@ -204,44 +148,22 @@ Outcome<ShortName> Directory::pick_short_name(const NewName& name) {
   return picked;
 }
 
-void Directory::mark_used(std::uint32_t first, std::uint32_t count) {
-  for (std::uint32_t i = first; i < first + count; ++i) used_[i] = true;
-}
-
-void Directory::mark_free(std::uint32_t first, std::uint32_t count) {
-  for (std::uint32_t i = first; i < first + count; ++i) used_[i] = false;
-  // A run of this length may now begin a little earlier, together with free slots before it.
-  for (std::uint32_t length = 1; length <= kMostPerName; ++length)
-    search_from_[length] = std::min(search_from_[length], first - std::min(first, length));
-}
-
-std::optional<std::uint32_t> Directory::free_run(std::uint32_t count, Span span) const {
-  const std::uint32_t per_block = volume_.geometry().block_size / kSlotSize;
+std::optional<std::uint32_t> Directory::free_run_anywhere(std::uint32_t count) const {
   std::uint32_t run = 0;
-  const std::uint32_t from = span == Span::kOneBlock ? search_from_[count] : 0;
-  for (std::uint32_t i = from; i < capacity_; ++i) {
-    if (span == Span::kOneBlock && i % per_block == 0) run = 0;
+  for (std::uint32_t i = 0; i < capacity_; ++i) {
     run = used_[i] ? 0 : run + 1;
     if (run == count) return i + 1 - count;
   }
   return std::nullopt;
 }
 
-// The first slot of a free run. One inside a block if there is one, since that is written at once.
+// The first slot of a free run, inside a block wherever it fits into one.
 Outcome<std::uint32_t> Directory::make_room(std::uint32_t count) {
-  const bool fits_block = count <= volume_.geometry().block_size / kSlotSize;
-  if (fits_block) {
-    if (const auto found = free_run(count, Span::kOneBlock)) {
-      search_from_[count] = *found;
-      return *found;
-    }
-    search_from_[count] = capacity_;
-  } else if (const auto found = free_run(count, Span::kAny)) {
-    return *found;
-  }
+  const bool fits_block = count <= volume_.geometry().block_size / kRecordSize;
+  if (const auto found = fits_block ? free_run(count) : free_run_anywhere(count)) return *found;
   if (const auto grown = grow(); !grown) {
     if (grown.error().value != ENOSPC) return std::unexpected(grown.error());
-    const auto found = free_run(count, Span::kAny);
+    const auto found = free_run_anywhere(count);
     return found ? Outcome<std::uint32_t>(*found) : refuse(ENOSPC);
   }
   return make_room(count);
@@ -249,45 +171,29 @@ Outcome<std::uint32_t> Directory::make_room(std::uint32_t count) {
 
 Outcome<void> Directory::grow() {
   if (chain_.first() == 0) return refuse(ENOSPC);
-  const std::uint32_t per_cluster = volume_.geometry().cluster_size / kSlotSize;
+  const std::uint32_t per_cluster = volume_.geometry().cluster_size / kRecordSize;
   if (capacity_ + per_cluster > std::max(kMostSlots, per_cluster)) return refuse(ENOSPC);
   TRY(const std::uint32_t last, chain_.last(volume_.table()));
   TRY(const ClusterRun run, volume_.space().reserve(last + 1, 1));
-  auto done = volume_.append(chain_, run);
+  auto done = volume_.append(chain_, std::span(&run, 1));
   if (!done) {
     volume_.space().cancel(run);
     return done;
   }
   TRY_VOID(volume_.clear_directory_clusters(run, Volume::Reach::kReachable));
-  capacity_ += per_cluster;
-  used_.resize(capacity_);
+  add_capacity(1);
   return {};
 }
 
 // The parts of a long name before the short one: alone they are nothing, but a short name without
 // them would be another name.
 Outcome<void> Directory::order_addition(std::uint32_t first, std::uint32_t count) {
-  TRY(const std::uint64_t last_block, block_of_slot(first + count - 1));
+  TRY(const std::uint64_t last_block, block_of_record(first + count - 1));
   for (std::uint32_t i = first; i + 1 < first + count; ++i) {
-    TRY(const std::uint64_t block, block_of_slot(i));
+    TRY(const std::uint64_t block, block_of_record(i));
     TRY_VOID(volume_.require_order(block, last_block));
   }
   return {};
-}
-
-// Behind the end there may be anything. Where the end is about to move to, the medium has to say
-// that it is one before anybody can look there.
-Outcome<void> Directory::clear_behind(std::uint32_t first, std::uint32_t count) {
-  if (first + count <= end_) return {};
-  bool found_any = false;
-  for (const std::uint32_t index : {first, first + count}) {
-    if (index < end_ || index >= capacity_) continue;
-    TRY(const Slot behind, slot(index));
-    if (behind.is_end()) continue;
-    TRY_VOID(mark(index, kEndMark));
-    found_any = true;
-  }
-  return found_any ? refuse(kCommitFirst) : Outcome<void>{};
 }
 
 Outcome<Directory::Place> Directory::find_place(const NewName& name) {
@@ -299,27 +205,12 @@ Outcome<Directory::Place> Directory::find_place(const NewName& name) {
   TRY(place.first_slot, make_room(place.count));
   TRY_VOID(order_addition(place.first_slot, place.count));
   TRY_VOID(clear_behind(place.first_slot, place.count));
-  TRY(place.block, block_of_slot(place.first_slot + place.count - 1));
+  TRY(place.block, block_of_record(place.first_slot + place.count - 1));
   return place;
 }
 
-Outcome<void> Directory::mark(std::uint32_t index, std::uint8_t mark) {
-  TRY(const Slot slot, this->slot(index));
-  slot.set_mark(mark);
-  TRY(const std::uint64_t position, position_of(index));
-  changed(position);
-  return {};
-}
-
-Outcome<void> Directory::move_end(std::uint32_t first, std::uint32_t count) {
-  if (first + count <= end_) return {};
-  for (; end_ < first; ++end_) TRY_VOID(mark(end_, kFreeMark));
-  end_ = first + count;
-  return {};
-}
-
 Outcome<Entry> Directory::add(const Place& place) {
-  TRY_VOID(move_end(place.first_slot, place.count));
+  TRY_VOID(move_end(place.first_slot, place.count, kFreeMark));
   const NewName& name = place.name;
   const std::uint8_t checksum = short_name_checksum(name.short_name);
   const std::uint32_t parts = place.count - 1;
@@ -329,7 +220,7 @@ Outcome<Entry> Directory::add(const Place& place) {
     slot.set_long_name(static_cast<std::uint8_t>(part | (i == 0 ? kLastPart : 0)), checksum,
                        name.units, part - 1);
     TRY(const std::uint64_t position, position_of(place.first_slot + i));
-    changed(position);
+    volume_.record_changed(position);
   }
   const std::uint32_t last = place.first_slot + parts;
   TRY(const Slot slot, this->slot(last));
@@ -341,7 +232,7 @@ Outcome<Entry> Directory::add(const Place& place) {
                  .name = name.units,
                  .short_name = name.short_name};
   TRY(entry.position, position_of(last));
-  changed(entry.position);
+  volume_.record_changed(entry.position);
   mark_used(place.first_slot, place.count);
   remember(entry);
   return entry;
@@ -349,7 +240,7 @@ Outcome<Entry> Directory::add(const Place& place) {
 
 Outcome<void> Directory::prepare_removal(const Entry& entry) {
   for (std::uint32_t i = entry.first_slot; i < entry.slot; ++i) {
-    TRY(const std::uint64_t block, block_of_slot(i));
+    TRY(const std::uint64_t block, block_of_record(i));
     TRY_VOID(volume_.require_order(block_of(entry.position), block));
   }
   return {};

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
 #include "contained/fat/names.h"
+#include "contained/fat/records.h"
 #include "contained/fat/slot.h"
-#include "contained/fat/volume.h"
 
 namespace airlock::fat {
 
@@ -25,9 +22,9 @@ struct Entry {
   ShortName short_name = {};
 };
 
-// One directory: its slots and, in memory, which of them are free and under which names to look.
-// All of it is read once, when the directory is first needed. Used under the volume's lock.
-class Directory {
+// One directory of FAT. All of it is read once, when it is first needed. Used under the volume's
+// lock.
+class Directory final : public Records {
  public:
   // A directory has at most this many slots, whatever the size of its clusters.
   static constexpr std::uint32_t kMostSlots = 65536;
@@ -36,9 +33,6 @@ class Directory {
   // what can be none.
   static Outcome<std::unique_ptr<Directory>> load(Volume& volume, std::uint32_t cluster,
                                                   const CodePage& page);
-  // One whose clusters have just been cleared.
-  static std::unique_ptr<Directory> make(Volume& volume, const ClusterChain& chain,
-                                         const CodePage& page);
 
   // By long or short name, regardless of case; one that is spelled exactly so goes first.
   Outcome<std::optional<Entry>> find(std::u16string_view name);
@@ -61,15 +55,8 @@ class Directory {
   Outcome<void> remove(const Entry& entry);
 
   Outcome<Slot> slot(std::uint32_t index);
-  Outcome<std::uint64_t> position_of(std::uint32_t index);
-  [[nodiscard]] std::uint64_t block_of(std::uint64_t position) const;
-  [[nodiscard]] std::uint32_t slot_count() const { return capacity_; }
-  [[nodiscard]] std::size_t name_count() const { return names_.size(); }
-  [[nodiscard]] ClusterChain& chain() { return chain_; }
 
  private:
-  static constexpr std::size_t kMostPerName = kMostNameSlots + 1;
-
   Directory(Volume& volume, const ClusterChain& chain, const CodePage& page);
   Outcome<void> measure();
   Outcome<void> read_all();
@@ -78,31 +65,16 @@ class Directory {
                                     std::uint32_t& first);
   void remember(const Entry& entry);
   void forget(const Entry& entry);
+  [[nodiscard]] std::u16string folded_short_name(const ShortName& name) const;
   Outcome<bool> has_short_name(const ShortName& name);
   Outcome<ShortName> pick_short_name(const NewName& name);
 
-  enum class Span { kOneBlock, kAny };
-  [[nodiscard]] std::optional<std::uint32_t> free_run(std::uint32_t count, Span span) const;
+  [[nodiscard]] std::optional<std::uint32_t> free_run_anywhere(std::uint32_t count) const;
   Outcome<std::uint32_t> make_room(std::uint32_t count);
   Outcome<void> grow();
   Outcome<void> order_addition(std::uint32_t first, std::uint32_t count);
-  Outcome<void> clear_behind(std::uint32_t first, std::uint32_t count);
-  Outcome<void> move_end(std::uint32_t first, std::uint32_t count);
-  void mark_used(std::uint32_t first, std::uint32_t count);
-  void mark_free(std::uint32_t first, std::uint32_t count);
-  Outcome<void> mark(std::uint32_t index, std::uint8_t mark);
-  void changed(std::uint64_t position);
-  Outcome<std::uint64_t> block_of_slot(std::uint32_t index);
 
-  Volume& volume_;
   const CodePage& page_;
-  ClusterChain chain_;  // empty: the root of FAT12 and FAT16
-  std::uint32_t capacity_ = 0;
-  std::uint32_t end_ = 0;  // the first slot that was never used; nothing counts behind it
-  std::vector<bool> used_;
-  std::unordered_multimap<std::uint32_t, std::uint32_t> names_;  // hash of the folded name → slot
-  // Before these no run of so many free slots begins in one block.
-  std::array<std::uint32_t, kMostPerName + 1> search_from_ = {};
 };
 
 }  // namespace airlock::fat

@@ -14,6 +14,9 @@ using std::chrono::year_month_day;
 constexpr int kFirstYear = 1980;
 constexpr int kLastYear = 2107;
 constexpr std::int64_t kDaySeconds = 86400;
+constexpr ZoneOffset kZoneStep = 15 * 60;
+constexpr std::uint8_t kZoneKnown = 0x80;
+constexpr ZoneOffset kMostZone = 63;
 
 constexpr std::int64_t start_of_year(int year) {
   return sys_days(std::chrono::year(year) / 1 / 1).time_since_epoch().count() * kDaySeconds;
@@ -52,6 +55,20 @@ timespec from_dos_time(const DosTime& time, ZoneOffset zone) {
   return {.tv_sec = sys_days(date).time_since_epoch().count() * kDaySeconds + hour * 3600 +
                     minute * 60 + second + hundredths / 100 - zone,
           .tv_nsec = static_cast<long>(hundredths % 100) * 10'000'000};
+}
+
+ZonedTime to_zoned_time(const timespec& time, ZoneOffset zone) {
+  const ZoneOffset steps = zone / kZoneStep;
+  // What it has no way to say is told in UTC.
+  const bool fits = zone % kZoneStep == 0 && steps >= -kMostZone && steps <= kMostZone;
+  return {.time = to_dos_time(time, fits ? zone : 0),
+          .zone = static_cast<std::uint8_t>(kZoneKnown | (fits ? steps & 0x7f : 0))};
+}
+
+timespec from_zoned_time(const ZonedTime& time, ZoneOffset zone) {
+  if ((time.zone & kZoneKnown) == 0) return from_dos_time(time.time, zone);
+  const int steps = (time.zone & 0x40) != 0 ? (time.zone & 0x7f) - 0x80 : time.zone & 0x7f;
+  return from_dos_time(time.time, steps * kZoneStep);
 }
 
 }  // namespace airlock::fat

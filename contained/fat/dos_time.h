@@ -21,4 +21,14 @@ using ZoneOffset = std::int32_t;
 [[nodiscard]] DosTime to_dos_time(const timespec& time, ZoneOffset zone);
 [[nodiscard]] timespec from_dos_time(const DosTime& time, ZoneOffset zone);
 
+// The same, and in the upper bit whether the rest says how far its clock was ahead of UTC. Only
+// exFAT says so.
+struct ZonedTime {
+  DosTime time;
+  std::uint8_t zone = 0;
+};
+[[nodiscard]] ZonedTime to_zoned_time(const timespec& time, ZoneOffset zone);
+// `zone` is for a moment that says nothing about its own.
+[[nodiscard]] timespec from_zoned_time(const ZonedTime& time, ZoneOffset zone);
+
 }  // namespace airlock::fat

@@ -12,9 +12,6 @@ namespace airlock::fat {
 namespace {
 
 constexpr std::size_t kNoHundredths = 0;
-constexpr ZoneOffset kZoneStep = 15 * 60;
-constexpr std::uint8_t kZoneKnown = 0x80;
-constexpr ZoneOffset kMostZone = 63;
 constexpr std::uint8_t kAllocationPossible = 1;
 constexpr std::uint8_t kNoFatChain = 2;
 
@@ -24,28 +21,14 @@ constexpr std::size_t kFirstName = 2;
 
 }  // namespace
 
-ZonedTime to_zoned_time(const timespec& time, ZoneOffset zone) {
-  const ZoneOffset steps = zone / kZoneStep;
-  // What it has no way to say is told in UTC.
-  const bool fits = zone % kZoneStep == 0 && steps >= -kMostZone && steps <= kMostZone;
-  return {.time = to_dos_time(time, fits ? zone : 0),
-          .zone = static_cast<std::uint8_t>(kZoneKnown | (fits ? steps & 0x7f : 0))};
-}
-
-timespec from_zoned_time(const ZonedTime& time, ZoneOffset zone) {
-  if ((time.zone & kZoneKnown) == 0) return from_dos_time(time.time, zone);
-  const int steps = (time.zone & 0x40) != 0 ? (time.zone & 0x7f) - 0x80 : time.zone & 0x7f;
-  return from_dos_time(time.time, steps * kZoneStep);
-}
-
 template <std::unsigned_integral T>
 T EntrySet::get(std::size_t entry, std::size_t offset) const {
-  return load_le<T>(bytes_, entry * kEntrySize + offset).value_or(0);
+  return load_le<T>(bytes_, entry * kRecordSize + offset).value_or(0);
 }
 
 template <std::unsigned_integral T>
 void EntrySet::set(std::size_t entry, std::size_t offset, T value) {
-  (void)store_le<T>(bytes_, entry * kEntrySize + offset, value);  // callers stay inside the set
+  (void)store_le<T>(bytes_, entry * kRecordSize + offset, value);  // callers stay inside the set
 }
 
 std::size_t EntrySet::count_of(std::span<const std::byte> first) {
@@ -58,7 +41,7 @@ std::size_t EntrySet::count_of(std::span<const std::byte> first) {
 std::uint16_t EntrySet::checksum() const {
   constexpr std::size_t kSumAt = 2;
   std::uint16_t sum = 0;
-  for (std::size_t i = 0; i < count_ * kEntrySize; ++i) {
+  for (std::size_t i = 0; i < count_ * kRecordSize; ++i) {
     if (i == kSumAt || i == kSumAt + 1) continue;
     sum = static_cast<std::uint16_t>(std::rotr(sum, 1) + std::to_integer<unsigned>(bytes_[i]));
   }
@@ -169,8 +152,8 @@ bool EntrySet::rename(std::u16string_view name, const UpcaseTable& table) {
   const std::size_t extra = count_ - behind_name;
   const std::size_t new_behind = kFirstName + entries_for_name(name.size());
   if (new_behind + extra > kMostInSet) return false;
-  std::memmove(bytes_.data() + new_behind * kEntrySize, bytes_.data() + behind_name * kEntrySize,
-               extra * kEntrySize);
+  std::memmove(bytes_.data() + new_behind * kRecordSize, bytes_.data() + behind_name * kRecordSize,
+               extra * kRecordSize);
   count_ = new_behind + extra;
   set(kFileEntry, 1, static_cast<std::uint8_t>(count_ - 1));
   set_name(name, table);

@@ -9,13 +9,11 @@
 #include <string>
 #include <string_view>
 
-#include "contained/fat/dos_time.h"
+#include "contained/fat/file_info.h"
 #include "contained/fat/upcase_table.h"
 
 namespace airlock::fat {
 
-// exFAT directories consist of entries of this size.
-inline constexpr std::uint32_t kEntrySize = 32;
 inline constexpr std::size_t kMostInSet = 19;
 inline constexpr std::size_t kUnitsPerEntry = 15;
 
@@ -41,32 +39,11 @@ inline constexpr std::uint8_t kName = 0xc1;
          type != entry_type::kUpcase && type != entry_type::kLabel && type != entry_type::kFile;
 }
 
-// A moment, and in the upper bit whether the rest says how far its clock was ahead of UTC.
-struct ZonedTime {
-  DosTime time;
-  std::uint8_t zone = 0;
-};
-[[nodiscard]] ZonedTime to_zoned_time(const timespec& time, ZoneOffset zone);
-// `zone` is for a moment that says nothing about its own.
-[[nodiscard]] timespec from_zoned_time(const ZonedTime& time, ZoneOffset zone);
-
-// What an entry set says of a file, besides its name.
-struct FileInfo {
-  std::uint16_t attributes = 0;
-  ZonedTime made;
-  ZonedTime modified;
-  ZonedTime read_last;
-  std::uint32_t first_cluster = 0;
-  bool contiguous = false;
-  std::uint64_t valid_size = 0;  // what is behind reads as zeroes
-  std::uint64_t size = 0;
-};
-
 // The entries that are one file, as a copy: a file entry, a stream entry, the name, and perhaps
 // others we know nothing of.
 class EntrySet {
  public:
-  using Entry = std::span<std::byte, kEntrySize>;
+  using Entry = std::span<std::byte, kRecordSize>;
 
   // How many entries a set has whose first one this is; 0 for what cannot be.
   static std::size_t count_of(std::span<const std::byte> first);
@@ -78,7 +55,7 @@ class EntrySet {
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] Entry entry(std::size_t index) {
-    return std::span(bytes_).subspan(index * kEntrySize).first<kEntrySize>();
+    return std::span(bytes_).subspan(index * kRecordSize).first<kRecordSize>();
   }
   // Whether the entries belong together and can be a file; the numbers are not judged.
   [[nodiscard]] bool is_sound() const;
@@ -101,7 +78,7 @@ class EntrySet {
   [[nodiscard]] ZonedTime time_at(std::size_t at, std::size_t hundredths, std::size_t zone) const;
   void set_time(std::size_t at, std::size_t hundredths, std::size_t zone, const ZonedTime& time);
 
-  std::array<std::byte, kMostInSet * kEntrySize> bytes_ = {};
+  std::array<std::byte, kMostInSet * kRecordSize> bytes_ = {};
   std::size_t count_;
 };
 

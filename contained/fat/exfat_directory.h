@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "contained/fat/entry_set.h"
-#include "contained/fat/volume.h"
+#include "contained/fat/records.h"
+#include "contained/fat/upcase_table.h"
 
 namespace airlock::fat {
 
 // A file's name in an exFAT directory and where its set of entries is.
 struct ExfatName {
   std::uint32_t index = 0;  // of the first entry
-  std::vector<std::uint64_t>
-      positions;  // of all entries, in bytes from the beginning of the medium
+  // Of all entries, in bytes from the beginning of the medium.
+  std::vector<std::uint64_t> positions;
   std::u16string name;
   FileInfo info;
   [[nodiscard]] std::uint64_t position() const { return positions.front(); }
@@ -31,10 +30,9 @@ struct ExfatName {
 // The clusters it names.
 [[nodiscard]] ClusterChain chain_of(const FileInfo& info, const Geometry& geometry);
 
-// One exFAT directory: its entries and, in memory, which of them are free and under which names to
-// look. All of it is read once, when the directory is first needed. Sets that are damaged or have
-// parts nobody here knows are not shown and never overwritten. Used under the volume's lock.
-class ExfatDirectory {
+// One directory of exFAT. All of it is read once, when it is first needed. Sets that are damaged or
+// have parts nobody here knows are not shown and never overwritten. Used under the volume's lock.
+class ExfatDirectory final : public Records {
  public:
   // `size` in bytes; nothing for the root, which has what its clusters have.
   static Outcome<std::unique_ptr<ExfatDirectory>> load(Volume& volume, const UpcaseTable& table,
@@ -56,7 +54,7 @@ class ExfatDirectory {
     std::uint32_t index = 0;
     std::uint64_t block = 0;
   };
-  Outcome<std::optional<Place>> find_place(std::size_t count);
+  Outcome<std::optional<Place>> find_place(std::uint32_t count);
   Outcome<ExfatName> add(const Place& place, EntrySet set);
   Outcome<EntrySet> set_of(const ExfatName& name);
   // Requires the orders a removal needs; nothing is changed. Then removes.
@@ -68,33 +66,16 @@ class ExfatDirectory {
   [[nodiscard]] bool can_grow() const;
   void grown(const ClusterRun& run, std::optional<std::uint64_t> own_block);
 
-  [[nodiscard]] std::uint32_t entry_count() const { return capacity_; }
-  [[nodiscard]] std::size_t name_count() const { return names_.size(); }
-
  private:
   ExfatDirectory(Volume& volume, const UpcaseTable& table, const ClusterChain& chain)
-      : volume_(volume), table_(table), chain_(chain) {}
+      : Records(volume, chain), table_(table) {}
   Outcome<void> measure(std::optional<std::uint64_t> size);
   Outcome<void> read_all();
-  Outcome<std::uint64_t> position_of(std::uint32_t index);
-  Outcome<std::span<std::byte>> entry(std::uint64_t position);
-  Outcome<std::uint64_t> block_of(std::uint32_t index);
   Outcome<std::optional<ExfatName>> name_at(std::uint32_t index);
-  [[nodiscard]] std::optional<std::uint32_t> free_run(std::size_t count) const;
-  Outcome<void> clear_behind(std::uint32_t index, std::uint32_t count);
-  Outcome<void> mark(std::uint32_t index, std::uint8_t type);
   Outcome<void> order_growth(const Place& place);
 
-  Volume& volume_;
   const UpcaseTable& table_;
-  ClusterChain chain_;
-  std::uint32_t capacity_ = 0;
-  std::uint32_t end_ = 0;  // the first entry that was never used; nothing counts behind it
   bool untouchable_ = false;
-  std::vector<bool> used_;
-  std::unordered_multimap<std::uint32_t, std::uint32_t> names_;  // hash of the folded name → entry
-  // Before these no run of so many free entries begins in one block.
-  std::array<std::uint32_t, kMostInSet + 1> search_from_ = {};
   // Of this batch.
   std::uint64_t grown_in_ = 0;
   std::uint32_t grown_at_ = 0;

@@ -5,51 +5,35 @@
 #include <array>
 #include <cerrno>
 
-#include "contained/fat/slot.h"
 #include "lib/base/log.h"
 
 namespace airlock::fat {
-
-ExfatNodes::ExfatNodes(Volume& volume) : NodeTable(kEntrySize), volume_(volume) {
-  ExfatNode& root = add(kRoot, 0);
-  root.own_info.attributes = attribute::kDirectory;
-  root.own_info.first_cluster = volume.geometry().root_cluster;
-  root.chain = ClusterChain(volume.geometry().root_cluster);
-}
-
-Outcome<std::span<std::byte>> ExfatNodes::entry(std::uint64_t position) {
-  const Geometry& geometry = volume_.geometry();
-  if (position < geometry.data_offset || position >= geometry.end()) return refuse(ESTALE);
-  const std::uint64_t block = geometry.block_of(position);
-  TRY(const auto bytes, volume_.blocks().read(block, volume_.blocks_together(block)));
-  return bytes.subspan((position - geometry.block_origin) % geometry.block_size, kEntrySize);
-}
 
 // Without positions all entries have to be in one cluster.
 Outcome<EntrySet> ExfatNodes::set_at(std::uint64_t position,
                                      std::span<const std::uint64_t> positions) {
   const Geometry& geometry = volume_.geometry();
-  TRY(const auto first, entry(position));
+  TRY(const auto first, record(position));
   const std::size_t count = EntrySet::count_of(first);
   if (count == 0 || (!positions.empty() && count != positions.size())) return refuse(ESTALE);
   const std::uint64_t inside = (position - geometry.data_offset) % geometry.cluster_size;
-  if (positions.empty() && inside + count * kEntrySize > geometry.cluster_size)
+  if (positions.empty() && inside + count * kRecordSize > geometry.cluster_size)
     return refuse(ESTALE);
   EntrySet set(count);
   for (std::size_t i = 0; i < count; ++i) {
-    TRY(const auto bytes, entry(positions.empty() ? position + i * kEntrySize : positions[i]));
+    TRY(const auto bytes, record(positions.empty() ? position + i * kRecordSize : positions[i]));
     std::ranges::copy(bytes, set.entry(i).begin());
   }
   if (!set.is_sound() || !is_possible(set.info(), geometry)) return refuse(ESTALE);
   return set;
 }
 
-Outcome<ExfatNode*> ExfatNodes::find(NodeId id) {
-  if (ExfatNode* const node = known(id)) return node;
+Outcome<Node*> ExfatNodes::find(NodeId id) {
+  if (Node* const node = known(id)) return node;
   const auto position = natural_position(id);
   if (!position) return refuse(ESTALE);
   TRY(const EntrySet set, set_at(*position, {}));
-  ExfatNode& node = add(id, *position);
+  Node& node = add(id, *position);
   node.chain = chain_of(set.info(), volume_.geometry());
   return &node;
 }
@@ -57,21 +41,21 @@ Outcome<ExfatNode*> ExfatNodes::find(NodeId id) {
 bool ExfatNodes::is_apart(const ExfatName& name) const {
   const Geometry& geometry = volume_.geometry();
   const std::uint64_t inside = (name.position() - geometry.data_offset) % geometry.cluster_size;
-  return inside + name.count() * kEntrySize > geometry.cluster_size;
+  return inside + name.count() * kRecordSize > geometry.cluster_size;
 }
 
-void ExfatNodes::fill(ExfatNode& node, const ExfatName& name) {
+void ExfatNodes::fill(Node& node, const ExfatName& name) {
   node.positions = is_apart(name) ? name.positions : std::vector<std::uint64_t>();
   node.pinned = !node.positions.empty();
 }
 
 NodeId ExfatNodes::hand_out(const ExfatName& name) {
-  const NodeId id = NodeTable::hand_out(name.position(), [&](ExfatNode& node) {
+  const NodeId id = NodeTable::hand_out(name.position(), [&](Node& node) {
     fill(node, name);
     node.chain = chain_of(name.info, volume_.geometry());
   });
   if (is_apart(name) && known(id) == nullptr) {
-    ExfatNode& node = add(id, name.position());
+    Node& node = add(id, name.position());
     fill(node, name);
     node.chain = chain_of(name.info, volume_.geometry());
     node.handed_out = std::chrono::steady_clock::now();
@@ -79,34 +63,24 @@ NodeId ExfatNodes::hand_out(const ExfatName& name) {
   return id;
 }
 
-void ExfatNodes::moved(ExfatNode& node, const ExfatName& name) {
+void ExfatNodes::moved(Node& node, const ExfatName& name) {
   NodeTable::moved(node, name.position());
   fill(node, name);
 }
 
-void ExfatNodes::deleted(ExfatNode& node, const FileInfo& info) {
-  NodeTable::deleted(node);
-  node.own_info = info;
-  node.positions.clear();
-}
-
-Outcome<FileInfo> ExfatNodes::info_of(ExfatNode& node) {
+Outcome<FileInfo> ExfatNodes::info_of(const Node& node) {
   if (node.position == 0) return node.own_info;
   TRY(const EntrySet set, set_at(node.position, node.positions));
   return set.info();
 }
 
-std::uint64_t ExfatNodes::block_of(const ExfatNode& node) const {
-  return volume_.geometry().block_of(node.position);
-}
-
 // Only the first two entries change, and both have to. They may be the last of one block and the
 // first of the next.
-Outcome<void> ExfatNodes::prepare_change(ExfatNode& node) {
+Outcome<void> ExfatNodes::prepare_change(const Node& node) {
   if (node.position == 0) return {};
   const Geometry& geometry = volume_.geometry();
   const std::uint64_t second =
-      node.positions.empty() ? node.position + kEntrySize : node.positions[1];
+      node.positions.empty() ? node.position + kRecordSize : node.positions[1];
   const std::uint64_t block = geometry.block_of(node.position);
   const std::uint64_t other = geometry.block_of(second);
   if (other == block) return {};
@@ -116,7 +90,7 @@ Outcome<void> ExfatNodes::prepare_change(ExfatNode& node) {
   return refuse(EOPNOTSUPP);
 }
 
-Outcome<void> ExfatNodes::store(ExfatNode& node, const FileInfo& info) {
+Outcome<void> ExfatNodes::store(Node& node, const FileInfo& info) {
   if (node.position == 0) {
     node.own_info = info;
     return {};
@@ -126,10 +100,10 @@ Outcome<void> ExfatNodes::store(ExfatNode& node, const FileInfo& info) {
   set.set_info(info);
   for (std::size_t i = 0; i < 2; ++i) {
     const std::uint64_t position =
-        node.positions.empty() ? node.position + i * kEntrySize : node.positions[i];
-    TRY(const auto bytes, entry(position));
+        node.positions.empty() ? node.position + i * kRecordSize : node.positions[i];
+    TRY(const auto bytes, record(position));
     std::ranges::copy(set.entry(i), bytes.begin());
-    volume_.blocks().changed(volume_.geometry().block_of(position));
+    volume_.record_changed(position);
   }
   return {};
 }

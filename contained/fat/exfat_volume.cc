@@ -55,8 +55,8 @@ class RootReader {
     const std::uint64_t count = geometry_.cluster_size / geometry_.block_size;
     for (std::uint64_t block = first; block < first + count; ++block) {
       TRY(const auto bytes, volume_.blocks().read(block, volume_.blocks_together(block)));
-      for (std::size_t at = 0; at < bytes.size(); at += kEntrySize) {
-        if (!look_at(bytes.subspan(at, kEntrySize))) return false;
+      for (std::size_t at = 0; at < bytes.size(); at += kRecordSize) {
+        if (!look_at(bytes.subspan(at, kRecordSize))) return false;
       }
     }
     return true;

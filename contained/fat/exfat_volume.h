@@ -8,6 +8,7 @@
 
 namespace airlock::fat {
 
+// An opened exFAT volume and the table its names are compared with, which outlives what uses it.
 struct ExfatVolume {
   std::unique_ptr<Volume> volume;
   UpcaseTable upcase;

@@ -5,6 +5,7 @@
 
 #include "contained/fat/exfat_driver.h"
 #include "contained/fat/exfat_geometry.h"
+#include "contained/fat/exfat_volume.h"
 #include "contained/fat/fat_driver.h"
 #include "contained/runtime/driver_main.h"
 

@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <memory>
-#include <optional>
-
-#include "contained/fat/directory.h"
 #include "contained/fat/node_table.h"
 #include "contained/fat/volume.h"
 
 namespace airlock::fat {
 
-// A file or directory somebody works with.
-struct Node : NodeBase {
-  std::array<std::byte, kSlotSize> own_slot = {};  // instead of one on the medium
-  std::unique_ptr<Directory> directory;            // once it was needed
-  std::optional<std::uint32_t> found_in;           // first cluster of the directory it was found in
-};
-
-// From the numbers the kernel knows files by to files, on FAT. Used under the volume's lock.
-class Nodes : public NodeTable<Node> {
+// From the numbers the kernel knows files by to files, and to what the medium says of them: a slot
+// (FatNodes) or a set of entries (ExfatNodes). Used under the volume's lock.
+class Nodes : public NodeTable {
  public:
-  explicit Nodes(Volume& volume);
+  virtual ~Nodes() = default;
 
   // ESTALE for a number nobody can have been given. Stays valid until the next trim().
-  Outcome<Node*> find(NodeId id);
-  // A number for the file at the place, which nothing else has. It is being told to the kernel.
-  NodeId hand_out(std::uint64_t position);
-  // The name is gone; what the slot said is kept in the node.
-  void deleted(Node& node, Slot slot);
+  virtual Outcome<Node*> find(NodeId id) = 0;
+  virtual Outcome<FileInfo> info_of(const Node& node) = 0;
+  // Requires what storing takes: kCommitFirst if not now, EOPNOTSUPP if never.
+  virtual Outcome<void> prepare_change(const Node& node) = 0;
+  virtual Outcome<void> store(Node& node, const FileInfo& info) = 0;
 
-  Outcome<Slot> slot_of(Node& node);
-  void slot_changed(const Node& node);
   void trim() { NodeTable::trim(volume_.committed_batches()); }
 
- private:
-  Outcome<Slot> slot_at(std::uint64_t position);
+ protected:
+  explicit Nodes(Volume& volume);
+  // ESTALE where no directory can be.
+  Outcome<std::span<std::byte>> record(std::uint64_t position);
 
   Volume& volume_;
 };

@@ -40,6 +40,29 @@ void Slot::set_long_name(std::uint8_t mark, std::uint8_t checksum, std::u16strin
   }
 }
 
+FileInfo Slot::info(bool wide) const {
+  FileInfo info = {.attributes = attributes(), .first_cluster = cluster(wide)};
+  info.made.time = {.date = get<std::uint16_t>(16),
+                    .time = get<std::uint16_t>(14),
+                    .hundredths = get<std::uint8_t>(13)};
+  info.modified.time = {.date = get<std::uint16_t>(24), .time = get<std::uint16_t>(22)};
+  info.read_last.time = {.date = get<std::uint16_t>(18)};
+  if (!is_directory()) info.valid_size = info.size = get<std::uint32_t>(28);
+  return info;
+}
+
+void Slot::set_info(const FileInfo& info, bool wide) const {
+  set_attributes(static_cast<std::uint8_t>(info.attributes));
+  set(16, info.made.time.date);
+  set(14, info.made.time.time);
+  set(13, info.made.time.hundredths);
+  set(24, info.modified.time.date);
+  set(22, info.modified.time.time);
+  set(18, info.read_last.time.date);
+  set_cluster(info.first_cluster, wide);
+  if (!info.is_directory()) set(28, static_cast<std::uint32_t>(info.size));
+}
+
 void Slot::clear() const {
   std::ranges::fill(bytes_, std::byte{0});
 }

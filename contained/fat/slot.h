@@ -8,27 +8,13 @@
 #include <string>
 #include <string_view>
 
-#include "contained/fat/dos_time.h"
+#include "contained/fat/file_info.h"
 #include "lib/base/byte_view.h"
 
 namespace airlock::fat {
 
-inline constexpr std::uint32_t kSlotSize = 32;
 inline constexpr std::uint8_t kFreeMark = 0xe5;
 inline constexpr std::uint8_t kEndMark = 0;
-
-namespace attribute {
-inline constexpr std::uint8_t kReadOnly = 0x01;
-inline constexpr std::uint8_t kHidden = 0x02;
-inline constexpr std::uint8_t kSystem = 0x04;
-inline constexpr std::uint8_t kLabel = 0x08;
-inline constexpr std::uint8_t kDirectory = 0x10;
-inline constexpr std::uint8_t kArchive = 0x20;
-inline constexpr std::uint8_t kLongName = 0x0f;
-inline constexpr std::uint8_t kLongNameMask = 0x3f;
-// What a person may set.
-inline constexpr std::uint8_t kSettable = kReadOnly | kHidden | kSystem | kArchive;
-}  // namespace attribute
 
 // The bytes of a short name: eight and three, filled with spaces, as the medium has them.
 using ShortName = std::array<std::uint8_t, 11>;
@@ -36,10 +22,10 @@ inline constexpr ShortName kDotName = {'.', ' ', ' ', ' ', ' ', ' ', ' ', ' ', '
 inline constexpr ShortName kDotDotName = {'.', '.', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
 // One of the 32-byte records a directory consists of, in the memory of its block. The span has
-// kSlotSize bytes, so none of the accesses below can miss.
+// kRecordSize bytes, so none of the accesses below can miss.
 class Slot {
  public:
-  explicit Slot(std::span<std::byte> bytes) : bytes_(bytes.first(kSlotSize)) {}
+  explicit Slot(std::span<std::byte> bytes) : bytes_(bytes.first(kRecordSize)) {}
 
   [[nodiscard]] std::uint8_t mark() const { return get<std::uint8_t>(0); }
   void set_mark(std::uint8_t mark) const { set<std::uint8_t>(0, mark); }
@@ -75,28 +61,10 @@ class Slot {
     if (wide) set<std::uint16_t>(20, static_cast<std::uint16_t>(cluster >> 16));
     set<std::uint16_t>(26, static_cast<std::uint16_t>(cluster));
   }
-  [[nodiscard]] std::uint32_t size() const { return get<std::uint32_t>(28); }
-  void set_size(std::uint32_t size) const { set<std::uint32_t>(28, size); }
 
-  [[nodiscard]] DosTime made() const {
-    return {.date = get<std::uint16_t>(16),
-            .time = get<std::uint16_t>(14),
-            .hundredths = get<std::uint8_t>(13)};
-  }
-  void set_made(const DosTime& time) const {
-    set(16, time.date);
-    set(14, time.time);
-    set(13, time.hundredths);
-  }
-  [[nodiscard]] DosTime modified() const {
-    return {.date = get<std::uint16_t>(24), .time = get<std::uint16_t>(22)};
-  }
-  void set_modified(const DosTime& time) const {
-    set(24, time.date);
-    set(22, time.time);
-  }
-  [[nodiscard]] DosTime read_last() const { return {.date = get<std::uint16_t>(18)}; }
-  void set_read_last(const DosTime& time) const { set(18, time.date); }
+  // All of it that is not the name. The upper half of the cluster's number counts on FAT32 only.
+  [[nodiscard]] FileInfo info(bool wide) const;
+  void set_info(const FileInfo& info, bool wide) const;
 
   // Parts of long names.
   [[nodiscard]] std::uint8_t checksum() const { return get<std::uint8_t>(13); }

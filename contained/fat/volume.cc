@@ -150,6 +150,12 @@ std::uint32_t Volume::blocks_together(std::uint64_t block) const {
                                     geometry_.block_size);
 }
 
+Outcome<std::span<std::byte>> Volume::record(std::uint64_t position) {
+  const std::uint64_t block = geometry_.block_of(position);
+  TRY(const auto bytes, blocks_.read(block, blocks_together(block)));
+  return bytes.subspan((position - geometry_.block_origin) % geometry_.block_size, kRecordSize);
+}
+
 Outcome<void> Volume::require_order(std::uint64_t before, std::uint64_t after) {
   return block_order_.require(before, after) ? Outcome<void>{} : refuse(kCommitFirst);
 }
@@ -179,16 +185,17 @@ Outcome<void> Volume::link(ClusterChain& chain, const ClusterRun& run) {
   return {};
 }
 
-Outcome<void> Volume::append(ClusterChain& chain, const ClusterRun& run) {
-  TRY_VOID(order_link(chain, run));
-  return link(chain, run);
+ClusterChain Volume::empty_chain() const {
+  return is_exfat() ? ClusterChain::contiguous({}) : ClusterChain(0);
 }
 
-Outcome<void> Volume::append_all(ClusterChain& chain, std::span<const ClusterRun> runs) {
+Outcome<void> Volume::append(ClusterChain& chain, std::span<const ClusterRun> runs) {
   if (chain.is_linked()) {
     for (const ClusterRun& run : runs) TRY_VOID(order_link(chain, run));
   }
-  for (const ClusterRun& run : runs) TRY_VOID(bitmap_.set(run, ClusterBitmap::Use::kUsed));
+  if (is_exfat()) {
+    for (const ClusterRun& run : runs) TRY_VOID(bitmap_.set(run, ClusterBitmap::Use::kUsed));
+  }
   for (const ClusterRun& run : runs) {
     TRY(const std::uint32_t tail, chain.last(table_));
     if (!chain.is_linked() && (tail == 0 || tail + 1 == run.start)) {

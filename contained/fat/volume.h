@@ -11,6 +11,7 @@
 #include "contained/fat/cluster_bitmap.h"
 #include "contained/fat/cluster_chain.h"
 #include "contained/fat/cluster_table.h"
+#include "contained/fat/file_info.h"
 #include "contained/fat/free_space.h"
 #include "contained/fat/geometry.h"
 #include "contained/fat/write_order.h"
@@ -53,6 +54,8 @@ class Volume {
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
   [[nodiscard]] bool is_exfat() const { return geometry_.kind == FatKind::kExfat; }
+  // The program that finds and mends what is wrong with it.
+  [[nodiscard]] const char* checker() const { return is_exfat() ? "fsck.exfat" : "fsck.fat"; }
 
   // Starts writing in the background. Once, for a writable volume. The medium is first written
   // when something changes.
@@ -88,6 +91,9 @@ class Volume {
   MetadataCache& blocks() { return blocks_; }
   // How many blocks there are from this one on before something else begins.
   [[nodiscard]] std::uint32_t blocks_together(std::uint64_t block) const;
+  // The part of a directory at a place that can have one, in the memory of its block.
+  Outcome<std::span<std::byte>> record(std::uint64_t position);
+  void record_changed(std::uint64_t position) { blocks_.changed(geometry_.block_of(position)); }
 
   // One block of directories has to be on the medium before another; kCommitFirst if not now.
   Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
@@ -95,12 +101,12 @@ class Volume {
   // A block and the one behind it have to get there together; kCommitFirst if not now.
   Outcome<void> require_together(std::uint64_t block);
 
-  // Puts reserved clusters at the end of a complete chain; their own entries come first. May be
-  // kCommitFirst before anything has changed.
-  Outcome<void> append(ClusterChain& chain, const ClusterRun& run);
-  // The same for exFAT, where the bitmap has to know them too: all runs or, with kCommitFirst,
-  // none. As long as they follow each other the table has no part in it.
-  Outcome<void> append_all(ClusterChain& chain, std::span<const ClusterRun> runs);
+  // The chain of a file that has no clusters.
+  [[nodiscard]] ClusterChain empty_chain() const;
+  // Puts reserved clusters at the end of a complete chain: all runs or, with kCommitFirst, none.
+  // Their own entries come first. On exFAT the bitmap knows them too, and the table has no part in
+  // it as long as all clusters follow each other.
+  Outcome<void> append(ClusterChain& chain, std::span<const ClusterRun> runs);
   // Zeroes clusters that become part of a directory. With kReachable they are found on the medium
   // as soon as the table is, so the zeroes go first.
   enum class Reach { kReachable, kNotYet };

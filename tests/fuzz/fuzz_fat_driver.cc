@@ -10,6 +10,7 @@
 
 #include "contained/fat/exfat_driver.h"
 #include "contained/fat/exfat_geometry.h"
+#include "contained/fat/exfat_volume.h"
 #include "contained/fat/fat_driver.h"
 #include "contained/fat/tests/busy_hands.h"
 #include "contained/fat/tests/exfat_seal.h"

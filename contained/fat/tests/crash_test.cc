@@ -216,18 +216,35 @@ class Judge {
   std::size_t flushed_ = 0;
 };
 
-void interrupt(const char* options, unsigned kibibytes, unsigned seed, std::size_t every) {
+struct Interruption {
+  const char* options;
+  unsigned kibibytes;
+  unsigned seed;
+  std::size_t every;  // of the writes, how many to go on between two interruptions
+};
+class Interrupted : public ::testing::TestWithParam<Interruption> {};
+
+TEST_P(Interrupted, LosesNothing) {
+  const auto& [options, kibibytes, seed, every] = GetParam();
   Recording recording(make_fat_image(options, kibibytes));
   ASSERT_NO_FATAL_FAILURE(recording.run(seed));
   Judge judge(recording);
   std::mt19937 random(seed);
   const std::size_t all = recording.events().size();
-  for (std::size_t at = 0; at <= all && !::testing::Test::HasFailure(); ++at) {
+  for (std::size_t at = 0; at <= all && !HasFailure(); ++at) {
     judge.advance(at);
     if (at % every == 0) judge.judge(judge.image(), at);
     if (at % every == 1) judge.judge(judge.shuffled(random), at);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Interrupted,
+                         ::testing::Values(Interruption{"-F12", 1440, 1, 2},
+                                           Interruption{"-F16 -s2", 5000, 2, 3},
+                                           Interruption{"-F16 -S2048 -s1", 12000, 3, 6},
+                                           Interruption{"-F32 -s1", 34000, 4, 20},
+                                           Interruption{"exfat -c1K -b4K", 1400, 5, 3},
+                                           Interruption{"exfat -c16K", 8192, 6, 6}));
 
 // The same without fsck, which takes its time: very many states of a small volume.
 // Returns how many.
@@ -261,25 +278,6 @@ TEST(Crash, NoClusterEverHasTwoOwners) {
     states += interrupt_everywhere("-F16 -s1", 2400, seed, 4);
     states += interrupt_everywhere("exfat -c1K -b4K", 1400, seed, 4);
   }
-}
-
-TEST(Crash, ExfatLosesNothing) {
-  interrupt("exfat -c1K -b4K", 1400, 5, 3);
-}
-TEST(Crash, ExfatWithLargeClustersLosesNothing) {
-  interrupt("exfat -c16K", 8192, 6, 6);
-}
-TEST(Crash, Fat12LosesNothing) {
-  interrupt("-F12", 1440, 1, 2);
-}
-TEST(Crash, Fat16LosesNothing) {
-  interrupt("-F16 -s2", 5000, 2, 3);
-}
-TEST(Crash, Fat16WithLargeClustersLosesNothing) {
-  interrupt("-F16 -S2048 -s1", 12000, 3, 6);
-}
-TEST(Crash, Fat32LosesNothing) {
-  interrupt("-F32 -s1", 34000, 4, 20);
 }
 
 }  // namespace

@@ -28,15 +28,15 @@ inline void seal_boot(std::span<std::byte> image) {
 
 // The same for whatever looks like the entries of a file.
 inline void seal_sets(std::span<std::byte> image) {
-  for (std::size_t at = 0; at + kMostInSet * kEntrySize <= image.size(); at += kEntrySize) {
-    const std::size_t count = EntrySet::count_of(image.subspan(at, kEntrySize));
+  for (std::size_t at = 0; at + kMostInSet * kRecordSize <= image.size(); at += kRecordSize) {
+    const std::size_t count = EntrySet::count_of(image.subspan(at, kRecordSize));
     if (count == 0) continue;
     EntrySet set(count);
     for (std::size_t i = 0; i < count; ++i)
-      std::ranges::copy(image.subspan(at + i * kEntrySize, kEntrySize), set.entry(i).begin());
+      std::ranges::copy(image.subspan(at + i * kRecordSize, kRecordSize), set.entry(i).begin());
     set.set_info(set.info());
     std::ranges::copy(set.entry(0), image.begin() + static_cast<std::ptrdiff_t>(at));
-    std::ranges::copy(set.entry(1), image.begin() + static_cast<std::ptrdiff_t>(at + kEntrySize));
+    std::ranges::copy(set.entry(1), image.begin() + static_cast<std::ptrdiff_t>(at + kRecordSize));
   }
 }
 

@@ -64,10 +64,25 @@ class Walk {
     }
   }
 
-  void found(const ClusterChain& chain, std::uint64_t size, const std::string& path,
-             bool is_directory) {
-    own(chain, size, path);
-    if (is_directory) open_.push_back({chain, size, path + "/"});
+  void found(const ClusterChain& chain, const FileInfo& info, const std::string& path,
+             std::u16string_view name) {
+    const std::string full = path + to_utf8(name).value_or("?");
+    own(chain, info.size, full);
+    if (info.is_directory()) open_.push_back({chain, info.size, full + "/"});
+  }
+
+  // `use` says where to go on behind an entry.
+  template <typename Loaded, typename Use>
+  void for_each(Loaded& directory, const Place& place, Use use) {
+    if (!directory) {
+      wrong_ = place.path + ": it cannot be read";
+      return;
+    }
+    std::uint32_t at = 0;
+    while (const auto entry = (*directory)->next(at)) {
+      if (!*entry) return;
+      at = use(**entry);
+    }
   }
 
   Volume& volume_;
@@ -85,18 +100,11 @@ class FatWalk final : public Walk {
  private:
   void list(const Place& place) override {
     auto directory = Directory::load(volume_, place.chain.first(), CodePage::standard());
-    if (!directory) {
-      wrong_ = place.path + ": it cannot be read";
-      return;
-    }
-    for (std::uint32_t at = 0;;) {
-      const auto entry = (*directory)->next(at);
-      if (!entry || !*entry) return;
-      at = (*entry)->slot + 1;
-      const auto slot = (*directory)->slot((*entry)->slot);
-      found(ClusterChain(slot->cluster(volume_.is_wide())), slot->size(),
-            place.path + to_utf8((*entry)->name).value_or("?"), slot->is_directory());
-    }
+    for_each(directory, place, [&](const Entry& entry) {
+      const FileInfo info = (*directory)->slot(entry.slot)->info(volume_.is_wide());
+      found(ClusterChain(info.first_cluster), info, place.path, entry.name);
+      return entry.slot + 1;
+    });
   }
 };
 
@@ -107,19 +115,10 @@ class ExfatWalk final : public Walk {
  private:
   void list(const Place& place) override {
     auto directory = ExfatDirectory::load(volume_, upcase_, place.chain, place.size);
-    if (!directory) {
-      wrong_ = place.path + ": it cannot be read";
-      return;
-    }
-    for (std::uint32_t at = 0;;) {
-      const auto entry = (*directory)->next(at);
-      if (!entry || !*entry) return;
-      at = (*entry)->index + 1;
-      const FileInfo& info = (*entry)->info;
-      found(chain_of(info, volume_.geometry()), info.size,
-            place.path + to_utf8((*entry)->name).value_or("?"),
-            (info.attributes & attribute::kDirectory) != 0);
-    }
+    for_each(directory, place, [&](const ExfatName& entry) {
+      found(chain_of(entry.info, volume_.geometry()), entry.info, place.path, entry.name);
+      return entry.index + 1;
+    });
   }
 
   const UpcaseTable& upcase_;

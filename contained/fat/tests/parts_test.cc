@@ -156,32 +156,6 @@ TEST(WriteOrders, AreKeptAndContradictionsSeen) {
   EXPECT_EQ(order.groups(blocks), expected);
 }
 
-// What is wrong in a boot sector, and the word the message has about it.
-struct Wrong {
-  std::size_t offset;
-  std::uint8_t value;
-  const char* word;
-};
-class BootSectors : public ::testing::TestWithParam<Wrong> {};
-
-TEST_P(BootSectors, SayWhatIsWrong) {
-  MemoryMedium medium(make_fat_image("-F32 -s1", 34000));
-  ASSERT_TRUE(read_geometry(medium).has_value());
-  medium.bytes()[GetParam().offset] = std::byte{GetParam().value};
-  const auto read = read_geometry(medium);
-  ASSERT_FALSE(read.has_value());
-  EXPECT_NE(read.error().message().find(GetParam().word), std::string::npos)
-      << read.error().message();
-}
-INSTANTIATE_TEST_SUITE_P(
-    All, BootSectors,
-    ::testing::Values(Wrong{0x0c, 3, "not a FAT"}, Wrong{0x0d, 3, "not a FAT"},
-                      Wrong{0x15, 1, "not a FAT"}, Wrong{0x0e, 0, "reserves no room"},
-                      Wrong{0x10, 0, "allocation tables"}, Wrong{0x10, 9, "allocation tables"},
-                      Wrong{0x27, 1, "no room for files"}, Wrong{0x11, 16, "root directories"},
-                      Wrong{0x22, 9, "the medium has only"}, Wrong{0x2a, 1, "version"},
-                      Wrong{0x28, 0x85, "allocation table 6"}, Wrong{0x2f, 9, "root directory"}));
-
 TEST(Geometries, AreWhatMkfsMade) {
   struct Row {
     const char* options;

@@ -4,21 +4,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <mutex>
 #include <shared_mutex>
 
-#include "contained/fat/exfat_driver.h"
+#include "contained/fat/file_driver.h"
 #include "contained/fat/session.h"
 
-// File data goes straight between the caller's memory and the medium. Growing a file only reserves
-// clusters: how much of it was ever written is kept with its size, and the rest reads as zeroes.
-// What is new to the medium is written before that mark moves on, so that no commit in between can
-// show what an earlier owner left.
+// File data goes straight between the caller's memory and the medium. New clusters are reserved
+// first, written, and only then become part of what the file shows, so that no commit in between
+// can show what an earlier owner left in them. On exFAT a file may have clusters nobody has written
+// yet; how much of it was written is kept with its size, and the rest reads as zeroes.
 namespace airlock::fat {
 namespace {
 
-constexpr std::uint64_t kLargestFile = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kZeroBytes = std::size_t{1} << 20;
 
 std::span<const std::byte> zeroes(std::uint64_t count) {
@@ -28,9 +26,14 @@ std::span<const std::byte> zeroes(std::uint64_t count) {
 
 }  // namespace
 
+std::uint64_t FileDriver::clusters_for(std::uint64_t size) const {
+  const std::uint64_t cluster_size = volume_.geometry().cluster_size;
+  return size / cluster_size + (size % cluster_size != 0 ? 1 : 0);
+}
+
 // Where the bytes are; less than asked for where the chain ends before.
-Outcome<ExfatDriver::Segments> ExfatDriver::segments(ExfatNode& node, std::uint64_t offset,
-                                                     std::uint64_t length) {
+Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t offset,
+                                                   std::uint64_t length) {
   const Geometry& geometry = volume_.geometry();
   const std::uint64_t end = offset + length;
   Segments found;
@@ -50,19 +53,19 @@ Outcome<ExfatDriver::Segments> ExfatDriver::segments(ExfatNode& node, std::uint6
   return found;
 }
 
-Outcome<std::size_t> ExfatDriver::read(NodeId node, std::uint64_t offset,
-                                       std::span<std::byte> into) {
+Outcome<std::size_t> FileDriver::read(NodeId node, std::uint64_t offset,
+                                      std::span<std::byte> into) {
   const std::shared_lock moving(locks_.of(node));
   Segments where;
   {
     const Session session(volume_, nodes_);
-    TRY(ExfatNode* const found, file(node));
-    TRY(const FileInfo info, nodes_.info_of(*found));
+    TRY(const Known found, file(node));
+    const FileInfo& info = found.info;
     if (offset >= info.size) return 0;
     into = into.first(std::min<std::uint64_t>(into.size(), info.size - offset));
     const std::uint64_t valid = info.valid_size > offset ? info.valid_size - offset : 0;
     const std::uint64_t wanted = std::min<std::uint64_t>(into.size(), valid);
-    TRY(where, segments(*found, offset, wanted));
+    TRY(where, segments(*found.node, offset, wanted));
     const std::uint64_t covered =
         where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
     // The size says that there is more than the chain has.
@@ -75,10 +78,19 @@ Outcome<std::size_t> ExfatDriver::read(NodeId node, std::uint64_t offset,
   return into.size();
 }
 
-Outcome<Written> ExfatDriver::write(NodeId node, std::uint64_t offset,
-                                    std::span<const std::byte> from, const WriteOptions&) {
+Outcome<void> FileDriver::write_segments(const Segments& where, std::uint64_t offset,
+                                         std::span<const std::byte> from) {
+  for (const Segment& segment : where)
+    TRY_VOID(volume_.write_data(segment.offset,
+                                from.subspan(segment.file_offset - offset, segment.length)));
+  return {};
+}
+
+Outcome<Written> FileDriver::write(NodeId node, std::uint64_t offset,
+                                   std::span<const std::byte> from, const WriteOptions&) {
   if (from.empty()) return Written{};
-  if (offset > kLargestFile - from.size()) return refuse(EFBIG);
+  if (offset >= largest_file_) return refuse(EFBIG);
+  from = from.first(std::min<std::uint64_t>(from.size(), largest_file_ - offset));
   TRY(const bool done, with_commits(volume_, [&] { return overwrite(node, offset, from); }));
   if (!done) {
     TRY_VOID(grow_to(node, offset));
@@ -95,33 +107,38 @@ Outcome<Written> ExfatDriver::write(NodeId node, std::uint64_t offset,
 }
 
 // The common case: everything was written before. False where it was not.
-Outcome<bool> ExfatDriver::overwrite(NodeId node, std::uint64_t offset,
-                                     std::span<const std::byte> from) {
+Outcome<bool> FileDriver::overwrite(NodeId node, std::uint64_t offset,
+                                    std::span<const std::byte> from) {
   const std::shared_lock moving(locks_.of(node));
   Segments where;
   {
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
-    TRY(ExfatNode* const found, file(node));
-    TRY(FileInfo info, nodes_.info_of(*found));
-    if (offset + from.size() > info.valid_size) return false;
-    TRY(where, segments(*found, offset, from.size()));
+    TRY(Known found, file(node));
+    if (offset + from.size() > found.info.valid_size) return false;
+    TRY(where, segments(*found.node, offset, from.size()));
     const std::uint64_t covered =
         where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
     if (covered != from.size()) return refuse(EUCLEAN);
-    touch(info);
-    TRY_VOID(nodes_.store(*found, info));
+    touch(found.info);
+    TRY_VOID(nodes_.store(*found.node, found.info));
   }
-  for (const Segment& segment : where)
-    TRY_VOID(volume_.write_data(segment.offset,
-                                from.subspan(segment.file_offset - offset, segment.length)));
+  TRY_VOID(write_segments(where, offset, from));
   return true;
 }
 
+// The medium still has its longer chain.
+bool FileDriver::is_being_cut(const Node& node) const {
+  return node.cut_in && *node.cut_in >= volume_.committed_batches();
+}
+
+void FileDriver::cancel(std::span<const ClusterRun> runs) {
+  for (const ClusterRun& run : runs) volume_.space().cancel(run);
+}
+
 // Clusters for a file of that size, beyond those it has.
-Outcome<std::vector<ClusterRun>> ExfatDriver::reserve(ExfatNode& node, std::uint64_t size) {
-  const std::uint64_t cluster_size = volume_.geometry().cluster_size;
-  const std::uint64_t clusters = size / cluster_size + (size % cluster_size != 0 ? 1 : 0);
+Outcome<std::vector<ClusterRun>> FileDriver::reserve(Node& node, std::uint64_t size) {
+  const std::uint64_t clusters = clusters_for(size);
   if (clusters > volume_.geometry().cluster_count) return refuse(ENOSPC);
   const auto needed = static_cast<std::uint32_t>(clusters);
   TRY(std::uint32_t have, node.chain.length(volume_.table()));
@@ -132,7 +149,7 @@ Outcome<std::vector<ClusterRun>> ExfatDriver::reserve(ExfatNode& node, std::uint
   while (have < needed) {
     const auto run = volume_.space().reserve(goal, needed - have);
     if (!run) {
-      for (const ClusterRun& reserved : runs) volume_.space().cancel(reserved);
+      cancel(runs);
       return std::unexpected(run.error());
     }
     runs.push_back(*run);
@@ -143,22 +160,22 @@ Outcome<std::vector<ClusterRun>> ExfatDriver::reserve(ExfatNode& node, std::uint
 }
 
 // Makes reserved clusters part of a file, or nothing with kCommitFirst.
-Outcome<void> ExfatDriver::adopt(ExfatNode& node, std::span<const ClusterRun> runs,
-                                 std::uint64_t size, std::uint64_t valid_size) {
-  TRY_VOID(nodes_.prepare_change(node));
-  TRY_VOID(volume_.append_all(node.chain, runs));
-  TRY(FileInfo info, nodes_.info_of(node));
+Outcome<void> FileDriver::adopt(const Known& file, std::span<const ClusterRun> runs,
+                                std::uint64_t size, std::uint64_t valid_size) {
+  TRY_VOID(nodes_.prepare_change(*file.node));
+  TRY_VOID(volume_.append(file.node->chain, runs));
+  FileInfo info = file.info;
   info.size = std::max(info.size, size);
   info.valid_size = std::max(info.valid_size, valid_size);
-  info.first_cluster = node.chain.first();
-  info.contiguous = !node.chain.is_linked();
+  info.first_cluster = file.node->chain.first();
+  info.contiguous = !file.node->chain.is_linked();
   touch(info);
-  return nodes_.store(node, info);
+  return nodes_.store(*file.node, info);
 }
 
 // Writes at or before the end of what was written, and beyond it.
-Outcome<void> ExfatDriver::extend(NodeId node, std::uint64_t offset,
-                                  std::span<const std::byte> from) {
+Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
+                                 std::span<const std::byte> from) {
   const std::unique_lock moving(locks_.of(node));
   const Geometry& geometry = volume_.geometry();
   const std::uint64_t end = offset + from.size();
@@ -167,13 +184,12 @@ Outcome<void> ExfatDriver::extend(NodeId node, std::uint64_t offset,
   {
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
-    TRY(ExfatNode* const found, file(node));
-    // The medium still has the longer chain.
-    if (found->cut_in && *found->cut_in >= volume_.committed_batches()) return refuse(kCommitFirst);
-    TRY(runs, reserve(*found, end));
-    auto there = segments(*found, offset, from.size());
+    TRY(const Known found, file(node));
+    if (is_being_cut(*found.node)) return refuse(kCommitFirst);
+    TRY(runs, reserve(*found.node, end));
+    auto there = segments(*found.node, offset, from.size());
     if (!there) {
-      for (const ClusterRun& run : runs) volume_.space().cancel(run);
+      cancel(runs);
       return std::unexpected(there.error());
     }
     where = *std::move(there);
@@ -189,100 +205,88 @@ Outcome<void> ExfatDriver::extend(NodeId node, std::uint64_t offset,
                      .length = count});
     at += count;
   }
-  Outcome<void> done;
-  for (const Segment& segment : where) {
-    done = volume_.write_data(segment.offset,
-                              from.subspan(segment.file_offset - offset, segment.length));
-    if (!done) break;
-  }
+  auto done = write_segments(where, offset, from);
   const Session session(volume_, nodes_);
   const auto found = file(node);
   if (done && !found) done = std::unexpected(found.error());
-  if (done) done = adopt(**found, runs, end, end);
-  if (!done)
-    for (const ClusterRun& run : runs) volume_.space().cancel(run);
+  if (done) done = adopt(*found, runs, end, end);
+  if (!done) cancel(runs);
   return done;
 }
 
-// Fills what was never written with zeroes, up to an offset inside the file.
-Outcome<void> ExfatDriver::zero_to(NodeId node, std::uint64_t offset) {
+// Fills what was never written with zeroes, up to an offset.
+Outcome<void> FileDriver::zero_to(NodeId node, std::uint64_t offset) {
   while (true) {
     std::uint64_t at = 0;
     {
       const Session session(volume_, nodes_);
-      TRY(ExfatNode* const found, file(node));
-      TRY(const FileInfo info, nodes_.info_of(*found));
-      at = info.valid_size;
+      TRY(const Known found, file(node));
+      at = found.info.valid_size;
     }
     if (at >= offset) return {};
     TRY_VOID(with_commits(volume_, [&] { return extend(node, at, zeroes(offset - at)); }));
   }
 }
 
-// Nothing is written for it.
-Outcome<void> ExfatDriver::grow_to(NodeId node, std::uint64_t size) {
-  return with_commits(volume_, [&]() -> Outcome<void> {
-    const std::unique_lock moving(locks_.of(node));
-    const Session session(volume_, nodes_);
-    TRY_VOID(volume_.begin_change());
-    TRY(ExfatNode* const found, file(node));
-    TRY(const FileInfo info, nodes_.info_of(*found));
-    if (size <= info.size) return {};
-    if (found->cut_in && *found->cut_in >= volume_.committed_batches()) return refuse(kCommitFirst);
-    TRY(const auto runs, reserve(*found, size));
-    auto done = adopt(*found, runs, size, info.valid_size);
-    if (!done)
-      for (const ClusterRun& run : runs) volume_.space().cancel(run);
-    return done;
-  });
-}
-
-Outcome<void> ExfatDriver::shrink(NodeId node, std::uint64_t size) {
+// Makes a file larger by clusters nobody has written.
+Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
   const std::unique_lock moving(locks_.of(node));
   const Session session(volume_, nodes_);
   TRY_VOID(volume_.begin_change());
-  TRY(ExfatNode* const found, file(node));
-  TRY(FileInfo info, nodes_.info_of(*found));
+  TRY(const Known found, file(node));
+  if (size <= found.info.size) return {};
+  if (is_being_cut(*found.node)) return refuse(kCommitFirst);
+  TRY(const auto runs, reserve(*found.node, size));
+  auto done = adopt(found, runs, size, found.info.valid_size);
+  if (!done) cancel(runs);
+  return done;
+}
+
+Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
+  const std::unique_lock moving(locks_.of(node));
+  const Session session(volume_, nodes_);
+  TRY_VOID(volume_.begin_change());
+  TRY(Known found, file(node));
+  FileInfo& info = found.info;
+  ClusterChain& chain = found.node->chain;
   if (size >= info.size) return {};
-  TRY_VOID(nodes_.prepare_change(*found));
-  TRY(const std::uint32_t have, found->chain.length(volume_.table()));
-  const std::uint64_t cluster_size = volume_.geometry().cluster_size;
-  const auto keep = static_cast<std::uint32_t>(size / cluster_size + (size % cluster_size != 0));
+  TRY_VOID(nodes_.prepare_change(*found.node));
+  TRY(const std::uint32_t have, chain.length(volume_.table()));
+  const auto keep = static_cast<std::uint32_t>(clusters_for(size));
   if (have > keep) {
-    auto dropped = found->chain.cut(keep);
-    const bool linked = found->chain.is_linked() && keep > 0;
-    TRY(const std::uint32_t last, found->chain.last(volume_.table()));
-    volume_.release(std::move(dropped), linked ? last : 0, Volume::Content::kData);
-    if (linked) found->cut_in = volume_.batch();
-    if (keep == 0) found->chain = ClusterChain::contiguous({});
+    auto dropped = chain.cut(keep);
+    const bool goes_on = chain.is_linked() && keep > 0;
+    TRY(const std::uint32_t last, chain.last(volume_.table()));
+    volume_.release(std::move(dropped), goes_on ? last : 0, Volume::Content::kData);
+    if (goes_on) found.node->cut_in = volume_.batch();
+    if (keep == 0) chain = volume_.empty_chain();
   }
   info.size = size;
   info.valid_size = std::min(info.valid_size, size);
-  info.first_cluster = found->chain.first();
-  info.contiguous = !found->chain.is_linked();
+  info.first_cluster = chain.first();
+  info.contiguous = !chain.is_linked();
   touch(info);
-  return nodes_.store(*found, info);
+  return nodes_.store(*found.node, info);
 }
 
-Outcome<void> ExfatDriver::truncate(NodeId node, std::uint64_t size) {
-  if (size > kLargestFile) return refuse(EFBIG);
+Outcome<void> FileDriver::truncate(NodeId node, std::uint64_t size) {
+  if (size > largest_file_) return refuse(EFBIG);
   std::uint64_t before = 0;
   {
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
-    TRY(ExfatNode* const found, file(node));
-    TRY(const FileInfo info, nodes_.info_of(*found));
-    before = info.size;
+    TRY(const Known found, file(node));
+    before = found.info.size;
   }
   if (size >= before) return grow_to(node, size);
   return with_commits(volume_, [&] { return shrink(node, size); });
 }
 
-Outcome<void> ExfatDriver::allocate(NodeId node, int mode, std::uint64_t offset,
-                                    std::uint64_t length) {
+Outcome<void> FileDriver::allocate(NodeId node, int mode, std::uint64_t offset,
+                                   std::uint64_t length) {
   // Clusters behind the end of a file would be damage to every other system.
   if (mode != 0) return refuse(EOPNOTSUPP);
-  if (length > kLargestFile || offset > kLargestFile - length) return refuse(EFBIG);
+  if (length > largest_file_ || offset > largest_file_ - length) return refuse(EFBIG);
   {
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
@@ -290,10 +294,10 @@ Outcome<void> ExfatDriver::allocate(NodeId node, int mode, std::uint64_t offset,
   return grow_to(node, offset + length);
 }
 
-Outcome<std::uint64_t> ExfatDriver::seek(NodeId node, std::uint64_t offset, int whence) {
+Outcome<std::uint64_t> FileDriver::seek(NodeId node, std::uint64_t offset, int whence) {
   const Session session(volume_, nodes_);
-  TRY(ExfatNode* const found, file(node));
-  TRY(const FileInfo info, nodes_.info_of(*found));
+  TRY(const Known found, file(node));
+  const FileInfo& info = found.info;
   if (whence != SEEK_DATA && whence != SEEK_HOLE) return refuse(EINVAL);
   if (offset >= info.size) return refuse(ENXIO);
   if (whence == SEEK_HOLE) return std::max(offset, info.valid_size);

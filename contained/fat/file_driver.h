@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "contained/fat/nodes.h"
+#include "contained/fat/view.h"
+#include "contained/fat/volume.h"
+#include "contained/runtime/file_system.h"
+#include "contained/runtime/node_locks.h"
+
+namespace airlock::fat {
+
+// What FAT and exFAT have in common as a FileSystem: attributes, file data, and of names whatever
+// does not depend on how a directory keeps them; FatDriver and ExfatDriver add that. Directories,
+// bitmap and table are read and changed under the volume's lock; file data moves between the
+// caller's memory and the medium outside of it, under a lock of the file only. One source per kind
+// of operation: file_driver.cc attributes and sync, file_names.cc, file_data.cc.
+class FileDriver : public FileSystem {
+ public:
+  [[nodiscard]] Names names() const override { return Names::kFolded; }
+  // A full medium or the largest size of a file has to be the answer to the write that meets it.
+  [[nodiscard]] Writes writes() const override { return Writes::kAtOnce; }
+
+  Outcome<Attributes> lookup(NodeId parent, std::string_view name) override;
+  Outcome<Attributes> attributes(NodeId node) override;
+  Outcome<void> list(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
+                     EntrySink& sink) override;
+  Outcome<std::size_t> read(NodeId node, std::uint64_t offset, std::span<std::byte> into) override;
+  Outcome<std::string> read_link(NodeId node) override;
+  Outcome<struct statvfs> statistics() override;
+  Outcome<Attributes> change(NodeId node, const AttributeChange& change) override;
+  Outcome<Attributes> make_node(NodeId parent, std::string_view name, const NewNode& node) override;
+  Outcome<Attributes> make_link(NodeId parent, std::string_view name, std::string_view target,
+                                Caller caller) override;
+  Outcome<Attributes> link(NodeId node, NodeId parent, std::string_view name) override;
+  Outcome<void> unlink(NodeId parent, std::string_view name) override;
+  Outcome<void> remove_directory(NodeId parent, std::string_view name) override;
+  Outcome<void> rename(NodeId parent, std::string_view name, NodeId new_parent,
+                       std::string_view new_name, unsigned flags) override;
+  Outcome<Written> write(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
+                         const WriteOptions& options) override;
+  Outcome<void> allocate(NodeId node, int mode, std::uint64_t offset,
+                         std::uint64_t length) override;
+  Outcome<std::uint64_t> seek(NodeId node, std::uint64_t offset, int whence) override;
+  Outcome<void> sync(NodeId node, SyncScope scope) override;
+  Outcome<void> sync_all() override;
+  Outcome<std::string> get_attribute(NodeId node, std::string_view name) override;
+  Outcome<std::string> list_attributes(NodeId node) override;
+  Outcome<void> set_attribute(NodeId node, std::string_view name, std::span<const std::byte> value,
+                              int flags) override;
+  Outcome<void> remove_attribute(NodeId node, std::string_view name) override;
+  Outcome<std::uint64_t> trim(std::uint64_t start, std::uint64_t length,
+                              std::uint64_t minimum) override;
+  bool forgotten(NodeId node) override;
+  void gone(NodeId node) override;
+  void unmounted() override;
+
+ protected:
+  // A node and what the medium says of it.
+  struct Known {
+    Node* node = nullptr;
+    FileInfo info;
+  };
+  // A file as its directory has it.
+  struct Listed {
+    std::u16string name;
+    FileInfo info;
+    NodeId id = 0;
+    std::uint64_t next = 0;  // where the listing goes on
+  };
+  struct Renaming {
+    NodeId parent;
+    std::string_view name;
+    NodeId new_parent;
+    std::string_view new_name;
+    unsigned flags;
+  };
+
+  FileDriver(Volume& volume, Nodes& nodes, const View& view, std::uint64_t largest_file)
+      : volume_(volume), view_(view), nodes_(nodes), largest_file_(largest_file) {}
+
+  // How the medium says a moment.
+  [[nodiscard]] virtual ZonedTime time_of(const timespec& moment) const = 0;
+  // Under the volume's lock, and run again after a commit.
+  virtual Outcome<Listed> find_in(Node& directory, std::string_view name) = 0;
+  virtual Outcome<std::optional<Listed>> next_in(Node& directory, std::uint64_t from,
+                                                 DirectoryDetail detail) = 0;
+  virtual Outcome<bool> is_empty(Node& directory) = 0;
+  virtual Outcome<Attributes> make_entry(NodeId parent, std::string_view name,
+                                         bool is_directory) = 0;
+  virtual Outcome<void> remove(NodeId parent, std::string_view name, bool is_directory) = 0;
+  virtual Outcome<void> rename_once(const Renaming& renaming) = 0;
+  // Makes a file larger by zeroes.
+  virtual Outcome<void> grow_to(NodeId node, std::uint64_t size) = 0;
+
+  // file_driver.cc
+  Outcome<Known> any_node(NodeId id);
+  Outcome<Known> file(NodeId id);
+  Outcome<Node*> directory_node(NodeId id);
+  [[nodiscard]] Attributes attributes_of(NodeId id, const FileInfo& info) const;
+  [[nodiscard]] ZonedTime present() const;
+  void touch(FileInfo& info) const;
+  Outcome<void> release_chain(Node& node, Volume::Content content);
+
+  // file_names.cc
+  void touch_directory(Node& node);
+  void forget_node(Node& node, const FileInfo& info);
+  Outcome<void> check_removable(Node& node, const FileInfo& info, bool is_directory);
+
+  // file_data.cc
+  Outcome<void> zero_to(NodeId node, std::uint64_t offset);
+  Outcome<void> reserve_to(NodeId node, std::uint64_t size);
+
+  Volume& volume_;
+  View view_;
+
+ private:
+  // Bytes of a file that lie together, and where.
+  struct Segment {
+    std::uint64_t file_offset = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+  };
+  using Segments = std::vector<Segment>;
+
+  // file_driver.cc
+  [[nodiscard]] mode_t mode_of(const FileInfo& info) const;
+  Outcome<Attributes> attributes_of(NodeId node);
+  Outcome<void> check_owner(const AttributeChange& change) const;
+  Outcome<Attributes> change_fields(NodeId node, const AttributeChange& change);
+  Outcome<void> set_bits(NodeId node, std::uint32_t bits);
+
+  // file_data.cc
+  Outcome<Segments> segments(Node& node, std::uint64_t offset, std::uint64_t length);
+  Outcome<void> write_segments(const Segments& where, std::uint64_t offset,
+                               std::span<const std::byte> from);
+  Outcome<bool> overwrite(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
+  Outcome<void> extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
+  [[nodiscard]] bool is_being_cut(const Node& node) const;
+  [[nodiscard]] std::uint64_t clusters_for(std::uint64_t size) const;
+  Outcome<std::vector<ClusterRun>> reserve(Node& node, std::uint64_t size);
+  void cancel(std::span<const ClusterRun> runs);
+  Outcome<void> adopt(const Known& file, std::span<const ClusterRun> runs, std::uint64_t size,
+                      std::uint64_t valid_size);
+  Outcome<void> shrink(NodeId node, std::uint64_t size);
+  Outcome<void> truncate(NodeId node, std::uint64_t size);
+
+  Nodes& nodes_;
+  std::uint64_t largest_file_;
+  NodeLocks locks_;
+};
+
+}  // namespace airlock::fat

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "contained/fat/file_driver.h"
+#include "contained/fat/session.h"
+#include "contained/fat/unicode.h"
+#include "lib/base/log.h"
+
+namespace airlock::fat {
+namespace {
+
+// Places in a listing: dots, then the records of the directory.
+constexpr std::uint64_t kAfterDot = 1;
+constexpr std::uint64_t kAfterDots = 2;
+
+}  // namespace
+
+Outcome<Attributes> FileDriver::lookup(NodeId parent, std::string_view name) {
+  const Session session(volume_, nodes_);
+  TRY(Node* const above, directory_node(parent));
+  TRY(const Listed found, find_in(*above, name));
+  Attributes attributes = attributes_of(found.id, found.info);
+  attributes.other_spelling = to_utf8(found.name) != name;
+  return attributes;
+}
+
+Outcome<void> FileDriver::list(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
+                               EntrySink& sink) {
+  const Session session(volume_, nodes_);
+  TRY(const Known known, any_node(directory));
+  if (!known.info.is_directory()) return refuse(ENOTDIR);
+  if (known.node->deleted) return {};
+  std::uint64_t from = cookie < kAfterDots ? 0 : cookie - kAfterDots;
+  // Before the dots, so that what cannot be read is an error and not an empty directory.
+  TRY(auto found, next_in(*known.node, from, detail));
+  const Attributes self = attributes_of(directory, known.info);
+  if (cookie < kAfterDot && !sink.add(".", self, kAfterDot)) return {};
+  Attributes parent = self;
+  parent.node = parent.stat.st_ino = Nodes::kRoot;
+  if (cookie < kAfterDots && !sink.add("..", parent, kAfterDots)) return {};
+  while (found) {
+    const auto name = to_utf8(found->name).value_or("_");
+    const Attributes attributes = attributes_of(found->id, found->info);
+    if (!sink.add(name, attributes, found->next + kAfterDots)) return {};
+    TRY(found, next_in(*known.node, found->next, detail));
+  }
+  return {};
+}
+
+Outcome<Attributes> FileDriver::make_node(NodeId parent, std::string_view name,
+                                          const NewNode& node) {
+  const mode_t kind = node.mode & S_IFMT;
+  if (kind != S_IFDIR && kind != S_IFREG && kind != 0) return refuse(EPERM);
+  return with_commits(volume_, [&] { return make_entry(parent, name, kind == S_IFDIR); });
+}
+
+Outcome<Attributes> FileDriver::make_link(NodeId, std::string_view, std::string_view, Caller) {
+  return refuse(EPERM);
+}
+Outcome<Attributes> FileDriver::link(NodeId, NodeId, std::string_view) {
+  return refuse(EPERM);
+}
+
+Outcome<void> FileDriver::unlink(NodeId parent, std::string_view name) {
+  return with_commits(volume_, [&] { return remove(parent, name, /*is_directory=*/false); });
+}
+Outcome<void> FileDriver::remove_directory(NodeId parent, std::string_view name) {
+  return with_commits(volume_, [&] { return remove(parent, name, /*is_directory=*/true); });
+}
+
+Outcome<void> FileDriver::rename(NodeId parent, std::string_view name, NodeId new_parent,
+                                 std::string_view new_name, unsigned flags) {
+  if ((flags & ~unsigned{RENAME_NOREPLACE}) != 0) return refuse(EINVAL);
+  const Renaming renaming = {.parent = parent,
+                             .name = name,
+                             .new_parent = new_parent,
+                             .new_name = new_name,
+                             .flags = flags};
+  return with_commits(volume_, [&] { return rename_once(renaming); });
+}
+
+// The time of a change inside; not worth failing for.
+void FileDriver::touch_directory(Node& node) {
+  auto info = nodes_.info_of(node);
+  if (!info) return;
+  touch(*info);
+  (void)nodes_.store(node, *info);
+}
+
+// The name of a node is about to go: it keeps what was said of it, and its clusters until the
+// kernel has dropped it. A directory nobody can use after that has no need of them.
+void FileDriver::forget_node(Node& node, const FileInfo& info) {
+  nodes_.deleted(node, info);
+  if (!info.is_directory()) return;
+  node.directory.reset();
+  if (!release_chain(node, Volume::Content::kDirectory))
+    log(LogLevel::kWarning, "the space of a directory could not be freed; {} will find it",
+        volume_.checker());
+}
+
+// Whether it may go, to nowhere or for another of the kind that is told.
+Outcome<void> FileDriver::check_removable(Node& node, const FileInfo& info, bool is_directory) {
+  if (info.is_directory() != is_directory) return refuse(is_directory ? ENOTDIR : EISDIR);
+  if (!is_directory) return {};
+  TRY(const bool empty, is_empty(node));
+  return empty ? Outcome<void>{} : refuse(ENOTEMPTY);
+}
+
+}  // namespace airlock::fat

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What FAT and exFAT promise alike, each said once for all of them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ostream>
+#include <string_view>
+
+#include "contained/fat/tests/exfat_seal.h"
+#include "contained/fat/tests/fat_image.h"
+#include "contained/fat/tests/mounted_fat.h"
+#include "contained/fat/tests/ownership.h"
+
+namespace airlock::fat {
+namespace {
+
+struct Made {
+  const char* options;
+  unsigned kibibytes;
+  [[nodiscard]] bool is_exfat() const { return std::string_view(options).starts_with("exfat"); }
+};
+constexpr Made kFat16 = {"-F16 -s1", 9000};
+constexpr Made kFat32 = {"-F32 -s1", 34000};
+constexpr Made kExfat = {"exfat -c4K", 16384};
+
+std::ostream& operator<<(std::ostream& stream, const Made& made) {
+  return stream << made.options;
+}
+
+// What is wrong in a boot sector, and the word the message has about it.
+struct Wrong {
+  Made made;
+  std::size_t offset;
+  std::uint8_t value;
+  const char* word;
+};
+class BootSectors : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(BootSectors, SayWhatIsWrong) {
+  const auto& [made, offset, value, word] = GetParam();
+  MemoryMedium medium(make_fat_image(made.options, made.kibibytes));
+  const auto read = made.is_exfat() ? read_exfat_geometry : read_geometry;
+  ASSERT_TRUE(read(medium).has_value());
+  medium.bytes()[offset] = std::byte{value};
+  if (made.is_exfat()) seal_boot(medium.bytes());
+  const auto again = read(medium);
+  ASSERT_FALSE(again.has_value());
+  EXPECT_NE(again.error().message().find(word), std::string::npos) << again.error().message();
+}
+INSTANTIATE_TEST_SUITE_P(
+    Fat, BootSectors,
+    ::testing::Values(
+        Wrong{kFat32, 0x0c, 3, "not a FAT"}, Wrong{kFat32, 0x0d, 3, "not a FAT"},
+        Wrong{kFat32, 0x15, 1, "not a FAT"}, Wrong{kFat32, 0x0e, 0, "reserves no room"},
+        Wrong{kFat32, 0x10, 0, "allocation tables"}, Wrong{kFat32, 0x10, 9, "allocation tables"},
+        Wrong{kFat32, 0x27, 1, "no room for files"}, Wrong{kFat32, 0x11, 16, "root directories"},
+        Wrong{kFat32, 0x22, 9, "the medium has only"}, Wrong{kFat32, 0x2a, 1, "version"},
+        Wrong{kFat32, 0x28, 0x85, "allocation table 6"}, Wrong{kFat32, 0x2f, 9, "root directory"}));
+INSTANTIATE_TEST_SUITE_P(
+    Exfat, BootSectors,
+    ::testing::Values(
+        Wrong{kExfat, 3, 'X', "not an exFAT"}, Wrong{kExfat, 510, 0, "signature"},
+        Wrong{kExfat, 11, 1, "FAT as well"}, Wrong{kExfat, 105, 2, "version"},
+        Wrong{kExfat, 110, 2, "TexFAT"}, Wrong{kExfat, 110, 0, "allocation tables"},
+        Wrong{kExfat, 106, 1, "second allocation table"}, Wrong{kExfat, 108, 8, "sectors claim"},
+        Wrong{kExfat, 108, 13, "sectors claim"}, Wrong{kExfat, 109, 30, "clusters claim"},
+        Wrong{kExfat, 77, 1, "the medium has only"}, Wrong{kExfat, 95, 255, "too small for"},
+        Wrong{kExfat, 87, 255, "overlap its allocation table"},
+        Wrong{kExfat, 91, 255, "do not fit"}, Wrong{kExfat, 99, 255, "root directory"}));
+
+class Volumes : public ::testing::TestWithParam<Made> {
+ protected:
+  MemoryMedium medium_{make_fat_image(GetParam().options, GetParam().kibibytes)};
+
+  void expect_sound() {
+    const Verdict verdict = fsck_fat(medium_.bytes());
+    EXPECT_EQ(verdict.status, 0) << verdict.report;
+    EXPECT_EQ(find_owners(medium_).wrong, "");
+  }
+};
+
+TEST_P(Volumes, ThatWereNotUnmountedAreOnlyRead) {
+  {
+    MountedFat mounted(medium_);
+    mounted.make(kRoot, "there");
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  }
+  const std::vector<std::byte> before = medium_.bytes();
+  MountedFat mounted(medium_);
+  EXPECT_NE(mounted.volume().read_only_reason().find("not unmounted cleanly"), std::string::npos);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "new", {.mode = S_IFREG}).error().value, EROFS);
+  EXPECT_NE(mounted.find(kRoot, "THERE"), 0u);
+  mounted.close();
+  EXPECT_TRUE(medium_.bytes() == before);
+}
+
+TEST_P(Volumes, AreNotChangedByReading) {
+  const std::vector<std::byte> before = medium_.bytes();
+  MountedFat mounted(medium_);
+  EXPECT_TRUE(mounted.list(kRoot).empty());
+  mounted.close();
+  EXPECT_TRUE(medium_.bytes() == before);
+}
+
+TEST_P(Volumes, AreNotWrittenAfterAFailedWrite) {
+  MountedFat mounted(medium_);
+  mounted.make(kRoot, "first");
+  medium_.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kRead ? 0 : EIO;
+  });
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  EXPECT_EQ(mounted.driver().make_node(kRoot, "second", {.mode = S_IFREG}).error().value, EROFS);
+  EXPECT_EQ(mounted.driver().sync_all().error().value, EIO);
+  mounted.close();
+}
+
+TEST_P(Volumes, NeverShowWhatWasThereBefore) {
+  {
+    const auto geometry = *(GetParam().is_exfat() ? read_exfat_geometry : read_geometry)(medium_);
+    const std::uint32_t used = std::max(geometry.root_cluster + 1, kFirstCluster);
+    const auto data = static_cast<std::ptrdiff_t>(geometry.cluster_offset(used));
+    std::fill(medium_.bytes().begin() + data, medium_.bytes().end(), std::byte{'S'});
+  }
+  MountedFat mounted(medium_);
+  const NodeId node = mounted.make(kRoot, "file");
+  ASSERT_EQ(mounted.resize(node, 50000), 0);
+  ASSERT_EQ(mounted.write(node, 20000, "x"), 0);
+  const NodeId folder = mounted.make(kRoot, "folder", S_IFDIR);
+  EXPECT_TRUE(mounted.list(folder).empty());
+  std::string expected(50000, '\0');
+  expected[20000] = 'x';
+  EXPECT_TRUE(mounted.read(node, 0, 50000) == expected);
+  mounted.close();
+  MountedFat again(medium_, MountMode::kReadOnly);
+  EXPECT_TRUE(again.read_file(kRoot, "file") == expected);
+  expect_sound();
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Volumes, ::testing::Values(kFat16, kFat32, kExfat));
+
+}  // namespace
+}  // namespace airlock::fat
