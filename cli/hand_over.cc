@@ -2,50 +2,61 @@
 #include "cli/hand_over.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <chrono>
+#include <cstdlib>
 
-#include "cli/ctl/bus_client.h"
+#include "cli/bus_program.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
 
-// mount(8) waits for us, perhaps at boot.
-constexpr std::chrono::seconds kPatience{2};
-
-Result<UniqueFd> open_path(const std::string& path, int flags) {
-  UniqueFd descriptor(::open(path.c_str(), flags | O_CLOEXEC));
+Result<UniqueFd> open_path(const std::string& path) {
+  UniqueFd descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!descriptor.valid()) return fail_errno(errno, errc_from_errno(errno), "{}", quote(path));
   return descriptor;
+}
+
+// What is to outlive exec does so in the child only.
+[[noreturn]] void become(std::vector<std::string> words, std::span<const BorrowedFd> lent) {
+  for (const BorrowedFd descriptor : lent) (void)::fcntl(descriptor.get(), F_SETFD, 0);
+  (void)become_bus_program(std::move(words));
+  ::_exit(EXIT_FAILURE);
+}
+
+Result<void> run(std::vector<std::string> words, std::span<const BorrowedFd> lent) {
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno(errno, Errc::kSystem, "start another process");
+  if (child == 0) become(std::move(words), lent);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return fail_errno(errno, Errc::kSystem, "wait for {}", kBusProgramName);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return {};
+  return fail(Errc::kPeerGone, "{} had no success", kBusProgramName);
 }
 
 }  // namespace
 
 Result<void> hand_over(const Medium& medium, std::uint64_t mount, const StartedDriver& driver,
                        const std::string& program, uid_t user) {
-  struct stat mount_namespace = {};
-  if (::stat("/proc/self/ns/mnt", &mount_namespace) != 0)
-    return fail_errno(errno, Errc::kSystem, "find our mount namespace");
-  TRY(const auto nothing, open_path("/dev/null", O_RDONLY));
-  TRY(const auto image, open_path(medium.is_block() ? "/dev/null" : medium.path(), O_RDONLY));
+  if (!system_bus_may_be_there()) return fail(Errc::kPeerGone, "there is no system bus");
+  TRY(const auto nothing, open_path("/dev/null"));
+  TRY(const auto image, open_path(medium.is_block() ? "/dev/null" : medium.path()));
   const BorrowedFd life = driver.worker ? driver.worker->life() : driver.peer.life.borrow();
-  const BorrowedFd log = driver.worker ? driver.worker->log() : nothing.borrow();
-  TRY(auto bus, ctl::BusClient::connect());
+  const std::array lent = {life.valid() ? life : nothing.borrow(),
+                           driver.worker ? driver.worker->log() : nothing.borrow(), image.borrow()};
   const bool builtin = driver.service_directory.empty();
-  TRY_VOID(bus.call({.path = ctl::kManagerPath,
-                     .interface = ctl::kManager,
-                     .method = "AdoptMount",
-                     .arguments = {mount, std::uint64_t{mount_namespace.st_ino},
-                                   life.valid() ? life : nothing.borrow(), log, image.borrow(),
-                                   builtin || driver.peer.unit.empty() ? program : driver.peer.unit,
-                                   builtin ? std::string("builtin") : driver.service_directory,
-                                   static_cast<std::uint32_t>(user)},
-                     .deadline = kPatience,
-                     .meanwhile = {}}));
-  return {};
+  return run(
+      {"adopt", std::to_string(mount),
+       builtin || driver.peer.unit.empty() ? program : driver.peer.unit,
+       builtin ? "builtin" : driver.service_directory, std::to_string(user),
+       std::to_string(lent[0].get()), std::to_string(lent[1].get()), std::to_string(lent[2].get())},
+      lent);
 }
 
 }  // namespace airlock

@@ -14,20 +14,19 @@
 #include <string>
 #include <vector>
 
-#include "cli/ask_airlockd.h"
+#include "cli/bus_program.h"
 #include "cli/hand_over.h"
 #include "cli/mount_command.h"
+#include "cli/mount_exit_code.h"
 #include "cli/mount_options.h"
 #include "daemon/mount/driver_start.h"
 #include "daemon/mount/mounter.h"
+#include "lib/base/local_time.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
-
-// As mount(8) documents for its helpers.
-enum ExitCode { kSuccess = 0, kUsage = 1, kSystemError = 2, kMountFailure = 32 };
 
 constexpr std::string_view kHelp = R"(Usage: mount -t airlock.TYPE DEVICE DIRECTORY [-o OPTIONS]
    or: mount.airlock DEVICE DIRECTORY -t airlock.TYPE [-sfv] [-o OPTIONS]
@@ -81,6 +80,11 @@ class MountJob {
   uid_t uid_ = 0;
   gid_t gid_ = 0;
 };
+
+std::optional<int> zone_for(const DriverRow& row) {
+  const int minutes = local_zone_minutes();
+  return row.can("foreign") && minutes != 0 ? std::optional(minutes) : std::nullopt;
+}
 
 Result<const DriverRow*> driver_for(const std::string& subtype) {
   if (const DriverRow* row = find_driver(subtype)) return row;
@@ -145,7 +149,8 @@ SessionPlan MountJob::plan(DriverOrigin origin) const {
                     options_for_driver(options_, {.block = fuseblk_,
                                                   .uid = uid_,
                                                   .gid = gid_,
-                                                  .knows_owner = origin == DriverOrigin::kOurs})};
+                                                  .is_ours = origin == DriverOrigin::kOurs,
+                                                  .zone_minutes = zone_for(row_)})};
   return plan;
 }
 
@@ -178,20 +183,15 @@ void MountJob::report(const Mounter& mounter, const StartedDriver& driver) const
       row_.program);
 }
 
-int exit_code(const Error& error) {
-  switch (error.code) {
-    case Errc::kOutOfMemory:
-    case Errc::kLimitExceeded:
-      return kSystemError;
-    default:
-      return kMountFailure;
-  }
-}
-
 // What udisks starts ends with udisks, and a driver must not.
 bool airlockd_has_to(const MountCommand& command) {
   const auto options = parse_mount_options(command.options, UnknownOptions::kIgnore);
   return options && options->helper == "udisks2" && !command.fake;
+}
+
+Result<void> mount_by_airlockd(const MountCommand& command) {
+  return become_bus_program(
+      {"mount-at", command.source, command.target, command.subtype, command.options});
 }
 
 Result<void> mount_here(const MountCommand& command) {
@@ -209,7 +209,7 @@ int mount_once(const MountCommand& command) {
   if (done) return kSuccess;
   log(LogLevel::kError, "cannot mount {} on {}: {}", quote(command.source), quote(command.target),
       done.error().message());
-  return exit_code(done.error());
+  return mount_exit_code(done.error());
 }
 
 int run(std::span<const std::string> arguments) {

@@ -6,9 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <limits>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -73,10 +72,6 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "default_permissions",
 });
 
-// How media without permissions, or with local times, are shown. The driver checks the values.
-constexpr auto kForDriver = std::to_array<std::string_view>(
-    {"umask=", "fmask=", "dmask=", "time_offset=", "tz=UTC", "codepage=", "windows_names"});
-
 constexpr std::string_view kHelperOption = "uhelper=";
 
 constexpr auto kPrefixesWithoutEffect =
@@ -86,16 +81,6 @@ bool has_no_effect(std::string_view option) {
   return std::ranges::find(kWithoutEffect, option) != kWithoutEffect.end() ||
          std::ranges::any_of(kPrefixesWithoutEffect,
                              [&](std::string_view prefix) { return option.starts_with(prefix); });
-}
-
-Result<std::uint32_t> parse_id(std::string_view name, std::string_view text) {
-  std::uint32_t id = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, id);
-  // The highest number means "nobody asked" to the kernel.
-  const bool usable = id != std::numeric_limits<std::uint32_t>::max();
-  if (parsed.ec == std::errc{} && parsed.ptr == end && usable) return id;
-  return fail(Errc::kInvalidArgument, "option {} needs a number, not {}", name, quote(text));
 }
 
 bool apply_flag(std::string_view option, MountOptions& options) {
@@ -110,10 +95,6 @@ bool apply_word(std::string_view option, MountOptions& options) {
     options.allow_other = true;
   } else if (option == "plain") {
     options.transport = Transport::kPlain;
-  } else if (std::ranges::any_of(kForDriver, [&](std::string_view known) {
-               return known.ends_with('=') ? option.starts_with(known) : option == known;
-             })) {
-    options.for_driver.emplace_back(option);
   } else if (option == "suid" || option == "dev") {
     options.notices.push_back(
         fmt::format("option {} is ignored: media Airlock mounts are always nosuid,nodev", option));
@@ -156,6 +137,8 @@ Result<void> apply(std::string_view option, UnknownOptions unknown, MountOptions
   if (option.starts_with(kHelperOption)) options.helper = option.substr(kHelperOption.size());
   if (option.empty() || has_no_effect(option)) return {};
   if (apply_flag(option, options) || apply_word(option, options)) return {};
+  TRY(const bool foreign, apply_foreign_option(option, options.foreign));
+  if (foreign) return {};
   TRY(const bool known, apply_value(option, options));
   if (known) return {};
   if (option == "remount")
@@ -202,8 +185,10 @@ std::string options_for_driver(const MountOptions& options, const DriverOptions&
       text += fmt::format(",{}", row.name);
   if (decided.block) text += ",blkdev";
   if (options.allow_other) text += ",allow_other";
-  for (const std::string& option : options.for_driver) text += "," + option;
-  if (!decided.knows_owner) return text;
+  if (!decided.is_ours) return text;
+  ForeignOptions foreign = options.foreign;
+  if (!foreign.zone_minutes) foreign.zone_minutes = decided.zone_minutes;
+  for (const std::string& option : foreign.words()) text += "," + option;
   text += options.owner == OwnerMapping::kUser ? ",owner=user" : ",owner=media";
   return text + fmt::format(",uid={},gid={}", decided.uid, decided.gid);
 }

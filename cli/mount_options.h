@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/base/error.h"
+#include "lib/protocol/foreign_options.h"
 
 namespace airlock {
 
@@ -32,9 +33,9 @@ struct MountOptions {
   OwnerMapping owner = OwnerMapping::kUser;
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;
-  std::vector<std::string> for_driver;  // what only the driver can judge, as it was written
-  std::vector<std::string> notices;     // what was asked for and will not be done
-  std::string helper;                   // the service that asks, of uhelper=: "udisks2"
+  ForeignOptions foreign;
+  std::vector<std::string> notices;  // what was asked for and will not be done
+  std::string helper;                // the service that asks, of uhelper=: "udisks2"
 
   [[nodiscard]] bool read_only() const;
 };
@@ -54,7 +55,8 @@ struct DriverOptions {
   bool block = false;
   uid_t uid = 0;
   gid_t gid = 0;
-  bool knows_owner = true;  // drivers of others need not know owner=, uid= and gid=
+  bool is_ours = true;  // those of others need not know owner=, uid=, gid= and foreign options
+  std::optional<int> zone_minutes = {};  // local time, for a driver that wants to know
 };
 std::string options_for_driver(const MountOptions& options, const DriverOptions& decided);
 

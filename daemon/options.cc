@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 #include <utility>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -54,12 +54,8 @@ class Words {
 
 Result<std::chrono::seconds> seconds(const std::string& option, const std::string& text) {
   constexpr long kMost = 31'536'000;  // a year
-  long number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || number < 0 || number > kMost)
-    return fail(Errc::kInvalidArgument, "{} is a number of seconds, not {}", option, quote(text));
-  return std::chrono::seconds(number);
+  if (const auto number = parse_number<long>(text, 0, kMost)) return std::chrono::seconds(*number);
+  return fail(Errc::kInvalidArgument, "{} is a number of seconds, not {}", option, quote(text));
 }
 
 Result<std::string> folder(const std::string& option, std::string text) {

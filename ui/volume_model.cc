@@ -136,14 +136,25 @@ void VolumeModel::changeObject(const QString& path, const QString& interface,
 void VolumeModel::putJob(const Job& job) {
   if (job.volume.isEmpty() || m_jobs.size() > static_cast<qsizetype>(kMostVolumes)) return;
   m_jobs.insert(job.path, job);
-  change(rowOf(job.volume), [&](Volume& volume) { volume.job = job; });
+  showJob(job.volume);
+}
+
+// An eject consists of unmounts: the one that knows what is left to write says most, and the eject
+// goes on when they have ended.
+void VolumeModel::showJob(const QString& path) {
+  std::optional<Job> telling;
+  for (const Job& job : std::as_const(m_jobs)) {
+    if (job.volume != path) continue;
+    if (!telling ||
+        std::pair(job.bytesLeft, job.path) > std::pair(telling->bytesLeft, telling->path))
+      telling = job;
+  }
+  change(rowOf(path), [&](Volume& volume) { volume.job = std::move(telling); });
 }
 
 void VolumeModel::takeJob(const QString& path) {
   const Job job = m_jobs.take(path);
-  const Volume* volume = find(job.volume);
-  if (volume == nullptr || !volume->job || volume->job->path != path) return;
-  change(rowOf(job.volume), [](Volume& free) { free.job.reset(); });
+  showJob(job.volume);
 }
 
 void VolumeModel::setSpace(const QString& path, Space space) {

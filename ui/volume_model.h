@@ -62,6 +62,7 @@ class VolumeModel final : public QAbstractListModel {
   void removeVolume(int row);
   void putJob(const Job& job);
   void takeJob(const QString& path);
+  void showJob(const QString& path);
   template <typename Change>
   void change(int row, Change apply);
 

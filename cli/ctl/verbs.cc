@@ -78,19 +78,28 @@ class ProgressLine {
   void show(const std::string& volume) {
     const auto jobs = fetch_jobs(session_.bus);
     if (!jobs) return;  // only decoration
-    for (const auto& [path, job] : *jobs) {
-      const std::string words = progress_of(job);
-      if (job.at("Volume").text() != volume || words.empty()) continue;
-      if (!shown_ && is_mount(job))
-        say(session_, fmt::format("To mount it read-only without waiting: airlockctl skip {}",
-                                  shown(session_.operand())));
-      shown_ = true;
-      fmt::print(stderr, "\r{:<50}", words);
-      std::fflush(stderr);
-    }
+    const Value* telling = nullptr;
+    for (const auto& [path, job] : *jobs)
+      if (job.at("Volume").text() == volume && !progress_of(job).empty())
+        telling = telling == nullptr ? &job : more_telling(telling, &job);
+    if (telling != nullptr) show_job(*telling);
   }
 
  private:
+  // An eject consists of unmounts, and they know what is left.
+  static const Value* more_telling(const Value* one, const Value* other) {
+    return other->at("BytesLeft").number() > one->at("BytesLeft").number() ? other : one;
+  }
+
+  void show_job(const Value& job) {
+    if (!shown_ && is_mount(job))
+      say(session_, fmt::format("To mount it read-only without waiting: airlockctl skip {}",
+                                shown(session_.operand())));
+    shown_ = true;
+    fmt::print(stderr, "\r{:<50}", progress_of(job));
+    std::fflush(stderr);
+  }
+
   const Session& session_;
   bool shown_ = false;
 };

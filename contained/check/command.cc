@@ -43,6 +43,8 @@ Words check_words(CheckerFamily family, CheckOperation operation) {
       return fat_words(operation);
     case CheckerFamily::kExfat:
       return exfat_words(operation);
+    case CheckerFamily::kNtfs:
+      return {"-n"};
   }
   return {};
 }
@@ -57,6 +59,8 @@ Words label_command(const CheckerRow& row, const std::string& label) {
 }  // namespace
 
 Result<Words> command_for(const CheckerRow& row, const CheckRequest& request) {
+  if (!row.writes && !only_reads(request.operation))
+    return fail(Errc::kUnsupported, "{} can only be checked", request.type);
   if (request.operation == CheckOperation::kLabel) {
     TRY_VOID(check_label(row.family, request.label));
     return label_command(row, request.label);

@@ -10,8 +10,9 @@ enum class Access { kReadOnly, kReadWrite };
 
 // Answers a checker that opens files. Checkers open by path, and exclusively, what airlockd holds
 // exclusively already; so there is no node for the medium anywhere, and who opens kMediumPath gets
-// a copy of the descriptor that came from airlockd, in the mode it has. Any other name is looked
-// up as usual, where there is nothing but libraries to be found.
+// a copy of the descriptor that came from airlockd, in the mode it has, and who looks at the name
+// is told of that descriptor. Any other name is looked up as usual, where there is nothing but
+// libraries to be found.
 class Doorkeeper {
  public:
   Doorkeeper(UniqueFd listener, BorrowedFd medium, Access access)

@@ -16,6 +16,7 @@
 #include "contained/check/command.h"
 #include "contained/check/doorkeeper.h"
 #include "contained/check/fast_commits.h"
+#include "contained/check/ntfs_flags.h"
 #include "contained/check/output.h"
 #include "contained/check/verdict.h"
 #include "contained/runtime/confine.h"
@@ -178,7 +179,9 @@ Result<CheckReply> carry_out(Channel& channel, const Task& task) {
   TRY(auto checker, start_checker(task.program.borrow(), command, limits));
   Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);
   Run run(channel, std::move(checker), std::move(door));
-  TRY(const auto ending, run.see_through());
+  TRY(auto ending, run.see_through());
+  if (row->family == CheckerFamily::kNtfs)
+    ending.marked_dirty = ntfs_is_marked_dirty(task.medium.borrow());
   return judge(row->family, task.request.operation, ending, run.text());
 }
 

@@ -135,6 +135,25 @@ Reading read_exfat(const Lines& lines, std::string_view text) {
   return reading;
 }
 
+// It says the same thing at every attempt, and each attempt is a line of its own.
+Reading read_ntfs(const Lines& lines, std::string_view text) {
+  constexpr auto kFindings = std::to_array<std::string_view>(
+      {"does not match", "signature is missing", "has no FILE magic", "corrupt",
+       "Incomplete multi sector transfer", "Invalid mft record", "wrong size"});
+  Reading reading;
+  reading.checker = "ntfsfix";
+  Lines seen;
+  for (const std::string_view line : lines) {
+    if (!has_any(line, kFindings) || std::ranges::find(seen, line) != seen.end()) continue;
+    seen.push_back(line);
+    add_finding(reading, line);
+  }
+  reading.hopeless = has(text, "Unrecoverable error");
+  // It says "Input/output error" of whatever makes no sense to it, too.
+  reading.unreadable = has(text, "Error reading bootsector");
+  return reading;
+}
+
 Reading read(CheckerFamily family, std::string_view text) {
   const Lines lines = lines_of(text);
   Reading reading;
@@ -148,8 +167,11 @@ Reading read(CheckerFamily family, std::string_view text) {
     case CheckerFamily::kExfat:
       reading = read_exfat(lines, text);
       break;
+    case CheckerFamily::kNtfs:
+      reading = read_ntfs(lines, text);
+      break;
   }
-  reading.unreadable = has_any(text, kReadErrors);
+  if (family != CheckerFamily::kNtfs) reading.unreadable = has_any(text, kReadErrors);
   return reading;
 }
 
@@ -174,15 +196,15 @@ Said said_by_e2fsck_code(int code) {
   }
 }
 
-Said said_by_fat_code(int code, CheckOperation operation) {
+Said said_by_one_code(int code, CheckOperation operation) {
   if (code == 0) return Said::kFine;
   if (code != 1) return Said::kNonsense;
   return only_reads(operation) ? Said::kErrors : Said::kCorrected;
 }
 
 Said said_by(CheckerFamily family, CheckOperation operation, int code) {
-  const Said said =
-      family == CheckerFamily::kFat ? said_by_fat_code(code, operation) : said_by_e2fsck_code(code);
+  const bool one_code = family == CheckerFamily::kFat || family == CheckerFamily::kNtfs;
+  const Said said = one_code ? said_by_one_code(code, operation) : said_by_e2fsck_code(code);
   // It could not have corrected anything.
   if (said == Said::kCorrected && only_reads(operation)) return Said::kNonsense;
   return said;
@@ -244,6 +266,12 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
   return "";
 }
 
+std::string summary_of_ntfs(CheckVerdict verdict) {
+  return verdict == CheckVerdict::kDirty
+             ? "it says that it was not left in order; chkdsk on Windows can tell more"
+             : "in order as far as ntfsfix looks: boot sector and first records";
+}
+
 std::string cause_of_death(const Ending& ending) {
   if (ending.wrote_too_much) return "the checker wrote without end and was stopped";
   if (ending.code)
@@ -285,17 +313,23 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
                  std::string_view output) {
   if (!ending.code || ending.wrote_too_much) return died(cause_of_death(ending), output);
   if (operation == CheckOperation::kLabel) return judge_label(*ending.code, output);
-  const Reading reading = read(family, output);
+  Reading reading = read(family, output);
+  reading.was_dirty = reading.was_dirty || ending.marked_dirty;
   const Said said = said_by(family, operation, *ending.code);
   const CheckVerdict verdict = verdict_of(reading, said, operation);
   if (verdict == CheckVerdict::kDied) return died(cause_of_death(ending), output);
+  // ntfsfix looks at little more than where everything begins.
+  const bool knows_little = family == CheckerFamily::kNtfs &&
+                            (verdict == CheckVerdict::kClean || verdict == CheckVerdict::kDirty);
   // The exit code of e2fsck keeps silent about a replay.
   const bool changed = !only_reads(operation) && (said == Said::kCorrected || reading.replayed);
+  const std::string summary =
+      knows_little ? summary_of_ntfs(verdict) : summary_of(verdict, reading, changed);
   return {.verdict = verdict,
           .changed = changed,
           .findings = reading.findings,
           .checker = reading.checker.substr(0, CheckReply::kMostChecker),
-          .summary = summary_of(verdict, reading, changed).substr(0, CheckReply::kMostSummary),
+          .summary = summary.substr(0, CheckReply::kMostSummary),
           .log = std::string(output.substr(0, CheckReply::kMostLog))};
 }
 

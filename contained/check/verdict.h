@@ -15,6 +15,7 @@ struct Ending {
   std::optional<int> code;  // it ended by itself
   int signal_number = 0;    // or by this
   bool wrote_too_much = false;
+  bool marked_dirty = false;  // the medium says so itself, which not every checker tells
 };
 
 // What its end and its words mean together. Neither is believed alone: an exit code that this

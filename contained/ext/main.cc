@@ -39,7 +39,7 @@ class ExtMedium final : public OpenedMedium {
 };
 
 Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptions& options) {
-  if (options.has_foreign())
+  if (options.foreign != ForeignOptions{})
     return fail(Errc::kInvalidArgument,
                 "this medium has permissions, names and times of its own: umask, fmask, dmask, "
                 "time_offset, tz, codepage and windows_names are not for it");

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "contained/runtime/outcome.h"
 
@@ -17,6 +18,14 @@ class AllocationMap {
   // and large enough.
   virtual Outcome<void> read_used(std::uint32_t first, std::uint32_t count,
                                   std::span<std::uint64_t> used) = 0;
+
+  // Where on the medium that is said. Never changes, so this takes no lock.
+  struct Bytes {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+  };
+  [[nodiscard]] virtual std::vector<Bytes> place_of(std::uint32_t first,
+                                                    std::uint32_t count) const = 0;
 };
 
 }  // namespace airlock::fat

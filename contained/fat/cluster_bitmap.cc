@@ -35,24 +35,34 @@ Outcome<std::span<std::byte>> ClusterBitmap::bytes(std::uint64_t byte) {
 Outcome<void> ClusterBitmap::read_used(std::uint32_t first, std::uint32_t count,
                                        std::span<std::uint64_t> used) {
   const std::uint64_t begin = first - kFirstCluster;
-  std::span<const std::byte> there;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint64_t bit = begin + i;
-    if (place_.empty()) {
-      used[i / 64] |= std::uint64_t{1} << (i % 64);
-      continue;
+  for (std::uint32_t done = 0; done < count && !place_.empty();) {
+    TRY(const auto there, bytes((begin + done) / 8));
+    for (const std::byte byte : there) {
+      if (done >= count) break;
+      used[done / 64] |= std::to_integer<std::uint64_t>(byte) << (done % 64);
+      done += 8;
     }
-    if (i == 0 || bit % 8 == 0) {
-      if (there.size() > 1) {
-        there = there.subspan(1);
-      } else {
-        TRY(there, bytes(bit / 8));
-      }
-    }
-    const auto byte = std::to_integer<std::uint64_t>(there.front());
-    used[i / 64] |= (byte >> (bit % 8) & 1) << (i % 64);
   }
+  if (place_.empty()) std::ranges::fill(used, ~std::uint64_t{0});
+  // What comes behind the last cluster counts for nothing.
+  if (count % 64 != 0) used[count / 64] &= (std::uint64_t{1} << (count % 64)) - 1;
   return {};
+}
+
+std::vector<AllocationMap::Bytes> ClusterBitmap::place_of(std::uint32_t first,
+                                                          std::uint32_t count) const {
+  std::vector<Bytes> places;
+  std::uint64_t begin = (first - kFirstCluster) / 8;
+  std::uint64_t left = (std::uint64_t{count} + 7) / 8;
+  for (const ClusterRun& run : place_) {
+    const std::uint64_t there = std::uint64_t{run.count} * geometry_.cluster_size;
+    const std::uint64_t length = begin < there ? std::min(left, there - begin) : 0;
+    if (length > 0)
+      places.push_back({.offset = geometry_.cluster_offset(run.start) + begin, .length = length});
+    left -= length;
+    begin -= std::min(begin, there);
+  }
+  return places;
 }
 
 Outcome<void> ClusterBitmap::set(const ClusterRun& run, Use use) {

@@ -27,6 +27,8 @@ class ClusterBitmap final : public AllocationMap {
 
   Outcome<void> read_used(std::uint32_t first, std::uint32_t count,
                           std::span<std::uint64_t> used) override;
+  [[nodiscard]] std::vector<Bytes> place_of(std::uint32_t first,
+                                            std::uint32_t count) const override;
   enum class Use { kFree, kUsed };
   Outcome<void> set(const ClusterRun& run, Use use);
   // Whether all of the run is in use.

@@ -98,13 +98,30 @@ Outcome<void> ClusterTable::store_raw(std::uint32_t cluster, std::uint32_t value
 
 Outcome<void> ClusterTable::read_used(std::uint32_t first, std::uint32_t count,
                                       std::span<std::uint64_t> used) {
+  const std::uint32_t width = entry_bits(geometry_.kind) / 8;
+  std::span<const std::byte> there;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const auto entry = get(first + i);
-    if (!entry && entry.error().value != EUCLEAN) return std::unexpected(entry.error());
-    const bool is_free = entry && entry->kind == TableEntry::Kind::kFree;
-    if (!is_free) used[i / 64] |= std::uint64_t{1} << (i % 64);
+    std::uint32_t value = 0;
+    if (geometry_.kind == FatKind::k12) {
+      TRY(value, load_raw(first + i));
+    } else {
+      if (there.size() < width) {
+        TRY(there, byte(offset_of(first + i)));
+      }
+      value = geometry_.kind == FatKind::k16 ? load_le<std::uint16_t>(there, 0).value_or(0)
+                                             : load_le<std::uint32_t>(there, 0).value_or(0);
+      there = there.subspan(width);
+    }
+    // Whatever else it may be, also what makes no sense, is not free.
+    if ((value & largest(geometry_.kind)) != 0) used[i / 64] |= std::uint64_t{1} << (i % 64);
   }
   return {};
+}
+
+std::vector<AllocationMap::Bytes> ClusterTable::place_of(std::uint32_t first,
+                                                         std::uint32_t count) const {
+  const std::uint64_t begin = offset_of(first);
+  return {{.offset = begin, .length = offset_of(first + count) - begin}};
 }
 
 Outcome<TableEntry> ClusterTable::get(std::uint32_t cluster) {

@@ -33,6 +33,8 @@ class ClusterTable final : public AllocationMap {
 
   Outcome<void> read_used(std::uint32_t first, std::uint32_t count,
                           std::span<std::uint64_t> used) override;
+  [[nodiscard]] std::vector<Bytes> place_of(std::uint32_t first,
+                                            std::uint32_t count) const override;
 
   // EUCLEAN for a number that can be none of these.
   Outcome<TableEntry> get(std::uint32_t cluster);

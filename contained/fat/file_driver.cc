@@ -97,12 +97,11 @@ Outcome<std::string> FileDriver::read_link(NodeId) {
 }
 
 Outcome<struct statvfs> FileDriver::statistics() {
-  const Session session(volume_, nodes_);
   struct statvfs numbers = {};
   numbers.f_bsize = volume_.geometry().cluster_size;
   numbers.f_frsize = volume_.geometry().cluster_size;
   numbers.f_blocks = volume_.geometry().cluster_count;
-  TRY(numbers.f_bfree, volume_.space().count());
+  numbers.f_bfree = volume_.free_clusters();
   numbers.f_bavail = numbers.f_bfree;
   numbers.f_namemax = kLongestNameShown;
   return numbers;

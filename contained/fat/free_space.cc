@@ -162,17 +162,26 @@ void FreeSpace::reusable(std::span<const ClusterRun> runs) {
   held_.clear();
 }
 
-Outcome<std::uint32_t> FreeSpace::count() {
-  if (free_) return *free_;
-  std::uint32_t total = 0;
-  for (std::uint32_t segment = 0; segment < segment_count(); ++segment) {
-    TRY_VOID(load(segment));
-    total += segments_[segment].free;
-  }
+// Given up by their files and not reusable yet.
+std::uint64_t FreeSpace::on_their_way() const {
+  std::uint64_t total = 0;
   for (const ClusterRun& run : erased_) total += run.count;
   for (const ClusterRun& run : held_) total += run.count;
-  free_ = total;
   return total;
+}
+
+Outcome<std::uint32_t> FreeSpace::count() {
+  if (free_) return *free_;
+  for (std::uint32_t segment = 0; segment < segment_count(); ++segment) TRY_VOID(load(segment));
+  return *(free_ = most());
+}
+
+std::uint32_t FreeSpace::most() const {
+  if (free_) return *free_;
+  std::uint64_t total = on_their_way();
+  for (std::uint32_t segment = 0; segment < segment_count(); ++segment)
+    total += segments_[segment].used.empty() ? segment_size(segment) : segments_[segment].free;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(total, geometry_.cluster_count));
 }
 
 void FreeSpace::change_count(std::int64_t difference) {

@@ -36,12 +36,20 @@ class FreeSpace {
   // How many clusters no file has; reads the rest of the map if that is unknown.
   Outcome<std::uint32_t> count();
   [[nodiscard]] std::optional<std::uint32_t> known_count() const { return free_; }
+  // At the most so many, as if all were free of which nothing was read.
+  [[nodiscard]] std::uint32_t most() const;
   // False: surely less than that are free.
   [[nodiscard]] bool may_have(std::uint32_t clusters) const { return !free_ || *free_ >= clusters; }
   [[nodiscard]] std::uint32_t hint() const { return hint_; }
 
   [[nodiscard]] std::uint32_t segment_count() const {
     return static_cast<std::uint32_t>(segments_.size());
+  }
+  // Reads what the map says of a segment, if nobody did.
+  Outcome<void> load(std::uint32_t segment);
+  // Where the map has it; changes as little as the map's place does.
+  [[nodiscard]] std::vector<AllocationMap::Bytes> place_of(std::uint32_t segment) const {
+    return map_.place_of(segment_start(segment), segment_size(segment));
   }
   // The free runs of a segment, each as long as it is within it.
   Outcome<std::vector<ClusterRun>> free_runs(std::uint32_t segment);
@@ -55,7 +63,7 @@ class FreeSpace {
   [[nodiscard]] std::uint32_t segment_of(std::uint32_t cluster) const;
   [[nodiscard]] std::uint32_t segment_start(std::uint32_t segment) const;
   [[nodiscard]] std::uint32_t segment_size(std::uint32_t segment) const;
-  Outcome<void> load(std::uint32_t segment);
+  [[nodiscard]] std::uint64_t on_their_way() const;
   void hold_back(std::uint32_t segment, std::span<const ClusterRun> runs);
   void set_used(std::uint32_t cluster, bool used);
   [[nodiscard]] bool is_used(std::uint32_t cluster) const;

@@ -97,6 +97,16 @@ Outcome<void> Volume::write_state_byte(bool clean) {
   return io_.write(0, sector);
 }
 
+// Unmounting does not wait for a large bitmap nobody wanted to know of.
+Outcome<std::uint8_t> Volume::percent_in_use() {
+  constexpr std::uint8_t kUnknown = 0xff;
+  constexpr std::uint32_t kFewSegments = 64;
+  if (!space_.known_count() && space_.segment_count() > kFewSegments) return kUnknown;
+  TRY(const std::uint64_t free, space_.count());
+  const std::uint64_t used = geometry_.cluster_count - free;
+  return static_cast<std::uint8_t>(used * 100 / geometry_.cluster_count);
+}
+
 // Neither this mark nor the share in use is part of the checksum of the boot sectors.
 Outcome<void> Volume::write_exfat_state(bool clean) {
   constexpr unsigned kDirty = 2;
@@ -107,9 +117,8 @@ Outcome<void> Volume::write_exfat_state(bool clean) {
   const unsigned state = geometry_.state & ~(kDirty | kClearToZero);
   sector[geometry_.state_at] = static_cast<std::byte>(clean ? state : state | kDirty);
   if (clean) {
-    TRY(const std::uint64_t free, space_.count());
-    const std::uint64_t used = geometry_.cluster_count - free;
-    sector[kPercentAt] = static_cast<std::byte>(used * 100 / geometry_.cluster_count);
+    TRY(const std::uint8_t percent, percent_in_use());
+    sector[kPercentAt] = std::byte{percent};
   }
   TRY_VOID(io_.write(0, sector));
   return io_.flush();
@@ -255,7 +264,33 @@ Outcome<void> Volume::write_info() {
   return write_info_sector(io_, geometry_, {.free = space_.known_count(), .hint = space_.hint()});
 }
 
+std::uint32_t Volume::free_clusters() {
+  constexpr std::chrono::milliseconds kPatience{100};
+  {
+    const Operation operation(*this);
+    if (const auto known = space_.known_count()) return *known;
+  }
+  counter_.count(kPatience);
+  const Operation operation(*this);
+  return space_.most();
+}
+
+Outcome<std::uint32_t> Volume::read_map_ahead(std::uint32_t segment) {
+  // More than a block of the map brings along when it is read.
+  constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20;
+  std::vector<std::byte> bytes;
+  for (std::uint64_t done = 0; done < kAtOnce && segment < space_.segment_count(); ++segment) {
+    for (const AllocationMap::Bytes& place : space_.place_of(segment)) {
+      bytes.resize(place.length);
+      TRY_VOID(io_.read(place.offset, bytes));
+      done += place.length;
+    }
+  }
+  return segment;
+}
+
 Outcome<void> Volume::close() {
+  counter_.stop();
   if (!writable()) return {};
   background_.stop();
   // What one commit released the next one erases.

@@ -14,6 +14,7 @@
 #include "contained/fat/file_info.h"
 #include "contained/fat/free_space.h"
 #include "contained/fat/geometry.h"
+#include "contained/fat/space_counter.h"
 #include "contained/fat/write_order.h"
 #include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
@@ -121,6 +122,12 @@ class Volume {
   // Changes made now are in this batch; all below committed_batches() are on the medium.
   [[nodiscard]] std::uint64_t batch() const { return batch_; }
   [[nodiscard]] std::uint64_t committed_batches() const { return committed_batches_; }
+  // How many clusters are free. Where that is unknown it is counted in the background, and what is
+  // answered before the end takes the rest for free. Without an Operation.
+  std::uint32_t free_clusters();
+  // Has the medium's cache get what says which clusters are free, from a segment on; returns the
+  // first segment it did not come to. Without an Operation.
+  Outcome<std::uint32_t> read_map_ahead(std::uint32_t segment);
   // Whether a commit may bring free clusters.
   [[nodiscard]] bool space_pending() const { return pending_clusters_ > 0; }
 
@@ -156,6 +163,7 @@ class Volume {
   Outcome<void> mark_medium(bool clean);
   Outcome<void> write_state_byte(bool clean);
   Outcome<void> write_exfat_state(bool clean);
+  Outcome<std::uint8_t> percent_in_use();
   Outcome<void> write_info();
 
   Outcome<void> order_link(ClusterChain& chain, const ClusterRun& run);
@@ -204,7 +212,9 @@ class Volume {
   std::atomic<bool> data_written_ = false;
   std::atomic<int> failure_ = 0;
 
-  BackgroundCommit background_{mutex_};  // last: its thread uses the rest
+  // Last: their threads use the rest.
+  SpaceCounter counter_{*this};
+  BackgroundCommit background_{mutex_};
 };
 
 }  // namespace airlock::fat

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "lib/base/c_ptr.h"
+#include "lib/base/number.h"
 
 namespace airlock::probe {
 namespace {
@@ -53,10 +53,7 @@ std::string value_of(const Probe& probe, const char* name) {
 }
 
 std::uint64_t number_of(const Probe& probe, const char* name) {
-  const std::string text = value_of(probe, name);
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() ? number : 0;
+  return parse_number<std::uint64_t>(value_of(probe, name)).value_or(0);
 }
 
 std::string only_if_all(std::string text, std::size_t most, bool (*fits)(char)) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/runtime/confine.h"
 
-#include <execinfo.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <new>
 #include <string_view>
 
@@ -40,12 +40,6 @@ void prepare_endings() {
   (void)::signal(SIGABRT, on_abort);
   (void)::signal(SIGPIPE, SIG_IGN);
   std::set_new_handler(on_no_memory);
-}
-
-// The end of a thread loads the unwinder; after this it is there.
-void load_what_loads_late() {
-  std::array<void*, 1> frame{};
-  (void)::backtrace(frame.data(), static_cast<int>(frame.size()));
 }
 
 Result<RootState> leave_libraries_behind() {
@@ -112,7 +106,6 @@ Result<void> give_up_privileges() {
 
 Result<RootState> enter_empty_root() {
   prepare_endings();
-  load_what_loads_late();
   TRY(const auto root, leave_libraries_behind());
   TRY_VOID(give_up_privileges());
   return root;

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 #include <vector>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -34,52 +34,6 @@ constexpr std::array kFlagOptions = {
     FlagOption{"nolazytime", 0, 0},           FlagOption{"defaults", 0, 0},
 };
 
-Result<std::uint32_t> parse_id(std::string_view option, std::string_view text) {
-  std::uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc{} || end != text.data() + text.size() || id == UINT32_MAX)
-    return fail(Errc::kInvalidArgument, "option {} wants a number", quote(option));
-  return id;
-}
-
-// An octal mask of permissions.
-Result<mode_t> parse_mask(std::string_view option, std::string_view text) {
-  mode_t mask = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, 8);
-  if (error != std::errc{} || end != text.data() + text.size() || mask > 0777)
-    return fail(Errc::kInvalidArgument, "option {} wants an octal mask up to 777", quote(option));
-  return mask;
-}
-
-Result<int> parse_zone(std::string_view text) {
-  constexpr int kMostMinutes = 24 * 60;
-  int minutes = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), minutes);
-  if (error != std::errc{} || end != text.data() + text.size() || minutes < -kMostMinutes ||
-      minutes > kMostMinutes)
-    return fail(Errc::kInvalidArgument, "option time_offset wants minutes, at most a day of them");
-  return minutes;
-}
-
-// True for an option of media without permissions.
-Result<bool> apply_foreign(DriverOptions& options, std::string_view name, std::string_view value) {
-  if (name == "umask") {
-    TRY(options.foreign.file_mask, parse_mask(name, value));
-    options.foreign.directory_mask = options.foreign.file_mask;
-  } else if (name == "fmask") {
-    TRY(options.foreign.file_mask, parse_mask(name, value));
-  } else if (name == "dmask") {
-    TRY(options.foreign.directory_mask, parse_mask(name, value));
-  } else if (name == "time_offset") {
-    TRY(options.foreign.zone_minutes, parse_zone(value));
-  } else if (name == "codepage") {
-    TRY(options.foreign.code_page, parse_id(name, value));
-  } else {
-    return false;
-  }
-  return true;
-}
-
 Result<void> apply_setting(DriverOptions& options, std::string_view name, std::string_view value) {
   if (name == "owner" && (value == "user" || value == "media")) {
     options.owners = value == "user" ? MediaOwners::kUser : MediaOwners::kMedia;
@@ -93,13 +47,13 @@ Result<void> apply_setting(DriverOptions& options, std::string_view name, std::s
     TRY(options.group, parse_id(name, value));
     return {};
   }
-  TRY(const bool known, apply_foreign(options, name, value));
-  if (known) return {};
   return fail(Errc::kInvalidArgument, "unknown option {}",
               quote(fmt::format("{}={}", name, value)));
 }
 
 Result<void> apply(DriverOptions& options, std::string_view option) {
+  TRY(const bool foreign, apply_foreign_option(option, options.foreign));
+  if (foreign) return {};
   for (const FlagOption& row : kFlagOptions) {
     if (option != row.name) continue;
     options.flags = (options.flags | row.set) & ~row.clear;
@@ -109,10 +63,6 @@ Result<void> apply(DriverOptions& options, std::string_view option) {
     options.fuseblk = true;
   } else if (option == "allow_other") {
     options.allow_other = true;
-  } else if (option == "windows_names") {
-    options.foreign.windows_names = true;
-  } else if (option == "tz=UTC") {
-    options.foreign.zone_minutes = 0;
   } else if (const auto equals = option.find('='); equals != std::string_view::npos) {
     return apply_setting(options, option.substr(0, equals), option.substr(equals + 1));
   } else if (!option.empty()) {
@@ -134,11 +84,6 @@ Result<void> apply_list(DriverOptions& options, std::string_view list) {
 
 bool DriverOptions::read_only() const {
   return (flags & MS_RDONLY) != 0;
-}
-
-bool DriverOptions::has_foreign() const {
-  return foreign.file_mask || foreign.directory_mask || foreign.zone_minutes || foreign.code_page ||
-         foreign.windows_names;
 }
 
 Result<DriverOptions> parse_driver_options(std::span<const std::string> arguments) {

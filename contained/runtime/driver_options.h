@@ -4,11 +4,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 
 #include "lib/base/error.h"
+#include "lib/protocol/foreign_options.h"
 
 namespace airlock {
 
@@ -30,15 +30,7 @@ struct DriverOptions {
   uid_t user = 0;
   gid_t group = 0;
 
-  // For media without permissions and with local times; drivers of others refuse them.
-  struct {
-    std::optional<mode_t> file_mask;       // fmask=, umask=: bits no file has
-    std::optional<mode_t> directory_mask;  // dmask=, umask=
-    std::optional<int> zone_minutes;       // time_offset=: local time is ahead of UTC by this
-    std::optional<unsigned> code_page;     // codepage=: of short names
-    bool windows_names = false;
-  } foreign;
-  [[nodiscard]] bool has_foreign() const;
+  ForeignOptions foreign;  // drivers without that ability refuse them
 
   [[nodiscard]] bool read_only() const;
 };

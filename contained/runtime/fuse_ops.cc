@@ -1,88 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// A request of the kernel becomes a call of the FileSystem, and its outcome the answer.
 #include "contained/runtime/fuse_ops.h"
 
-#define FUSE_USE_VERSION 314
-#include <fuse_lowlevel.h>
 #include <linux/fs.h>
-#include <linux/fuse.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
-#include <deque>
-#include <mutex>
-#include <thread>
-#include <utility>
-#include <vector>
+#include <string>
 
-#include "lib/base/c_ptr.h"
-#include "lib/base/log.h"
+#include "contained/runtime/fuse_session.h"
 
 namespace airlock {
 namespace {
 
 // We are the only writer, so what the kernel has been told stays true until it changes it itself.
 constexpr double kCacheSeconds = 86400.0;
-constexpr std::size_t kMaxTransfer = std::size_t{1} << 20;
-constexpr std::size_t kHeaderRoom = 4096;
-constexpr std::size_t kRequestBytes = kMaxTransfer + kHeaderRoom;
 constexpr std::size_t kMaxAttributeValue = 65536;
-constexpr int kMostSeekRounds = 1000;
 
-// Memory of one serving thread: a request and the answer to it. Resident before it is used, so
-// that copying a request out of the kernel can never fail half-way.
-class Buffers {
- public:
-  static Result<Buffers> create() {
-    void* memory = ::mmap(nullptr, kRequestBytes + kMaxTransfer, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-      return fail_errno(errno, Errc::kOutOfMemory, "reserve request buffers");
-    Buffers buffers(static_cast<std::byte*>(memory));
-    if (::madvise(memory, kRequestBytes, MADV_POPULATE_WRITE) != 0)
-      std::memset(memory, 0, kRequestBytes);  // kernels before 5.14
-    return buffers;
-  }
-  Buffers(Buffers&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
-  Buffers& operator=(Buffers&&) = delete;
-  ~Buffers() {
-    if (memory_ != nullptr) (void)::munmap(memory_, kRequestBytes + kMaxTransfer);
-  }
-
-  [[nodiscard]] std::byte* request() const { return memory_; }
-  [[nodiscard]] std::span<std::byte> answer() const {
-    return {memory_ + kRequestBytes, kMaxTransfer};
-  }
-
- private:
-  explicit Buffers(std::byte* memory) : memory_(memory) {}
-  std::byte* memory_;
-};
-
-// What the serving thread works on; libfuse's callbacks have no other way to know.
-struct Current {
-  const Buffers* buffers = nullptr;
-  const fuse_in_header* header = nullptr;
-  std::size_t length = 0;
-};
-thread_local Current current;
-
-// The body of the current request if it is as long as Body; libfuse hides some of its fields.
-template <typename Body>
-const Body* current_body() {
-  if (current.header == nullptr || current.length < sizeof(fuse_in_header) + sizeof(Body))
-    return nullptr;
-  return reinterpret_cast<const Body*>(current.header + 1);
+FuseServer::Impl& server_of(fuse_req_t request) {
+  return *static_cast<FuseServer::Impl*>(fuse_req_userdata(request));
 }
 
-FileSystem& files_of(fuse_req_t request);
+FileSystem& files_of(fuse_req_t request) {
+  return *server_of(request).files;
+}
+
+// The kernel's word that it dropped a node can be older than a new look-up of it. It knows best,
+// and answers ENOENT to a notification about a node it does not hold.
+void forget_one(fuse_req_t request, fuse_ino_t node) {
+  FuseServer::Impl& server = server_of(request);
+  if (!server.files->forgotten(node)) return;
+  if (fuse_lowlevel_notify_inval_inode(server.session.get(), node, -1, 0) == -ENOENT)
+    server.files->gone(node);
+}
+
+// The kernel keeps what it was told of a file for long; part of it is not true any more.
+void forget_attributes(fuse_req_t request, fuse_ino_t node) {
+  (void)fuse_lowlevel_notify_inval_inode(server_of(request).session.get(), node, -1, 0);
+}
 
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
@@ -127,15 +83,6 @@ void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   }
   reply_entry(request, found);
 }
-
-void forget_one(fuse_req_t request, fuse_ino_t node);
-void forget_attributes(fuse_req_t request, fuse_ino_t node);
-struct Seek {
-  fuse_ino_t node;
-  off_t offset;
-  int whence;
-};
-void seek_after_writeback(fuse_req_t request, const Seek& seek);
 
 void on_forget(fuse_req_t request, fuse_ino_t node, std::uint64_t) {
   forget_one(request, node);
@@ -218,7 +165,7 @@ void on_open(fuse_req_t request, fuse_ino_t, fuse_file_info*) {
 }
 
 void on_read(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info*) {
-  const auto buffer = current.buffers->answer();
+  const auto buffer = current_request.buffers->answer();
   const auto done = files_of(request).read(node, static_cast<std::uint64_t>(offset),
                                            buffer.first(std::min(size, buffer.size())));
   if (!done) return reply_error(request, done.error().value);
@@ -283,7 +230,7 @@ class DirectoryReply final : public EntrySink {
 
 void list_directory(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset,
                     DirectoryDetail detail) {
-  const auto answer = current.buffers->answer();
+  const auto answer = current_request.buffers->answer();
   const std::span<char> room(reinterpret_cast<char*>(answer.data()), std::min(size, answer.size()));
   DirectoryReply entries(request, detail, room);
   const auto listed =
@@ -353,80 +300,9 @@ void on_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence, fus
   const auto found = files_of(request).seek(node, static_cast<std::uint64_t>(offset), whence);
   const bool certain = found && whence == SEEK_DATA && *found == static_cast<std::uint64_t>(offset);
   if (!certain && (whence == SEEK_DATA || whence == SEEK_HOLE))
-    return seek_after_writeback(request, {node, offset, whence});
+    return server_of(request).answer_later(request, {node, offset, whence});
   if (!found) return reply_error(request, found.error().value);
   (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
-}
-
-void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file_info*, unsigned,
-              const void* in, std::size_t in_size, std::size_t out_size);
-
-const fuse_lowlevel_ops& operations();
-
-}  // namespace
-
-struct FuseServer::Impl {
-  explicit Impl(const Options& wanted) : options(wanted) {}
-
-  FileSystem* files = nullptr;  // from serve() on; no request is handled before
-  Options options;
-  CPtr<fuse_session, fuse_session_destroy> session;
-  int device = -1;                     // owned by the session
-  std::atomic<bool> stopping = false;  // we want to end
-  std::atomic<bool> ended = false;     // the connection has ended
-  std::atomic<bool> serving = false;   // afterwards the file system may be gone
-  std::atomic<int> failure = 0;
-
-  // Helpers wait here from prepare() to serve().
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool started = false;
-  bool cancelled = false;
-  std::deque<std::pair<fuse_req_t, Seek>> seeks;
-  std::vector<Buffers> buffers;
-  std::vector<std::jthread> helpers;
-  std::jthread seeker;
-
-  void run(const Buffers& mine);
-  void answer_seeks();
-  Outcome<std::uint64_t> seek_written(const Seek& seek);
-  void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
-  void answer_syncfs(const fuse_in_header& header);
-  void wait_and_run(const Buffers& mine);
-  bool handle_one(const Buffers& mine);
-};
-
-namespace {
-
-FuseServer::Impl& server_of(fuse_req_t request) {
-  return *static_cast<FuseServer::Impl*>(fuse_req_userdata(request));
-}
-
-FileSystem& files_of(fuse_req_t request) {
-  return *server_of(request).files;
-}
-
-// The kernel's word that it dropped a node can be older than a new look-up of it. It knows best,
-// and answers ENOENT to a notification about a node it does not hold.
-void forget_one(fuse_req_t request, fuse_ino_t node) {
-  FuseServer::Impl& server = server_of(request);
-  if (!server.files->forgotten(node)) return;
-  if (fuse_lowlevel_notify_inval_inode(server.session.get(), node, -1, 0) == -ENOENT)
-    server.files->gone(node);
-}
-
-// The kernel keeps what it was told of a file for long; part of it is not true any more.
-void forget_attributes(fuse_req_t request, fuse_ino_t node) {
-  (void)fuse_lowlevel_notify_inval_inode(server_of(request).session.get(), node, -1, 0);
-}
-
-void seek_after_writeback(fuse_req_t request, const Seek& seek) {
-  FuseServer::Impl& server = server_of(request);
-  {
-    const std::scoped_lock lock(server.mutex);
-    server.seeks.emplace_back(request, seek);
-  }
-  server.changed.notify_all();
 }
 
 void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file_info*, unsigned,
@@ -468,7 +344,9 @@ void on_destroy(void* server) {
   if (impl.serving) impl.files->unmounted();
 }
 
-const fuse_lowlevel_ops& operations() {
+}  // namespace
+
+const fuse_lowlevel_ops& fuse_operations() {
   static const fuse_lowlevel_ops ops = [] {
     fuse_lowlevel_ops o = {};
     o.init = on_init;
@@ -506,197 +384,6 @@ const fuse_lowlevel_ops& operations() {
     return o;
   }();
   return ops;
-}
-
-ssize_t device_read(int device, void* into, std::size_t size, void*) {
-  return ::read(device, into, size);
-}
-
-// Adds to the answer of INIT what libfuse before 3.17 cannot ask for: with HANDLE_KILLPRIV_V2 the
-// kernel stops asking for security.capability before every single write.
-ssize_t device_write(int device, iovec* parts, int count, void*) {
-  const bool answers_init = current.header != nullptr && current.header->opcode == FUSE_INIT &&
-                            count == 2 &&
-                            parts[1].iov_len >= offsetof(fuse_init_out, max_background);
-  if (answers_init && static_cast<fuse_out_header*>(parts[0].iov_base)->error == 0) {
-    const auto* offered = current_body<fuse_init_in>();
-    if (offered != nullptr && (offered->flags & FUSE_HANDLE_KILLPRIV_V2) != 0)
-      static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
-  }
-  return ::writev(device, parts, count);
-}
-
-bool connection_ended(int error_number) {
-  // ENODEV after umount or abort; the others from a socket in a test.
-  return error_number == ENODEV || error_number == ECONNRESET || error_number == EPIPE;
-}
-
-}  // namespace
-
-bool FuseServer::Impl::handle_one(const Buffers& mine) {
-  const ssize_t length = ::read(device, mine.request(), kRequestBytes);
-  if (length < 0) {
-    const int error_number = errno;
-    if (error_number == EINTR || error_number == ENOENT || error_number == EAGAIN) return true;
-    if (!connection_ended(error_number)) failure = error_number;
-    return false;
-  }
-  if (length == 0) return false;
-  const auto size = static_cast<std::size_t>(length);
-  if (size < sizeof(fuse_in_header)) return true;  // not from a kernel; nothing to answer to
-  current = {.buffers = &mine,
-             .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
-             .length = size};
-  if (current.header->opcode == FUSE_SYNCFS) {
-    answer_syncfs(*current.header);
-    return true;
-  }
-  fuse_buf request = {};
-  request.size = size;
-  request.mem = mine.request();
-  fuse_session_process_buf(session.get(), &request);
-  current = {};
-  return true;
-}
-
-void FuseServer::Impl::run(const Buffers& mine) {
-  while (!stopping && !ended) {
-    if (!handle_one(mine)) ended = true;
-  }
-}
-
-void FuseServer::Impl::answer_seeks() {
-  std::unique_lock lock(mutex);
-  while (true) {
-    changed.wait(lock, [this] { return cancelled || !seeks.empty(); });
-    if (cancelled) return;
-    const auto [request, seek] = seeks.front();
-    seeks.pop_front();
-    lock.unlock();
-    if (const auto found = seek_written(seek)) {
-      (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
-    } else {
-      reply_error(request, found.error().value);
-    }
-    lock.lock();
-  }
-}
-
-// Makes the kernel write what it holds of a hole, to the end of the file where there is no end.
-void FuseServer::Impl::write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end) {
-  const off_t length = end && *end > from ? static_cast<off_t>(*end - from) : 0;
-  (void)fuse_lowlevel_notify_inval_inode(session.get(), node, static_cast<off_t>(from), length);
-}
-
-Outcome<std::uint64_t> FuseServer::Impl::seek_written(const Seek& seek) {
-  const auto offset = static_cast<std::uint64_t>(seek.offset);
-  auto found = files->seek(seek.node, offset, seek.whence);
-  if (seek.whence == SEEK_DATA) {
-    write_back(seek.node, offset, found);
-    return files->seek(seek.node, offset, SEEK_DATA);
-  }
-  // Each round either confirms the hole or finds that it was none; somebody who keeps filling
-  // holes meanwhile gets an answer that was true once.
-  for (int round = 0; round < kMostSeekRounds; ++round) {
-    const std::uint64_t hole = found.value_or(offset);
-    write_back(seek.node, hole, files->seek(seek.node, hole, SEEK_DATA));
-    auto again = files->seek(seek.node, offset, SEEK_HOLE);
-    if (!again || (found && *again == *found)) return again;
-    found = again;
-  }
-  return found;
-}
-
-// libfuse 3.14 does not know this request and would say that there is no such thing.
-void FuseServer::Impl::answer_syncfs(const fuse_in_header& header) {
-  const auto done = files->sync_all();
-  fuse_out_header answer = {
-      .len = sizeof answer, .error = done ? 0 : -done.error().value, .unique = header.unique};
-  (void)!::write(device, &answer, sizeof answer);  // nobody left to tell if it fails
-}
-
-void FuseServer::Impl::wait_and_run(const Buffers& mine) {
-  {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [this] { return started || cancelled; });
-    if (cancelled) return;
-  }
-  run(mine);
-}
-
-FuseServer::FuseServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-
-FuseServer::~FuseServer() {
-  {
-    const std::scoped_lock lock(impl_->mutex);
-    impl_->cancelled = true;
-  }
-  impl_->changed.notify_all();
-}
-
-Result<std::unique_ptr<FuseServer>> FuseServer::create(UniqueFd&& device, const Options& options) {
-  auto impl = std::make_unique<Impl>(options);
-  std::array<char, 8> program = {"airlock"};
-  std::array<char*, 2> arguments = {program.data(), nullptr};
-  fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
-  impl->session.reset(
-      fuse_session_new(&args, &operations(), sizeof(fuse_lowlevel_ops), impl.get()));
-  fuse_opt_free_args(&args);
-  if (!impl->session) return fail(Errc::kSystem, "libfuse cannot start a session");
-  fuse_custom_io io = {};
-  io.writev = device_write;
-  io.read = device_read;
-  impl->device = device.get();
-  if (fuse_session_custom_io(impl->session.get(), &io, device.get()) != 0)
-    return fail(Errc::kSystem, "libfuse does not accept the device descriptor");
-  (void)device.release();  // the session closes it
-  return std::unique_ptr<FuseServer>(new FuseServer(std::move(impl)));
-}
-
-Result<void> FuseServer::prepare() {
-  const unsigned threads = std::max(1u, impl_->options.threads);
-  impl_->buffers.reserve(threads);
-  for (unsigned i = 0; i < threads; ++i) {
-    TRY(auto buffers, Buffers::create());
-    impl_->buffers.push_back(std::move(buffers));
-  }
-  // Being told to end is the main thread's; what the kernel raises for a fault must stay
-  // deliverable.
-  sigset_t terminate, before;
-  sigemptyset(&terminate);
-  sigaddset(&terminate, SIGTERM);
-  sigaddset(&terminate, SIGALRM);
-  (void)::pthread_sigmask(SIG_BLOCK, &terminate, &before);
-  for (unsigned i = 1; i < threads; ++i)
-    impl_->helpers.emplace_back([impl = impl_.get(), i] { impl->wait_and_run(impl->buffers[i]); });
-  impl_->seeker = std::jthread([impl = impl_.get()] { impl->answer_seeks(); });
-  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return {};
-}
-
-Result<void> FuseServer::serve(FileSystem& files) {
-  {
-    const std::scoped_lock lock(impl_->mutex);
-    impl_->files = &files;
-    impl_->serving = true;
-    impl_->started = true;
-  }
-  impl_->changed.notify_all();
-  impl_->run(impl_->buffers.front());
-  // Once the connection has ended every helper's read ends too. After stop() they may sit in a
-  // read for ever, and the process is about to exit.
-  if (!impl_->ended) {
-    for (auto& helper : impl_->helpers) helper.detach();
-  }
-  impl_->helpers.clear();
-  impl_->serving = false;
-  if (const int failure = impl_->failure; failure != 0)
-    return fail_errno(failure, Errc::kSystem, "read from the fuse device");
-  return {};
-}
-
-void FuseServer::stop() noexcept {
-  impl_->stopping = true;
 }
 
 }  // namespace airlock

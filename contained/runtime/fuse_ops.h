@@ -12,8 +12,8 @@
 namespace airlock {
 
 // Serves a FileSystem to the kernel, or to a test at the other end of a socket, through
-// low-level libfuse. This is the only place that knows libfuse. It owns the device descriptor and
-// the request loop; it decides nothing about files.
+// low-level libfuse. Only this and the files behind it know libfuse. It owns the device descriptor
+// and the request loop; it decides nothing about files.
 //
 // What the kernel is given refers to nothing in this process: files and directories have no
 // handles (open and opendir are answered ENOSYS once, which also saves their round trips), node
@@ -21,8 +21,8 @@ namespace airlock {
 class FuseServer {
  public:
   struct Options {
-    unsigned threads = 1;
-    uid_t owner = 0;  // may trim, besides root
+    unsigned threads = 1;  // at most; the others start with the first request that moves data
+    uid_t owner = 0;       // may trim, besides root
   };
 
   static Result<std::unique_ptr<FuseServer>> create(UniqueFd&& device, const Options& options);
@@ -30,7 +30,7 @@ class FuseServer {
   FuseServer(const FuseServer&) = delete;
   FuseServer& operator=(const FuseServer&) = delete;
 
-  // Starts the threads and their buffers, still idle. Before the sandbox closes its last door.
+  // Reserves what the first request needs, so that nothing fails once the mount is there.
   Result<void> prepare();
 
   // Serves until the filesystem is unmounted, the connection is aborted or stop() was called.
@@ -39,7 +39,7 @@ class FuseServer {
   // Ends serve() soon; async-signal-safe.
   void stop() noexcept;
 
-  struct Impl;  // for the callbacks in fuse_ops.cc
+  struct Impl;  // see fuse_session.h
 
  private:
   explicit FuseServer(std::unique_ptr<Impl> impl);

@@ -4,9 +4,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -14,6 +16,20 @@
 namespace airlock {
 
 enum class DeviceKind { kDisk, kPartition, kOptical, kLoop };
+
+constexpr std::string_view to_word(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::kDisk:
+      return "disk";
+    case DeviceKind::kPartition:
+      return "partition";
+    case DeviceKind::kOptical:
+      return "optical";
+    case DeviceKind::kLoop:
+      return "loop";
+  }
+  std::abort();
+}
 
 // One block device as udev and sysfs describe it; nothing of it was read from the medium by us.
 // Names, models and serial numbers come from the hardware: foreign text.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "lib/base/number.h"
+
 namespace airlock {
 namespace {
 
@@ -100,11 +102,7 @@ std::string plain_token(std::string_view text, std::size_t most_bytes) {
 
 std::optional<std::uint64_t> parse_decimal(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
-  std::uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stopped != end) return std::nullopt;
-  return value;
+  return parse_number<std::uint64_t>(text);
 }
 
 }  // namespace airlock

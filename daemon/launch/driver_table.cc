@@ -14,16 +14,23 @@ constexpr auto kDrivers = std::to_array<DriverRow>({
 #undef AIRLOCK_DRIVER
 });
 
+bool has_word(std::string_view words, std::string_view wanted) {
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    if (words.substr(0, end) == wanted) return true;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return false;
+}
+
 }  // namespace
 
 bool DriverRow::serves(std::string_view subtype) const {
-  std::string_view rest = subtypes;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    if (rest.substr(0, end) == subtype) return true;
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return false;
+  return has_word(subtypes, subtype);
+}
+
+bool DriverRow::can(std::string_view ability) const {
+  return has_word(abilities, ability);
 }
 
 std::span<const DriverRow> driver_table() {

@@ -20,6 +20,7 @@ struct DriverRow {
   std::string_view syscalls;
 
   [[nodiscard]] bool serves(std::string_view subtype) const;
+  [[nodiscard]] bool can(std::string_view ability) const;
 };
 
 std::span<const DriverRow> driver_table();

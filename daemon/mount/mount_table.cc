@@ -4,11 +4,11 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
-#include <charconv>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -27,25 +27,25 @@ std::string_view take_until(std::string_view& text, char separator) {
 }
 
 template <typename Number>
-bool parse_number(std::string_view text, Number& number) {
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  return !text.empty() && parsed.ec == std::errc{} && parsed.ptr == end;
+bool read_number(std::string_view text, Number& number) {
+  const auto parsed = parse_number<Number>(text);
+  number = parsed.value_or(0);
+  return parsed.has_value();
 }
 
 bool parse_device(std::string_view text, dev_t& device) {
   unsigned major_number = 0;
   unsigned minor_number = 0;
   const std::string_view first = take_until(text, ':');
-  if (!parse_number(first, major_number) || !parse_number(text, minor_number)) return false;
+  if (!read_number(first, major_number) || !read_number(text, minor_number)) return false;
   device = makedev(major_number, minor_number);
   return true;
 }
 
 void parse_group(std::string_view word, MountEntry& entry) {
   const std::string_view name = take_until(word, ':');
-  if (name == "shared") (void)parse_number(word, entry.shared_group);
-  if (name == "master") (void)parse_number(word, entry.master_group);
+  if (name == "shared") (void)read_number(word, entry.shared_group);
+  if (name == "master") (void)read_number(word, entry.master_group);
 }
 
 // The optional fields up to the lone dash; false if that is missing.
@@ -61,8 +61,8 @@ bool parse_groups(std::string_view& rest, MountEntry& entry) {
 // Fields are divided by exactly one space: a source can be empty.
 std::optional<MountEntry> parse_line(std::string_view line) {
   MountEntry entry;
-  if (!parse_number(take_until(line, ' '), entry.id) ||
-      !parse_number(take_until(line, ' '), entry.parent) ||
+  if (!read_number(take_until(line, ' '), entry.id) ||
+      !read_number(take_until(line, ' '), entry.parent) ||
       !parse_device(take_until(line, ' '), entry.device))
     return std::nullopt;
   entry.root = unescape_octal(take_until(line, ' '));
@@ -119,7 +119,7 @@ std::optional<std::uint64_t> option_number(std::string_view options, std::string
   while (!options.empty()) {
     std::string_view option = take_until(options, ',');
     std::uint64_t number = 0;
-    if (take_until(option, '=') == key && parse_number(option, number)) return number;
+    if (take_until(option, '=') == key && read_number(option, number)) return number;
   }
   return std::nullopt;
 }

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <cstdint>
 
+#include "lib/base/number.h"
 #include "lib/base/unique_fd.h"
 
 namespace airlock {
@@ -29,19 +29,12 @@ std::string_view take_until(std::string_view& rest, char separator) {
   return taken;
 }
 
-std::optional<std::uint32_t> number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // name:password:user:group:... ; anything else, as the "+" of NIS, is no user.
 std::optional<UserEntry> parse_line(std::string_view line) {
   const std::string_view name = take_until(line, ':');
   (void)take_until(line, ':');
-  const auto user = number(take_until(line, ':'));
-  const auto group = number(take_until(line, ':'));
+  const auto user = parse_number<std::uint32_t>(take_until(line, ':'));
+  const auto group = parse_number<std::uint32_t>(take_until(line, ':'));
   if (name.empty() || !user || !group) return std::nullopt;
   return UserEntry{.user = *user,
                    .group = *group,

@@ -50,6 +50,7 @@ struct Facts {
   SessionFacts session;
   RequestFacts request;
   bool kernel_has_fuseblk = false;
+  int zone_minutes = 0;  // local time is ahead of UTC by this
 };
 
 }  // namespace airlock

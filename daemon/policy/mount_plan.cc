@@ -2,8 +2,10 @@
 #include "daemon/policy/mount_plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -44,9 +46,9 @@ class Planner {
     plan_.folder_name =
         settings_.folder.value.empty() ? folder_name_for(facts_) : settings_.folder.value;
     choose_place_action();
-    for (const auto step :
-         {&Planner::choose_user, &Planner::choose_access, &Planner::choose_check,
-          &Planner::choose_exec, &Planner::choose_others, &Planner::choose_driver_options})
+    for (const auto step : {&Planner::choose_user, &Planner::choose_access, &Planner::choose_check,
+                            &Planner::choose_exec, &Planner::choose_others,
+                            &Planner::choose_driver_options, &Planner::choose_foreign_options})
       if (auto refusal = (this->*step)()) return std::unexpected(std::move(*refusal));
     return std::move(plan_);
   }
@@ -111,8 +113,7 @@ class Planner {
     if (facts_.probe->state == MediumState::kErrors)
       return "the filesystem has errors; check it before writing";
     if (facts_.device && facts_.device->read_only) return "the medium is write-protected";
-    if ((" " + std::string(driver_.abilities) + " ").find(" write ") == std::string::npos)
-      return fmt::format("the driver {} can only read", driver_.name);
+    if (!driver_.can("write")) return fmt::format("the driver {} can only read", driver_.name);
     return {};
   }
 
@@ -166,7 +167,9 @@ class Planner {
   }
 
   Refusal choose_driver_options() {
-    std::set<std::string> options(settings_.options.value.begin(), settings_.options.value.end());
+    std::set<std::string> options;
+    for (const std::string& option : settings_.options.value)
+      if (!apply_foreign_option(option, foreign_).value_or(false)) options.insert(option);
     if (options.contains("nosymfollow") && wishes_.follow_symlinks == true)
       return refuse(Errc::kNotPermitted,
                     fmt::format("option symfollow is not allowed: {} says so",
@@ -182,10 +185,33 @@ class Planner {
     return {};
   }
 
+  // Settings are for all media, so what one driver does not know is not said to it; a caller is
+  // told.
+  Refusal choose_foreign_options() {
+    if (!driver_.can("foreign")) {
+      if (wishes_.foreign == ForeignOptions{}) return {};
+      return refuse(Errc::kUnsupported,
+                    fmt::format("option {} is for FAT and exFAT, this is {}",
+                                wishes_.foreign.words().front(), facts_.probe->type),
+                    Origin{});
+    }
+    if (!foreign_.fill_from(wishes_.foreign))
+      return refuse(
+          Errc::kNotPermitted,
+          fmt::format("the options are {}: {} says so", fmt::join(settings_.options.value, ","),
+                      settings_.options.origin.text()),
+          settings_.options.origin);
+    if (!foreign_.zone_minutes && facts_.zone_minutes != 0)
+      foreign_.zone_minutes = facts_.zone_minutes;
+    std::ranges::move(foreign_.words(), std::back_inserter(plan_.driver_options));
+    return {};
+  }
+
   const EffectiveSettings& settings_;
   const Facts& facts_;
   const DriverRow& driver_;
   OptionWishes wishes_;
+  ForeignOptions foreign_;
   MountDecision plan_;
 };
 

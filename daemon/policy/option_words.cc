@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <limits>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -85,16 +84,6 @@ bool apply_tuning(std::string_view option, OptionWishes& wishes) {
   return false;
 }
 
-Result<std::uint32_t> parse_id(std::string_view name, std::string_view text) {
-  std::uint32_t id = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, id);
-  // The highest number means "nobody asked" to the kernel.
-  const bool usable = id != std::numeric_limits<std::uint32_t>::max();
-  if (parsed.ec == std::errc{} && parsed.ptr == end && usable) return id;
-  return fail(Errc::kInvalidArgument, "option {} needs a number, not {}", name, quote(text));
-}
-
 Result<void> apply_value(std::string_view option, OptionWishes& wishes) {
   const std::size_t equals = std::min(option.find('='), option.size());
   const std::string_view name = option.substr(0, equals);
@@ -126,7 +115,8 @@ Result<void> apply_option(std::string_view option, OptionWishes& wishes) {
     wishes.plain = true;
     return {};
   }
-  return apply_value(option, wishes);
+  TRY(const bool foreign, apply_foreign_option(option, wishes.foreign));
+  return foreign ? Result<void>{} : apply_value(option, wishes);
 }
 
 }  // namespace
@@ -141,11 +131,16 @@ std::string problem_in_settings(std::string_view option) {
   if (option == "nosymfollow" ||
       std::ranges::find(kTuningWords, option, &TuningWord::name) != kTuningWords.end())
     return {};
+  ForeignOptions foreign;
+  const auto known = apply_foreign_option(option, foreign);
+  if (!known) return known.error().what;
+  if (*known) return {};
   const auto* row = std::ranges::find(kOwnSettings, option, &OwnSetting::option);
   if (row != kOwnSettings.end())
     return fmt::format("option {} has a setting of its own: {}", quote(option), row->setting);
   return fmt::format(
-      "an option is \"dirsync\", \"noatime\", \"nodiratime\" or \"nosymfollow\", not {}",
+      "an option is \"dirsync\", \"noatime\", \"nodiratime\", \"nosymfollow\" or one for FAT, not "
+      "{}",
       quote(option));
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon/policy/settings.h"
 #include "lib/base/error.h"
+#include "lib/protocol/foreign_options.h"
 
 namespace airlock {
 
@@ -26,6 +27,7 @@ struct OptionWishes {
   std::optional<uid_t> user;
   std::optional<gid_t> group;
   bool plain = false;             // fuse even where fuseblk could be
+  ForeignOptions foreign;         // for drivers that have the ability
   std::set<std::string> tuned;    // dirsync, noatime, nodiratime
   std::set<std::string> untuned;  // those of them the caller took back
 };

@@ -135,18 +135,7 @@ std::optional<std::string> why_no_match(const RuleMatch& match, const Facts& fac
 }
 
 std::string_view kind_of(const Facts& facts) {
-  if (!facts.device) return "image";
-  switch (facts.device->kind) {
-    case DeviceKind::kDisk:
-      return "disk";
-    case DeviceKind::kPartition:
-      return "partition";
-    case DeviceKind::kOptical:
-      return "optical";
-    case DeviceKind::kLoop:
-      return "loop";
-  }
-  std::abort();
+  return facts.device ? to_word(facts.device->kind) : "image";
 }
 
 }  // namespace airlock

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <map>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "daemon/mount/mount_table.h"
 #include "daemon/volumes/mount_copies.h"
 #include "lib/base/c_ptr.h"
+#include "lib/base/number.h"
 #include "lib/base/unique_fd.h"
 
 namespace airlock {
@@ -68,14 +68,6 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
-template <typename Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number number{};
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 // One search through /proc. Text decides who is looked at closely, the mount's number who holds it.
 class Search {
  public:
@@ -123,7 +115,7 @@ std::vector<BusyProcess> Search::run() {
   look_at_kernel();
   const UniqueFd proc = open_folder(view_.proc);
   each_name(open_folder(view_.proc), [&](const char* name) {
-    const auto pid = number_in<pid_t>(name);
+    const auto pid = parse_number<pid_t>(name);
     if (!pid || *pid == ::getpid()) return true;
     const UniqueFd process = open_at(proc.borrow(), name, O_PATH | O_DIRECTORY);
     if (process.valid()) look_at_process(*pid, process.borrow());
@@ -213,7 +205,7 @@ bool Search::is_ours(BorrowedFd process, const char* descriptor) const {
   for (std::string_view rest = text; !rest.empty();) {
     std::string_view line = next_line(rest);
     if (!line.starts_with(kKey)) continue;
-    const auto id = number_in<std::uint64_t>(line.substr(kKey.size()));
+    const auto id = parse_number<std::uint64_t>(line.substr(kKey.size()));
     return id && everywhere_.ids.contains(*id);
   }
   return false;
@@ -271,7 +263,7 @@ Result<std::vector<BusyProcess>> unpack_busy_processes(std::string_view bytes) {
     const auto pid = take();
     const auto name = take();
     const auto path = take();
-    const auto number = pid ? number_in<pid_t>(*pid) : std::nullopt;
+    const auto number = pid ? parse_number<pid_t>(*pid) : std::nullopt;
     if (!number || !name || !path)
       return fail(Errc::kProtocol, "the list of processes makes no sense");
     processes.push_back({.pid = *number, .name = std::string(*name), .path = std::string(*path)});

@@ -99,7 +99,7 @@ class Preparing {
   bool step(CheckOperation operation) {
     auto reply = run(operation);
     if (!reply && reply.error().code == Errc::kUnsupported) return false;
-    if (!reply) return give_up(reply.error());
+    if (!reply) return give_up(operation, reply.error());
     if (operation == CheckOperation::kReplay && reply->changed) replayed_ = true;
     take(*std::move(reply));
     const CheckVerdict verdict = done_.check->verdict;
@@ -109,12 +109,21 @@ class Preparing {
   }
 
   // What was said of the journal alone says nothing of the rest.
-  bool give_up(const Error& why) {
+  bool give_up(CheckOperation operation, const Error& why) {
     done_.check.reset();
-    done_.read_only_reason = why.code == Errc::kCancelled
-                                 ? "its check was skipped"
-                                 : "it could not be checked: " + why.message();
+    done_.read_only_reason = reason_without_answer(operation, why);
+    if (replayed_)
+      done_.read_only_reason = "its journal was replayed, then: " + done_.read_only_reason;
     return false;
+  }
+
+  // What a replay has written by the time it is stopped is what the journal holds, and that stays
+  // until all of it is done: so nothing is worse than before.
+  static std::string reason_without_answer(CheckOperation operation, const Error& why) {
+    if (why.code == Errc::kCancelled) return "its check was skipped";
+    if (operation == CheckOperation::kReplay && why.code == Errc::kTimedOut)
+      return "the replay of its journal took too long and was stopped; the next one begins anew";
+    return "it could not be checked: " + why.message();
   }
 
   // What only reads may be stopped at any moment; a journal that is being replayed is not left in

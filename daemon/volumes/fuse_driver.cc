@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/number.h"
+
 namespace airlock {
 namespace {
 
@@ -61,10 +63,7 @@ Connections connections_of(const fs::path& process, std::uint64_t wanted) {
 }
 
 pid_t pid_of(const fs::path& process) {
-  const std::string name = process.filename();
-  pid_t pid = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-  return parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size() ? pid : 0;
+  return parse_number<pid_t>(process.filename().string()).value_or(0);
 }
 
 }  // namespace

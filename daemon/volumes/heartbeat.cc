@@ -22,6 +22,14 @@ bool says_gone(const Error& error) {
 Heartbeat::Subscription::~Subscription() {
   heartbeat_.watched_.remove(this);
   if (heartbeat_.watched_.empty()) heartbeat_.timer_.reset();
+  end_probe();
+}
+
+void Heartbeat::Subscription::end_probe() {
+  if (!probe_) return;
+  auto& asked = heartbeat_.tools_.being_asked;
+  asked.erase(asked.find(mount_.mount_id));
+  probe_.reset();
 }
 
 std::unique_ptr<Heartbeat::Subscription> Heartbeat::watch(LeavingMount mount, pid_t driver,
@@ -48,17 +56,19 @@ void Heartbeat::beat() {
 
 void Heartbeat::look(Subscription& at) {
   if (at.probe_ || !at.callback_) return;
+  if (tools_.on_their_way_out.contains(at.mount_.mount_id)) return;
   const auto waiting = tools_.control.waiting(at.mount_.filesystem);
   if (at.driver_ > 0 && waiting == 0UL) return;
   probe(at);
 }
 
 void Heartbeat::probe(Subscription& at) {
+  tools_.being_asked.insert(at.mount_.mount_id);
   at.probe_ = tools_.probing.run(
       "ask a driver", {.deadline = tools_.options.silence}, {},
       [mount = at.mount_] { return do_probe(mount); },
       [this, &at](Result<ErrandReport> answer) {
-        const auto ended = std::move(at.probe_);
+        at.end_probe();
         judge(at, std::move(answer));
       });
 }

@@ -34,6 +34,7 @@ class Heartbeat {
           mount_(std::move(mount)),
           driver_(driver),
           callback_(std::move(callback)) {}
+    void end_probe();
     Heartbeat& heartbeat_;
     LeavingMount mount_;
     pid_t driver_;

@@ -66,12 +66,11 @@ std::unique_ptr<PendingOperation> KernelMounting::mount(
                                                    std::move(checked), std::move(done)));
 }
 
-// Nothing in the kernel tells how much one mount still has to write, so `progress` is never called.
 std::unique_ptr<PendingOperation> KernelMounting::unmount(
     const LiveMount& mount, const MountSource& source, UnmountForce force,
-    std::move_only_function<void(std::uint64_t)> /*progress*/, Done<UnmountResult> done) {
-  return begin(
-      tasks_, std::make_shared<UnmountTask>(tools_, tasks_, mount, source, force, std::move(done)));
+    std::move_only_function<void(std::uint64_t)> progress, Done<UnmountResult> done) {
+  return begin(tasks_, std::make_shared<UnmountTask>(tools_, tasks_, mount, source, force,
+                                                     std::move(progress), std::move(done)));
 }
 
 std::unique_ptr<PendingOperation> KernelMounting::detach(const LiveMount& mount, Done<bool> done) {

@@ -19,6 +19,8 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 constexpr auto kNoDeadline = std::chrono::hours{24 * 365};
 constexpr auto kLookEvery = 250ms;
 constexpr auto kDetachTime = 10s;
+constexpr auto kTryAgainAfter = 100ms;
+constexpr auto kPatienceWithOthers = 2s;
 
 int flags_for(UnmountForce force) {
   switch (force) {
@@ -51,6 +53,7 @@ LeavingMount leaving_mount(const LiveMount& mount) {
 
 UnmountTask::UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,
                          const MountSource& source, UnmountForce force,
+                         std::move_only_function<void(std::uint64_t)> progress,
                          Mounting::Done<Mounting::UnmountResult> done)
     : tools_(tools),
       tasks_(tasks),
@@ -61,6 +64,10 @@ UnmountTask::UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveM
       read_only_(mount.read_only),
       done_(std::move(done)),
       stall_(mount.driver_pid, source.device, std::chrono::steady_clock::now()),
+      meter_(tools.loop, tools.small, source,
+             [this, progress = std::move(progress)](std::uint64_t left) mutable {
+               if (done_) progress(left);
+             }),
       driver_(tools.drivers.of(mount)) {}
 
 void UnmountTask::cancel() {
@@ -74,6 +81,12 @@ void UnmountTask::start() {
     (void)tools_.control.abort(mount_.filesystem);  // MNT_FORCE does it too, a little later
     warn("requests under way were broken off, so the latest changes may be lost");
   }
+  take_out();
+  if (!read_only_) meter_.start();
+  watch_progress();
+}
+
+void UnmountTask::take_out() {
   errand_ = tools_.leaving.run(
       "unmount", {.deadline = kNoDeadline}, {},
       [mount = mount_, flags = flags_for(force_)] { return do_unmount(mount, flags); },
@@ -81,10 +94,27 @@ void UnmountTask::start() {
         errand_.reset();
         unmounted(std::move(report));
       });
-  watch_progress();
+}
+
+// A program that only asked how much room there is, or we ourselves whether the driver lives, may
+// have to wait for a driver that is busy writing. That is no reason to say no to a person.
+bool UnmountTask::passes_soon() const {
+  if (tools_.being_asked.contains(mount_.mount_id)) return true;
+  const bool patient = std::chrono::steady_clock::now() - begin_ < kPatienceWithOthers;
+  return patient && tools_.control.waiting(mount_.filesystem).value_or(0) > 0;
+}
+
+void UnmountTask::try_again() {
+  auto again = tools_.loop.after(kTryAgainAfter, [this] { take_out(); });
+  if (again)
+    again_ = std::move(*again);
+  else
+    answer(std::unexpected(std::move(again).error()));
 }
 
 void UnmountTask::unmounted(Result<ErrandReport> report) {
+  const bool busy = !report && report.error().code == Errc::kBusy;
+  if (busy && !gave_up_ && passes_soon()) return try_again();
   if (!report) return answer(std::unexpected(std::move(report).error()));
   await_driver();
 }
@@ -174,7 +204,13 @@ void UnmountTask::warn(std::string warning) {
   if (warning_.empty()) warning_ = std::move(warning);
 }
 
+// Not before the last of us has closed the medium: somebody may want it for himself.
 void UnmountTask::answer(Result<Mounting::UnmountResult> result) {
+  timer_.reset();
+  meter_.stop([this, result = std::move(result)]() mutable { give(std::move(result)); });
+}
+
+void UnmountTask::give(Result<Mounting::UnmountResult> result) {
   if (done_ && result) departure_.complete();
   if (done_) std::exchange(done_, {})(std::move(result));
   tasks_.remove(this);

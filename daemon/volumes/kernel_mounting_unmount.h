@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +12,7 @@
 #include "daemon/volumes/mounting_tools.h"
 #include "daemon/volumes/signs_of_life.h"
 #include "daemon/volumes/unmount_errand.h"
+#include "daemon/volumes/unwritten.h"
 
 namespace airlock {
 
@@ -21,13 +24,17 @@ class UnmountTask final : public MountingTask {
  public:
   UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,
               const MountSource& source, UnmountForce force,
+              std::move_only_function<void(std::uint64_t)> progress,
               Mounting::Done<Mounting::UnmountResult> done);
   // Once.
   void start();
   void cancel() override;
 
  private:
+  void take_out();
   void unmounted(Result<ErrandReport> report);
+  [[nodiscard]] bool passes_soon() const;
+  void try_again();
   void await_driver();
   void driver_ended(const DriverEnd& end);
   void watch_progress();
@@ -37,6 +44,7 @@ class UnmountTask final : public MountingTask {
   void flushed(Result<ErrandReport> report);
   void warn(std::string warning);
   void answer(Result<Mounting::UnmountResult> result);
+  void give(Result<Mounting::UnmountResult> result);
 
   MountingTools& tools_;
   MountingTasks& tasks_;
@@ -48,11 +56,14 @@ class UnmountTask final : public MountingTask {
   Mounting::Done<Mounting::UnmountResult> done_;
   std::string warning_;
   bool gave_up_ = false;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   StallClock stall_;
+  UnwrittenMeter meter_;
   std::shared_ptr<WatchedDriver> driver_;
   WatchedDriver::Subscription driver_end_;
   std::unique_ptr<ErrandQueue::Ticket> errand_;
   EventSource timer_;
+  EventSource again_;
 };
 
 // Takes away a mount that has no driver or no medium any more.

@@ -20,6 +20,7 @@
 #include "daemon/volumes/mount_report.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/protocol/foreign_options.h"
 
 namespace airlock {
 namespace {
@@ -36,8 +37,11 @@ Result<Medium> take_medium(const MountWork& work) {
                      work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite);
 }
 
-bool is_about_owner(const std::string& option) {
-  return option.starts_with("owner=") || option.starts_with("uid=") || option.starts_with("gid=");
+// What drivers of others need not know.
+bool only_ours_know(const std::string& option) {
+  ForeignOptions foreign;
+  return option.starts_with("owner=") || option.starts_with("uid=") || option.starts_with("gid=") ||
+         apply_foreign_option(option, foreign).value_or(false);
 }
 
 // One mount being made. Everything it holds is undone when it goes before keep().
@@ -81,7 +85,7 @@ std::string MountJob::driver_options(DriverOrigin origin) const {
   const bool ours = origin == DriverOrigin::kOurs;
   const auto& options = decision().driver_options;
   for (const std::string& option : options)
-    if (ours || !is_about_owner(option)) text += "," + option;
+    if (ours || !only_ours_know(option)) text += "," + option;
   if (!ours) return text;
   const auto names_owner = [](const std::string& option) { return option.starts_with("owner="); };
   if (std::ranges::none_of(options, names_owner)) text += ",owner=user";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/mount_place.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -14,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/volumes/folder_names.h"
 #include "daemon/volumes/user_folder_access.h"
-#include "lib/base/c_ptr.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
@@ -196,19 +195,6 @@ void remove_user_folder(BorrowedFd base, const std::string& name, BorrowedFd fol
   if (!lets_in_one_user(folder)) return;
   // Not empty: the user has other mounts. Anything else leaves an empty folder, no harm.
   (void)::unlinkat(base.get(), name.c_str(), AT_REMOVEDIR);
-}
-
-std::vector<std::string> names_in(BorrowedFd folder) {
-  std::vector<std::string> names;
-  const int own = ::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const CPtr<DIR, ::closedir> stream(own < 0 ? nullptr : ::fdopendir(own));
-  if (!stream) return names;
-  for (const dirent* entry = ::readdir(stream.get()); entry != nullptr;
-       entry = ::readdir(stream.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  return names;
 }
 
 std::string without_slashes_behind(std::string path) {

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/mount_records.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "daemon/volumes/folder_names.h"
 #include "daemon/volumes/record_text.h"
-#include "lib/base/c_ptr.h"
 #include "lib/base/defer.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -88,19 +87,6 @@ Result<MountRecord> load_one(BorrowedFd directory, const std::string& name) {
   if (!proper_name || *proper_name != name)
     return fail(Errc::kInvalidArgument, "the record of another volume");
   return record;
-}
-
-std::vector<std::string> names_in(BorrowedFd directory) {
-  std::vector<std::string> names;
-  const int own = ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const CPtr<DIR, ::closedir> stream(own < 0 ? nullptr : ::fdopendir(own));
-  if (!stream) return names;
-  for (const dirent* entry = ::readdir(stream.get()); entry != nullptr;
-       entry = ::readdir(stream.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  return names;
 }
 
 }  // namespace

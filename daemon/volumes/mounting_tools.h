@@ -60,6 +60,8 @@ struct MountingTools {
   ErrandQueue mounting, leaving, small, probing;
   // Mounts we are taking away ourselves, by number; their watchers need not tell.
   std::multiset<std::uint64_t> on_their_way_out;
+  // Mounts an errand of ours has open to ask their driver, by number: nobody can unmount them.
+  std::multiset<std::uint64_t> being_asked;
   std::set<KernelMountWatch*> watches;
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/record_text.h"
 
-#include <charconv>
 #include <concepts>
 #include <limits>
 #include <optional>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -105,9 +105,9 @@ bool parse(std::string_view text, bool& value) {
 template <std::integral Number>
   requires(!std::same_as<Number, bool>)
 bool parse(std::string_view text, Number& number) {
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  return parsed.ec == std::errc{} && parsed.ptr == end && fmt::format("{}", number) == text;
+  const auto parsed = parse_number<Number>(text);
+  number = parsed.value_or(0);
+  return parsed && fmt::format("{}", number) == text;
 }
 
 using Clock = std::chrono::system_clock;

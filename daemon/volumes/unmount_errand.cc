@@ -47,10 +47,10 @@ Result<void> require_same_device(BorrowedFd device, const MountSource& source) {
   return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
 }
 
-Result<void> sync(BorrowedFd fd, const std::string& path) {
-  if (::fsync(fd.get()) == 0) return {};
-  const int error = errno;
-  return fail_errno(error, errc_from_errno(error), "write {} out", quote(path));
+Result<UniqueFd> duplicate(BorrowedFd image, const std::string& path) {
+  UniqueFd copy(::fcntl(image.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) return fail_errno(errno, Errc::kSystem, "keep {}", quote(path));
+  return copy;
 }
 
 struct Owner {
@@ -95,18 +95,25 @@ Result<ErrandReport> do_unmount(const LeavingMount& mount, int umount_flags) {
   return fail_errno(error, errc_from_errno(error), "unmount {}", quote(ours->mount_point));
 }
 
-Result<void> do_flush(const MountSource& source) {
-  if (source.image) return sync(source.image->borrow(), source.path);
+Result<UniqueFd> open_to_flush(const MountSource& source) {
+  if (source.image) return duplicate(source.image->borrow(), source.path);
   if (source.device == 0)
     return fail(Errc::kNotFound, "nobody kept the image {} open", quote(source.path));
   // For reading: a device closed after writing would be looked at anew by udev.
-  const UniqueFd device(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  UniqueFd device(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!device.valid()) {
     const int error = errno;
     return fail_errno(error, errc_from_errno(error), "open {}", quote(source.path));
   }
   TRY_VOID(require_same_device(device.borrow(), source));
-  return sync(device.borrow(), source.path);
+  return device;
+}
+
+Result<void> do_flush(const MountSource& source) {
+  TRY(const auto medium, open_to_flush(source));
+  if (::fsync(medium.get()) == 0) return {};
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "write {} out", quote(source.path));
 }
 
 Result<ErrandReport> do_probe(const LeavingMount& mount) {

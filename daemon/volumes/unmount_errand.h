@@ -22,6 +22,10 @@ struct LeavingMount {
 // there any more. Fails with Errc::kBusy if somebody uses it and the flags don't say otherwise.
 Result<ErrandReport> do_unmount(const LeavingMount& mount, int umount_flags);
 
+// The device or image for reading, to ask the kernel about it or have it written out; not if it is
+// another one now.
+Result<UniqueFd> open_to_flush(const MountSource& source);
+
 // Has the device or image write what it still holds back, and says no if it is another one now.
 Result<void> do_flush(const MountSource& source);
 

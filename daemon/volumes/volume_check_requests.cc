@@ -52,6 +52,10 @@ Result<void> check_possible(const Volume& volume, const CheckRequest& request) {
   if (row == nullptr)
     return fail(Errc::kUnsupported, "there is no checker for {}", quote(volume.probe->type));
   if (only_reads(request.operation)) return {};
+  if (!row->writes)
+    return fail(Errc::kUnsupported,
+                "{} can only be checked here; repair and name it where it comes from",
+                volume.probe->type);
   TRY_VOID(check_writable(volume));
   // The only thing that writes to a sleeping system's filesystem is that system.
   if (volume.probe->state == MediumState::kHibernated)

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/local_time.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
@@ -79,6 +80,7 @@ Facts VolumeKeeper::facts_of(const Volume& volume) const {
   facts.probe = volume.probe;
   if (volume.device) facts.session = parts_.sessions.at_seat(volume.device->seat);
   facts.kernel_has_fuseblk = options_.kernel_has_fuseblk;
+  facts.zone_minutes = local_zone_minutes();
   return facts;
 }
 

@@ -251,15 +251,13 @@ void VolumeManager::list_drivers(Call /*call*/, Reply<std::vector<PropertyMap>> 
   std::vector<PropertyMap> all;
   for (const DriverRow& row : driver_table()) {
     const auto types = words_of(row.subtypes);
-    const auto abilities = words_of(row.abilities);
     const std::string origin = origin_of(types);
     const std::string program = options_.program_directory + "/" + std::string(row.program);
-    const bool writes = std::ranges::find(abilities, "write") != abilities.end();
     const bool available = origin != "builtin" || ::access(program.c_str(), X_OK) == 0;
     all.push_back({{"name", std::string(row.name)},
                    {"types", types},
                    {"program", std::string(row.program)},
-                   {"writes", writes},
+                   {"writes", row.can("write")},
                    {"available", available},
                    {"origin", origin}});
   }

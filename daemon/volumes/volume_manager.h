@@ -112,6 +112,7 @@ class VolumeManager final : public Service {
   Result<std::vector<std::string>> decide_mount(MountPlan& plan, VolumeMachine& machine,
                                                 const CallerFacts& caller);
   Result<std::string> volume_of_device(const std::string& device);
+  void mount_there(Call call, MountThere wanted, const Answer<std::string>& answer);
   static void tell_refused(VolumeMachine& machine, const Error& why);
   Result<std::vector<std::string>> decide_recovery(MountPlan& plan, VolumeMachine& machine,
                                                    const CallerFacts& caller);

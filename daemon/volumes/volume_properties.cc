@@ -14,17 +14,7 @@ namespace {
 
 std::string_view kind_name(const Volume& volume) {
   if (volume.image) return "image";
-  switch (volume.device ? volume.device->kind : DeviceKind::kDisk) {
-    case DeviceKind::kDisk:
-      return "disk";
-    case DeviceKind::kPartition:
-      return "partition";
-    case DeviceKind::kOptical:
-      return "optical";
-    case DeviceKind::kLoop:
-      return "loop";
-  }
-  return "disk";
+  return to_word(volume.device ? volume.device->kind : DeviceKind::kDisk);
 }
 
 std::string_view usage_name(ProbeUsage usage) {

@@ -140,24 +140,32 @@ void VolumeManager::tell_refused(VolumeMachine& machine, const Error& why) {
     machine.settle(VolumeState::kRefused, why.message(), machine.volume().decided_by);
 }
 
+// Nothing is looked for or shown before it is known that root asks.
 void VolumeManager::mount_at(Call call, MountThere wanted, Reply<std::string> volume) {
   const auto answer = once(parts_.idle, std::move(volume));
+  const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
+    if (caller.user == 0) return Permission{};
+    return fail(Errc::kNotPermitted, "only root has places of its own");
+  };
+  requests_.begin(call, "", limits().requests_per_user, refuse_with(answer),
+                  [=, this, there = std::make_shared<MountThere>(std::move(wanted))](
+                      Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, root_alone,
+                                     [this, call, there, answer](const CallerFacts&) {
+                                       mount_there(call, std::move(*there), answer);
+                                     });
+                  });
+}
+
+void VolumeManager::mount_there(Call call, MountThere wanted, const Answer<std::string>& answer) {
   const auto id = volume_of_device(wanted.device);
   if (!id) return answer->refuse(id.error());
   const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
   const auto place = std::make_shared<UniqueFd>(std::move(wanted.place));
-  const auto by_root = std::make_shared<bool>(false);
-  auto require_root = [by_root,
-                       space = wanted.mount_namespace](const CallerFacts& caller) -> Result<void> {
-    *by_root = caller.user == 0;
-    if (!*by_root) return fail(Errc::kNotPermitted, "only root has places of its own");
-    return require_our_namespace(space);
-  };
-  const auto refuse = [this, id = *id, answer, by_root](Error why) {
+  const auto refuse = [this, id = *id, answer](Error why) {
     // What it is busy with, it tells by itself, and that passes.
     const bool busy = why.code == Errc::kAlreadyMounted || why.code == Errc::kBusy;
-    VolumeMachine* machine = keeper_.find(id);
-    if (machine != nullptr && *by_root && !busy) {
+    if (VolumeMachine* machine = keeper_.find(id); machine != nullptr && !busy) {
       journal_mount_failed(machine->volume(), why);
       tell_refused(*machine, why);
     }
@@ -165,9 +173,9 @@ void VolumeManager::mount_at(Call call, MountThere wanted, Reply<std::string> vo
   };
   go({.call = std::move(call),
       .volume = *id,
-      .needs = [this, plan, require_root](VolumeMachine& machine,
-                                          const CallerFacts& caller) -> Result<Actions> {
-        TRY_VOID(require_root(caller));
+      .needs = [this, plan, space = wanted.mount_namespace](
+                   VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+        TRY_VOID(require_our_namespace(space));
         return decide_mount(*plan, machine, caller);
       },
       .act =
@@ -180,9 +188,9 @@ void VolumeManager::mount_at(Call call, MountThere wanted, Reply<std::string> vo
               answer->refuse(std::move(mounted).error());
             });
           },
-      .may_look = [this, plan, require_root](VolumeMachine& machine,
-                                             const CallerFacts& caller) -> Result<void> {
-        TRY_VOID(require_root(caller));
+      .may_look = [this, plan, space = wanted.mount_namespace](
+                      VolumeMachine& machine, const CallerFacts& caller) -> Result<void> {
+        TRY_VOID(require_our_namespace(space));
         return may_look(*plan, machine, caller);
       }},
      refuse);

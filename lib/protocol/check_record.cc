@@ -6,23 +6,17 @@
 #include <span>
 #include <utility>
 
-#include "lib/base/byte_view.h"
+#include "lib/protocol/record_fields.h"
 
 namespace airlock {
 namespace {
+
+using namespace record;
 
 constexpr std::uint32_t kRequestMagic = 0x51434c41;   // "ALCQ"
 constexpr std::uint32_t kProgramMagic = 0x46434c41;   // "ALCF"
 constexpr std::uint32_t kProgressMagic = 0x50434c41;  // "ALCP"
 constexpr std::uint32_t kReplyMagic = 0x52434c41;     // "ALCR"
-
-// A text: its length, and the room it lies in.
-struct TextField {
-  std::string_view name;
-  std::size_t length_at;
-  std::size_t at;
-  std::size_t most;
-};
 
 constexpr std::size_t kOperationAt = 4;
 constexpr TextField kType = {"type", 8, 16, CheckRequest::kMostType};
@@ -37,46 +31,14 @@ constexpr TextField kSummary = {"summary", 14, 88, CheckReply::kMostSummary};
 constexpr TextField kLog = {"log", 16, 600, CheckReply::kMostLog};
 static_assert(kLog.at + kLog.most == kCheckReplyLength);
 
-// Every place below lies inside a packet whose length is known.
-template <std::unsigned_integral T>
-void put(Bytes& bytes, std::size_t at, T value) {
-  (void)store_le(std::span(bytes), at, value);
-}
-
-Result<void> put(Bytes& bytes, const TextField& field, std::string_view text) {
+Result<void> put_checked(Bytes& bytes, const TextField& field, std::string_view text) {
   if (text.size() > field.most)
     return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", field.name,
                 text.size(), field.most);
   if (text.find('\0') != std::string_view::npos)
     return fail(Errc::kProtocol, "a {} with a zero in it", field.name);
-  put(bytes, field.length_at, static_cast<std::uint16_t>(text.size()));
-  std::ranges::transform(text, bytes.begin() + static_cast<std::ptrdiff_t>(field.at),
-                         [](char c) { return static_cast<std::byte>(c); });
+  put_text(bytes, field, text);
   return {};
-}
-
-template <std::unsigned_integral T>
-T get(ByteSpan bytes, std::size_t at) {
-  return load_le<T>(bytes, at).value();
-}
-
-Result<std::string> get(ByteSpan bytes, const TextField& field) {
-  const std::size_t length = get<std::uint16_t>(bytes, field.length_at);
-  if (length > field.most)
-    return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", field.name, length,
-                field.most);
-  std::string text(length, '\0');
-  std::ranges::transform(bytes.subspan(field.at, length), text.begin(),
-                         [](std::byte byte) { return std::to_integer<char>(byte); });
-  return text;
-}
-
-template <typename Enum>
-Result<Enum> get_enum(ByteSpan bytes, std::size_t at, Enum last) {
-  const auto value = get<std::uint8_t>(bytes, at);
-  if (value > std::to_underlying(last))
-    return fail(Errc::kProtocol, "the unknown value {} at {}", value, at);
-  return static_cast<Enum>(value);
 }
 
 Result<void> check_packet(ByteSpan bytes, std::size_t length, std::uint32_t magic) {
@@ -107,8 +69,8 @@ Result<Bytes> encode_check_request(const CheckRequest& request) {
   Bytes bytes(kCheckRequestLength);
   put(bytes, 0, kRequestMagic);
   put(bytes, kOperationAt, std::to_underlying(request.operation));
-  TRY_VOID(put(bytes, kType, request.type));
-  TRY_VOID(put(bytes, kLabel, request.label));
+  TRY_VOID(put_checked(bytes, kType, request.type));
+  TRY_VOID(put_checked(bytes, kLabel, request.label));
   return bytes;
 }
 
@@ -116,8 +78,8 @@ Result<CheckRequest> decode_check_request(ByteSpan bytes) {
   TRY_VOID(check_packet(bytes, kCheckRequestLength, kRequestMagic));
   CheckRequest request;
   TRY(request.operation, get_enum(bytes, kOperationAt, CheckOperation::kLabel));
-  TRY(request.type, get(bytes, kType));
-  TRY(request.label, get(bytes, kLabel));
+  TRY(request.type, get_text(bytes, kType));
+  TRY(request.label, get_text(bytes, kLabel));
   TRY_VOID(only_as_written(encode_check_request(request), bytes));
   return request;
 }
@@ -152,9 +114,9 @@ Result<Bytes> encode_check_reply(const CheckReply& reply) {
   put(bytes, kVerdictAt, std::to_underlying(reply.verdict));
   put(bytes, kChangedAt, static_cast<std::uint8_t>(reply.changed ? 1 : 0));
   put(bytes, kFindingsAt, reply.findings);
-  TRY_VOID(put(bytes, kChecker, reply.checker));
-  TRY_VOID(put(bytes, kSummary, reply.summary));
-  TRY_VOID(put(bytes, kLog, reply.log));
+  TRY_VOID(put_checked(bytes, kChecker, reply.checker));
+  TRY_VOID(put_checked(bytes, kSummary, reply.summary));
+  TRY_VOID(put_checked(bytes, kLog, reply.log));
   return bytes;
 }
 
@@ -164,9 +126,9 @@ Result<CheckReply> decode_check_reply(ByteSpan bytes) {
   TRY(reply.verdict, get_enum(bytes, kVerdictAt, CheckVerdict::kDied));
   reply.changed = get<std::uint8_t>(bytes, kChangedAt) == 1;
   reply.findings = get<std::uint32_t>(bytes, kFindingsAt);
-  TRY(reply.checker, get(bytes, kChecker));
-  TRY(reply.summary, get(bytes, kSummary));
-  TRY(reply.log, get(bytes, kLog));
+  TRY(reply.checker, get_text(bytes, kChecker));
+  TRY(reply.summary, get_text(bytes, kSummary));
+  TRY(reply.log, get_text(bytes, kLog));
   TRY_VOID(only_as_written(encode_check_reply(reply), bytes));
   return reply;
 }

@@ -9,9 +9,10 @@ namespace airlock {
 namespace {
 
 constexpr std::array kRows = {
-    CheckerRow{CheckerFamily::kExt, "ext2 ext3 ext4", "e2fsck", "e2label", true},
-    CheckerRow{CheckerFamily::kFat, "vfat", "fsck.fat", "fatlabel", false},
-    CheckerRow{CheckerFamily::kExfat, "exfat", "fsck.exfat", "exfatlabel", false},
+    CheckerRow{CheckerFamily::kExt, "ext2 ext3 ext4", "e2fsck", "e2label", true, true},
+    CheckerRow{CheckerFamily::kFat, "vfat", "fsck.fat", "fatlabel", false, true},
+    CheckerRow{CheckerFamily::kExfat, "exfat", "fsck.exfat", "exfatlabel", false, true},
+    CheckerRow{CheckerFamily::kNtfs, "ntfs", "ntfsfix", "", false, false},
 };
 
 constexpr std::size_t kMostExtBytes = 16;
@@ -103,6 +104,8 @@ Result<void> check_label(CheckerFamily family, std::string_view label) {
       return check_fat_label(label);
     case CheckerFamily::kExfat:
       return check_exfat_label(label, *units);
+    case CheckerFamily::kNtfs:
+      break;
   }
   return fail(Errc::kInvalidArgument, "nothing is known of labels of this type");
 }

@@ -8,7 +8,7 @@
 
 namespace airlock {
 
-enum class CheckerFamily : std::uint8_t { kExt, kFat, kExfat };
+enum class CheckerFamily : std::uint8_t { kExt, kFat, kExfat, kNtfs };
 
 // One row per kind of checker: which types of blkid it is for, and which programs of the
 // distribution do the work.
@@ -18,6 +18,7 @@ struct CheckerRow {
   std::string_view check_program;
   std::string_view label_program;
   bool replays;  // it has a journal, and the checker can replay it without doing anything else
+  bool writes;   // repairs, and gives labels; else only checks
 };
 
 // Nothing for a type nobody can check.

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
+
+#include "lib/base/number.h"
 
 namespace airlock {
 namespace {
@@ -51,12 +52,6 @@ constexpr std::array kOptionRules = {
     OptionRule{"user", Handling::kDrop},
 };
 
-bool is_number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
 struct Option {
   std::string_view name;
   bool has_value = false;
@@ -86,7 +81,7 @@ std::expected<Verdict, std::uint32_t> screen(const Option& option, AllowOther al
       if (option.has_value) return std::unexpected(EINVAL);
       return Verdict::kPassOn;
     case Handling::kNumber:
-      if (!is_number(option.value)) return std::unexpected(EINVAL);
+      if (!parse_number<std::uint32_t>(option.value).has_value()) return std::unexpected(EINVAL);
       return Verdict::kPassOn;
   }
   return std::unexpected(EINVAL);

@@ -7,10 +7,12 @@
 #include <string_view>
 #include <utility>
 
-#include "lib/base/byte_view.h"
+#include "lib/protocol/record_fields.h"
 
 namespace airlock {
 namespace {
+
+using namespace record;
 
 // Where each part of a reply lies.
 constexpr std::uint32_t kMagic = 0x52504c41;  // "ALPR"
@@ -25,18 +27,17 @@ constexpr std::size_t kAmbivalentAt = 10;
 constexpr std::size_t kBlockSizeAt = 12;
 constexpr std::size_t kFilesystemSizeAt = 16;
 
-// A text: its length, and the room it lies in.
-struct TextField {
-  std::size_t length_at;
-  std::size_t at;
-  std::size_t most;
-};
-constexpr TextField kType = {.length_at = 24, .at = 32, .most = ProbeRecord::kMostType};
-constexpr TextField kTypeVersion = {.length_at = 26, .at = 64, .most = ProbeRecord::kMostVersion};
-constexpr TextField kUuid = {.length_at = 28, .at = 96, .most = ProbeRecord::kMostUuid};
-constexpr TextField kLabel = {.length_at = 30, .at = 160, .most = ProbeRecord::kMostLabel};
+constexpr TextField kType = {
+    .name = "type", .length_at = 24, .at = 32, .most = ProbeRecord::kMostType};
+constexpr TextField kTypeVersion = {
+    .name = "version", .length_at = 26, .at = 64, .most = ProbeRecord::kMostVersion};
+constexpr TextField kUuid = {
+    .name = "UUID", .length_at = 28, .at = 96, .most = ProbeRecord::kMostUuid};
+constexpr TextField kLabel = {
+    .name = "label", .length_at = 30, .at = 160, .most = ProbeRecord::kMostLabel};
 // A refusal has but one text, where a record has its label.
-constexpr TextField kWords = {.length_at = 30, .at = 160, .most = ProbeRefusal::kMostWords};
+constexpr TextField kWords = {
+    .name = "reason", .length_at = 30, .at = 160, .most = ProbeRefusal::kMostWords};
 static_assert(kLabel.at + kLabel.most == kProbeReplyLength);
 
 enum class Kind : std::uint8_t { kRecord = 1, kRefusal = 2 };
@@ -57,21 +58,20 @@ bool fits_foreign(char c) {
   return c != '\0';
 }
 
-Result<void> check_text(std::string_view name, std::string_view text, std::size_t most,
-                        bool (*fits)(char)) {
-  if (text.size() > most)
-    return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", name, text.size(),
-                most);
+Result<void> check_text(std::string_view text, const TextField& field, bool (*fits)(char)) {
+  if (text.size() > field.most)
+    return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", field.name,
+                text.size(), field.most);
   if (!std::ranges::all_of(text, fits))
-    return fail(Errc::kProtocol, "a {} with a character that can't be in one", name);
+    return fail(Errc::kProtocol, "a {} with a character that can't be in one", field.name);
   return {};
 }
 
 Result<void> check_texts(const ProbeRecord& record) {
-  TRY_VOID(check_text("type", record.type, kType.most, fits_type));
-  TRY_VOID(check_text("version", record.version, kTypeVersion.most, fits_version));
-  TRY_VOID(check_text("UUID", record.uuid, kUuid.most, fits_uuid));
-  return check_text("label", record.label, kLabel.most, fits_foreign);
+  TRY_VOID(check_text(record.type, kType, fits_type));
+  TRY_VOID(check_text(record.version, kTypeVersion, fits_version));
+  TRY_VOID(check_text(record.uuid, kUuid, fits_uuid));
+  return check_text(record.label, kLabel, fits_foreign);
 }
 
 // What can't be said together.
@@ -94,72 +94,33 @@ Result<void> check(const ProbeRecord& record) {
   return check_sense(record);
 }
 
-// Writes into a reply whose length is known to suffice.
-class Writer {
- public:
-  explicit Writer(Kind kind) : bytes_(kProbeReplyLength) {
-    put(kMagicAt, kMagic);
-    put(kVersionAt, kVersion);
-    put(kKindAt, std::to_underlying(kind));
-  }
-  template <std::unsigned_integral T>
-  void put(std::size_t at, T value) {
-    (void)store_le(std::span(bytes_), at, value);  // every place lies inside
-  }
-  void put(const TextField& field, std::string_view text) {
-    put(field.length_at, static_cast<std::uint16_t>(text.size()));
-    std::ranges::transform(text, bytes_.begin() + static_cast<std::ptrdiff_t>(field.at),
-                           [](char c) { return static_cast<std::byte>(c); });
-  }
-  Bytes take() { return std::move(bytes_); }
-
- private:
-  Bytes bytes_;
-};
+Bytes begin(Kind kind) {
+  Bytes bytes(kProbeReplyLength);
+  put(bytes, kMagicAt, kMagic);
+  put(bytes, kVersionAt, kVersion);
+  put(bytes, kKindAt, std::to_underlying(kind));
+  return bytes;
+}
 
 Bytes write(const ProbeRecord& record) {
-  Writer writer(Kind::kRecord);
-  writer.put(kUsageAt, static_cast<std::uint8_t>(record.usage));
-  writer.put(kStateAt, static_cast<std::uint8_t>(record.state));
-  writer.put(kAmbivalentAt, static_cast<std::uint8_t>(record.ambivalent ? 1 : 0));
-  writer.put(kBlockSizeAt, record.block_size);
-  writer.put(kFilesystemSizeAt, record.filesystem_size);
-  writer.put(kType, record.type);
-  writer.put(kTypeVersion, record.version);
-  writer.put(kUuid, record.uuid);
-  writer.put(kLabel, record.label);
-  return writer.take();
+  Bytes bytes = begin(Kind::kRecord);
+  put(bytes, kUsageAt, static_cast<std::uint8_t>(record.usage));
+  put(bytes, kStateAt, static_cast<std::uint8_t>(record.state));
+  put(bytes, kAmbivalentAt, static_cast<std::uint8_t>(record.ambivalent ? 1 : 0));
+  put(bytes, kBlockSizeAt, record.block_size);
+  put(bytes, kFilesystemSizeAt, record.filesystem_size);
+  put_text(bytes, kType, record.type);
+  put_text(bytes, kTypeVersion, record.version);
+  put_text(bytes, kUuid, record.uuid);
+  put_text(bytes, kLabel, record.label);
+  return bytes;
 }
 
 Bytes write(const ProbeRefusal& refusal) {
-  Writer writer(Kind::kRefusal);
-  writer.put(kReasonAt, static_cast<std::uint8_t>(refusal.reason));
-  writer.put(kWords, refusal.words);
-  return writer.take();
-}
-
-template <std::unsigned_integral T>
-T get(ByteSpan bytes, std::size_t at) {
-  return load_le<T>(bytes, at).value();  // the length was checked before anything is read
-}
-
-Result<std::string> get_text(ByteSpan bytes, std::string_view name, const TextField& field) {
-  const std::size_t length = get<std::uint16_t>(bytes, field.length_at);
-  if (length > field.most)
-    return fail(Errc::kProtocol, "a {} of {} bytes, at most {} are allowed", name, length,
-                field.most);
-  std::string text(length, '\0');
-  std::ranges::transform(bytes.subspan(field.at, length), text.begin(),
-                         [](std::byte byte) { return std::to_integer<char>(byte); });
-  return text;
-}
-
-template <typename Enum>
-Result<Enum> get_enum(ByteSpan bytes, std::size_t at, Enum last) {
-  const auto value = get<std::uint8_t>(bytes, at);
-  if (value > std::to_underlying(last))
-    return fail(Errc::kProtocol, "the unknown value {} at {}", value, at);
-  return static_cast<Enum>(value);
+  Bytes bytes = begin(Kind::kRefusal);
+  put(bytes, kReasonAt, static_cast<std::uint8_t>(refusal.reason));
+  put_text(bytes, kWords, refusal.words);
+  return bytes;
 }
 
 Result<ProbeRecord> read_record(ByteSpan bytes) {
@@ -171,10 +132,10 @@ Result<ProbeRecord> read_record(ByteSpan bytes) {
   record.ambivalent = ambivalent == 1;
   record.block_size = get<std::uint32_t>(bytes, kBlockSizeAt);
   record.filesystem_size = get<std::uint64_t>(bytes, kFilesystemSizeAt);
-  TRY(record.type, get_text(bytes, "type", kType));
-  TRY(record.version, get_text(bytes, "version", kTypeVersion));
-  TRY(record.uuid, get_text(bytes, "UUID", kUuid));
-  TRY(record.label, get_text(bytes, "label", kLabel));
+  TRY(record.type, get_text(bytes, kType));
+  TRY(record.version, get_text(bytes, kTypeVersion));
+  TRY(record.uuid, get_text(bytes, kUuid));
+  TRY(record.label, get_text(bytes, kLabel));
   TRY_VOID(check(record));
   return record;
 }
@@ -182,8 +143,8 @@ Result<ProbeRecord> read_record(ByteSpan bytes) {
 Result<ProbeRefusal> read_refusal(ByteSpan bytes) {
   ProbeRefusal refusal;
   TRY(refusal.reason, get_enum(bytes, kReasonAt, ProbeRefusal::Reason::kFailed));
-  TRY(refusal.words, get_text(bytes, "reason", kWords));
-  TRY_VOID(check_text("reason", refusal.words, kWords.most, fits_foreign));
+  TRY(refusal.words, get_text(bytes, kWords));
+  TRY_VOID(check_text(refusal.words, kWords, fits_foreign));
   return refusal;
 }
 
@@ -202,7 +163,7 @@ Result<Bytes> encode_probe_reply(const ProbeReply& reply) {
     return write(*record);
   }
   const auto& refusal = std::get<ProbeRefusal>(reply);
-  TRY_VOID(check_text("reason", refusal.words, kWords.most, fits_foreign));
+  TRY_VOID(check_text(refusal.words, kWords, fits_foreign));
   return write(refusal);
 }
 

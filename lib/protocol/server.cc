@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <thread>
 #include <utility>
 
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 #include "lib/protocol/argument_memfd.h"
 
@@ -29,11 +29,7 @@ std::optional<std::string> take_variable(const char* name) {
 
 std::optional<long> whole_number(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
-  long value = 0;
-  const char* const end = text->data() + text->size();
-  const auto [stop, error] = std::from_chars(text->data(), end, value);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return value;
+  return parse_number<long>(*text);
 }
 
 Result<int> socket_option(BorrowedFd socket, int name) {

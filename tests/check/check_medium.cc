@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What airlockd does with a checker, without airlockd: check_medium WHAT TYPE IMAGE runs it on an
-// image file (or a device) and prints what came of it, one "name value" each line, the log last.
-// WHAT is check, repair, glance or replay, which are errands of their own, or mount-glance and
-// mount-full, which are what comes before a mount. Needs root.
+// What airlockd does with a checker, without airlockd: check_medium WHAT TYPE IMAGE [MILLISECONDS]
+// runs it on an image file (or a device) and prints what came of it, one "name value" each line,
+// the log last. What takes longer than those milliseconds is stopped. WHAT is check, repair, glance
+// or replay, which are errands of their own, or mount-glance and mount-full, which are what comes
+// before a mount. Needs root.
 #include <fcntl.h>
 #include <fmt/format.h>
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-constexpr auto kDeadline = 120s;
+constexpr std::chrono::milliseconds kDeadline = 120s;
 
 void print(const std::optional<CheckReply>& reply, const std::string& read_only_reason) {
   fmt::print("read-only {}\n", read_only_reason);
@@ -32,16 +34,18 @@ void print(const std::optional<CheckReply>& reply, const std::string& read_only_
              reply->log);
 }
 
-Result<void> prepare(CheckFirst wanted, const std::string& type, const std::string& path) {
+Result<void> prepare(CheckFirst wanted, const std::string& type, const std::string& path,
+                     std::chrono::milliseconds deadline) {
   TRY(auto medium, Medium::find(path, MediumAccess::kReadWrite));
   TRY_VOID(medium.claim(MediumHold::kOurs));
   const auto done =
-      prepare_medium(medium, wanted, type, CheckerPlaces::of_this_system(), kDeadline, {});
+      prepare_medium(medium, wanted, type, CheckerPlaces::of_this_system(), deadline, {});
   print(done.check, done.read_only_reason);
   return {};
 }
 
-Result<void> check(CheckOperation operation, const std::string& type, const std::string& path) {
+Result<void> check(CheckOperation operation, const std::string& type, const std::string& path,
+                   std::chrono::milliseconds deadline) {
   CheckWork work;
   work.source.path = path;
   work.source.image = std::make_shared<UniqueFd>(
@@ -49,7 +53,7 @@ Result<void> check(CheckOperation operation, const std::string& type, const std:
   work.request.operation = operation;
   work.request.type = type;
   work.places = CheckerPlaces::of_this_system();
-  work.deadline = kDeadline;
+  work.deadline = deadline;
   TRY(auto pair, Channel::make_pair());
   Channel news(std::move(pair.first));
   TRY(const auto report, do_check(work, news));
@@ -58,15 +62,16 @@ Result<void> check(CheckOperation operation, const std::string& type, const std:
   return {};
 }
 
-Result<void> run(const std::string& what, const std::string& type, const std::string& path) {
+Result<void> run(const std::string& what, const std::string& type, const std::string& path,
+                 std::chrono::milliseconds deadline) {
   const std::map<std::string, CheckOperation> operations = {{"check", CheckOperation::kCheck},
                                                             {"repair", CheckOperation::kRepair},
                                                             {"glance", CheckOperation::kGlance},
                                                             {"replay", CheckOperation::kReplay}};
   if (const auto found = operations.find(what); found != operations.end())
-    return check(found->second, type, path);
-  if (what == "mount-glance") return prepare(CheckFirst::kGlance, type, path);
-  if (what == "mount-full") return prepare(CheckFirst::kFull, type, path);
+    return check(found->second, type, path, deadline);
+  if (what == "mount-glance") return prepare(CheckFirst::kGlance, type, path, deadline);
+  if (what == "mount-full") return prepare(CheckFirst::kFull, type, path, deadline);
   return fail(Errc::kInvalidArgument, "there is no {}", what);
 }
 
@@ -75,8 +80,10 @@ Result<void> run(const std::string& what, const std::string& type, const std::st
 
 int main(int argc, char** argv) {
   airlock::log_open("check_medium", airlock::LogLevel::kError);
-  if (argc != 4) return 2;
-  const auto done = airlock::run(argv[1], argv[2], argv[3]);
+  if (argc != 4 && argc != 5) return 2;
+  const auto deadline =
+      argc == 5 ? std::chrono::milliseconds(std::atoi(argv[4])) : airlock::kDeadline;
+  const auto done = airlock::run(argv[1], argv[2], argv[3], deadline);
   if (done) return 0;
   fmt::print(stderr, "check_medium: {}\n", done.error().message());
   return 1;

@@ -18,9 +18,9 @@ class Found:
     log: str
 
 
-def ask(what, kind, image):
+def ask(what, kind, image, seconds=120):
     """check, repair, mount-glance …; see check_medium.cc."""
-    done = harness.run([harness.built("tests/check/check_medium"), what, kind, image],
+    done = harness.run([harness.built("tests/check/check_medium"), what, kind, image, str(int(seconds * 1000))],
                        env={**os.environ, "AIRLOCK_CHECK": str(harness.built("contained/check/airlock-check"))})
     head, _, log = done.stdout.partition("\nlog\n")
     words = dict(line.partition(" ")[::2] for line in head.splitlines())

@@ -7,6 +7,7 @@ AIRLOCK_REPLAY_ROUNDS (default 20) says how often; AIRLOCK_REPLAY_SEED repeats a
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -156,6 +157,54 @@ def test_a_replay_gives_what_the_kernel_would(scratch, kind):
                     replayed += one_round(folder)
     print(f"{kind}: {replayed} of {rounds} had a journal to replay")
     assert replayed > rounds // 2
+
+
+def fields_of(image, line):
+    """The numbers of the first line of dumpe2fs that has these words, for each group."""
+    told = harness.run(["dumpe2fs", image]).stdout
+    return [tuple(int(number) for number in re.findall(r"\d+", found)[:2])
+            for found in re.findall(rf"{line} (\d+-\d+)", told)]
+
+
+@pytest.mark.parametrize("moment", ["while it reads the journal", "while it writes"])
+def test_a_replay_that_takes_too_long_leaves_all_of_it_to_the_next(scratch, moment):
+    image, twin = scratch / "pulled", scratch / "twin"
+    with writing_kernel(scratch, "ext4") as (odd, _):
+        harness.wait_until(lambda: odd.copy(image) or needs_replay(image), 20, "a journal to replay")
+    harness.run(["cp", "--sparse=always", image, twin])
+    with odd_medium(image, scratch / "slow") as odd, harness.LoopDevice(odd.medium) as loop:
+        blocks = harness.run(["debugfs", "-R", "blocks <8>", image]).stdout.splitlines()[-1].split()
+        first, last = (int(blocks[0]), int(blocks[-1])) if "reads" in moment else fields_of(image, "Inode table at")[0]
+        odd.slow(first * 1024, (last - first + 1) * 1024, 5000)
+        found = checking.ask("mount-glance", "ext4", loop.path, seconds=3)
+    assert found.read_only.startswith("the replay of its journal took too long and was stopped"), found
+    assert not found.verdict and needs_replay(image)
+    found = checking.ask("mount-glance", "ext4", image)
+    assert found.summary.startswith("its journal was replayed") and not found.read_only, found
+    assert tree_of(image, scratch / "ours", "ro,noload") == tree_of(twin, scratch / "kernels", "rw")
+    assert checking.look("ext", image).returncode == 0
+
+
+def test_a_check_that_takes_too_long_after_a_replay_says_that_there_was_one(scratch):
+    image = scratch / "medium"
+    harness.run(["truncate", "-s", "16M", image])
+    harness.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "1024", image])
+    changed = scratch / "changed"
+    changed.write_bytes(b"x" * 1024)
+    steps = scratch / "steps"
+    steps.write_text(f"jo\njw -b 5000 {changed}\njc\n")
+    harness.run(["debugfs", "-w", "-f", steps, image])
+    assert needs_replay(image)
+    with odd_medium(image, scratch / "slow") as odd, harness.LoopDevice(odd.medium) as loop:
+        first, last = fields_of(image, "Inode table at")[1]
+        odd.slow(first * 1024, (last - first + 1) * 1024, 7000)
+        found = checking.ask("mount-full", "ext4", loop.path, seconds=5)
+    assert found.read_only == ("its journal was replayed, then: it could not be checked: "
+                               "the check took too long and was stopped"), found
+    assert not found.verdict and not needs_replay(image)
+    assert image.read_bytes()[5000 * 1024:5001 * 1024] == changed.read_bytes()
+    found = checking.ask("mount-full", "ext4", image)
+    assert found.verdict in ("clean", "dirty") and not found.read_only, found
 
 
 def test_fast_commits_are_left_to_the_kernel(scratch):

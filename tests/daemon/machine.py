@@ -10,10 +10,11 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import threading
 import time
 
+import bus_peers
 import caller
 import harness
 from gi.repository import GLib
@@ -30,37 +31,6 @@ DEADLINE = 20
 # Accounts every Debian has, standing for two people.
 ALICE = (1, "daemon")
 BOB = (2, "bin")
-
-BUS_CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/>
-    <deny own="*"/>
-    <deny send_type="method_call"/>
-    <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/>
-    <allow receive_type="method_return"/>
-    <allow receive_type="error"/>
-    <allow receive_type="signal"/>
-    <allow send_destination="org.freedesktop.DBus"/>
-    <allow send_destination="org.freedesktop.UDisks2"/>
-  </policy>
-  <policy user="root">
-    <allow own="org.freedesktop.PolicyKit1"/>
-    <allow own="org.freedesktop.login1"/>
-    <allow own="org.freedesktop.UDisks2"/>
-    <allow send_destination="org.freedesktop.PolicyKit1"/>
-    <allow send_destination="org.freedesktop.login1"/>
-  </policy>
-  <include>{ours}</include>
-</busconfig>
-"""
 
 SETTINGS = """automount = "{automount}"
 mount-base = "{base}"
@@ -133,12 +103,6 @@ def tiny_drivers(scratch):
     return {"AIRLOCK_DRIVER_DIR": str(folder)}
 
 
-def listens(path):
-    """Its file is there a moment before it does."""
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
-
-
 class Machine:
     def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True, environment=None):
         self.scratch = pathlib.Path(scratch)
@@ -155,6 +119,7 @@ class Machine:
         self.processes = []
         self.sticks = []
         self.daemon = None
+        self.private_bus = None
 
     # Starting and ending
 
@@ -182,17 +147,12 @@ class Machine:
         for process in reversed(self.processes):
             process.kill()
             process.wait()
+        if self.private_bus is not None:
+            self.private_bus.stop()
 
     def start_bus(self):
-        path = self.scratch / "bus"
-        self.address = f"unix:path={path}"
-        configuration = self.scratch / "bus.conf"
-        ours = HERE.parents[1] / "dbus/org.airlock1.conf"
-        configuration.write_text(BUS_CONFIGURATION.format(socket=path, ours=ours))
-        self.processes.append(subprocess.Popen(
-            ["dbus-daemon", "--config-file", configuration, "--nofork", "--nopidfile"],
-            stderr=subprocess.DEVNULL))
-        harness.wait_until(lambda: listens(path), 5, "the bus to listen")
+        self.private_bus = bus_peers.PrivateBus(self.scratch, bus_peers.MACHINE_POLICY)
+        self.address = self.private_bus.address
         self.environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address}
         self.bus = caller.connect(self.address)
 
@@ -361,6 +321,15 @@ class Machine:
         return subprocess.Popen([str(word) for word in command], user=person[0], group=person[0],
                                 extra_groups=[], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def start_on_terminal(self, person, command, terminal):
+        """With the system bus of this machine; our copy of the terminal is closed."""
+        try:
+            return subprocess.Popen([str(word) for word in command], user=person[0], group=person[0],
+                                    extra_groups=[], env=self.environment, stdin=terminal, stdout=terminal,
+                                    stderr=terminal)
+        finally:
+            os.close(terminal)
+
     def read_as(self, person, path):
         done = self.run_as(person, ["cat", path])
         assert done.returncode == 0, done.stdout
@@ -412,11 +381,32 @@ class Machine:
         return [int(pid) for task in tasks.iterdir()
                 for pid in (task / "children").read_text().split()]
 
+    def living(self):
+        """Its children without those it still has to bury."""
+        return [pid for pid in self.children() if not harness.has_ended(pid)]
+
+
+class Asking(threading.Thread):
+    """A person's call of a method of a volume that takes its time. Its outcome is the answer, or
+    the Refused."""
+
+    def __init__(self, machine, path, method, arguments="(@a{sv} {},)", person=ALICE):
+        super().__init__(daemon=True)
+        self.request = person, path, VOLUME, method, arguments
+        self.machine = machine
+        self.outcome = None
+        self.start()
+
+    def run(self):
+        try:
+            self.outcome = self.machine.call_as(*self.request)
+        except Refused as refused:
+            self.outcome = refused
+
 
 @contextlib.contextmanager
 def ticking(machine, limit=0.05):
     """Asks for something cheap all the time meanwhile; every answer must come within the limit."""
-    import threading
     stop = threading.Event()
     slowest = [0.0]
     bus = caller.connect(machine.address)

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checking, repairing and naming media that are not mounted."""
-import contextlib
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
-import threading
 import time
 
 import harness
 import pytest
-from machine import ALICE, BOB, JOB, VOLUME, Machine, Refused
+from machine import ALICE, BOB, JOB, VOLUME, Asking, Machine, Refused
 
 NO_OPTIONS = "(@a{sv} {},)"
 
@@ -185,31 +182,6 @@ def odd_stick(machine, wish, label="ODD"):
     return stick.plug()
 
 
-class Asking(threading.Thread):
-    """A call that takes its time."""
-
-    def __init__(self, machine, path, method="Check"):
-        super().__init__(daemon=True)
-        self.machine, self.path, self.method = machine, path, method
-        self.outcome = None
-        self.start()
-
-    def run(self):
-        try:
-            self.outcome = check(self.machine, self.path, self.method)
-        except Refused as refused:
-            self.outcome = refused
-
-
-def living(machine):
-    """What the daemon still has to bury does not count."""
-    def state(pid):
-        with contextlib.suppress(OSError):
-            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return "Z"
-    return [pid for pid in machine.children() if state(pid) != "Z"]
-
-
 def wait_for_checkers(machine, count):
     def running():
         jobs = [job for job in machine.jobs().values() if job["Operation"] in ("check", "repair")]
@@ -231,7 +203,7 @@ def workers(machine):
 def test_a_check_can_be_cancelled(odd):
     stick = odd_stick(odd, "spin")
     path = available(odd, stick)
-    asking = Asking(odd, path)
+    asking = Asking(odd, path, "Check")
     wait_for_checkers(odd, 1)
     assert "checked" in odd.volume_of(stick)[1]["StateReason"]
     with pytest.raises(Refused) as refused:
@@ -242,7 +214,7 @@ def test_a_check_can_be_cancelled(odd):
     odd.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
     asking.join(10)
     assert asking.outcome.name == "Cancelled"
-    harness.wait_until(lambda: not living(odd), 5, "the checker to end")
+    harness.wait_until(lambda: not odd.living(), 5, "the checker to end")
     assert time.monotonic() - begin < 3
     # Nobody holds it any more.
     os.close(os.open(stick.device, os.O_RDONLY | os.O_EXCL))
@@ -252,14 +224,14 @@ def test_a_check_can_be_cancelled(odd):
 def test_a_stick_pulled_during_its_check_leaves_nothing(odd):
     stick = odd_stick(odd, "spin")
     path = available(odd, stick)
-    asking = Asking(odd, path)
+    asking = Asking(odd, path, "Check")
     wait_for_checkers(odd, 1)
     begin = time.monotonic()
     stick.pull()
     odd.wait_gone(stick)
     asking.join(10)
     assert isinstance(asking.outcome, Refused)
-    harness.wait_until(lambda: not living(odd), 5, "the checker to end")
+    harness.wait_until(lambda: not odd.living(), 5, "the checker to end")
     assert time.monotonic() - begin < 4
     assert not odd.jobs()
 
@@ -268,7 +240,7 @@ def test_two_checks_at_once_do_not_mind_each_other(odd):
     first, second = odd_stick(odd, "spin", "ONE"), odd_stick(odd, "code 0", "TWO")
     path = available(odd, first)
     other = available(odd, second)
-    asking = Asking(odd, path)
+    asking = Asking(odd, path, "Check")
     wait_for_checkers(odd, 1)
     assert check(odd, other)["verdict"] == "clean"
     with pytest.raises(Refused) as refused:
@@ -450,7 +422,7 @@ def mounting_checker(machine, stick):
 
 
 def nothing_left(machine, begin):
-    harness.wait_until(lambda: not living(machine), 5, "the checker to end")
+    harness.wait_until(lambda: not machine.living(), 5, "the checker to end")
     person = machine.base / ALICE[1]
     harness.wait_until(lambda: not person.exists() or not os.listdir(person), 5, "the folder to go")
     assert time.monotonic() - begin < 4

@@ -4,12 +4,11 @@ import contextlib
 import pathlib
 import re
 import sys
-import threading
 import time
 
 import harness
 import pytest
-from machine import ALICE, JOB, VOLUME, Machine, Refused
+from machine import ALICE, JOB, VOLUME, Asking, Machine, Refused
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "check"))
 import fat_media  # noqa: E402
@@ -119,28 +118,6 @@ def test_a_damaged_fat_is_only_read_until_it_is_repaired(scratch, name):
         assert machine.read_as(ALICE, f"{place}/kept.txt") == kept
 
 
-class Asking(threading.Thread):
-    def __init__(self, machine, path):
-        super().__init__(daemon=True)
-        self.machine, self.path, self.outcome = machine, path, None
-        self.start()
-
-    def run(self):
-        try:
-            self.outcome = self.machine.call_as(ALICE, self.path, VOLUME, "Check", NO_OPTIONS)
-        except Refused as refused:
-            self.outcome = refused
-
-
-def living(machine):
-    """What the daemon still has to bury does not count."""
-    def state(pid):
-        with contextlib.suppress(OSError):
-            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return "Z"
-    return [pid for pid in machine.children() if state(pid) != "Z"]
-
-
 def slow_check(machine, stick, medium):
     """A check that takes a while, because each answer of the medium does."""
     medium.well()
@@ -148,15 +125,15 @@ def slow_check(machine, stick, medium):
     path, _ = machine.wait_for_state(stick, "available")
     harness.run(["blockdev", "--flushbufs", stick.device])
     medium.slow(0, SIZE, 200)
-    asking = Asking(machine, path)
-    harness.wait_until(lambda: machine.jobs() and living(machine), 20, "the check to run")
+    asking = Asking(machine, path, "Check")
+    harness.wait_until(lambda: machine.jobs() and machine.living(), 20, "the check to run")
     return asking
 
 
 def time_until_over(machine, asking, end):
     begin = time.monotonic()
     end()
-    harness.wait_until(lambda: not machine.jobs() and not living(machine), 10, "the check to end")
+    harness.wait_until(lambda: not machine.jobs() and not machine.living(), 10, "the check to end")
     passed = time.monotonic() - begin
     asking.join(10)
     assert isinstance(asking.outcome, Refused), "it was over before it could be stopped"

@@ -3,7 +3,7 @@
 import pytest
 
 import harness
-from machine import ALICE, VOLUME, Stick
+from machine import ALICE, VOLUME, Machine, Refused, Stick
 
 
 MAKE = {"vfat": ["mkfs.fat", "-F32", "-s1", "-n", "CAMERA"], "exfat": ["mkfs.exfat", "-L", "CAMERA"]}
@@ -31,3 +31,24 @@ def test_a_fat_stick_is_mounted_written_and_unmounted(machine, kind):
     copy = machine.scratch / "copy.img"
     copy.write_bytes(stick.image.read_bytes())
     harness.run([CHECK[kind], "-n", copy])
+
+
+def test_a_fat_stick_has_local_time_and_the_masks_of_the_settings_and_the_caller(scratch):
+    settings = "\n[[rule]]\nname = 'not to be run'\nmatch.type = 'vfat'\noptions = ['fmask=133']\n"
+    with Machine(scratch, settings=settings, environment={"TZ": "XYZ-5:30"}) as machine:
+        machine.sit_down(ALICE)
+        stick = make_stick(machine, "vfat").plug()
+        path, volume = machine.wait_for_state(stick, "mounted")
+        place = volume["MountPoint"]
+        done = machine.run_as(ALICE, ["touch", "-d", "2026-01-02 03:04:06Z", f"{place}/moment"])
+        assert done.returncode == 0, done.stdout
+        stat = ["stat", "-c", "%a %Y", f"{place}/moment"]
+        assert machine.run_as(ALICE, stat).stdout.split() == ["644", "1767323046"]
+        machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
+
+        with pytest.raises(Refused, match="fmask"):
+            machine.call_as(ALICE, path, VOLUME, "Mount", "({'options': <'fmask=0'>},)")
+        machine.allow("mount-removable")
+        machine.call_as(ALICE, path, VOLUME, "Mount", "({'options': <'tz=UTC,dmask=022'>},)")
+        assert machine.run_as(ALICE, stat).stdout.split() == ["644", str(1767323046 + 19800)]
+        assert machine.run_as(ALICE, ["stat", "-c", "%a", place]).stdout.strip() == "755"

@@ -32,6 +32,7 @@ class ByHand:
             [harness.built("cli/mount.airlock"), self.source, self.place, "-v", "-t", "airlock.ext4",
              "-o", options],
             env={"AIRLOCK_DRIVER_DIR": str(harness.built("contained/airlock-ext").parent),
+                 "AIRLOCK_MOUNT_BUS": str(harness.built("cli/airlock-mount-bus")),
                  **(self.machine.environment if environment is None else environment)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
         assert done.returncode == allowed, done.stdout

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who may do what: sessions, seats, locked screens and polkit in all its moods."""
 import subprocess
-import threading
 import time
 
 import harness
 import pytest
-from machine import ALICE, BOB, MANAGER, MANAGER_PATH, PROPERTIES, VOLUME, Machine, Refused, ticking
+from machine import (ALICE, BOB, MANAGER, MANAGER_PATH, PROPERTIES, VOLUME, Asking, Machine, Refused,
+                     ticking)
 
 
 def waiting(machine):
@@ -93,27 +93,19 @@ def test_a_hung_polkit_blocks_nobody_else(scratch):
         machine.polkit("SimulateHang", "(true,)")
         stick = machine.make_stick().plug()
         path, _ = machine.wait_for_state(stick, "available")
-        outcome = []
-
-        def ask():
-            try:
-                outcome.append(machine.call_as(ALICE, path, VOLUME, "Mount", "(@a{sv} {},)"))
-            except Refused as refused:
-                outcome.append(refused)
-        thread = threading.Thread(target=ask, daemon=True)
-        thread.start()
+        asking = Asking(machine, path, "Mount")
         with ticking(machine):
             time.sleep(1.5)
             other = machine.make_stick("OTHER").plug()
             machine.wait_for_state(other, "available")
-        assert not outcome
+        assert asking.outcome is None
         # It was allowed all the time, only late.
         machine.allow("mount-removable")
         machine.polkit("SimulateHang", "(false,)")
         machine.polkit("AllowUnknown", "(true,)")
         machine.polkit("ReleaseHangingCalls", "()")
-        thread.join(20)
-        assert outcome and isinstance(outcome[0], Refused), "the answer of before was no"
+        asking.join(20)
+        assert isinstance(asking.outcome, Refused), "the answer of before was no"
         place = machine.call_as(ALICE, path, VOLUME, "Mount", "(@a{sv} {},)")
         assert place in machine.mounts()
 
@@ -124,20 +116,12 @@ def test_a_stick_pulled_while_polkit_thinks_is_answered_once(scratch):
         machine.polkit("SimulateHang", "(true,)")
         stick = machine.make_stick().plug()
         path, _ = machine.wait_for_state(stick, "available")
-        outcome = []
-
-        def ask():
-            try:
-                outcome.append(machine.call_as(ALICE, path, VOLUME, "Mount", "(@a{sv} {},)"))
-            except Refused as refused:
-                outcome.append(refused)
-        thread = threading.Thread(target=ask, daemon=True)
-        thread.start()
+        asking = Asking(machine, path, "Mount")
         time.sleep(1)
         stick.pull()
-        thread.join(20)
-        assert len(outcome) == 1 and isinstance(outcome[0], Refused)
-        assert outcome[0].name in ("NotFound", "PeerGone", "Io"), outcome[0]
+        asking.join(20)
+        assert isinstance(asking.outcome, Refused)
+        assert asking.outcome.name in ("NotFound", "PeerGone", "Io"), asking.outcome
         machine.wait_gone(stick)
 
 

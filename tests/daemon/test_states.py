@@ -6,12 +6,11 @@ the medium tells them how to behave.
 """
 import os
 import signal
-import threading
 import time
 
 import harness
 import pytest
-from machine import ALICE, VOLUME, Machine, Refused, tiny_drivers
+from machine import ALICE, Asking, Machine, Refused, tiny_drivers
 
 # Refused looks like available from outside: a decision, and nothing else.
 STATES = ["probing", "waiting", "available", "mounting", "mounted", "unmounting", "dead", "ignored"]
@@ -19,23 +18,6 @@ STATES = ["probing", "waiting", "available", "mounting", "mounted", "unmounting"
 GONE = {"PeerGone", "NotFound", "Io", "org.freedesktop.DBus.Error.NoReply", "local"}
 CONTAINED = {"airlock-ext", "airlock-probe", "odd-probe"}
 IGNORE = '\n[[rule]]\nname = "not this one"\nmatch.label = "IGNORED"\nignore = true\n'
-
-
-class Call(threading.Thread):
-    """A request of the person at the machine that is still open."""
-
-    def __init__(self, machine, stick, method):
-        super().__init__(daemon=True)
-        self.machine, self.method = machine, method
-        self.path = machine.volume_of(stick)[0]
-        self.outcome = None
-        self.start()
-
-    def run(self):
-        try:
-            self.outcome = self.machine.call_as(ALICE, self.path, VOLUME, self.method, "(@a{sv} {},)")
-        except Refused as refused:
-            self.outcome = refused.name
 
 
 class Stage:
@@ -77,11 +59,11 @@ class Stage:
         self.stick = self.make_stick(word, "IGNORED" if state == "ignored" else "STICK")
         if state == "mounting":
             machine.wait_for_state(self.stick, "available")
-            self.call = Call(machine, self.stick, "Mount")
+            self.call = Asking(machine, machine.volume_of(self.stick)[0], "Mount")
         if state in ("unmounting", "dead"):
             _, volume = machine.wait_for_state(self.stick, "mounted")
         if state == "unmounting":
-            self.call = Call(machine, self.stick, "Unmount")
+            self.call = Asking(machine, machine.volume_of(self.stick)[0], "Unmount")
         if state == "dead":
             os.kill(volume["DriverPid"], signal.SIGKILL)
         machine.wait_for_state(self.stick, state)
@@ -107,7 +89,8 @@ class Stage:
             return
         self.call.join(15)
         assert not self.call.is_alive(), "the request was never answered"
-        assert self.call.outcome in GONE, self.call.outcome
+        assert isinstance(self.call.outcome, Refused), self.call.outcome
+        assert self.call.outcome.name in GONE, self.call.outcome
 
     def expect_it_works(self):
         """The next stick is treated as any other."""

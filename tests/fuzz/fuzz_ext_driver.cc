@@ -8,7 +8,6 @@
 
 #include "contained/ext/ext_driver.h"
 #include "contained/runtime/tests/memory_medium.h"
-#include "lib/base/log.h"
 #include "tests/fuzz/fuzz_ext_input.h"
 
 namespace airlock::ext::testing {
@@ -203,11 +202,7 @@ void run(std::span<const std::uint8_t> bytes) {
 }  // namespace airlock::ext::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const bool quiet = [] {
-    airlock::log_open("fuzz", static_cast<airlock::LogLevel>(-1));  // damage is all it would say
-    return true;
-  }();
-  (void)quiet;
+  airlock::say_nothing();
   airlock::ext::testing::run({data, size});
   return 0;
 }

@@ -1,217 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The runtime and the ext driver over a damaged image, asked the way the kernel asks: requests of
-// the FUSE protocol over a socket, one at a time, every one awaited. The kernel is not the enemy
-// here, so requests are well-formed; what they ask for comes from the input. See fuzz_ext_input.h
-// for the damage; operations follow.
-#include <linux/fuse.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <thread>
-
+// The runtime and the ext driver over a damaged image, asked by a kernel: see fuzz_kernel.h. See
+// fuzz_ext_input.h for the damage; operations follow.
 #include "contained/ext/ext_driver.h"
-#include "contained/runtime/fuse_ops.h"
 #include "contained/runtime/tests/memory_medium.h"
-#include "lib/base/log.h"
 #include "tests/fuzz/fuzz_ext_input.h"
+#include "tests/fuzz/fuzz_kernel.h"
 
 namespace airlock::ext::testing {
 namespace {
-
-constexpr int kMostOperations = 24;
-constexpr std::uint32_t kMostData = 32768;
-constexpr int kPatienceMilliseconds = 20000;
-
-// The kernel's end of the connection.
-class Kernel {
- public:
-  explicit Kernel(UniqueFd&& socket) : socket_(std::move(socket)) {}
-
-  template <typename Body>
-  Kernel& add(const Body& body) {
-    const auto* bytes = reinterpret_cast<const char*>(&body);
-    request_.append(bytes, sizeof body);
-    return *this;
-  }
-  Kernel& add_name(const std::string& name) {
-    request_.append(name.c_str(), name.size() + 1);
-    return *this;
-  }
-  Kernel& add_bytes(std::span<const std::uint8_t> bytes) {
-    request_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return *this;
-  }
-
-  void ask(std::uint32_t opcode, std::uint64_t node) {
-    send(opcode, node);
-    while (!answered()) {
-    }
-  }
-  // For what has no answer.
-  void tell(std::uint32_t opcode, std::uint64_t node) { send(opcode, node); }
-
- private:
-  void send(std::uint32_t opcode, std::uint64_t node) {
-    fuse_in_header header = {};
-    header.len = static_cast<std::uint32_t>(sizeof header + request_.size());
-    header.opcode = opcode;
-    header.unique = ++unique_ * 2;
-    header.nodeid = node;
-    std::string packet(reinterpret_cast<const char*>(&header), sizeof header);
-    packet += request_;
-    request_.clear();
-    if (::send(socket_.get(), packet.data(), packet.size(), 0) < 0) std::abort();
-  }
-
-  // Reads one packet; true when it answers the last request and is no notification.
-  bool answered() {
-    pollfd waiting = {.fd = socket_.get(), .events = POLLIN, .revents = 0};
-    int ready = 0;
-    do ready = ::poll(&waiting, 1, kPatienceMilliseconds);
-    while (ready < 0 && errno == EINTR);  // libFuzzer has a clock of its own
-    if (ready != 1) std::abort();  // no answer
-    const ssize_t length = ::recv(socket_.get(), answer_.data(), answer_.size(), 0);
-    if (length == 0) std::abort();  // the server gave up
-    fuse_out_header header = {};
-    if (length < static_cast<ssize_t>(sizeof header)) std::abort();
-    std::memcpy(&header, answer_.data(), sizeof header);
-    if (header.len != static_cast<std::size_t>(length)) std::abort();
-    return header.unique == unique_ * 2;
-  }
-
-  UniqueFd socket_;
-  std::string request_;
-  std::uint64_t unique_ = 0;
-  std::vector<char> answer_ = std::vector<char>(std::size_t{1} << 18);
-};
-
-void init(Kernel& kernel) {
-  const fuse_init_in body = {.major = FUSE_KERNEL_VERSION,
-                             .minor = FUSE_KERNEL_MINOR_VERSION,
-                             .max_readahead = 131072,
-                             .flags = ~FUSE_INIT_EXT & 0x7fffffffu,
-                             .flags2 = 0,
-                             .unused = {}};
-  kernel.add(body).ask(FUSE_INIT, 0);
-}
-
-std::uint64_t node_of(FuzzInput& input) {
-  const std::uint8_t which = input.byte();
-  return which < 250 ? which % 40u : input.number(5);
-}
-
-void change(FuzzInput& input, Kernel& kernel) {
-  const std::uint64_t node = node_of(input);
-  fuse_setattr_in body = {};
-  body.valid = static_cast<std::uint32_t>(input.number(2)) & ~std::uint32_t{FATTR_FH};
-  body.size = input.number(3);
-  body.mode = static_cast<std::uint32_t>(input.number(2));
-  body.mtime = input.number(4);
-  kernel.add(body).ask(FUSE_SETATTR, node);
-}
-
-void make(FuzzInput& input, Kernel& kernel) {
-  const std::uint64_t parent = node_of(input);
-  if (input.byte() % 2 == 0) {
-    kernel.add(fuse_mkdir_in{.mode = 0755, .umask = 022}).add_name(input.name());
-    return kernel.ask(FUSE_MKDIR, parent);
-  }
-  kernel.add(fuse_mknod_in{.mode = 0100644, .rdev = 0, .umask = 022, .padding = 0})
-      .add_name(input.name());
-  kernel.ask(FUSE_MKNOD, parent);
-}
-
-void write(FuzzInput& input, Kernel& kernel) {
-  static const std::vector<std::uint8_t> content(kMostData, 0x5a);
-  const std::uint64_t node = node_of(input);
-  fuse_write_in body = {};
-  body.offset = input.number(3);
-  body.size = static_cast<std::uint32_t>(input.number(2)) % kMostData;
-  body.write_flags = input.byte() % 8;
-  kernel.add(body).add_bytes(std::span(content).first(body.size)).ask(FUSE_WRITE, node);
-}
-
-void set_attribute(FuzzInput& input, Kernel& kernel) {
-  const std::uint64_t node = node_of(input);
-  const auto value = input.bytes(input.byte());
-  // The layout without FUSE_SETXATTR_EXT, which libfuse 3.14 does not ask for.
-  kernel.add(std::array<std::uint32_t, 2>{static_cast<std::uint32_t>(value.size()), 0})
-      .add_name("user." + input.name())
-      .add_bytes(value)
-      .ask(FUSE_SETXATTR, node);
-}
-
-void read_something(FuzzInput& input, Kernel& kernel, std::uint32_t opcode) {
-  const std::uint64_t node = node_of(input);
-  fuse_read_in body = {};
-  body.offset = input.number(3);
-  body.size = opcode == FUSE_READ ? kMostData : 4096;
-  kernel.add(body).ask(opcode, node);
-}
-
-void rename(FuzzInput& input, Kernel& kernel) {
-  const std::uint64_t from = node_of(input);
-  fuse_rename2_in body = {};
-  body.newdir = node_of(input);
-  body.flags = input.byte() % 4;
-  const std::string name = input.name();
-  kernel.add(body).add_name(name).add_name(input.name()).ask(FUSE_RENAME2, from);
-}
-
-void operate(FuzzInput& input, Kernel& kernel) {
-  switch (input.byte() % 18) {
-    case 0: {
-      const std::uint64_t parent = node_of(input);
-      return kernel.add_name(input.name()).ask(FUSE_LOOKUP, parent);
-    }
-    case 1:
-      return kernel.add(fuse_getattr_in{}).ask(FUSE_GETATTR, node_of(input));
-    case 2:
-      return change(input, kernel);
-    case 3:
-      return kernel.ask(FUSE_READLINK, node_of(input));
-    case 4:
-      return make(input, kernel);
-    case 5: {
-      const std::uint64_t parent = node_of(input);
-      return kernel.add_name(input.name()).ask(FUSE_UNLINK, parent);
-    }
-    case 6: {
-      const std::uint64_t parent = node_of(input);
-      return kernel.add_name(input.name()).ask(FUSE_RMDIR, parent);
-    }
-    case 7:
-      return rename(input, kernel);
-    case 8:
-      return read_something(input, kernel, FUSE_READ);
-    case 9:
-      return read_something(input, kernel, FUSE_READDIR);
-    case 10:
-      return read_something(input, kernel, FUSE_READDIRPLUS);
-    case 11:
-      return write(input, kernel);
-    case 12:
-      return kernel.add(fuse_fsync_in{}).ask(FUSE_FSYNC, node_of(input));
-    case 13:
-      return set_attribute(input, kernel);
-    case 14:
-      return kernel.add(fuse_getxattr_in{.size = input.byte() * 16u, .padding = 0})
-          .add_name("user." + input.name())
-          .ask(FUSE_GETXATTR, node_of(input));
-    case 15: {
-      fuse_lseek_in body = {};
-      body.offset = input.number(3);
-      body.whence = input.byte() % 2 == 0 ? SEEK_DATA : SEEK_HOLE;
-      return kernel.add(body).ask(FUSE_LSEEK, node_of(input));
-    }
-    case 16:
-      return kernel.ask(FUSE_STATFS, 1);
-    default:
-      return kernel.add(fuse_forget_in{.nlookup = 1}).tell(FUSE_FORGET, node_of(input));
-  }
-}
 
 void run(std::span<const std::uint8_t> bytes) {
   FuzzInput input(bytes);
@@ -220,31 +16,14 @@ void run(std::span<const std::uint8_t> bytes) {
   if (!volume) return;
   ExtDriver driver(**volume, DriverOptions{});
   if ((*volume)->writable() && !(*volume)->begin_writing()) return;
-
-  std::array<int, 2> ends = {};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
-  auto server = FuseServer::create(UniqueFd(ends[0]), {.threads = 2});
-  if (!server || !(*server)->prepare()) std::abort();
-  std::jthread serving([&] { (void)(*server)->serve(driver); });
-  {
-    Kernel kernel{UniqueFd(ends[1])};
-    init(kernel);
-    for (int i = 0; i < kMostOperations && !input.empty(); ++i) operate(input, kernel);
-    kernel.ask(FUSE_DESTROY, 0);
-  }
-  serving.join();
-  driver.unmounted();
+  fuzz::serve(input, driver);
 }
 
 }  // namespace
 }  // namespace airlock::ext::testing
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const bool quiet = [] {
-    airlock::log_open("fuzz", static_cast<airlock::LogLevel>(-1));  // damage is all it would say
-    return true;
-  }();
-  (void)quiet;
+  airlock::say_nothing();
   airlock::ext::testing::run({data, size});
   return 0;
 }

@@ -16,6 +16,7 @@
 #include "lib/protocol/helper.h"
 #include "lib/protocol/mount_options.h"
 #include "lib/protocol/wire.h"
+#include "tests/fuzz/fuzz_input.h"
 
 namespace airlock {
 namespace {
@@ -27,35 +28,17 @@ void require(bool promise) {
   if (!promise) std::abort();
 }
 
-class Input {
- public:
-  explicit Input(std::span<const std::uint8_t> data) : rest_(data) {}
-  [[nodiscard]] bool empty() const { return rest_.empty(); }
-
-  std::uint8_t byte() {
-    if (rest_.empty()) return 0;
-    const std::uint8_t value = rest_.front();
-    rest_ = rest_.subspan(1);
-    return value;
-  }
-
-  ByteSpan packet() {
-    const std::size_t high = byte();
-    const std::size_t low = byte();  // its own statement: rest_ is measured after it
-    const std::size_t length = std::min<std::size_t>(high << 8 | low, rest_.size());
-    const ByteSpan bytes = std::as_bytes(rest_.first(length));
-    rest_ = rest_.subspan(length);
-    return bytes;
-  }
-
- private:
-  std::span<const std::uint8_t> rest_;
-};
+// Of a length the input says itself.
+ByteSpan packet_from(FuzzInput& input) {
+  const std::size_t high = input.byte();
+  const std::size_t low = input.byte();
+  return std::as_bytes(input.bytes(high << 8 | low));
+}
 
 // Holds the helper to its promises while it plays a world in which anything may fail.
 class World {
  public:
-  explicit World(Input& input) : input_(input), settings_(input.byte()) {
+  explicit World(FuzzInput& input) : input_(input), settings_(input.byte()) {
     HelperRules rules{.subtype = "ext4",
                       .medium_path = kMedium,
                       .mount_point = kMountPoint,
@@ -71,7 +54,7 @@ class World {
     carry_out(helper_->start());
     while (!input_.empty() && !helper_->finished()) {
       const std::uint8_t event = input_.byte();
-      const ByteSpan packet = input_.packet();
+      const ByteSpan packet = packet_from(input_);
       if (event == 255 || packet.empty())
         carry_out(helper_->peer_gone());
       else
@@ -140,7 +123,7 @@ class World {
     require((end.detach == Finish::Detach::kYes) == (attached_ && !end.verdict));
   }
 
-  Input& input_;
+  FuzzInput& input_;
   std::uint8_t settings_;
   std::optional<Helper> helper_;
   int attaches_ = 0;
@@ -161,7 +144,7 @@ void decode_everything(ByteSpan bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span<const std::uint8_t> bytes(data, size);
   airlock::decode_everything(std::as_bytes(bytes));
-  airlock::Input input(bytes);
+  airlock::FuzzInput input(bytes);
   airlock::World(input).run();
   return 0;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the first inputs of fuzz_fat_driver: what mkfs.fat writes, a file, and damaged copies.
+"""Makes the first inputs of fuzz_fat_driver: what mkfs.fat writes, a file, and damaged copies; and of
+fuzz_fat_server: every sound medium of the other, with something to do.
 
-    tests/fuzz/make_fat_corpus.py tests/fuzz/corpus/fat_driver
+    tests/fuzz/make_fat_corpus.py tests/fuzz/corpus/fat_driver tests/fuzz/corpus/fat_server
 """
 
 import pathlib
@@ -63,9 +64,7 @@ def pieces(image):
     return text
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+def make_driver_inputs(folder):
     for kind, (options, kibibytes) in KINDS.items():
         image = image_of(options, kibibytes)
         add_files(image)
@@ -77,6 +76,25 @@ def main():
             for _ in range(chance.randrange(1, 8)):
                 hurt[chance.randrange(2, len(hurt))] = chance.choice((0, 0xff, chance.randrange(256)))
             (folder / f"{kind}-hurt-{seed}").write_bytes(hurt)
+
+
+def make_server_inputs(media, folder):
+    for medium in sorted(media.iterdir()):
+        if "-hurt-" in medium.name:
+            continue
+        text = medium.read_bytes()
+        for seed in range(3):
+            chance = random.Random(f"{medium.name}{seed}")
+            work = bytes(chance.randrange(256) for _ in range(400))
+            (folder / f"{medium.name}-{seed}").write_bytes(struct.pack("<I", len(text))[:3] + text + work)
+
+
+def main():
+    media, work = (pathlib.Path(name) for name in sys.argv[1:])
+    for folder in (media, work):
+        folder.mkdir(parents=True, exist_ok=True)
+    make_driver_inputs(media)
+    make_server_inputs(media, work)
 
 
 main()

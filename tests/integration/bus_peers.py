@@ -35,6 +35,19 @@ SYSTEM_POLICY = """
   </policy>
   <include>{conf}</include>
 """
+# The same with root as polkit, logind and udisks.
+MACHINE_POLICY = SYSTEM_POLICY + """
+  <policy context="default">
+    <allow send_destination="org.freedesktop.UDisks2"/>
+  </policy>
+  <policy user="root">
+    <allow own="org.freedesktop.PolicyKit1"/>
+    <allow own="org.freedesktop.login1"/>
+    <allow own="org.freedesktop.UDisks2"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.login1"/>
+  </policy>
+"""
 NO_POLICY = """
   <policy context="default">
     <allow user="*"/> <allow own="*"/> <allow send_destination="*"/>

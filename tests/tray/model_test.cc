@@ -46,6 +46,7 @@ class ModelTest : public QObject {
   void aHundredMediaComeChangeAndGo();
   void aSnapshotReplacesEverythingAndIsNoNews();
   void jobsShowInTheirVolume();
+  void anEjectSaysWhatItsUnmountKnows();
   void everyDeathIsASentence_data();
   void everyDeathIsASentence();
   void verbsFitTheState();
@@ -164,6 +165,19 @@ void ModelTest::jobsShowInTheirVolume() {
   model.removeObject("/org/airlock1/jobs/1", {kJob});
   QVERIFY(!model.find(volumePath("b"))->job);
   QVERIFY(progressSentence(*model.find(volumePath("b"))).contains("do not unplug"));
+}
+
+void ModelTest::anEjectSaysWhatItsUnmountKnows() {
+  VolumeModel model;
+  model.addObject(volumePath("b"), asVolume(stick("b", "unmounting")));
+  model.addObject("/org/airlock1/jobs/8", asJob(volumePath("b"), "unmount", 312'000'000));
+  model.addObject("/org/airlock1/jobs/9", asJob(volumePath("b"), "eject", 0));
+  QVERIFY(progressSentence(*model.find(volumePath("b"))).contains("312.0 MB"));
+  model.removeObject("/org/airlock1/jobs/8", {kJob});
+  model.changeObject(volumePath("b"), kVolume, {{"State", "available"}});
+  QVERIFY(progressSentence(*model.find(volumePath("b"))).contains("do not unplug"));
+  model.removeObject("/org/airlock1/jobs/9", {kJob});
+  QVERIFY(!isBusy(*model.find(volumePath("b"))));
 }
 
 void ModelTest::everyDeathIsASentence_data() {

@@ -59,6 +59,8 @@ TEST(Checkers, TypesHaveTheirs) {
   EXPECT_EQ(find_checker("ext3")->check_program, "e2fsck");
   EXPECT_EQ(find_checker("vfat")->check_program, "fsck.fat");
   EXPECT_EQ(find_checker("exfat")->check_program, "fsck.exfat");
+  EXPECT_EQ(find_checker("ntfs")->check_program, "ntfsfix");
+  EXPECT_FALSE(find_checker("ntfs")->writes);
   for (const char* none : {"", "ext", "btrfs", "ext4 ", "xt4"})
     EXPECT_EQ(find_checker(none), nullptr);
 }

@@ -61,6 +61,20 @@ TEST_F(CorePlace, IsForNobodyElse) {
   EXPECT_EQ(mounting.find("/dev/sdb1"), nullptr);
 }
 
+// A desktop may ask before we heard of the device; a stranger must not make us look at it by that.
+TEST_F(CorePlace, ADeviceNobodyHeardOfYetIsShownToRootAlone) {
+  start();
+  rules.switch_automount("off");
+  prober.put("/dev/sdb1", ext4());
+  devices.plug_stick_silently("sdb");
+  EXPECT_EQ(mount_at(anna).code(), Errc::kNotPermitted);
+  EXPECT_TRUE(publisher.volumes.empty());
+  EXPECT_EQ(mount_at(anna, {}, "/dev/nothing").code(), Errc::kNotPermitted);
+  EXPECT_EQ(mount_at(root).message(), "ok");
+  EXPECT_EQ(publisher.state("sdb1"), "mounted");
+  expect_quiet();
+}
+
 TEST_F(CorePlace, OfAnotherNamespaceIsRefused) {
   start();
   plug_and_settle();

@@ -112,12 +112,12 @@ TEST(MountOptions, TheDriverIsToldEverythingDecided) {
             "ro,noexec,sync,noatime,nosuid,nodev,blkdev,allow_other,owner=media,uid=1000,gid=100");
   EXPECT_EQ(options_for_driver(parsed(""), {.block = false, .uid = 0, .gid = 0}),
             "rw,nosuid,nodev,owner=user,uid=0,gid=0");
-  EXPECT_EQ(options_for_driver(parsed("uid=7"),
-                               {.block = true, .uid = 7, .gid = 0, .knows_owner = false}),
-            "rw,nosuid,nodev,blkdev");
+  EXPECT_EQ(
+      options_for_driver(parsed("uid=7"), {.block = true, .uid = 7, .gid = 0, .is_ours = false}),
+      "rw,nosuid,nodev,blkdev");
   EXPECT_EQ(options_for_driver(parsed("umask=22,tz=UTC,windows_names"),
                                {.block = false, .uid = 1, .gid = 2}),
-            "rw,nosuid,nodev,umask=22,tz=UTC,windows_names,owner=user,uid=1,gid=2");
+            "rw,nosuid,nodev,fmask=22,dmask=22,time_offset=0,windows_names,owner=user,uid=1,gid=2");
 }
 
 }  // namespace

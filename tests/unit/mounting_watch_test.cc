@@ -242,6 +242,37 @@ TEST_F(MountEndRunAsRoot, ABusyMountStaysAndIsStillWatched) {
   expect_nothing_left();
 }
 
+// A driver that is busy writing keeps those waiting who ask it something, us among them.
+TEST_F(MountEndRunAsRoot, OurOwnQuestionToABusyDriverIsNoReasonToSayBusy) {
+  options_.heartbeat = 20ms;
+  auto mount = watched("serve");
+  ASSERT_EQ(::kill(mount->live.driver_pid, SIGSTOP), 0);
+  look_up(mount->live, "anything");
+  (void)run_until([] { return false; }, 200ms);  // it is found to be silent, and asked
+  ::kill(children_.back(), SIGKILL);
+  ::waitpid(children_.back(), nullptr, 0);
+  children_.clear();
+  // Longer than anybody else would be waited for.
+  auto busy = loop_->after(2500ms, [&] { ::kill(mount->live.driver_pid, SIGCONT); });
+  const auto result = unmount(mount->live, loops_.back()->source());
+  ASSERT_TRUE(result.has_value()) << result.error().message();
+  EXPECT_TRUE(result->flushed) << result->warning;
+  mount.reset();
+  expect_nothing_left();
+}
+
+TEST_F(MountEndRunAsRoot, WhoOnlyAskedABusyDriverIsWaitedForAMoment) {
+  auto mount = watched("serve");
+  ASSERT_EQ(::kill(mount->live.driver_pid, SIGSTOP), 0);
+  look_up(mount->live, "anything");
+  ASSERT_TRUE(run_until([&] { return FuseControl().waiting(mount->live.filesystem) > 0UL; }));
+  auto busy = loop_->after(500ms, [&] { ::kill(mount->live.driver_pid, SIGCONT); });
+  const auto result = unmount(mount->live, loops_.back()->source());
+  ASSERT_TRUE(result.has_value()) << result.error().message();
+  mount.reset();
+  expect_nothing_left();
+}
+
 TEST_F(MountEndRunAsRoot, WhoeverHoldsAMountIsNamed) {
   auto mount = watched("serve");
   const pid_t holder = in_child([path = mount->live.mount_point] {

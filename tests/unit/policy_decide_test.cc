@@ -240,7 +240,10 @@ TEST(Policy, RefusesOptionsByName) {
        "refuse (NotPermitted): option suid is never allowed: media are always nosuid,nodev"},
       {"", stick().root({"dev"}),
        "refuse (NotPermitted): option dev is never allowed: media are always nosuid,nodev"},
-      {"", stick().alice({"umask=0"}), "refuse (InvalidArgument): option \"umask=0\" is not known"},
+      {"", stick().alice({"umask=8"}),
+       "refuse (InvalidArgument): option umask wants an octal mask up to 777, not \"8\""},
+      {"", stick().alice({"umask=0"}),
+       "refuse (Unsupported): option fmask=0 is for FAT and exFAT, this is ext4"},
       {"", stick().alice({"fd=3"}), "refuse (InvalidArgument): option \"fd=3\" is not known"},
       {"", stick().alice({"ro\n"}), "refuse (InvalidArgument): option \"ro\\x0a\" is not known"},
       {"", stick().alice({"owner=root"}),
@@ -253,6 +256,34 @@ TEST(Policy, RefusesOptionsByName) {
        "refuse (InvalidArgument): option uid needs a number, not \"4294967295\""},
       {"", stick().alice({"remount"}),
        "refuse (Unsupported): a mount cannot be changed: unmount it and mount it anew"},
+  });
+}
+
+TEST(Policy, TellsDriversOfForeignMediaWhatTheyHaveToKnow) {
+  const auto by_itself = [](std::string_view how) {
+    return fmt::format("mount vfat by fat for alice at BACKUP: {}: automount is on", how);
+  };
+  const auto asked = [](std::string_view how) {
+    return fmt::format(
+        "mount vfat by fat for alice at BACKUP: {} if mount-removable: it was asked for", how);
+  };
+  const auto fat = [] { return stick().holds("vfat"); };
+  const std::string settings = "options = [\"noatime\", \"fmask=133\"]\n";
+  expect_rows({
+      {"", fat(), by_itself("rw,noexec")},
+      {"", fat().in_zone(-90), by_itself("rw,noexec,time_offset=-90")},
+      {"", stick().in_zone(-90),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
+      {"", fat().in_zone(60).alice({"tz=UTC"}), asked("rw,noexec,time_offset=0")},
+      {"", fat().alice({"umask=022", "codepage=850", "windows_names"}),
+       asked("rw,noexec,fmask=22,dmask=22,codepage=850,windows_names")},
+      {settings, fat(), by_itself("rw,noexec,noatime,fmask=133")},
+      {settings, fat().alice({"dmask=22"}), asked("rw,noexec,noatime,fmask=133,dmask=22")},
+      {settings, fat().alice({"fmask=0"}),
+       "refuse (NotPermitted): the options are noatime,fmask=133: test.toml:1 says so "
+       "[test.toml:1]"},
+      {settings, stick(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec,noatime: automount is on"},
   });
 }
 

@@ -23,6 +23,7 @@ inline constexpr auto kDrivers = std::to_array<DriverRow>({
     {"ext", "ext ext2 ext3 ext4", "airlock-ext", "write xattr", 64, 32, 4, ""},
     {"iso9660", "iso9660", "airlock-iso9660", "", 64, 32, 4, ""},
     {"other", "ext4", "airlock-other", "write", 64, 32, 4, ""},
+    {"fat", "fat vfat", "airlock-fat", "write foreign", 64, 32, 4, ""},
 });
 
 // Facts in our nouns. Begins as an ext4 stick that alice plugged in at her own seat, automatic.
@@ -109,6 +110,10 @@ class Medium {
   }
   Medium& as_type(std::string type) {
     facts_.request.type = std::move(type);
+    return *this;
+  }
+  Medium& in_zone(int minutes) {
+    facts_.zone_minutes = minutes;
     return *this;
   }
   Medium& without_fuseblk() {

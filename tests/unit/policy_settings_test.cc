@@ -124,8 +124,10 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
       {"options = [\"ro\"]",
        "a.toml:1:11: option \"ro\" has a setting of its own: read-only = true"},
       {"options = [\"suid\"]",
-       "a.toml:1:11: an option is \"dirsync\", \"noatime\", \"nodiratime\" or \"nosymfollow\", not "
+       "a.toml:1:11: an option is \"dirsync\", \"noatime\", \"nodiratime\", \"nosymfollow\" or one for FAT, not "
        "\"suid\""},
+      {"options = [\"umask=8\"]",
+       "a.toml:1:11: option umask wants an octal mask up to 777, not \"8\""},
       {"mount-base = \"media\"",
        "a.toml:1:14: mount-base is a directory such as \"/run/media\", of at most 200 bytes and "
        "without \"..\", not \"media\""},
@@ -134,7 +136,7 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
        "a.toml:1:17: an item of order is \"builtin\" or a directory such as "
        "\"/run/airlock/drivers\", not \"built-in\""},
       {"drivers.disabled = [\"ntsf\"]",
-       "a.toml:1:20: a driver is \"ext\", \"iso9660\" or \"other\", not \"ntsf\""},
+       "a.toml:1:20: a driver is \"ext\", \"iso9660\", \"other\" or \"fat\", not \"ntsf\""},
       {"rule = 1", "a.toml:1:8: rules are written as [[rule]] blocks"},
       {"rule = [1]", "a.toml:1:9: rules are written as [[rule]] blocks"},
       {"[rule]\nname = \"x\"", "a.toml:1:1: rules are written as [[rule]] blocks"},
@@ -173,7 +175,7 @@ TEST(Settings, AnErrorInARuleIsAsExact) {
        "a.toml:2:10: folder is the name of one folder, such as \"_etc\", not \"../etc\""},
       {"folder = \"..\"", "a.toml:2:10: folder is the name of one folder, not \"..\""},
       {"driver = \"vfat\"",
-       "a.toml:2:10: a driver is \"ext\", \"iso9660\" or \"other\", not \"vfat\""},
+       "a.toml:2:10: a driver is \"ext\", \"iso9660\", \"other\" or \"fat\", not \"vfat\""},
   };
   for (const auto& [text, error] : rows) EXPECT_EQ(rule_error(text), error) << text;
 }

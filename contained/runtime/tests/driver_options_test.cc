@@ -39,11 +39,11 @@ TEST(DriverOptions, MediaWithoutPermissionsHaveOptionsOfTheirOwn) {
   EXPECT_EQ(options->foreign.zone_minutes, -90);
   EXPECT_EQ(options->foreign.code_page, 850u);
   EXPECT_TRUE(options->foreign.windows_names);
-  EXPECT_TRUE(options->has_foreign());
-  EXPECT_FALSE(parse({"rw"})->has_foreign());
+  EXPECT_EQ(parse({"rw"})->foreign, ForeignOptions{});
   EXPECT_EQ(parse({"tz=UTC"})->foreign.zone_minutes, 0);
-  for (const char* text : {"umask=", "umask=8", "fmask=1000", "dmask=-1", "time_offset=1441",
-                           "time_offset=x", "codepage=", "tz=CET", "windows_names=1"})
+  for (const char* text :
+       {"umask=", "umask=8", "fmask=1000", "dmask=-1", "time_offset=1441", "time_offset=x",
+        "codepage=", "codepage=0", "codepage=65536", "tz=CET", "windows_names=1"})
     EXPECT_FALSE(parse({text}).has_value()) << text;
 }
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <thread>
 
@@ -54,12 +56,12 @@ void expect_answer(int socket) {
 
 // A session as far as its INIT, and then what `end` does to it.
 template <typename End>
-int unmounted_calls(End end) {
+int unmounted_calls(End end, const FuseServer::Options& options = {}) {
   std::array<int, 2> ends{};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
   UniqueFd kernel(ends[0]);
   int calls = 0;
-  auto server = FuseServer::create(UniqueFd(ends[1]), {});
+  auto server = FuseServer::create(UniqueFd(ends[1]), options);
   EXPECT_TRUE(server.has_value());
   EXPECT_TRUE((*server)->prepare().has_value());
   auto files = std::make_unique<Quiet>(calls);
@@ -91,6 +93,29 @@ TEST(FuseServer, ABlockDevicesEndIsHeardOnce) {
               kernel.reset();
             }),
             1);
+}
+
+std::ptrdiff_t threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST(FuseServer, OnlyTheFirstRequestForDataCallsTheOtherThreads) {
+  const fuse_read_in read = {.size = 4096};
+  const fuse_getattr_in getattr = {};
+  (void)unmounted_calls(
+      [&](UniqueFd& kernel) {
+        const auto alone = threads();
+        send(kernel.get(), FUSE_GETATTR, 4, &getattr, sizeof getattr);
+        expect_answer(kernel.get());
+        EXPECT_EQ(threads(), alone);
+        for (const std::uint64_t number : {6, 8}) {
+          send(kernel.get(), FUSE_READ, number, &read, sizeof read);
+          expect_answer(kernel.get());
+          EXPECT_EQ(threads(), alone + 2);
+        }
+        kernel.reset();
+      },
+      {.threads = 3});
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ class CheckerRun : public testing::Test {
   }
 
   std::string folder;
-  CheckerPlaces places{.worker = AIRLOCK_CHECK, .directories = {"/usr/sbin", "/sbin"}};
+  CheckerPlaces places{.worker = AIRLOCK_CHECK, .directories = {"/usr/sbin", "/sbin", "/usr/bin"}};
   CheckerCost cost;
   std::chrono::milliseconds time = 60s;
   BorrowedFd stop = kNoDescriptor;
@@ -271,6 +271,28 @@ TEST_F(CheckerRun, ExfatIsCheckedAndRepaired) {
       << found->log;
   expect(check(image, CheckOperation::kRepair, "exfat"), CheckVerdict::kClean);
   expect(check(image, CheckOperation::kCheck, "exfat"), CheckVerdict::kClean);
+}
+
+TEST_F(CheckerRun, NtfsIsOnlyLookedAt) {
+  const auto image = make("mkntfs -F -q -f image");
+  const auto clean = expect(check(image, CheckOperation::kCheck, "ntfs"), CheckVerdict::kClean);
+  EXPECT_EQ(clean.checker, "ntfsfix");
+  // Its own mark, in record 3 of both tables of files. It stands behind its version, 3.1.
+  run("python3 -c \"d = bytearray(open('image', 'rb').read()); n = d.count(b'\\3\\1\\0\\0\\0\\0'); "
+      "d = d.replace(b'\\3\\1\\0\\0\\0\\0', b'\\3\\1\\1\\0\\0\\0'); assert n == 2; "
+      "open('image', 'wb').write(d)\"");
+  expect(check(image, CheckOperation::kCheck, "ntfs"), CheckVerdict::kDirty);
+  run("sha256sum image > before");
+  for (const auto writes : {CheckOperation::kRepair, CheckOperation::kLabel})
+    EXPECT_FALSE(check(image, writes, "ntfs", "NAME"));
+  // The first record of the second table only.
+  run("python3 -c \"d = bytearray(open('image', 'rb').read()); at = d.rfind(b'FILE0'); "
+      "d[at + 24:at + 32] = b'damaged!'; open('image', 'wb').write(d)\"");
+  expect(check(image, CheckOperation::kCheck, "ntfs"), CheckVerdict::kErrors);
+  run("dd if=/dev/zero of=image bs=512 count=1 conv=notrunc");
+  EXPECT_NE(check(image, CheckOperation::kCheck, "ntfs")->verdict, CheckVerdict::kClean);
+  run("dd if=/dev/zero of=image bs=1M count=16 conv=notrunc");
+  expect(check(image, CheckOperation::kCheck, "ntfs"), CheckVerdict::kUncorrectable);
 }
 
 TEST_F(CheckerRun, LabelsAreWritten) {

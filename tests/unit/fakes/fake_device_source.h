@@ -130,6 +130,14 @@ class FakeDeviceSource : public DeviceSource {
     return plug(partition_of(plug(stick), 1));
   }
 
+  // The same, before the event has arrived.
+  Device plug_stick_silently(const std::string& name) {
+    Listener listener = std::exchange(listener_, {});
+    Device partition = plug_stick(name);
+    listener_ = std::move(listener);
+    return partition;
+  }
+
   // ---- DeviceSource ----
 
   Result<void> start(Listener listener) override {

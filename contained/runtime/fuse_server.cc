@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Requests are read here and given to libfuse, by as many threads as it takes.
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <system_error>
+
+#include "contained/runtime/fuse_session.h"
+#include "lib/base/defer.h"
+#include "lib/base/log.h"
+
+namespace airlock {
+namespace {
+
+constexpr int kMostSeekRounds = 1000;
+
+// Being told to end is the first thread's; what the kernel raises for a fault must stay
+// deliverable. No thread where the limit on them is reached.
+template <typename Work>
+std::optional<std::jthread> start_thread(Work work) {
+  sigset_t terminate, before;
+  sigemptyset(&terminate);
+  sigaddset(&terminate, SIGTERM);
+  sigaddset(&terminate, SIGALRM);
+  (void)::pthread_sigmask(SIG_BLOCK, &terminate, &before);
+  const Defer restore([&before] { (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
+  try {
+    return std::jthread(std::move(work));
+  } catch (const std::system_error&) {
+    return std::nullopt;
+  }
+}
+
+ssize_t device_read(int device, void* into, std::size_t size, void*) {
+  return ::read(device, into, size);
+}
+
+// Adds to the answer of INIT what libfuse before 3.17 cannot ask for: with HANDLE_KILLPRIV_V2 the
+// kernel stops asking for security.capability before every single write.
+ssize_t device_write(int device, iovec* parts, int count, void*) {
+  const bool answers_init = current_request.header != nullptr &&
+                            current_request.header->opcode == FUSE_INIT && count == 2 &&
+                            parts[1].iov_len >= offsetof(fuse_init_out, max_background);
+  if (answers_init && static_cast<fuse_out_header*>(parts[0].iov_base)->error == 0) {
+    const auto* offered = current_body<fuse_init_in>();
+    if (offered != nullptr && (offered->flags & FUSE_HANDLE_KILLPRIV_V2) != 0)
+      static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
+  }
+  return ::writev(device, parts, count);
+}
+
+// Requests that wait for the medium on their own, next to which others can be answered.
+bool moves_data(std::uint32_t opcode) {
+  switch (opcode) {
+    case FUSE_READ:
+    case FUSE_WRITE:
+    case FUSE_FSYNC:
+    case FUSE_FSYNCDIR:
+    case FUSE_SYNCFS:
+    case FUSE_FALLOCATE:
+    case FUSE_LSEEK:
+    case FUSE_IOCTL:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool connection_ended(int error_number) {
+  // ENODEV after umount or abort; the others from a socket in a test.
+  return error_number == ENODEV || error_number == ECONNRESET || error_number == EPIPE;
+}
+
+}  // namespace
+
+Result<Buffers> Buffers::create() {
+  void* memory = ::mmap(nullptr, kRequestBytes + kMaxTransfer, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return fail_errno(errno, Errc::kOutOfMemory, "reserve request buffers");
+  Buffers buffers(static_cast<std::byte*>(memory));
+  if (::madvise(memory, kRequestBytes, MADV_POPULATE_WRITE) != 0)
+    std::memset(memory, 0, kRequestBytes);  // kernels before 5.14
+  return buffers;
+}
+
+Buffers::~Buffers() {
+  if (memory_ != nullptr) (void)::munmap(memory_, kRequestBytes + kMaxTransfer);
+}
+
+bool FuseServer::Impl::handle_one(const Buffers& mine) {
+  const ssize_t length = ::read(device, mine.request(), Buffers::kRequestBytes);
+  if (length < 0) {
+    const int error_number = errno;
+    if (error_number == EINTR || error_number == ENOENT || error_number == EAGAIN) return true;
+    if (!connection_ended(error_number)) failure = error_number;
+    return false;
+  }
+  if (length == 0) return false;
+  const auto size = static_cast<std::size_t>(length);
+  if (size < sizeof(fuse_in_header)) return true;  // not from a kernel; nothing to answer to
+  current_request = {.buffers = &mine,
+                     .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
+                     .length = size};
+  if (&mine == buffers.data() && helpers.empty() && moves_data(current_request.header->opcode))
+    call_helpers();
+  if (current_request.header->opcode == FUSE_SYNCFS) {
+    answer_syncfs(*current_request.header);
+    return true;
+  }
+  fuse_buf request = {};
+  request.size = size;
+  request.mem = mine.request();
+  fuse_session_process_buf(session.get(), &request);
+  current_request = {};
+  return true;
+}
+
+void FuseServer::Impl::run(const Buffers& mine) {
+  while (!stopping && !ended) {
+    if (!handle_one(mine)) ended = true;
+  }
+}
+
+// As many as there is memory for; without any the first thread goes on alone.
+void FuseServer::Impl::call_helpers() {
+  while (buffers.size() < options.threads) {
+    auto its = Buffers::create();
+    if (!its) return;
+    buffers.push_back(std::move(*its));
+    auto helper = start_thread([this, &mine = buffers.back()] { run(mine); });
+    if (!helper) {
+      buffers.pop_back();
+      return;
+    }
+    helpers.push_back(std::move(*helper));
+  }
+}
+
+void FuseServer::Impl::answer_later(fuse_req_t request, const Seek& seek) {
+  {
+    const std::scoped_lock lock(mutex);
+    if (!seeker.joinable()) {
+      auto started = start_thread([this] { answer_seeks(); });
+      if (!started) return void(fuse_reply_err(request, EAGAIN));
+      seeker = std::move(*started);
+    }
+    seeks.emplace_back(request, seek);
+  }
+  changed.notify_all();
+}
+
+void FuseServer::Impl::answer_seeks() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    changed.wait(lock, [this] { return cancelled || !seeks.empty(); });
+    if (cancelled) return;
+    const auto [request, seek] = seeks.front();
+    seeks.pop_front();
+    lock.unlock();
+    if (const auto found = seek_written(seek)) {
+      (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
+    } else {
+      (void)fuse_reply_err(request, found.error().value);
+    }
+    lock.lock();
+  }
+}
+
+// Makes the kernel write what it holds of a hole, to the end of the file where there is no end.
+void FuseServer::Impl::write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end) {
+  const off_t length = end && *end > from ? static_cast<off_t>(*end - from) : 0;
+  (void)fuse_lowlevel_notify_inval_inode(session.get(), node, static_cast<off_t>(from), length);
+}
+
+Outcome<std::uint64_t> FuseServer::Impl::seek_written(const Seek& seek) {
+  const auto offset = static_cast<std::uint64_t>(seek.offset);
+  auto found = files->seek(seek.node, offset, seek.whence);
+  if (seek.whence == SEEK_DATA) {
+    write_back(seek.node, offset, found);
+    return files->seek(seek.node, offset, SEEK_DATA);
+  }
+  // Each round either confirms the hole or finds that it was none; somebody who keeps filling
+  // holes meanwhile gets an answer that was true once.
+  for (int round = 0; round < kMostSeekRounds; ++round) {
+    const std::uint64_t hole = found.value_or(offset);
+    write_back(seek.node, hole, files->seek(seek.node, hole, SEEK_DATA));
+    auto again = files->seek(seek.node, offset, SEEK_HOLE);
+    if (!again || (found && *again == *found)) return again;
+    found = again;
+  }
+  return found;
+}
+
+// libfuse 3.14 does not know this request and would say that there is no such thing.
+void FuseServer::Impl::answer_syncfs(const fuse_in_header& header) {
+  const auto done = files->sync_all();
+  fuse_out_header answer = {
+      .len = sizeof answer, .error = done ? 0 : -done.error().value, .unique = header.unique};
+  (void)!::write(device, &answer, sizeof answer);  // nobody left to tell if it fails
+}
+
+FuseServer::FuseServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+FuseServer::~FuseServer() {
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    impl_->cancelled = true;
+  }
+  impl_->changed.notify_all();
+}
+
+Result<std::unique_ptr<FuseServer>> FuseServer::create(UniqueFd&& device, const Options& options) {
+  auto impl = std::make_unique<Impl>(options);
+  std::array<char, 8> program = {"airlock"};
+  std::array<char*, 2> arguments = {program.data(), nullptr};
+  fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
+  impl->session.reset(
+      fuse_session_new(&args, &fuse_operations(), sizeof(fuse_lowlevel_ops), impl.get()));
+  fuse_opt_free_args(&args);
+  if (!impl->session) return fail(Errc::kSystem, "libfuse cannot start a session");
+  fuse_custom_io io = {};
+  io.writev = device_write;
+  io.read = device_read;
+  impl->device = device.get();
+  if (fuse_session_custom_io(impl->session.get(), &io, device.get()) != 0)
+    return fail(Errc::kSystem, "libfuse does not accept the device descriptor");
+  (void)device.release();  // the session closes it
+  return std::unique_ptr<FuseServer>(new FuseServer(std::move(impl)));
+}
+
+Result<void> FuseServer::prepare() {
+  impl_->buffers.reserve(std::max(1u, impl_->options.threads));  // they never move again
+  TRY(auto buffers, Buffers::create());
+  impl_->buffers.push_back(std::move(buffers));
+  return {};
+}
+
+Result<void> FuseServer::serve(FileSystem& files) {
+  impl_->files = &files;
+  impl_->serving = true;
+  impl_->run(impl_->buffers.front());
+  // Once the connection has ended every helper's read ends too. After stop() they may sit in a
+  // read for ever, and the process is about to exit.
+  if (!impl_->ended) {
+    for (auto& helper : impl_->helpers) helper.detach();
+  }
+  impl_->helpers.clear();
+  impl_->serving = false;
+  if (const int failure = impl_->failure; failure != 0)
+    return fail_errno(failure, Errc::kSystem, "read from the fuse device");
+  return {};
+}
+
+void FuseServer::stop() noexcept {
+  impl_->stopping = true;
+}
+
+}  // namespace airlock

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "contained/runtime/fuse_ops.h"
+#include "lib/base/c_ptr.h"
+
+// What the two halves of FuseServer share, and nobody else: fuse_ops.cc answers requests,
+// fuse_server.cc reads them.
+namespace airlock {
+
+inline constexpr std::size_t kMaxTransfer = std::size_t{1} << 20;
+
+// Memory of one serving thread: a request and the answer to it. Resident before it is used, so
+// that copying a request out of the kernel can never fail half-way.
+class Buffers {
+ public:
+  static constexpr std::size_t kRequestBytes = kMaxTransfer + 4096;  // with its header
+
+  static Result<Buffers> create();
+  Buffers(Buffers&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
+  Buffers& operator=(Buffers&&) = delete;
+  ~Buffers();
+
+  [[nodiscard]] std::byte* request() const { return memory_; }
+  [[nodiscard]] std::span<std::byte> answer() const {
+    return {memory_ + kRequestBytes, kMaxTransfer};
+  }
+
+ private:
+  explicit Buffers(std::byte* memory) : memory_(memory) {}
+  std::byte* memory_;
+};
+
+// What the serving thread works on; libfuse's callbacks have no other way to know.
+struct Current {
+  const Buffers* buffers = nullptr;
+  const fuse_in_header* header = nullptr;
+  std::size_t length = 0;
+};
+inline constinit thread_local Current current_request;
+
+// The body of the current request if it is as long as Body; libfuse hides some of its fields.
+template <typename Body>
+const Body* current_body() {
+  if (current_request.header == nullptr ||
+      current_request.length < sizeof(fuse_in_header) + sizeof(Body))
+    return nullptr;
+  return reinterpret_cast<const Body*>(current_request.header + 1);
+}
+
+// A question for the next data or hole, which waits until what the kernel holds is written.
+struct Seek {
+  fuse_ino_t node;
+  off_t offset;
+  int whence;
+};
+
+struct FuseServer::Impl {
+  explicit Impl(const Options& wanted) : options(wanted) {}
+
+  FileSystem* files = nullptr;  // from serve() on
+  Options options;
+  CPtr<fuse_session, fuse_session_destroy> session;
+  int device = -1;                     // owned by the session
+  std::atomic<bool> stopping = false;  // we want to end
+  std::atomic<bool> ended = false;     // the connection has ended
+  std::atomic<bool> serving = false;   // afterwards the file system may be gone
+  std::atomic<int> failure = 0;
+
+  // The seeker waits here.
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool cancelled = false;
+  std::deque<std::pair<fuse_req_t, Seek>> seeks;
+  // One thread answers until the first request that moves data: names and attributes are under
+  // the file system's one lock anyway, and the others cost memory and the time to start them.
+  std::vector<Buffers> buffers;  // of the first thread, then of each helper
+  std::vector<std::jthread> helpers;
+  std::jthread seeker;
+
+  void run(const Buffers& mine);
+  void call_helpers();
+  void answer_later(fuse_req_t request, const Seek& seek);
+  void answer_seeks();
+  Outcome<std::uint64_t> seek_written(const Seek& seek);
+  void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
+  void answer_syncfs(const fuse_in_header& header);
+  bool handle_one(const Buffers& mine);
+};
+
+// Every callback, for libfuse.
+const fuse_lowlevel_ops& fuse_operations();
+
+}  // namespace airlock
