@@ -41,6 +41,17 @@ class FatScriptWriter(ScriptWriter):
             (self._readdir, 5), (self._odd_name, 4),
         ]
 
+    def _open(self):
+        # Not to append: Linux 6.12 lets a pwrite() to such a descriptor make a file of exFAT larger than it is.
+        flags = self.random.choice(("r", "b", "b", "bc", "bc", "bcx", "bct", "wct", "w", "rd", "bt", "rc"))
+        self.put("open", self._slot(), self._path(), flags, "644")
+
+    def _append(self):
+        slot, path = self._slot(), self._path()
+        self.put("open", slot, path, "wca", "644")
+        self.put("write", slot, self.random.choice((1, 100, 3000)), self._seed())
+        self.put("open", slot, path, "b", "644")
+
     def _offset(self):
         return self.random.randrange(self.random.choice((300, 5000, 60_000, LARGEST_FILE)))
 
