@@ -23,7 +23,8 @@ KINDS = {"fat16": (["mkfs.fat", "-F16", "-s4"], 32),
          "fat32": (["mkfs.fat", "-F32", "-s1"], 40),
          "exfat": (["mkfs.exfat", "-c4K"], 40)}
 DRIVERS = ("kernel", "airlock")
-MASKS = "umask=022,noatime"
+COMMON = "umask=022,noatime"
+UTC = "time_offset=0"
 
 # Of exFAT the kernel says that no file can have such a name also to whoever only looks for it; ours, as both do
 # on FAT, that there is none.
@@ -49,13 +50,13 @@ def fsck(kind, image):
     assert done.returncode == 0 and "ree cluster summary" not in done.stdout, done.stdout
 
 
-def mount(machine, kind, stick, driver, options="rw"):
+def mount(machine, kind, stick, driver, options=f"rw,{UTC}"):
     """Its folder."""
     place = f"/mnt/{driver}"
     types = {"kernel": type_of(kind), "airlock": f"airlock.{type_of(kind)}"}
-    # On FAT the kernel takes UTF-8 only when told to, and local times for the machine's own.
-    own = "utf8,tz=UTC," if driver == "kernel" and kind != "exfat" else ""
-    command = f"mkdir -p {place} && mount -t {types[driver]} -o {own}{MASKS},{options} {stick.device} {place}"
+    # The kernel takes UTF-8 on FAT only when told to.
+    own = "utf8," if driver == "kernel" and kind != "exfat" else ""
+    command = f"mkdir -p {place} && mount -t {types[driver]} -o {own}{COMMON},{options} {stick.device} {place}"
     # Where the processor is emulated, a driver may need longer to start than anybody should have to wait.
     wait_until(lambda: started(machine, command), DEADLINE, "the driver to start in time")
     return place
@@ -113,11 +114,28 @@ def answer(line):
     return (words[1], int(words[2])) if len(words) > 2 and words[0].isdigit() else None
 
 
-def tree(machine, kind, stick, driver, options="ro"):
+def tree(machine, kind, stick, driver, options=f"ro,{UTC}"):
     place = mount(machine, kind, stick, driver, options)
     found = do(machine, place, ["tree"])
     unmount(machine, place)
     return found
+
+
+def attributes(machine, kind, stick, driver):
+    """The bits of DOS of everything on the stick."""
+    place = mount(machine, kind, stick, driver, "ro")
+    found = machine.text(f"{attribute_tool(machine)} {place}").splitlines()
+    unmount(machine, place)
+    return sorted(found)
+
+
+def set_attributes(machine, place, name, bits):
+    machine.run(f"{attribute_tool(machine)} {place} {name} {bits}")
+
+
+def attribute_tool(machine):
+    machine.write("/root/fat_attributes.py", pathlib.Path(__file__).with_name("fat_attributes.py").read_bytes())
+    return "python3 /root/fat_attributes.py"
 
 
 class Pair:
@@ -127,16 +145,16 @@ class Pair:
         shutil.copyfile(first, folder / "airlock.img")
         self.sticks = {driver: machine.plug(folder / f"{driver}.img") for driver in DRIVERS}
 
-    def run(self, script, options="rw"):
-        places = {driver: mount(self.machine, self.kind, self.sticks[driver], driver, options) for driver in DRIVERS}
+    def run(self, script):
+        places = {driver: mount(self.machine, self.kind, self.sticks[driver], driver) for driver in DRIVERS}
         told = {driver: do(self.machine, places[driver], script) for driver in DRIVERS}
         for place in places.values():
             unmount(self.machine, place)
         compare(told["kernel"], told["airlock"], script, self.kind)
 
-    def check(self, options="ro"):
+    def check(self):
         """Both are sound, and both drivers find the same on each."""
-        trees = [tree(self.machine, self.kind, stick, driver, options)
+        trees = [tree(self.machine, self.kind, stick, driver)
                  for stick in self.sticks.values() for driver in DRIVERS]
         for found in trees[1:]:
             compare(trees[0], found, ["tree"], self.kind)
