@@ -21,7 +21,7 @@ using NodeId = std::uint64_t;
 struct Attributes {
   NodeId node = 0;
   struct stat stat = {};
-  // Found under another spelling than its own; the kernel asks again each time.
+  // Found under another spelling than its own; see NamePatience.
   bool other_spelling = false;
 };
 

@@ -15,7 +15,7 @@ namespace airlock {
 namespace {
 
 // We are the only writer, so what the kernel has been told stays true until it changes it itself.
-constexpr double kCacheSeconds = 86400.0;
+constexpr double kCacheSeconds = NamePatience::kForGood;
 constexpr std::size_t kMaxAttributeValue = 65536;
 
 FuseServer::Impl& server_of(fuse_req_t request) {
@@ -45,12 +45,13 @@ Caller caller_of(fuse_req_t request) {
   return {.user = context->uid, .group = context->gid};
 }
 
-fuse_entry_param entry_for(const Attributes& attributes) {
+fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes) {
   fuse_entry_param entry = {};
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
   entry.attr_timeout = kCacheSeconds;
-  entry.entry_timeout = attributes.other_spelling ? 0 : kCacheSeconds;
+  entry.entry_timeout =
+      server_of(request).patience.seconds(files_of(request).names(), attributes.other_spelling);
   return entry;
 }
 
@@ -64,7 +65,7 @@ void reply(fuse_req_t request, const Outcome<void>& outcome) {
 }
 void reply_entry(fuse_req_t request, const Outcome<Attributes>& outcome) {
   if (!outcome) return reply_error(request, outcome.error().value);
-  const fuse_entry_param entry = entry_for(*outcome);
+  const fuse_entry_param entry = entry_for(request, *outcome);
   (void)fuse_reply_entry(request, &entry);
 }
 void reply_attributes(fuse_req_t request, const Outcome<Attributes>& outcome) {
@@ -208,7 +209,7 @@ class DirectoryReply final : public EntrySink {
       needed = fuse_add_direntry(request_, rest.data(), rest.size(), name_.c_str(),
                                  &attributes.stat, static_cast<off_t>(next));
     } else {
-      fuse_entry_param entry = entry_for(attributes);
+      fuse_entry_param entry = entry_for(request_, attributes);
       if (name == "." || name == "..") entry.ino = 0;  // not an entry to keep
       needed = fuse_add_direntry_plus(request_, rest.data(), rest.size(), name_.c_str(), &entry,
                                       static_cast<off_t>(next));

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/name_patience.h"
 #include "lib/base/c_ptr.h"
 
 // What the two halves of FuseServer share, and nobody else: fuse_ops.cc answers requests,
@@ -73,6 +74,7 @@ struct FuseServer::Impl {
   explicit Impl(const Options& wanted) : options(wanted) {}
 
   FileSystem* files = nullptr;  // from serve() on
+  NamePatience patience;
   Options options;
   CPtr<fuse_session, fuse_session_destroy> session;
   int device = -1;                     // owned by the session

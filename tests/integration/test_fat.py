@@ -133,6 +133,25 @@ def test_names_keep_their_case_and_are_found_in_any(mount):
     assert (mount.where / "ünder").is_dir()
 
 
+def test_what_went_by_another_spelling_is_gone_under_its_own(mount):
+    def make():
+        (mount.where / "ReadMe.txt").write_text("first", encoding="ascii")
+        assert (mount.where / "ReadMe.txt").exists()
+
+    make()
+    (mount.where / "README.TXT").rename(mount.where / "moved")
+    assert not (mount.where / "ReadMe.txt").exists()
+    (mount.where / "ReadMe.txt").write_text("second", encoding="ascii")
+    assert (mount.where / "moved").read_text(encoding="ascii") == "first"
+    (mount.where / "readme.txt").unlink()
+    assert not (mount.where / "ReadMe.txt").exists()
+    make()
+    (mount.where / "moved").rename(mount.where / "readme.TXT")
+    (mount.where / "ReadMe.txt").write_text("third", encoding="ascii")
+    assert (mount.where / "readMe.txt").read_text(encoding="ascii") == "third"
+    assert len(os.listdir(mount.where)) == 1
+
+
 @pytest.mark.parametrize("name", ["a:b", "what?", "a*", 'quo"te', "pi|pe", "back\\slash", "<", "end.",
                                   "space ", "\x01", b"\xff\xfe"])
 def test_names_that_cannot_be_are_refused(mount, name):

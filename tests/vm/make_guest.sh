@@ -64,6 +64,8 @@ unshare --mount --propagation private sh -eu -c '
     [ -f /build/build.ninja ] || meson setup /build /source --prefix=/usr --sysconfdir=/etc \
       --localstatedir=/var --libexecdir=libexec -Dtests=false -Dtray=disabled
     ninja \${JOBS:+-j \$JOBS} -C /build
-    DESTDIR=/installed meson install -C /build --no-rebuild --quiet"
+    ninja -C /build tests/integration/oprunner/oprunner
+    DESTDIR=/installed meson install -C /build --no-rebuild --quiet
+    install -D /build/tests/integration/oprunner/oprunner /installed/usr/local/bin/oprunner"
 ' "$source" "$root" "$place" "${AIRLOCK_JOBS:-}" "$cache" >"$place/build.log" 2>&1 ||
   { tail -60 "$place/build.log"; exit 1; }

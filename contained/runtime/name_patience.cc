@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/runtime/name_patience.h"
+
+#include <thread>
+
+namespace airlock {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+// The kernel counts from when it has the answer.
+constexpr Seconds kOnItsWay{0.1};
+
+}  // namespace
+
+double NamePatience::seconds(FileSystem::Names names, bool other_spelling) {
+  if (names == FileSystem::Names::kExact) return kForGood;
+  std::unique_lock lock(mutex_);
+  if (!other_spelling && several_spellings_) return 0;
+  if (!other_spelling) {
+    const auto believed =
+        std::chrono::ceil<std::chrono::milliseconds>(Seconds(kMoment) + kOnItsWay);
+    forgotten_at_ = std::chrono::steady_clock::now() + believed;
+    return kMoment;
+  }
+  several_spellings_ = true;
+  const auto until = forgotten_at_;
+  lock.unlock();
+  std::this_thread::sleep_until(until);
+  return 0;
+}
+
+}  // namespace airlock
