@@ -2,6 +2,7 @@
 #include "contained/fat/space_counter.h"
 
 #include <csignal>
+#include <system_error>
 
 #include "contained/fat/volume.h"
 #include "lib/base/log.h"
@@ -23,8 +24,18 @@ void leave_signals_to_others() {
 void SpaceCounter::count(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   if (stopping_) return;
-  if (!worker_.joinable()) worker_ = std::thread([this] { work(); });
+  if (!worker_.joinable() && !begin()) return;
   changed_.wait_for(lock, patience, [this] { return ended_ || stopping_; });
+}
+
+// Not where the limit on threads is reached; the next who asks may have more luck.
+bool SpaceCounter::begin() {
+  try {
+    worker_ = std::thread([this] { work(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 void SpaceCounter::stop() {

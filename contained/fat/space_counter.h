@@ -27,6 +27,7 @@ class SpaceCounter {
   void stop();
 
  private:
+  bool begin();
   void work();
   bool count_some(std::uint32_t& segment);
   bool is_stopping();
