@@ -72,7 +72,7 @@ def test_while_it_writes_the_window_says_how_much_is_left(machine, scratch):
         desktop.wait_to_show("Unmount: SLOW")
         write = f"cd {volume['MountPoint']} && for i in $(seq 100); do head -c 120000 /dev/urandom > $i; done"
         assert machine.run_as(ALICE, ["sh", "-c", write]).returncode == 0
-        medium.slow(0, SIZE, 150)
+        medium.slow(0, SIZE, 1000)  # until it has been seen
         asking = Asking(machine, path, "Unmount")
         desktop.wait_to_show("still to be written: do not unplug it yet.")
         assert asking.is_alive()
