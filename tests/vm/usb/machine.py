@@ -41,6 +41,9 @@ HOW = ("usb-storage", "usb-uas", "usb-bot")
 MIB = 1 << 20
 KERNEL_OPTIONS = ("root=/dev/vda rw rootfstype=ext4 console=ttyS0 quiet panic=-1 net.ifnames=0 audit=0"
                   " mitigations=off usb-storage.delay_use=0 modprobe.blacklist=iTCO_wdt,i2c_i801,pcspkr")
+# What every test would otherwise wait for anew. udisksd that came up before polkit allows nobody anything.
+WARM_UP = ("modprobe -a usb-storage uas dm-crypt; systemctl start polkit; systemctl restart udisks2; udisksctl status;"
+           " cat /usr/bin/airlockctl /usr/sbin/mount.airlock /usr/libexec/airlock/* >/dev/null")
 
 Outcome = collections.namedtuple("Outcome", "code text")
 
@@ -75,14 +78,14 @@ class Image:
     def saved(self):
         """A saved machine fits only the disk and the qemu it was made with."""
         emulator = subprocess.run([*qemu(), "-version"], check=True, capture_output=True, text=True).stdout
-        made_of = [emulator, *qemu(), *devices(), KERNEL_OPTIONS, (self.folder / "ready").read_text()]
+        made_of = [emulator, *qemu(), *devices(), KERNEL_OPTIONS, WARM_UP, (self.folder / "ready").read_text()]
         name = "saved-" + hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
         saved = Saved(self.folder / name, self.folder / (name + ".qcow2"))
         if not saved.memory.exists():
             for old in self.folder.glob("saved-*"):
                 old.unlink()
             with Machine(self) as machine:
-                machine.warm_up()
+                machine.run(WARM_UP)
                 machine.save(saved)
         return saved
 
@@ -188,11 +191,6 @@ class Machine:
         wait_until(lambda: self.run("test -S /run/user/1000/bus", allowed=None).code == 0, DEADLINE,
                    "the bus of the one who logged in")
 
-    def warm_up(self):
-        """What every test would otherwise wait for anew."""
-        self.run("modprobe -a usb-storage uas dm-crypt; udisksctl status;"
-                 " cat /usr/bin/airlockctl /usr/sbin/mount.airlock /usr/libexec/airlock/* >/dev/null")
-
     def save(self, saved):
         """Ends it and keeps it for others to go on from. No stick may be plugged in."""
         unfinished = saved.memory.with_suffix(".unfinished")
@@ -256,8 +254,10 @@ class Machine:
                 f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{uid}/bus", *shell]
 
     def session_of(self, user):
-        """The number of the one with a terminal."""
-        listed = self.text("loginctl list-sessions --no-legend").splitlines()
+        """The number of the one with a terminal, once it has been opened."""
+        listed = self.text("loginctl list-sessions --no-legend | while read -r number uid rest; do"
+                           " if [ -d /sys/fs/cgroup/user.slice/user-$uid.slice/session-$number.scope ]; then"
+                           " echo $number $uid $rest; fi; done").splitlines()
         return next((line.split()[0] for line in listed if f" {user} " in line and " tty" in line), None)
 
     def start(self, command, user=None, session=False, timeout=None):
