@@ -16,7 +16,7 @@ SPELLINGS = ["n0", "N0", "n1", "N1.TXT", "n1.txt", "N1.Txt", "n2", "n3", "Long F
 NAMES = SPELLINGS + [".hidden", "-dash", "percent%", "two  spaces", " leading", "a+b=c", "[x];,y", "many.dots.in.it",
                      "ünïcödé", "größe.äöü", "日本語.txt", "smile 😀", "x" * 255, "y" * 100, "ü" * 255, "13chars-exact", "UPPER.TXT",
                      "lower.txt", "MIXED.txt", "mixed.TXT", "eight888.123", "nine99999.123", "ext.four", "~1", "LONGFI~1.TXT"]
-# For exFAT the kernel knows other letters' cases, too; on FAT only those of ASCII.
+# For exFAT, where the medium itself says what is upper case.
 CASES = ["ÜNÏCÖDÉ", "GRÖßE.ÄÖÜ", "Ü" * 255]
 REFUSED = ["a:b", "what?", "a*", 'quo"te', "back\\slash", "<", "pipe|", "\x01", b"\xff\xfe", "z" * 256, "ü" * 256, "n1/", "d0/",
            "d0/.", "d0/..", "n1/n2", "p/" * 1500 + "q"]
