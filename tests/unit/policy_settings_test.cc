@@ -124,7 +124,8 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
       {"options = [\"ro\"]",
        "a.toml:1:11: option \"ro\" has a setting of its own: read-only = true"},
       {"options = [\"suid\"]",
-       "a.toml:1:11: an option is \"dirsync\", \"noatime\", \"nodiratime\", \"nosymfollow\" or one for FAT, not "
+       "a.toml:1:11: an option is \"dirsync\", \"noatime\", \"nodiratime\", \"nosymfollow\" or one "
+       "for FAT, not "
        "\"suid\""},
       {"options = [\"umask=8\"]",
        "a.toml:1:11: option umask wants an octal mask up to 777, not \"8\""},
