@@ -18,7 +18,7 @@ TIMES = ("315532800.000000000", "1700000001.500000000", "4102444799.000000000", 
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_operations_end_alike(machine, tmp_path, kind, seed):
     pair = Pair(machine, kind, tmp_path)
-    pair.run(random_script(seed, 600, CASES if kind == "exfat" else ()))
+    pair.run(random_script(seed, 400, CASES if kind == "exfat" else ()))
     pair.check()
 
 
