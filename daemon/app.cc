@@ -67,6 +67,7 @@ MountingOptions mounting_options(const Settings& settings, const std::string& ba
   MountingOptions options;
   options.places = driver_places(settings);
   options.base = base;
+  options.session.whole = settings.deadlines.mount;
   options.heartbeat = settings.deadlines.heartbeat;
   options.silence = settings.deadlines.silence;
   options.checkers = CheckerPlaces::of_this_system();

@@ -71,8 +71,7 @@ struct Rule {
 };
 
 struct Deadlines {
-  std::chrono::seconds mount{30};      // from the start of a driver to its mount
-  std::chrono::seconds unmount{600};   // writing back a full cache to a slow stick takes long
+  std::chrono::seconds mount{160};     // from a driver's first word to its mount
   std::chrono::seconds check{900};     // a large disk has many files to look at
   std::chrono::seconds silence{30};    // a driver that answers nothing for so long is hung
   std::chrono::seconds heartbeat{10};  // how often a mount is asked for a sign of life; 0: never

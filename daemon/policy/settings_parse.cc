@@ -27,7 +27,6 @@ Result<void> read_deadline(const SettingsReader& reader, const TomlEntry& entry,
 
 constexpr auto kDeadlineKeys = std::to_array<SettingsKey<Deadlines>>({
     {"mount", read_deadline<&Deadlines::mount, 1, 600>},
-    {"unmount", read_deadline<&Deadlines::unmount, 1, 86'400>},
     {"check", read_deadline<&Deadlines::check, 1, 86'400>},
     {"silence", read_deadline<&Deadlines::silence, 1, 3600>},
     {"heartbeat", read_deadline<&Deadlines::heartbeat, 0, 3600>},

@@ -62,7 +62,6 @@ PropertyMap to_properties(const Settings& settings) {
   report.add("mount-base", settings.mount_base);
   report.add("idle-exit", to_value(settings.idle_exit));
   report.add("deadlines.mount", to_value(settings.deadlines.mount));
-  report.add("deadlines.unmount", to_value(settings.deadlines.unmount));
   report.add("deadlines.check", to_value(settings.deadlines.check));
   report.add("deadlines.silence", to_value(settings.deadlines.silence));
   report.add("deadlines.heartbeat", to_value(settings.deadlines.heartbeat));

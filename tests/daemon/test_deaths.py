@@ -3,10 +3,12 @@
 notices."""
 import os
 import signal
+import struct
 import time
 
+import harness
 import pytest
-from machine import ALICE, VOLUME, Machine, tiny_drivers
+from machine import ALICE, VOLUME, Machine, Refused, Stick, tiny_drivers
 
 # What the driver is told to do, and what is told of it then. Memory takes a while to eat up.
 ENDS = {
@@ -145,3 +147,23 @@ def test_the_containment_of_a_live_driver_can_be_read(machine):
     path, _ = machine.wait_for_state(stick, "mounted")
     report = machine.call_as(ALICE, path, VOLUME, "GetContainment")
     assert "capabilities       none" in report and "seccomp            filtering" in report
+
+
+def test_a_driver_that_does_not_come_to_mount_is_ended_by_the_deadline(scratch):
+    with Machine(scratch, settings="\n[deadlines]\nmount = 1\n", automount="off") as machine:
+        machine.sit_down(ALICE)
+        machine.allow("mount-removable")
+        image = machine.scratch / "watched.img"
+        harness.run(["truncate", "-s", "32M", image])
+        harness.run(["mkfs.ext4", "-q", "-O", "mmp,^metadata_csum", "-b", "4096", image])
+        # Another machine has it, it says, so a driver watches it for a while.
+        with open(image, "r+b") as medium:
+            medium.seek(1024 + 0x168)
+            medium.seek(struct.unpack("<Q", medium.read(8))[0] * 4096 + 4)
+            medium.write(struct.pack("<I", 5))
+        stick = Stick(machine, image).plug()
+        path, _ = machine.wait_for_state(stick, "available")
+        begin = time.monotonic()
+        with pytest.raises(Refused, match="took too long"):
+            machine.call_as(ALICE, path, VOLUME, "Mount", "(@a{sv} {},)")
+        assert time.monotonic() - begin < 10

@@ -45,7 +45,6 @@ mount-base = "/media"
 idle-exit = 0
 [deadlines]
 mount = 5
-unmount = 60
 silence = 7
 heartbeat = 0
 [drivers]
@@ -71,7 +70,6 @@ automount = "off"
   EXPECT_EQ(settings.mount_base.value, "/media");
   EXPECT_EQ(settings.idle_exit, 0s);
   EXPECT_EQ(settings.deadlines.mount, 5s);
-  EXPECT_EQ(settings.deadlines.unmount, 60s);
   EXPECT_EQ(settings.deadlines.silence, 7s);
   EXPECT_EQ(settings.deadlines.heartbeat, 0s);
   EXPECT_EQ(settings.driver_order, (std::vector<std::string>{"builtin", "/run/fuse"}));
@@ -80,7 +78,7 @@ automount = "off"
   EXPECT_EQ(settings.limits.calls_per_user, 1u);
   EXPECT_EQ(settings.limits.volumes, 2u);
   ASSERT_EQ(settings.rules.size(), 1u);
-  EXPECT_EQ(settings.rules[0].origin.text(), "test.toml:23 \"one\"");
+  EXPECT_EQ(settings.rules[0].origin.text(), "test.toml:22 \"one\"");
   EXPECT_EQ(settings.rules[0].match.min_size, 1000u);
   EXPECT_EQ(settings.rules[0].match.max_size, 1ull << 40);
   EXPECT_EQ(settings.rules[0].automount, Automount::kOff);
@@ -284,7 +282,7 @@ TEST(Settings, ReportEverySettingThereIs) {
   for (const std::string& name : setting_names())
     EXPECT_TRUE(name.starts_with("rule.") || report.contains(name)) << name;
   EXPECT_EQ(std::get<std::string>(report.at("automount")), "on");
-  EXPECT_EQ(std::get<std::uint64_t>(report.at("deadlines.mount")), 30u);
+  EXPECT_EQ(std::get<std::uint64_t>(report.at("deadlines.mount")), 160u);
   const auto origins =
       std::get<std::map<std::string, std::variant<std::string, std::int64_t, bool>>>(
           report.at("origins"));
