@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "contained/runtime/name_patience.h"
+
+#include <gtest/gtest.h>
+
+namespace airlock {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+constexpr bool kOwn = false, kOther = true;
+
+TEST(NamePatience, ExactNamesAreBelievedForGood) {
+  NamePatience patience;
+  EXPECT_EQ(patience.seconds(FileSystem::Names::kExact, kOwn), NamePatience::kForGood);
+}
+
+TEST(NamePatience, AnotherSpellingEndsAllBeliefOnceTheKernelHasForgotten) {
+  NamePatience patience;
+  const auto told = Clock::now();
+  EXPECT_EQ(patience.seconds(FileSystem::Names::kFolded, kOwn), NamePatience::kMoment);
+  EXPECT_EQ(patience.seconds(FileSystem::Names::kFolded, kOther), 0);
+  EXPECT_GT(Clock::now() - told, Seconds(NamePatience::kMoment));
+  EXPECT_EQ(patience.seconds(FileSystem::Names::kFolded, kOwn), 0);
+  EXPECT_EQ(patience.seconds(FileSystem::Names::kFolded, kOther), 0);
+}
+
+TEST(NamePatience, NobodyWaitsWhenNothingIsBelieved) {
+  NamePatience patience;
+  const auto begin = Clock::now();
+  EXPECT_EQ(patience.seconds(FileSystem::Names::kFolded, kOther), 0);
+  EXPECT_LT(Clock::now() - begin, Seconds(NamePatience::kMoment));
+}
+
+}  // namespace
+}  // namespace airlock
