@@ -81,4 +81,4 @@ def long_run():
 
 @pytest.fixture
 def oprunner():
-    return pathlib.Path(harness.built("tests/integration/oprunner"))
+    return pathlib.Path(harness.built("tests/integration/oprunner/oprunner"))
