@@ -2,9 +2,9 @@
 // airlock-mount-bus, which speaks D-Bus for mount.airlock; nobody else's business.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -14,6 +14,7 @@
 #include "cli/ctl/bus_client.h"
 #include "cli/mount_exit_code.h"
 #include "lib/base/log.h"
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -21,15 +22,13 @@ namespace {
 
 // mount(8) waits for us, perhaps at boot.
 constexpr std::chrono::seconds kPatience{2};
+// Also for a bus that takes the connection and says nothing: it ends this process.
+constexpr unsigned kLastSecond = 3;
 
 template <typename Number>
 Result<Number> number(const std::string& word) {
-  Number value{};
-  const char* const end = word.data() + word.size();
-  const auto [stop, error] = std::from_chars(word.data(), end, value);
-  if (error != std::errc{} || stop != end)
-    return fail(Errc::kInvalidArgument, "{} is not a number", quote(word));
-  return value;
+  if (const auto value = parse_number<Number>(word)) return *value;
+  return fail(Errc::kInvalidArgument, "{} is not a number", quote(word));
 }
 
 Result<UniqueFd> inherited(const std::string& word) {
@@ -60,6 +59,7 @@ Result<void> adopt(std::span<const std::string> words) {
 }
 
 int adopt_or_say_why(std::span<const std::string> words) {
+  (void)::alarm(kLastSecond);
   const auto done = adopt(words);
   if (done) return kSuccess;
   log(LogLevel::kInfo, "airlockd does not watch this mount: {}", done.error().message());

@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 
 #include "daemon/volumes/unmount_errand.h"
 #include "lib/base/log.h"
+#include "lib/base/number.h"
 
 namespace airlock {
 namespace {
@@ -74,9 +74,7 @@ void UnwrittenMeter::looked(const Result<ErrandReport>& report) {
   // A kernel that can't tell will not learn it.
   if (report && report->bytes.empty()) return;
   if (report) {
-    std::uint64_t bytes = 0;
-    const char* text = report->bytes.data();
-    (void)std::from_chars(text, text + report->bytes.size(), bytes);
+    const auto bytes = parse_number<std::uint64_t>(report->bytes).value_or(0);
     if (std::exchange(last_, bytes) != bytes) tell_(bytes);
   }
   start();

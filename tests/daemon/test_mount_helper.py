@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -152,6 +153,18 @@ def test_an_airlockd_that_hangs_holds_up_no_mount(machine, by_hand):
         machine.daemon.send_signal(signal.SIGCONT)
     assert time.monotonic() - begin < 8
     assert by_hand.mounted()
+
+
+def test_a_bus_that_hangs_holds_up_no_mount(machine, by_hand):
+    """It takes the connection and never says a word."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(machine.scratch / "silent"))
+        silent.listen()
+        begin = time.monotonic()
+        said = by_hand.mount(environment={"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={machine.scratch}/silent"})
+        assert time.monotonic() - begin < 10
+    assert "does not watch" in said and by_hand.mounted()
+    harness.run(["umount", by_hand.place])
 
 
 def test_a_mount_that_fails_is_nobody_s(machine, by_hand):
