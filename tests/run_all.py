@@ -25,6 +25,9 @@ GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
 PYTEST_LINE = r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s\b.*$"
 QTEST_LINE = r"^Totals: (\d+) passed, (\d+) failed, (\d+) skipped"
 UNITTEST_LINE = r"^Ran (\d+) tests? in "
+# Of pytest, gtest, QtTest, unittest.
+FAILURE_LINE = (r"^(?:_{3,} .*|FAILED .*|ERROR .*|E   .*|\[  FAILED  \] .*|FAIL[!:] .*|\w*Error: .*"
+                r"|\S+\.(?:py|cc|h):\d+: .*)$")
 
 
 @dataclasses.dataclass
@@ -106,6 +109,13 @@ def tail(text, lines=40):
     return "\n".join(text.splitlines()[-lines:])
 
 
+def what_failed(entry):
+    """The lines that say why, wherever they are, and the end: a daemon's own words may follow for pages."""
+    output = entry.get("stdout", "") + entry.get("stderr", "")
+    reasons = re.findall(FAILURE_LINE, output, re.M)
+    return "\n".join([f"--- {entry['name']}: {entry['result']}", *reasons[:30], "...", tail(output, 20)])
+
+
 def meson_tests(report, build, label, arguments):
     begin = time.monotonic()
     log = build / "meson-logs/testlog.json"
@@ -123,8 +133,7 @@ def meson_tests(report, build, label, arguments):
         counted = count_entry(entry)
         count += counted
         if counted.failed:
-            report.complain(f"--- {entry['name']}: {entry['result']}\n"
-                            + tail(entry.get("stdout", "") + entry.get("stderr", "")))
+            report.complain(what_failed(entry))
         elif counted.skipped:
             report.complain(f"--- {entry['name']}: skipped {counted.skipped}\n"
                             + tail(entry.get("stdout", "") + entry.get("stderr", ""), 8))

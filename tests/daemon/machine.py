@@ -76,9 +76,14 @@ class Stick:
 
     def pull(self):
         """All its bytes are gone at once, whoever uses it; then the device goes as well."""
+        harness.wait_until(self.shrunk_to_nothing, DEADLINE, f"{self.device} to be empty")
+        harness.run(["losetup", "--detach", self.device], allowed=None)
+
+    def shrunk_to_nothing(self):
+        """What a driver writes between the two steps makes the file grow again."""
         os.truncate(self.image, 0)
         harness.run(["losetup", "--set-capacity", self.device], allowed=None)
-        harness.run(["losetup", "--detach", self.device], allowed=None)
+        return pathlib.Path(f"/sys/class/block/{self.name}/size").read_text() == "0\n"
 
     def unplug(self):
         harness.run(["losetup", "--detach", self.device])

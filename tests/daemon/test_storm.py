@@ -27,7 +27,8 @@ def settled(machine):
     try:
         harness.wait_until(lambda: not any(left()), 30, "everything to be over")
     except harness.HarnessError as late:
-        raise harness.HarnessError(f"{late}: {left()}") from late
+        about = [line for line in machine.log().splitlines() if "reaped orphan" not in line]
+        raise harness.HarnessError("\n".join([f"{late}: {left()}", str(machine.volumes()), *about[-60:]])) from late
 
 
 def test_fifty_sticks_at_once(machine):
