@@ -70,4 +70,9 @@ Result<Words> command_for(const CheckerRow& row, const CheckRequest& request) {
   return words;
 }
 
+Words version_question(const CheckerRow& row) {
+  if (row.family != CheckerFamily::kNtfs) return {};
+  return {std::string(row.check_program), "--version"};
+}
+
 }  // namespace airlock::check

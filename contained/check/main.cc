@@ -11,6 +11,9 @@
 #include <cerrno>
 #include <chrono>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "contained/check/checker_process.h"
 #include "contained/check/command.h"
@@ -168,18 +171,35 @@ std::optional<CheckReply> refuse(const CheckerRow& row, const Task& task) {
                     .log = {}};
 }
 
+struct Finished {
+  Ending ending;
+  std::string words;
+};
+
+Result<Finished> let_run(Channel& channel, const Task& task, const CheckerRow& row,
+                         const std::vector<std::string>& command, Access access) {
+  TRY(const auto limits, limits_for(task));
+  TRY(auto checker, start_checker(task.program.borrow(), command, limits, row.family));
+  Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);
+  Run run(channel, std::move(checker), std::move(door));
+  TRY(const auto ending, run.see_through());
+  return Finished{.ending = ending, .words = run.text()};
+}
+
 Result<CheckReply> carry_out(Channel& channel, const Task& task) {
   const CheckerRow* row = find_checker(task.request.type);
   if (row == nullptr) return fail(Errc::kUnsupported, "there is no checker for this type");
   TRY(const auto command, command_for(*row, task.request));
   TRY(const auto access, access_of(task));
   if (auto refused = refuse(*row, task)) return *std::move(refused);
-  TRY(const auto limits, limits_for(task));
-  TRY(auto checker, start_checker(task.program.borrow(), command, limits, row->family));
-  Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);
-  Run run(channel, std::move(checker), std::move(door));
-  TRY(const auto ending, run.see_through());
-  return judge(row->family, task.request.operation, ending, run.text());
+  TRY(const auto done, let_run(channel, task, *row, command, access));
+  CheckReply reply = judge(row->family, task.request.operation, done.ending, done.words);
+  const auto question = version_question(*row);
+  if (question.empty() || reply.verdict == CheckVerdict::kDied) return reply;
+  TRY(const auto told, let_run(channel, task, *row, question, access));
+  if (auto version = version_told(told.ending, told.words); !version.empty())
+    reply.checker = std::move(version);
+  return reply;
 }
 
 Result<void> run() {

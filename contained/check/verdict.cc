@@ -339,4 +339,12 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
           .log = std::string(output.substr(0, CheckReply::kMostLog))};
 }
 
+// "ntfsfix v2022.10.3"
+std::string version_told(const Ending& ending, std::string_view output) {
+  constexpr std::string_view kBegin = "ntfsfix v";
+  if (ending.code != 0 || !output.starts_with(kBegin)) return {};
+  const std::string_view number = output.substr(kBegin.size(), output.find('\n') - kBegin.size());
+  return fmt::format("ntfsfix {}", trimmed(number)).substr(0, CheckReply::kMostChecker);
+}
+
 }  // namespace airlock::check

@@ -23,4 +23,7 @@ struct Ending {
 CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& ending,
                  std::string_view output);
 
+// The checker and its version, from the answer to the question for it; empty if it says none.
+std::string version_told(const Ending& ending, std::string_view output);
+
 }  // namespace airlock::check

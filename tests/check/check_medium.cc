@@ -29,9 +29,9 @@ constexpr std::chrono::milliseconds kDeadline = 120s;
 void print(const std::optional<CheckReply>& reply, const std::string& read_only_reason) {
   fmt::print("read-only {}\n", read_only_reason);
   if (!reply) return;
-  fmt::print("verdict {}\nchanged {}\nfindings {}\nsummary {}\nlog\n{}",
-             verdict_name(reply->verdict), reply->changed ? 1 : 0, reply->findings, reply->summary,
-             reply->log);
+  fmt::print("verdict {}\nchecker {}\nchanged {}\nfindings {}\nsummary {}\nlog\n{}",
+             verdict_name(reply->verdict), reply->checker, reply->changed ? 1 : 0, reply->findings,
+             reply->summary, reply->log);
 }
 
 Result<void> prepare(CheckFirst wanted, const std::string& type, const std::string& path,

@@ -13,6 +13,7 @@ import harness
 @dataclasses.dataclass
 class Found:
     verdict: str
+    checker: str
     changed: bool
     findings: int
     summary: str
@@ -26,7 +27,7 @@ def ask(what, kind, image, seconds=120):
                        env={**os.environ, "AIRLOCK_CHECK": str(harness.built("contained/check/airlock-check"))})
     head, _, log = done.stdout.partition("\nlog\n")
     words = dict(line.partition(" ")[::2] for line in head.splitlines())
-    return Found(words.get("verdict", ""), words.get("changed") == "1", int(words.get("findings", 0)),
+    return Found(words.get("verdict", ""), words.get("checker", ""), words.get("changed") == "1", int(words.get("findings", 0)),
                  words.get("summary", ""), words["read-only"], log)
 
 

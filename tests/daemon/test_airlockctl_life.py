@@ -3,15 +3,17 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
 
 import harness
+import ntfs_media
 import pytest
 from machine import ALICE, BOB
 
-DONE, NO_SUCH_THING, NOT_ALLOWED, IN_THE_WAY, UNREACHABLE = 0, 3, 4, 5, 6
+DONE, NO_SUCH_THING, NOT_ALLOWED, IN_THE_WAY, UNREACHABLE, NOT_IN_ORDER = 0, 3, 4, 5, 6, 7
 
 
 @pytest.fixture
@@ -123,3 +125,28 @@ def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
     assert "daemon-stopped" in names and "daemon-started" in names
     gone = [event["volume"]["Id"] for event in seen if event["event"] == "gone"]
     assert stick.name not in gone, "it was mounted all the time"
+
+
+NTFS = {"in order": (None, DONE, "what ntfsfix looks at is in order"),
+        "in use": (ntfs_media.mark_dirty, DONE, "it was not unmounted"),
+        "torn": (ntfs_media.tear_the_copy, NOT_IN_ORDER, "its file table and the copy of it differ")}
+
+
+@pytest.mark.parametrize("damage, code, words", NTFS.values(), ids=NTFS)
+def test_ntfs_is_looked_at_and_left_alone(machine, ctl, damage, code, words):
+    """There is no driver for it, and nothing of ours ever writes to it."""
+    machine.allow("repair")
+    image = ntfs_media.make(machine.scratch / "windows.img")
+    if damage:
+        ntfs_media.change(image, damage)
+    fresh = image.read_bytes()
+    stick = machine.stick_of(image).plug()
+    machine.wait_for_state(stick, "available")
+    done = ctl("check", stick.name)
+    assert done.returncode == code and words in done.stdout, done
+    last = json.loads(answer(ctl("info", stick.name, "--json")))["LastCheck"]
+    assert last["checker"].startswith("ntfsfix 2") and words in last["summary"], last
+    if damage:
+        refused = ctl("repair", stick.name, "--yes")
+        assert refused.returncode != DONE and "ntfsfix only looks" in refused.stderr, refused
+    assert pathlib.Path(stick.device).read_bytes() == fresh == image.read_bytes(), "something was written"

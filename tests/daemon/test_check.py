@@ -74,7 +74,7 @@ def test_a_damaged_stick_is_told_repaired_and_its_files_are_there(quiet):
 
 
 @pytest.mark.parametrize("mkfs", [["mkfs.fat"], ["mkfs.exfat"]], ids=lambda words: words[0])
-def test_what_has_no_driver_yet_is_checked_all_the_same(quiet, mkfs):
+def test_fat_is_checked_named_and_repaired_the_same_way(quiet, mkfs):
     stick = quiet.stick_of(plain_image(quiet, "other.img", mkfs)).plug()
     path = available(quiet, stick)
     assert check(quiet, path)["verdict"] == "clean"
