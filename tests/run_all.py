@@ -18,6 +18,8 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+# In the tree of ./dev debian, which has no systemd of its own and may not boot another.
+AS_A_TREE = "AIRLOCK_DEBIAN_TREE" in os.environ
 NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
 GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
@@ -160,6 +162,28 @@ def check(report, label, command, needs):
     return report.stage(label, Count(passed=int(ok), failed=int(not ok)), time.monotonic() - begin)
 
 
+def booted_guest(report, build):
+    """What only a booted system with systemd can show, on the release that runs here."""
+    begin = time.monotonic()
+    print("==> a guest with systemd", flush=True)
+    place = ROOT / "build-debian/own"
+    count = Count(failed=1)
+    made = subprocess.run([ROOT / "tests/vm/make_own_guest.sh", build, place], cwd=ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    if made.returncode != 0:
+        report.complain(tail(made.stdout))
+    else:
+        done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
+                               "test_services.py"], cwd=ROOT / "tests/vm", stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              env={**os.environ, "AIRLOCK_GUEST": str(place), "PYTHONDONTWRITEBYTECODE": "1"})
+        count = count_pytest(done.stdout) or count
+        if done.returncode != 0:
+            report.complain(what_failed({"name": "guest", "result": "FAIL", "stdout": done.stdout}))
+            count = count if count.failed else count + Count(failed=1)
+    report.stage("services of systemd", count, time.monotonic() - begin)
+
+
 def our_files(*endings):
     # Not polkit: it speaks three languages.
     top = ("contained", "cli", "daemon", "dbus", "lib", "tests", "udev", "ui", "units")
@@ -226,6 +250,8 @@ def main():
     else:
         meson_tests(report, options.build, "all tests", ["--no-suite", "bench"])
         check_sources(report)
+        if not AS_A_TREE:
+            booted_guest(report, options.build)
         if not options.quick and sanitized_build(report, options.sanitized):
             use_drivers_of(options.sanitized)
             meson_tests(report, options.sanitized, "unit and image tests with sanitizers",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Debian 13 that booted: systemd, udev, polkit, udisks and Airlock as `meson install` leaves it, on
+"""A Debian that booted (13, or what AIRLOCK_GUEST names): systemd, udev, polkit, udisks and Airlock as `meson install` leaves it, on
 this machine's kernel, with loop devices for sticks. Nothing is written to the guest's folder.
 
 It is no USB bus and no other kernel. Loop devices are the whole machine's, so udev in the guest is
@@ -14,7 +14,7 @@ import subprocess
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-PLACE = HERE.parents[1] / "build-debian/vm"
+PLACE = pathlib.Path(os.environ.get("AIRLOCK_GUEST", HERE.parents[1] / "build-debian/vm"))
 LOOP_CTL_ADD, LOOP_CTL_REMOVE = 0x4C80, 0x4C81
 BOOT_TIME = 90
 DEADLINE = 30
