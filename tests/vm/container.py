@@ -214,7 +214,7 @@ class Container:
 
     def drivers(self):
         """How many run."""
-        return int(self.run("pgrep -c 'airlock-(ext|fat)'", allowed=None).text)
+        return int(self.run("pgrep -c 'lock-(ext|fat)'", allowed=None).text)
 
 
 def removed(number):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Airlock under a real systemd: how it is started, its driver services, and how they end."""
 import json
+import pathlib
 import re
+import shlex
+import subprocess
 
 import pytest
 
@@ -75,3 +78,61 @@ def test_udev_asks_systemd_for_airlockd(guest, make_image):
 def test_airlockd_is_no_more_open_than_it_was(guest):
     guest.run("systemctl start airlockd")
     assert exposure(guest, "airlockd.service") <= 5.6
+
+
+@pytest.mark.parametrize("how", ["systemctl restart airlockd", "systemctl kill -s KILL airlockd"])
+def test_a_mount_outlives_airlockd(services, make_image, how):
+    guest = services
+    device = guest.plug(make_image("ext4"))
+    guest.run(f"airlockctl mount {device}")
+    before = wait_for_state(guest, device, "mounted")
+    guest.run(f"echo kept > {before['MountPoint']}/file")
+    guest.run(how)
+    after = wait_for_state(guest, device, "mounted")
+    assert (after["DriverPid"], after["Driver"]) == (before["DriverPid"], before["Driver"])
+    assert guest.text(f"cat {after['MountPoint']}/file") == "kept"
+    guest.run(f"airlockctl unmount {device}")
+
+
+def write(guest, path, content):
+    guest.run(f"mkdir -p {pathlib.PurePath(path).parent} && printf %s {shlex.quote(content)} > {path}")
+
+
+@pytest.fixture
+def elsewhere(services):
+    """A driver that is not where ours are, but where libfuse 3.19 has its services."""
+    guest = services
+    guest.run("systemctl stop airlock-ext.socket")
+    service = guest.text("systemctl cat airlock-ext@.service | sed 's/^# .*//'")
+    write(guest, "/run/systemd/system/foreign@.service", service)
+    write(guest, "/run/systemd/system/foreign.socket",
+          "[Socket]\nListenSequentialPacket=/run/filesystems/ext4\nAccept=yes\nSocketMode=0220\nRemoveOnStop=yes\n")
+    guest.run("systemctl daemon-reload && systemctl start foreign.socket")
+    yield guest
+    guest.run("systemctl stop foreign.socket; rm /run/systemd/system/foreign*; systemctl daemon-reload")
+
+
+def test_a_service_of_somebody_else_is_found_and_used(elsewhere, make_image):
+    guest = elsewhere
+    device = guest.plug(make_image("ext4"))
+    guest.run(f"airlockctl mount {device}")
+    volume = wait_for_state(guest, device, "mounted")
+    assert volume["DriverOrigin"] == "/run/filesystems" and volume["Driver"].startswith("foreign@"), volume
+    guest.run(f"echo kept > {volume['MountPoint']}/file")
+    guest.run(f"airlockctl unmount {device}")
+
+
+@pytest.mark.parametrize("kind, options", [("fuse", ""), ("fuseblk", "-o blkdev")])
+def test_any_client_of_the_protocol_can_use_ours(services, make_image, kind, options):
+    guest = services
+    image = make_image("ext4")
+    device = guest.plug(image)
+    write(guest, "/run/other_client.py", (pathlib.Path(__file__).parent / "other_client.py").read_text())
+    guest.run(f"mkdir -p /mnt && python3 /run/other_client.py /run/airlock/drivers/ext4 {device} /mnt {options}")
+    assert [mount[1] for mount in guest.mounts(device)] == [f"{kind}.ext4"]
+    guest.run("echo kept > /mnt/file && cat /mnt/file && umount /mnt")
+    wait_until(lambda: guest.drivers() == 0, DEADLINE, "the driver to end")
+    guest.unplug(device)
+    subprocess.run(["e2fsck", "-fn", image], check=True, stdout=subprocess.DEVNULL)
+    told = subprocess.run(["debugfs", "-R", "cat file", image], check=True, capture_output=True, text=True).stdout
+    assert told == "kept\n"
