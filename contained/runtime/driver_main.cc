@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/medium_head.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/server.h"
@@ -82,11 +83,14 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
       FuseServer::create(session.take_fuse_device(), {.threads = kThreads, .owner = options.user}));
   TRY_VOID(confine(program.calls));
 
+  // Anything but fuseblk has a claim of its own from the beginning to the end.
+  TRY(auto head, options.fuseblk ? MediumHead::read(io) : MediumHead());
   TRY(auto medium, program.open(io, options));
   if (const std::string reason = medium->read_only_reason(); !reason.empty())
     log(LogLevel::kWarning, "mounted read-only: {}", reason);
   TRY_VOID(server->prepare());
   TRY_VOID(session.make_mount(mount_wanted(options, *medium)));
+  TRY_VOID(std::exchange(head, {}).require_same(io));
   TRY_VOID(medium->begin());
   // The mount exists. Before the goodbye, because the starter may be gone right after it.
   outlive_starter();

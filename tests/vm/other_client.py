@@ -2,7 +2,7 @@
 """A client of the mount-service protocol that shares nothing with ours: other_client.py SOCKET DEVICE PLACE [-o OPTIONS]
 
 Written from the protocol alone, as another program would be; it runs in the guest, as root, and ends once
-the filesystem is mounted.
+the filesystem is mounted, as the driver wishes. With MEDDLE_AT it writes a byte there just before the mount.
 """
 import array
 import ctypes
@@ -64,6 +64,12 @@ class Client:
         os.close(file)
         return None
 
+    def meddle(self):
+        """As another program might in the moment in which nobody holds the device."""
+        if "MEDDLE_AT" in os.environ:
+            with open(self.source, "r+b", buffering=0) as device:
+                os.pwrite(device.fileno(), b"\1", int(os.environ["MEDDLE_AT"]))
+
     def mount(self, flags):
         libc = ctypes.CDLL(None, use_errno=True)
         kind = f"{'fuseblk' if self.blk else 'fuse'}.{self.subtype}"
@@ -85,6 +91,7 @@ class Client:
         elif magic == MNTPT:
             assert text(packet, 8) == self.place
         elif magic == MOUNT:
+            self.meddle()
             error = self.mount(struct.unpack(">II", packet)[1])
         else:
             assert magic == MTABOPTS, hex(magic)

@@ -122,13 +122,17 @@ def test_a_service_of_somebody_else_is_found_and_used(elsewhere, make_image):
     guest.run(f"airlockctl unmount {device}")
 
 
+def other_client(guest, device):
+    write(guest, "/run/other_client.py", (pathlib.Path(__file__).parent / "other_client.py").read_text())
+    return f"mkdir -p /mnt && python3 /run/other_client.py /run/airlock/drivers/ext4 {device} /mnt "
+
+
 @pytest.mark.parametrize("kind, options", [("fuse", ""), ("fuseblk", "-o blkdev")])
 def test_any_client_of_the_protocol_can_use_ours(services, make_image, kind, options):
     guest = services
     image = make_image("ext4")
     device = guest.plug(image)
-    write(guest, "/run/other_client.py", (pathlib.Path(__file__).parent / "other_client.py").read_text())
-    guest.run(f"mkdir -p /mnt && python3 /run/other_client.py /run/airlock/drivers/ext4 {device} /mnt {options}")
+    guest.run(other_client(guest, device) + options)
     assert [mount[1] for mount in guest.mounts(device)] == [f"{kind}.ext4"]
     guest.run("echo kept > /mnt/file && cat /mnt/file && umount /mnt")
     wait_until(lambda: guest.drivers() == 0, DEADLINE, "the driver to end")
@@ -136,3 +140,13 @@ def test_any_client_of_the_protocol_can_use_ours(services, make_image, kind, opt
     subprocess.run(["e2fsck", "-fn", image], check=True, stdout=subprocess.DEVNULL)
     told = subprocess.run(["debugfs", "-R", "cat file", image], check=True, capture_output=True, text=True).stdout
     assert told == "kept\n"
+
+
+def test_what_slips_in_before_the_kernel_claims_the_device_is_noticed(services, make_image):
+    guest = services
+    device = guest.plug(make_image("ext4"))
+    write_time = 1024 + 0x30
+    done = guest.run(f"export MEDDLE_AT={write_time}; " + other_client(guest, device) + "-o blkdev", allowed=None)
+    assert done.code == 1, done
+    guest.run("umount /mnt")
+    assert "another program changed the medium while it was being mounted" in guest.journal()
