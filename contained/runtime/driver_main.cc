@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -80,7 +81,7 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   // libfuse looks around in the system when a session is made, so this comes before confine().
   TRY(auto server,
       FuseServer::create(session.take_fuse_device(), {.threads = kThreads, .owner = options.user}));
-  TRY_VOID(confine(program.calls));
+  TRY_VOID(confine(program.filter));
 
   TRY(auto medium, program.open(io, options));
   if (const std::string reason = medium->read_only_reason(); !reason.empty())
