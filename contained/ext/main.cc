@@ -27,7 +27,7 @@ class ExtMedium final : public OpenedMedium {
 
   Result<void> begin() override {
     if (!volume_->writable()) return {};
-    TRY_VOID(volume_->begin_writing());
+    volume_->begin_writing();
     if (!driver_.delete_orphans())
       log(LogLevel::kWarning, "files unlinked in an earlier mount could not be deleted");
     return {};
