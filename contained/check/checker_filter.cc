@@ -7,7 +7,7 @@
 #include <array>
 #include <span>
 
-#include "contained/runtime/confine.h"
+#include "contained/runtime/syscall_rules.h"
 #include "lib/base/c_ptr.h"
 
 namespace airlock::check {

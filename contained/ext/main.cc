@@ -9,8 +9,8 @@
 namespace airlock::ext {
 namespace {
 
-const std::array kCalls = {
-#include "contained/ext/syscalls.inc"
+constexpr std::array kFilter = {
+#include "contained/ext/filter.inc"
 };
 
 class ExtMedium final : public OpenedMedium {
@@ -27,7 +27,7 @@ class ExtMedium final : public OpenedMedium {
 
   Result<void> begin() override {
     if (!volume_->writable()) return {};
-    TRY_VOID(volume_->begin_writing());
+    volume_->begin_writing();
     if (!driver_.delete_orphans())
       log(LogLevel::kWarning, "files unlinked in an earlier mount could not be deleted");
     return {};
@@ -54,5 +54,5 @@ Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptio
 int main(int argc, char** argv) {
   return airlock::driver_main(
       argc, argv,
-      {.name = "airlock-ext", .calls = airlock::ext::kCalls, .open = airlock::ext::open_medium});
+      {.name = "airlock-ext", .filter = airlock::ext::kFilter, .open = airlock::ext::open_medium});
 }

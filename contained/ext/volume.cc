@@ -135,14 +135,9 @@ Result<void> Volume::open_journal() {
   return {};
 }
 
-Result<void> Volume::begin_writing() {
+void Volume::begin_writing() {
   if (protection_) protection_->keep([this] { lose_claim(); });
-  TRY_VOID(mark_in_use());
-  background_.start([this] { return commit().has_value(); });
-  return {};
-}
-
-Result<void> Volume::mark_in_use() {
+  const std::scoped_lock committing(commit_mutex_);
   {
     const Operation operation(*this);
     ext2_super_block& super = *fs_->super;
@@ -150,23 +145,20 @@ Result<void> Volume::mark_in_use() {
     ++super.s_mnt_count;
     super.s_mtime = static_cast<std::uint32_t>(std::time(nullptr));
     if (journal_) ext2fs_set_feature_journal_needs_recovery(&super);
-    superblock_changed_ = true;
-    if (const auto stored = store_superblock(); !stored)
-      return fail_errno(stored.error().value, Errc::kIo, "cannot update the superblock");
+    stamp_superblock();
+    mark_ = super;
+    background_.soon();
   }
-  // Straight to its place: the journal may only be used once the superblock says that it is.
-  MetadataCache::Changes changes;
-  {
-    const Operation operation(*this);
-    changes = cache_.take_changed();
-  }
-  auto done = write_home(changes);
-  if (done) done = io_.flush();
-  {
-    const Operation operation(*this);
-    cache_.written(changes);
-  }
-  if (!done) return fail_errno(done.error().value, Errc::kIo, "cannot write the superblock");
+  background_.start([this] { return write_back().has_value(); });
+}
+
+// Straight to its place: the journal may only be used once the superblock says that it is. As it
+// was when nothing had changed yet, because what has changed since belongs into the journal.
+Outcome<void> Volume::mark_in_use() {
+  if (!mark_) return {};
+  TRY_VOID(io_.write(SUPERBLOCK_OFFSET, std::as_bytes(std::span(&*mark_, 1))));
+  TRY_VOID(io_.flush());
+  mark_.reset();
   return {};
 }
 
@@ -175,10 +167,14 @@ Outcome<void> Volume::require_writable() const {
   return {};
 }
 
-Outcome<void> Volume::store_superblock() {
-  superblock_changed_ = false;
+void Volume::stamp_superblock() {
   fs_->super->s_wtime = static_cast<std::uint32_t>(std::time(nullptr));
   (void)ext2fs_superblock_csum_set(fs_.get(), fs_->super);
+}
+
+Outcome<void> Volume::store_superblock() {
+  superblock_changed_ = false;
+  stamp_superblock();
   TRY(const auto bytes, cache_.read(SUPERBLOCK_OFFSET / block_size()));
   std::memcpy(bytes.data() + SUPERBLOCK_OFFSET % block_size(), fs_->super, SUPERBLOCK_SIZE);
   cache_.changed(SUPERBLOCK_OFFSET / block_size());

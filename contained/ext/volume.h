@@ -50,9 +50,9 @@ class Volume {
     return (number - 1) / fs_->super->s_inodes_per_group;
   }
 
-  // Marks the volume as in use, tidies up what an earlier mount left, starts writing in the
-  // background. Once, for a writable volume, before the first change.
-  Result<void> begin_writing();
+  // Has the volume marked as in use, in the background: on the medium before any other change is,
+  // and soon, but nobody waits for it. Once, for a writable volume, before the first change.
+  void begin_writing();
 
   // Everything changed so far is on the medium when it returns.
   Outcome<void> commit();
@@ -99,14 +99,17 @@ class Volume {
  private:
   Volume(BlockIo& io, FilesystemHandle&& fs, Fitness&& fitness);
   Result<void> open_journal();
-  Result<void> mark_in_use();
+  Outcome<void> mark_in_use();
   Outcome<void> mark_clean();
   void lose_claim();
+  void stamp_superblock();
   Outcome<void> store_superblock();
 
   void end_operation();
   Outcome<void> write_home(const MetadataCache::Changes& changes);
   Outcome<void> commit_changes();
+  Outcome<void> write_back();
+  [[nodiscard]] bool nothing_changed() const;
   Outcome<void> log_changes(const MetadataCache::Changes& changes);
 
   BlockIo& io_;
@@ -120,6 +123,7 @@ class Volume {
   std::mutex mutex_;         // cache, allocator, fs
   std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
   bool superblock_changed_ = false;
+  std::optional<ext2_super_block> mark_;  // in use, and not yet on the medium; under commit_mutex_
   std::atomic<int> failure_ = 0;
 
   std::unique_ptr<Mmp>

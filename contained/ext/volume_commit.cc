@@ -37,14 +37,18 @@ Outcome<void> Volume::log_changes(const MetadataCache::Changes& changes) {
   return {};
 }
 
+// With mutex_ held.
+bool Volume::nothing_changed() const {
+  return cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending();
+}
+
 Outcome<void> Volume::commit_changes() {
   MetadataCache::Changes changes;
   Allocator::FreedBlocks freed;
   {
     const std::scoped_lock lock(mutex_);
     background_.taken();
-    if (cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending())
-      return io_.flush();
+    if (nothing_changed()) return io_.flush();
     TRY_VOID(allocator_->prepare_commit());
     TRY_VOID(store_superblock());
     changes = cache_.take_changed();
@@ -66,13 +70,24 @@ Outcome<void> Volume::commit() {
   const std::scoped_lock committing(commit_mutex_);
   // The commit this one waited for may have failed, and what it took is lost.
   if (const int failure = failure_; failure != 0) return refuse(failure);
-  auto done = commit_changes();
+  auto done = mark_in_use();
+  if (done) done = commit_changes();
   if (!done) {
     failure_ = done.error().value;
     log(LogLevel::kError, "writing to the medium failed ({}); it is read-only from now on",
         std::error_code(done.error().value, std::system_category()).message());
   }
   return done;
+}
+
+// In the thread of background_. Somebody who asked for a commit may have been quicker.
+Outcome<void> Volume::write_back() {
+  {
+    const std::scoped_lock both(commit_mutex_, mutex_);
+    background_.taken();
+    if (!mark_ && nothing_changed()) return {};
+  }
+  return commit();
 }
 
 Outcome<void> Volume::close() {

@@ -12,8 +12,8 @@
 namespace airlock::fat {
 namespace {
 
-const std::vector<SyscallRule> kCalls = {
-#include "contained/fat/syscalls.inc"
+constexpr std::array kFilter = {
+#include "contained/fat/filter.inc"
 };
 
 Result<View> view_of(const DriverOptions& options) {
@@ -76,5 +76,5 @@ Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptio
 int main(int argc, char** argv) {
   return airlock::driver_main(
       argc, argv,
-      {.name = "airlock-fat", .calls = airlock::fat::kCalls, .open = airlock::fat::open_medium});
+      {.name = "airlock-fat", .filter = airlock::fat::kFilter, .open = airlock::fat::open_medium});
 }

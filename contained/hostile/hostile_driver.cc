@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,10 @@ extern "C" const char* __asan_default_options() {
 namespace airlock::hostile {
 namespace {
 
+constexpr std::array kFilter = {
+#include "contained/hostile/filter.inc"
+};
+
 constexpr int kUsage = 64;
 constexpr int kNotContained = 65;
 
@@ -41,7 +46,7 @@ Result<void> enter_sandbox(std::string_view how) {
   TRY(const auto root, enter_empty_root());
   if (root != RootState::kEmpty) return fail(Errc::kSystem, "the root is not empty");
   if (how == "unfiltered") return {};
-  TRY([[maybe_unused]] const auto confinement, confine({}));
+  TRY([[maybe_unused]] const auto confinement, confine(kFilter));
   return {};
 }
 

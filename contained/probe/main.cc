@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // airlock-probe: told a descriptor, it answers once what is on it, and is gone.
-#include <linux/blkzoned.h>
-#include <linux/cdrom.h>
-#include <linux/fd.h>
-#include <linux/sed-opal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -22,8 +18,8 @@ namespace {
 // Whoever started us kills us much sooner.
 constexpr std::chrono::seconds kPatience{60};
 
-const std::array kCalls = {
-#include "contained/probe/syscalls.inc"
+constexpr std::array kFilter = {
+#include "contained/probe/filter.inc"
 };
 
 Result<Channel> control_channel() {
@@ -54,7 +50,7 @@ Result<void> run() {
   TRY_VOID(enter_empty_root());
   TRY(Channel channel, control_channel());
   // Before the first byte of a medium, and even before there is one.
-  TRY_VOID(confine(kCalls));
+  TRY_VOID(confine(kFilter));
   TRY(auto medium, hear_request(channel));
   return answer(channel, examine(std::move(medium)));
 }

@@ -42,6 +42,11 @@ void BackgroundCommit::gathered(std::size_t bytes) {
   wake_.notify_one();
 }
 
+void BackgroundCommit::soon() {
+  due_ = Clock::now();
+  wake_.notify_one();
+}
+
 void BackgroundCommit::work(const std::function<bool()>& commit) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {

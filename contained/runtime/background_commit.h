@@ -28,6 +28,8 @@ class BackgroundCommit {
 
   // With the lock held, after a change: how much there is to write by now.
   void gathered(std::size_t bytes);
+  // With the lock held: there is something to write that did not gather.
+  void soon();
   // With the lock held: what has gathered so far has been taken by a commit.
   void taken() { due_.reset(); }
 

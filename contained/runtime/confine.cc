@@ -6,8 +6,11 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <csignal>
 #include <new>
 #include <string_view>
 
@@ -121,10 +124,10 @@ void outlive_starter() {
   (void)::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
-Result<Confinement> confine(std::span<const SyscallRule> driver_calls) {
+Result<Confinement> confine(Filter filter) {
   TRY(const int landlock_abi, forbid_with_landlock());
   TRY_VOID(report_forbidden_calls());
-  TRY_VOID(install_filter(driver_calls));
+  TRY_VOID(install_filter(filter));
   return Confinement{.landlock_abi = landlock_abi};
 }
 

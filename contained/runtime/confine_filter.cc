@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <seccomp.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@
 #include <vector>
 
 #include "contained/runtime/confine_steps.h"
-#include "lib/base/c_ptr.h"
+#include "contained/runtime/syscall_rules.h"
 #include "lib/base/sandbox_contract.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -26,8 +27,6 @@ extern "C" __attribute__((weak)) const char* __asan_default_options() {
 
 namespace airlock {
 namespace {
-
-using Filter = CPtr<void, seccomp_release>;
 
 // A call that exists everywhere and does nothing anywhere; no list will ever allow it.
 constexpr long kNeverAllowed = SYS_nfsservctl;
@@ -57,62 +56,6 @@ void on_forbidden_call(int, siginfo_t* information, void*) {
   while (true) (void)::syscall(kNeverAllowed);
 }
 
-std::vector<SyscallRule> common_calls() {
-  return {
-#include "contained/runtime/syscalls.inc"
-  };
-}
-
-scmp_arg_cmp comparison(const ArgumentTest& test) {
-  switch (test.kind) {
-    case ArgumentTest::Kind::kEqual:
-      return {.arg = test.position, .op = SCMP_CMP_EQ, .datum_a = test.value, .datum_b = 0};
-    case ArgumentTest::Kind::kNotEqual:
-      return {.arg = test.position, .op = SCMP_CMP_NE, .datum_a = test.value, .datum_b = 0};
-    case ArgumentTest::Kind::kMaskedEqual:
-      return {.arg = test.position,
-              .op = SCMP_CMP_MASKED_EQ,
-              .datum_a = test.mask,
-              .datum_b = test.value};
-  }
-  std::abort();  // a Kind outside the enumeration is a bug
-}
-
-Result<void> add_rule(const Filter& filter, const SyscallRule& rule) {
-  const int number = seccomp_syscall_resolve_name(rule.name);
-  if (number == __NR_SCMP_ERROR)
-    return fail(Errc::kInvalidArgument, "no system call is named {}", rule.name);
-  if (number < 0) return {};  // this processor does without it
-  std::vector<scmp_arg_cmp> comparisons;
-  for (const ArgumentTest& test : rule.when) comparisons.push_back(comparison(test));
-  const std::uint32_t action = rule.refuse_with == 0
-                                   ? SCMP_ACT_ALLOW
-                                   : SCMP_ACT_ERRNO(static_cast<std::uint32_t>(rule.refuse_with));
-  const int error = seccomp_rule_add_array(
-      filter.get(), action, number, static_cast<unsigned>(comparisons.size()), comparisons.data());
-  if (error != 0)
-    return fail_errno(-error, Errc::kSystem, "add a rule for the system call {}", rule.name);
-  return {};
-}
-
-Result<void> set_attribute(const Filter& filter, scmp_filter_attr attribute, std::uint32_t value) {
-  if (const int error = seccomp_attr_set(filter.get(), attribute, value); error != 0)
-    return fail_errno(-error, Errc::kSystem, "prepare the system call filter");
-  return {};
-}
-
-Result<Filter> new_filter() {
-  Filter filter(seccomp_init(SCMP_ACT_TRAP));
-  if (!filter) return fail(Errc::kOutOfMemory, "prepare the system call filter");
-  // Calls of another instruction set (32-bit, x32) have other numbers: no rule, no report.
-  TRY_VOID(set_attribute(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
-  TRY_VOID(set_attribute(filter, SCMP_FLTATR_CTL_NNP, 1));
-  TRY_VOID(set_attribute(filter, SCMP_FLTATR_CTL_TSYNC, 1));
-  // A search tree instead of a list: every system call pays for every step.
-  TRY_VOID(set_attribute(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-  return filter;
-}
-
 }  // namespace
 
 Result<void> report_forbidden_calls() {
@@ -125,13 +68,19 @@ Result<void> report_forbidden_calls() {
   return {};
 }
 
-Result<void> install_filter(std::span<const SyscallRule> driver_calls) {
-  TRY(const Filter filter, new_filter());
-  for (const SyscallRule& rule : common_calls()) TRY_VOID(add_rule(filter, rule));
-  for (const SyscallRule& rule : driver_calls) TRY_VOID(add_rule(filter, rule));
-  if (const int error = seccomp_load(filter.get()); error != 0)
-    return fail_errno(-error, Errc::kSystem, "install the system call filter");
-  return {};
+Result<void> install_filter(Filter filter) {
+  std::vector<sock_filter> steps(filter.begin(), filter.end());
+  for (sock_filter& step : steps)
+    if (step.k == kThisProcess) step.k = static_cast<std::uint32_t>(::getpid());
+  const sock_fprog program{.len = static_cast<unsigned short>(steps.size()),
+                           .filter = steps.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return fail_errno(errno, Errc::kSystem, "set no_new_privs");
+  // For every thread, should there be others: a positive answer names one that could not be had.
+  const long refused =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+  if (refused == 0) return {};
+  return fail_errno(refused < 0 ? errno : EBUSY, Errc::kSystem, "install the system call filter");
 }
 
 }  // namespace airlock

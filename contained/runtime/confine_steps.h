@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <span>
-
 #include "contained/runtime/confine.h"
 
 namespace airlock {
@@ -12,7 +10,7 @@ namespace airlock {
 // Returns the ABI found, 0 without Landlock.
 Result<int> forbid_with_landlock();
 
-Result<void> install_filter(std::span<const SyscallRule> driver_calls);
+Result<void> install_filter(Filter filter);
 
 // Makes a forbidden call write its number before it ends the process.
 Result<void> report_forbidden_calls();

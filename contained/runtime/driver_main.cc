@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -81,7 +82,7 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   // libfuse looks around in the system when a session is made, so this comes before confine().
   TRY(auto server,
       FuseServer::create(session.take_fuse_device(), {.threads = kThreads, .owner = options.user}));
-  TRY_VOID(confine(program.calls));
+  TRY_VOID(confine(program.filter));
 
   // Anything but fuseblk has a claim of its own from the beginning to the end.
   TRY(auto head, options.fuseblk ? MediumHead::read(io) : MediumHead());

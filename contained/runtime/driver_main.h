@@ -28,7 +28,7 @@ class OpenedMedium {
 
 struct DriverProgram {
   std::string_view name;  // "airlock-ext"
-  std::span<const SyscallRule> calls;
+  Filter filter;
   // Reads the medium for the first time; the process is confined already. The failure is what
   // the person reads.
   Result<std::unique_ptr<OpenedMedium>> (*open)(BlockIo& io, const DriverOptions& options);

@@ -73,6 +73,11 @@ bool moves_data(std::uint32_t opcode) {
   }
 }
 
+void populate(std::byte* memory, std::size_t size) {
+  if (::madvise(memory, size, MADV_POPULATE_WRITE) != 0)
+    std::memset(memory, 0, size);  // kernels before 5.14
+}
+
 bool connection_ended(int error_number) {
   // ENODEV after umount or abort; the others from a socket in a test.
   return error_number == ENODEV || error_number == ECONNRESET || error_number == EPIPE;
@@ -85,9 +90,12 @@ Result<Buffers> Buffers::create() {
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return fail_errno(errno, Errc::kOutOfMemory, "reserve request buffers");
   Buffers buffers(static_cast<std::byte*>(memory));
-  if (::madvise(memory, kRequestBytes, MADV_POPULATE_WRITE) != 0)
-    std::memset(memory, 0, kRequestBytes);  // kernels before 5.14
+  populate(buffers.memory_, kSmallRequestBytes);
   return buffers;
+}
+
+void Buffers::make_resident() const {
+  populate(memory_ + kSmallRequestBytes, kRequestBytes - kSmallRequestBytes);
 }
 
 Buffers::~Buffers() {
@@ -108,8 +116,7 @@ bool FuseServer::Impl::handle_one(const Buffers& mine) {
   current_request = {.buffers = &mine,
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
-  if (&mine == buffers.data() && helpers.empty() && moves_data(current_request.header->opcode))
-    call_helpers();
+  if (&mine == buffers.data() && helpers.empty()) prepare_for(current_request.header->opcode);
   if (current_request.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current_request.header);
     return true;
@@ -120,6 +127,14 @@ bool FuseServer::Impl::handle_one(const Buffers& mine) {
   fuse_session_process_buf(session.get(), &request);
   current_request = {};
   return true;
+}
+
+// The kernel asks to open a file, once, before it writes to any. A medium that is only looked at
+// never needs the memory for that.
+void FuseServer::Impl::prepare_for(std::uint32_t opcode) {
+  const bool data_comes = moves_data(opcode);
+  if (data_comes || opcode == FUSE_OPEN || opcode == FUSE_CREATE) buffers.front().make_resident();
+  if (data_comes) call_helpers();
 }
 
 void FuseServer::Impl::run(const Buffers& mine) {
@@ -133,6 +148,7 @@ void FuseServer::Impl::call_helpers() {
   while (buffers.size() < options.threads) {
     auto its = Buffers::create();
     if (!its) return;
+    its->make_resident();
     buffers.push_back(std::move(*its));
     auto helper = start_thread([this, &mine = buffers.back()] { run(mine); });
     if (!helper) {

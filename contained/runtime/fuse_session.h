@@ -4,6 +4,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <linux/limits.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -30,8 +31,13 @@ inline constexpr std::size_t kMaxTransfer = std::size_t{1} << 20;
 class Buffers {
  public:
   static constexpr std::size_t kRequestBytes = kMaxTransfer + 4096;  // with its header
+  // Holds every request but a write; and but a very long list of forgotten nodes, which nothing
+  // here depends on.
+  static constexpr std::size_t kSmallRequestBytes = XATTR_SIZE_MAX + 8192;
 
-  static Result<Buffers> create();
+  static Result<Buffers> create();  // resident for small requests
+  // Before the first write can come. Leaves a small request in it as it is.
+  void make_resident() const;
   Buffers(Buffers&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
   Buffers& operator=(Buffers&&) = delete;
   ~Buffers();
@@ -102,6 +108,7 @@ struct FuseServer::Impl {
   void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
   void answer_syncfs(const fuse_in_header& header);
   bool handle_one(const Buffers& mine);
+  void prepare_for(std::uint32_t opcode);
 };
 
 // Every callback, for libfuse.

@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/launch/exit_cause.h"
 
-#include <seccomp.h>
-
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <ranges>
 
 #include <fmt/format.h>
 
+#include "daemon/launch/call_names.h"
 #include "lib/base/sandbox_contract.h"
 
 namespace airlock {
 namespace {
 
-struct FreeText {
-  void operator()(char* text) const { std::free(text); }
-};
-
-std::string call_name(long number) {
-  const std::unique_ptr<char, FreeText> name(
-      seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, static_cast<int>(number)));
-  return name ? name.get() : "unknown";
+std::string_view known_name(long number) {
+  const std::string_view name = call_name(number);
+  return name.empty() ? "unknown" : name;
 }
 
 std::optional<long> call_named_by(const LineTail& last_lines) {
@@ -72,7 +65,7 @@ std::string ExitCause::describe() const {
                          by_us ? " (sent by Airlock)" : "");
     case Kind::kForbiddenCall:
       if (!forbidden_call) return "tried a forbidden system call";
-      return fmt::format("tried the forbidden system call {} ({})", call_name(*forbidden_call),
+      return fmt::format("tried the forbidden system call {} ({})", known_name(*forbidden_call),
                          *forbidden_call);
     case Kind::kOutOfMemory:
       return "ran out of memory";

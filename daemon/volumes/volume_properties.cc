@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/volume_properties.h"
 
-#include <seccomp.h>
-
 #include <array>
 #include <chrono>
-#include <cstdlib>
-#include <memory>
 #include <string_view>
+
+#include "daemon/launch/call_names.h"
 
 namespace airlock {
 namespace {
@@ -120,9 +118,8 @@ std::string last_lines(const DriverDeath& death) {
 
 // "socket", or the number of one the library does not know.
 std::string system_call_name(long number) {
-  const std::unique_ptr<char, decltype(&std::free)> name(
-      ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, static_cast<int>(number)), &std::free);
-  return name ? std::string(name.get()) : std::to_string(number);
+  const std::string_view name = call_name(number);
+  return name.empty() ? std::to_string(number) : std::string(name);
 }
 
 void add_death(const Volume& volume, PropertyMap& all) {

@@ -190,7 +190,7 @@ void run(std::span<const std::uint8_t> bytes) {
   options.owners = (mode & 4) != 0 ? MediaOwners::kUser : MediaOwners::kMedia;
   ExtDriver driver(**volume, options);
   if ((*volume)->writable()) {
-    if (!(*volume)->begin_writing()) return;
+    (*volume)->begin_writing();
     (void)driver.delete_orphans();
   }
   Session session(input, driver);

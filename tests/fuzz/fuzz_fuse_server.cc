@@ -15,7 +15,7 @@ void run(std::span<const std::uint8_t> bytes) {
   const auto volume = Volume::open(medium, MountMode::kReadWrite);
   if (!volume) return;
   ExtDriver driver(**volume, DriverOptions{});
-  if ((*volume)->writable() && !(*volume)->begin_writing()) return;
+  if ((*volume)->writable()) (*volume)->begin_writing();
   fuzz::serve(input, driver);
 }
 

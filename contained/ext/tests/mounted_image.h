@@ -29,7 +29,8 @@ class MountedImage {
     options.owners = MediaOwners::kMedia;
     driver_ = std::make_unique<ExtDriver>(*volume_, options);
     if (!volume_->writable()) return;
-    EXPECT_TRUE(volume_->begin_writing().has_value());
+    volume_->begin_writing();
+    EXPECT_TRUE(volume_->commit().has_value());  // what the background does a little later
     EXPECT_TRUE(driver_->delete_orphans().has_value());
   }
 

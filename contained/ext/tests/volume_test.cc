@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <future>
 #include <latch>
 
@@ -92,6 +93,43 @@ TEST(VolumeMount, AnUncleanEndIsSeenNextTime) {
   const auto volume = Volume::open(medium, MountMode::kReadWrite);
   ASSERT_TRUE(volume.has_value());
   EXPECT_FALSE((*volume)->writable());
+}
+
+bool marks_in_use(const MemoryMedium::Event& event) {
+  ext2_super_block super = {};
+  if (event.offset != SUPERBLOCK_OFFSET || event.data.size() != sizeof super) return false;
+  std::memcpy(&super, event.data.data(), sizeof super);
+  return (super.s_state & EXT2_VALID_FS) == 0 && ext2fs_has_feature_journal_needs_recovery(&super);
+}
+
+TEST(VolumeMount, TheMarkIsOnTheMediumBeforeAnyChange) {
+  MemoryMedium medium(make_image("-t ext4 -b 1024 -J size=1", "6M"));
+  medium.record();
+  auto volume = Volume::open(medium, MountMode::kReadWrite);
+  ASSERT_TRUE(volume.has_value());
+  ExtDriver driver(**volume, {});
+  (*volume)->begin_writing();
+  ASSERT_TRUE(driver.make_node(kRoot, "x", {.mode = S_IFREG | 0644}).has_value());
+  ASSERT_TRUE(driver.sync_all().has_value());
+  driver.unmounted();
+  ASSERT_GT(medium.events().size(), 2U);
+  EXPECT_TRUE(marks_in_use(medium.events()[0]));
+  EXPECT_TRUE(medium.events()[1].is_flush());
+}
+
+TEST(VolumeMount, TheMarkComesSoonThoughNothingChanges) {
+  MemoryMedium medium(make_image("-t ext4 -b 1024 -J size=1", "6M"));
+  std::promise<void> written;
+  std::atomic<bool> is_first = true;
+  medium.judge_with([&](MemoryMedium::Access access, std::uint64_t offset, std::uint64_t) {
+    const bool is_mark = access == MemoryMedium::Access::kWrite && offset == SUPERBLOCK_OFFSET;
+    if (is_mark && is_first.exchange(false)) written.set_value();
+    return 0;
+  });
+  auto volume = Volume::open(medium, MountMode::kReadWrite);
+  ASSERT_TRUE(volume.has_value());
+  (*volume)->begin_writing();
+  EXPECT_EQ(written.get_future().wait_for(std::chrono::seconds{20}), std::future_status::ready);
 }
 
 TEST(VolumeMount, ReadOnlyMountsWriteNothing) {

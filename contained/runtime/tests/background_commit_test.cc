@@ -41,6 +41,17 @@ class BackgroundCommitTest : public testing::Test {
   BackgroundCommit background_{mutex_};
 };
 
+TEST_F(BackgroundCommitTest, WhatIsToBeSoonIsWrittenAtOnce) {
+  {
+    const std::scoped_lock lock(mutex_);
+    background_.soon();
+  }
+  background_.start([this] { return commit(); });
+  ASSERT_TRUE(committed_.try_acquire_for(kAtOnce));
+  background_.stop();
+  EXPECT_EQ(commits_, 1);
+}
+
 TEST_F(BackgroundCommitTest, MuchIsWrittenAtOnceAndOnce) {
   background_.start([this] { return commit(); });
   gather(kMuch);

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <memory>
 #include <thread>
@@ -116,6 +118,29 @@ TEST(FuseServer, OnlyTheFirstRequestForDataCallsTheOtherThreads) {
         kernel.reset();
       },
       {.threads = 3});
+}
+
+std::size_t resident_bytes() {
+  std::ifstream statistics("/proc/self/statm");
+  std::size_t size = 0;
+  std::size_t resident = 0;
+  statistics >> size >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST(FuseServer, RoomForWritesIsMadeWhenTheFirstFileIsOpened) {
+  constexpr std::size_t kRoom = std::size_t{900} << 10;
+  const fuse_getattr_in getattr = {};
+  const fuse_open_in open = {};
+  (void)unmounted_calls([&](UniqueFd& kernel) {
+    send(kernel.get(), FUSE_GETATTR, 4, &getattr, sizeof getattr);
+    expect_answer(kernel.get());
+    const std::size_t before = resident_bytes();
+    send(kernel.get(), FUSE_OPEN, 6, &open, sizeof open);
+    expect_answer(kernel.get());
+    EXPECT_GE(resident_bytes(), before + kRoom);
+    kernel.reset();
+  });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "contained/runtime/confine.h"
+#include "contained/runtime/make_filter.h"
 #include "lib/base/sandbox_contract.h"
 #include "lib/protocol/channel.h"
 #include "lib/protocol/probe_record.h"
@@ -136,7 +137,8 @@ std::string first_line(BorrowedFd medium) {
 int run() {
   if (!enter_empty_root()) return 10;
   Channel channel{UniqueFd(kControlDescriptor)};
-  if (!confine(kCalls)) return 11;
+  const auto filter = make_filter(kCalls);
+  if (!filter || !confine(*filter)) return 11;
   auto request = channel.receive(kProbeRequest.size(), Descriptors::kTakeOne,
                                  deadline_in(std::chrono::seconds{30}));
   if (!request) return 12;

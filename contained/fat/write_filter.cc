@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A part of the build: writes the filter airlock-fat installs.
+#include "contained/runtime/make_filter.h"
+
+namespace airlock {
+namespace {
+
+const std::vector<SyscallRule> kCalls = {
+#include "contained/fat/syscalls.inc"
+};
+
+}  // namespace
+}  // namespace airlock
+
+int main() {
+  return airlock::write_filter(airlock::kCalls);
+}
