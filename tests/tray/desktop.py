@@ -87,6 +87,13 @@ BackgroundNormal=49,54,59
 ForegroundNormal=239,240,241
 """
 
+# Those of the machine, which newer toolkits ask for colours: they mount a filesystem of their own.
+PORTALS = ("org.freedesktop.portal.Desktop", "org.freedesktop.portal.Documents")
+NO_PORTAL = """[D-BUS Service]
+Name={}
+Exec=/bin/false
+"""
+
 # What opens a folder, as the tests find out which.
 XDG_OPEN = """#!/bin/sh
 printf '%s\\n' "$1" >> "$HOME/opened"
@@ -149,10 +156,13 @@ class Desktop:
 
     def make_home(self):
         configuration = self.home / "config/xfce4/xfconf/xfce-perchannel-xml"
-        for folder in (configuration, self.home / "run", self.home / "bin", self.home / "config/dunst"):
+        services = self.home / ".local/share/dbus-1/services"
+        for folder in (configuration, services, self.home / "run", self.home / "bin", self.home / "config/dunst"):
             folder.mkdir(parents=True)
         (configuration / "xfce4-panel.xml").write_text(PANEL.format(dark=str(self.dark).lower()))
         (self.home / "config/dunst/dunstrc").write_text(DUNST)
+        for portal in PORTALS:
+            (services / f"{portal}.service").write_text(NO_PORTAL.format(portal))
         if self.dark_windows:
             (self.home / "config/kdeglobals").write_text(DARK_COLOURS)
         (self.home / "bin/xdg-open").write_text(XDG_OPEN)
