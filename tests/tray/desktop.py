@@ -100,6 +100,26 @@ printf '%s\\n' "$1" >> "$HOME/opened"
 """
 
 
+class Portal:
+    """What programs ask how the person wants to see them, played by a mock; it begins dark."""
+    name, path = "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop"
+    settings = "org.freedesktop.portal.Settings"
+    numbers = {"default": 0, "dark": 1}
+
+    def __init__(self, desktop):
+        self.desktop = desktop
+        desktop.spawn(PYTHON, "-m", "dbusmock", "--session", self.name, self.path, self.settings)
+        desktop.wait_for_name(self.name)
+        self.mock("AddMethod", f"('{self.settings}', 'Read', 'ss', 'v', 'ret = dbus.UInt32(1, variant_level=1)')")
+
+    def say_colour_scheme(self, wish):
+        self.mock("EmitSignal", f"('{self.settings}', 'SettingChanged', 'ssv', "
+                                f"[<'org.freedesktop.appearance'>, <'color-scheme'>, <<uint32 {self.numbers[wish]}>>])")
+
+    def mock(self, method, arguments):
+        self.desktop.session_call(self.name, self.path, "org.freedesktop.DBus.Mock", method, arguments)
+
+
 class Desktop:
     def __init__(self, scratch, person, system_bus=None, language="C.UTF-8", panel=True, dark=False, notifications=True,
                  accessible=False, dark_windows=False, wayland=False):
@@ -226,6 +246,9 @@ class Desktop:
         panel = self.spawn("xfce4-panel", "--disable-wm-check")
         self.wait_for_name("org.kde.StatusNotifierWatcher")
         return panel
+
+    def start_portal(self):
+        return Portal(self)
 
     def stop(self, process):
         os.killpg(process.pid, signal.SIGKILL)

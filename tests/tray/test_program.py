@@ -175,3 +175,22 @@ def test_windows_can_be_read_on_a_dark_desktop(demo, scratch, name, state, sente
         for left, top, width, height in media + bars:
             icon_or_bar = (left, top, min(width, 44), height)
             assert window.contrast(icon_or_bar) >= SHAPES, (left, top)
+
+
+def test_windows_become_dark_when_the_desktop_does(demo, scratch):
+    """As its portal says, when the tray comes and later."""
+    demo.plug("sdb1", "HOLIDAY", "dead", Death="death 11")
+    with Desktop(scratch, ALICE, demo.address, panel=False, accessible=True) as desktop:
+        portal = desktop.start_portal()
+        desktop.start_tray("-style", "fusion")
+        desktop.wait_to_show("The ext4 driver crashed")
+
+        def is_dark():
+            window = Picture(desktop.screenshot("12-told-to-be-dark"))
+            return brightness(window.colours(*menu_bar)[0][0]) < 0.1
+        menu_bar = next(entry["place"] for entry in desktop.probe("tree") if entry["role"] == "menu bar")
+        harness.wait_until(is_dark, DEADLINE, "the window to be dark")
+        portal.say_colour_scheme("default")
+        harness.wait_until(lambda: not is_dark(), DEADLINE, "the window to be light again")
+        portal.say_colour_scheme("dark")
+        harness.wait_until(is_dark, DEADLINE, "the window to be dark again")
