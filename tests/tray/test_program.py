@@ -101,8 +101,11 @@ def wake_ups(pid, seconds):
     return min(counts)
 
 
-def test_every_state_can_be_seen(demo, scratch):
-    """Also in a dark panel, in German, and with a label that tries to be something else."""
+@pytest.mark.parametrize("language, code, died, crashed, wait", [
+    ("german", "de", "ausgefallen", "abgestürzt", "noch nicht abziehen"),
+    ("english", "en", "died", "crashed", "do not unplug it yet")])
+def test_every_state_can_be_seen(demo, scratch, language, code, died, crashed, wait):
+    """Also in a dark panel, in two languages, and with a label that tries to be something else."""
     demo.plug("sdb1", "HOLIDAY", "mounted")
     demo.plug("sdc1", "Backup <b>bold</b> \u202egnp.exe", "dead", Death="death 11")
     demo.plug("sdd1", "Fotos & Filme", "unmounting")
@@ -110,15 +113,15 @@ def test_every_state_can_be_seen(demo, scratch):
     demo.plug("sdf1", "TWINS", "refused", StateReason="more than one filesystem claims it: ext4, vfat")
     demo.tell("addjob 1", "setjob 1 Operation s unmount", "setjob 1 BytesLeft t 312000000")
     with Desktop(scratch, ALICE, demo.address, accessible=True, dark=True) as desktop:
-        desktop.start_tray("-style", "fusion", environment={"LC_ALL": "C.UTF-8", "LANGUAGE": "de"})
-        desktop.wait_for_tooltip("ausgefallen")
-        desktop.wait_to_show("abgestürzt", "SIGSEGV")
+        desktop.start_tray("-style", "fusion", environment={"LC_ALL": "C.UTF-8", "LANGUAGE": code})
+        desktop.wait_for_tooltip(died)
+        desktop.wait_to_show(crashed, "SIGSEGV")
         desktop.wait_to_show("Backup <b>bold</b> \\u{202e}gnp.exe")
-        desktop.wait_to_show("Fotos & Filme", "noch nicht abziehen")
-        desktop.screenshot("7-all-states-german")
+        desktop.wait_to_show("Fotos & Filme", wait)
+        desktop.screenshot(f"7-all-states-{language}")
         demo.remove("sdc1")
         desktop.wait_to_show("312")
-        desktop.screenshot("8-writing-german")
+        desktop.screenshot(f"8-writing-{language}")
 
 
 def test_the_menu_of_a_panel_mounts(demo, scratch):
