@@ -5,6 +5,7 @@
 #include <QTimer>
 
 #include "ui/client.h"
+#include "ui/color_scheme.h"
 #include "ui/main_window.h"
 #include "ui/notifier.h"
 #include "ui/performer.h"
@@ -42,6 +43,7 @@ class Application final : public QObject {
   [[nodiscard]] MainWindow& window();
 
   Start m_start;
+  ColorScheme m_colors;
   Preferences m_preferences;
   Surroundings m_around;
   QString m_automount;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <utility>
 
+#include "ui/activation.h"
 #include "ui/performer.h"
 #include "ui/preferences.h"
 #include "ui/visible_text.h"
@@ -63,6 +64,8 @@ Notifier::Notifier(VolumeModel& model, Performer& performer, const Preferences& 
   connect(&performer, &Performer::done, this, &Notifier::onDone);
   connect(&performer, &Performer::failed, this, &Notifier::onFailed);
   auto bus = QDBusConnection::sessionBus();
+  bus.connect(QString(), QLatin1String(kPath), QLatin1String(kName),
+              QStringLiteral("ActivationToken"), this, SLOT(onToken(uint, QString)));
   bus.connect(QString(), QLatin1String(kPath), QLatin1String(kName),
               QStringLiteral("ActionInvoked"), this, SLOT(onAction(uint, QString)));
   bus.connect(QString(), QLatin1String(kPath), QLatin1String(kName),
@@ -156,6 +159,11 @@ QString Notifier::keyOf(uint id) const {
   for (auto shown = m_shown.begin(); shown != m_shown.end(); ++shown)
     if (shown->id == id && id != 0) return shown.key();
   return {};
+}
+
+// Comes before the action it is for.
+void Notifier::onToken(uint id, const QString& token) {
+  if (!keyOf(id).isEmpty()) useActivationToken(token);
 }
 
 void Notifier::onAction(uint id, const QString& action) {

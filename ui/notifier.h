@@ -30,6 +30,7 @@ class Notifier final : public QObject {
   void told(const QString& path, const airlock::ui::News& news);
 
  private slots:
+  void onToken(uint id, const QString& token);
   void onAction(uint id, const QString& key);
   void onClosed(uint id, uint reason);
 

@@ -6,11 +6,15 @@
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
 
+#include "ui/activation.h"
+
 namespace airlock::ui {
 namespace {
 
 constexpr const char* kName = "org.airlock1.Tray";
 constexpr const char* kPath = "/org/airlock1/Tray";
+constexpr const char* kApplication = "org.freedesktop.Application";
+constexpr const char* kToken = "activation-token";
 constexpr uint kDoNotQueue = 4;
 constexpr uint kExists = 3;
 
@@ -41,13 +45,19 @@ void SingleInstance::wakeTheOther(Manner manner) {
     emit second();
     return;
   }
-  const auto order = QDBusMessage::createMethodCall(
-      QLatin1String(kName), QLatin1String(kPath), QLatin1String(kName), QStringLiteral("Activate"));
+  auto order =
+      QDBusMessage::createMethodCall(QLatin1String(kName), QLatin1String(kPath),
+                                     QLatin1String(kApplication), QStringLiteral("Activate"));
+  QVariantMap platformData;
+  if (const QString token = activationToken(); !token.isEmpty())
+    platformData.insert(QLatin1String(kToken), token);
+  order.setArguments({platformData});
   auto* watcher = new QDBusPendingCallWatcher(QDBusConnection::sessionBus().asyncCall(order), this);
   connect(watcher, &QDBusPendingCallWatcher::finished, this, &SingleInstance::second);
 }
 
-void SingleInstance::Activate() {
+void SingleInstance::Activate(const QVariantMap& platformData) {
+  useActivationToken(platformData.value(QLatin1String(kToken)).toString());
   emit activated();
 }
 

@@ -5,6 +5,7 @@
 #include <QDBusMessage>
 #include <QDBusPendingCallWatcher>
 #include <QDBusPendingReply>
+#include <QEvent>
 #include <QGuiApplication>
 #include <QMenu>
 #include <QPalette>
@@ -19,8 +20,9 @@ constexpr int kFrameTime = 120;
 // How long a desktop may take to bring its panel up before the older way of X11 is tried.
 constexpr int kPatience = 10'000;
 
-QColor inkOfTheDesktop() {
-  return QGuiApplication::palette().color(QPalette::WindowText);
+QColor inkHere() {
+  return inkOfThePanel(qEnvironmentVariable("XDG_CURRENT_DESKTOP"),
+                       QGuiApplication::palette().color(QPalette::WindowText));
 }
 
 }  // namespace
@@ -31,6 +33,10 @@ Mood moodOf(const VolumeModel::Summary& summary) {
   if (summary.attention > 0) return Mood::kAttention;
   if (summary.mounted > 0) return Mood::kMounted;
   return summary.shown > 0 ? Mood::kPlugged : Mood::kEmpty;
+}
+
+QColor inkOfThePanel(const QString& desktops, const QColor& inkOfWindows) {
+  return desktops.split(u':').contains(QLatin1String("GNOME")) ? QColor(Qt::white) : inkOfWindows;
 }
 
 Tray::Tray(const VolumeModel& model, QMenu& menu, QObject* parent)
@@ -44,7 +50,14 @@ Tray::Tray(const VolumeModel& model, QMenu& menu, QObject* parent)
   connect(&m_animation, &QTimer::timeout, this, &Tray::showFrame);
   m_patience.setSingleShot(true);
   connect(&m_patience, &QTimer::timeout, this, &Tray::makeIcon);
+  qApp->installEventFilter(this);
   askForHost();
+}
+
+bool Tray::eventFilter(QObject* watched, QEvent* event) {
+  if (event->type() == QEvent::ApplicationPaletteChange && watched == qApp && m_icon != nullptr)
+    showFrame();
+  return QObject::eventFilter(watched, event);
 }
 
 Tray::~Tray() = default;
@@ -113,7 +126,7 @@ void Tray::refresh() {
 
 void Tray::showFrame() {
   m_frame = m_mood == Mood::kBusy ? (m_frame + 1) % kBusyFrames : 0;
-  m_icon->setIcon(moodIcon(m_mood, inkOfTheDesktop(), m_frame));
+  m_icon->setIcon(moodIcon(m_mood, inkHere(), m_frame));
 }
 
 }  // namespace airlock::ui

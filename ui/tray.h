@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <QColor>
 #include <QDBusServiceWatcher>
 #include <QObject>
 #include <QSystemTrayIcon>
@@ -16,6 +17,10 @@ namespace airlock::ui {
 
 [[nodiscard]] Mood moodOf(const VolumeModel::Summary& summary);
 
+// What an icon is drawn in on a panel of these desktops, as XDG_CURRENT_DESKTOP names them: in the
+// ink of windows, but for GNOME, whose bar is dark whatever windows are.
+[[nodiscard]] QColor inkOfThePanel(const QString& desktops, const QColor& inkOfWindows);
+
 // Icon and tooltip, as the model's summary says. It appears when there is something to show it,
 // which may be long after we have started: Qt decides once and for good how to show an icon, so it
 // is not asked before somebody who shows icons is there.
@@ -28,6 +33,9 @@ class Tray final : public QObject {
 
   [[nodiscard]] bool isThere() const { return m_icon != nullptr && m_hasHost; }
   [[nodiscard]] Mood mood() const { return m_mood; }
+
+  // Of the application: other colours need another drawing.
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
  signals:
   void clicked();

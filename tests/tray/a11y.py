@@ -56,7 +56,7 @@ def describe(node):
     state = node.getState()
     return {"name": node.name, "role": node.getRoleName(), "text": text_of(node),
             "place": place_of(node), "active": node.getRole() in ACTIVE, "actions": actions_of(node),
-            "focusable": state.contains(pyatspi.STATE_FOCUSABLE),
+            "front": state.contains(pyatspi.STATE_ACTIVE), "focusable": state.contains(pyatspi.STATE_FOCUSABLE),
             "showing": state.contains(pyatspi.STATE_SHOWING)}
 
 

@@ -12,7 +12,7 @@ import harness  # noqa: E402
 from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: E402,F401
 
 NEEDED_PROGRAMS = ("Xvfb", "xfce4-panel", "dunst", "dbus-daemon", "mke2fs", "losetup", "strace", "import",
-                   "xdotool", "weston")
+                   "xdotool", "weston", "sway", "waybar", "grim")
 
 
 def pytest_collection_modifyitems(items):

@@ -87,10 +87,37 @@ BackgroundNormal=49,54,59
 ForegroundNormal=239,240,241
 """
 
+# Those of the machine, which newer toolkits ask for colours: they mount a filesystem of their own.
+PORTALS = ("org.freedesktop.portal.Desktop", "org.freedesktop.portal.Documents")
+NO_PORTAL = """[D-BUS Service]
+Name={}
+Exec=/bin/false
+"""
+
 # What opens a folder, as the tests find out which.
 XDG_OPEN = """#!/bin/sh
 printf '%s\\n' "$1" >> "$HOME/opened"
 """
+
+
+class Portal:
+    """What programs ask how the person wants to see them, played by a mock; it begins dark."""
+    name, path = "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop"
+    settings = "org.freedesktop.portal.Settings"
+    numbers = {"default": 0, "dark": 1}
+
+    def __init__(self, desktop):
+        self.desktop = desktop
+        desktop.spawn(PYTHON, "-m", "dbusmock", "--session", self.name, self.path, self.settings)
+        desktop.wait_for_name(self.name)
+        self.mock("AddMethod", f"('{self.settings}', 'Read', 'ss', 'v', 'ret = dbus.UInt32(1, variant_level=1)')")
+
+    def say_colour_scheme(self, wish):
+        self.mock("EmitSignal", f"('{self.settings}', 'SettingChanged', 'ssv', "
+                                f"[<'org.freedesktop.appearance'>, <'color-scheme'>, <<uint32 {self.numbers[wish]}>>])")
+
+    def mock(self, method, arguments):
+        self.desktop.session_call(self.name, self.path, "org.freedesktop.DBus.Mock", method, arguments)
 
 
 class Desktop:
@@ -149,10 +176,13 @@ class Desktop:
 
     def make_home(self):
         configuration = self.home / "config/xfce4/xfconf/xfce-perchannel-xml"
-        for folder in (configuration, self.home / "run", self.home / "bin", self.home / "config/dunst"):
+        services = self.home / ".local/share/dbus-1/services"
+        for folder in (configuration, services, self.home / "run", self.home / "bin", self.home / "config/dunst"):
             folder.mkdir(parents=True)
         (configuration / "xfce4-panel.xml").write_text(PANEL.format(dark=str(self.dark).lower()))
         (self.home / "config/dunst/dunstrc").write_text(DUNST)
+        for portal in PORTALS:
+            (services / f"{portal}.service").write_text(NO_PORTAL.format(portal))
         if self.dark_windows:
             (self.home / "config/kdeglobals").write_text(DARK_COLOURS)
         (self.home / "bin/xdg-open").write_text(XDG_OPEN)
@@ -216,6 +246,9 @@ class Desktop:
         panel = self.spawn("xfce4-panel", "--disable-wm-check")
         self.wait_for_name("org.kde.StatusNotifierWatcher")
         return panel
+
+    def start_portal(self):
+        return Portal(self)
 
     def stop(self, process):
         os.killpg(process.pid, signal.SIGKILL)

@@ -56,6 +56,7 @@ class ModelTest : public QObject {
   void newsAreToldOncePerEvent();
   void newsDependOnAutomount();
   void theIconShowsWhatMattersMost();
+  void theIconCanBeSeenOnTheBarOfGnome();
 };
 
 void ModelTest::hostileTextIsShownEscaped_data() {
@@ -278,6 +279,13 @@ void ModelTest::theIconShowsWhatMattersMost() {
   QCOMPARE(moodOf(model.summary()), Mood::kBusy);
   model.changeObject(volumePath("a"), kVolume, {{"State", "dead"}});
   QCOMPARE(moodOf(model.summary()), Mood::kAttention);
+}
+
+void ModelTest::theIconCanBeSeenOnTheBarOfGnome() {
+  const QColor black(Qt::black);
+  QCOMPARE(inkOfThePanel("ubuntu:GNOME", black), QColor(Qt::white));
+  QCOMPARE(inkOfThePanel("KDE", black), black);
+  QCOMPARE(inkOfThePanel({}, black), black);
 }
 
 }  // namespace airlock::ui

@@ -101,8 +101,11 @@ def wake_ups(pid, seconds):
     return min(counts)
 
 
-def test_every_state_can_be_seen(demo, scratch):
-    """Also in a dark panel, in German, and with a label that tries to be something else."""
+@pytest.mark.parametrize("language, code, died, crashed, wait", [
+    ("german", "de", "ausgefallen", "abgestürzt", "noch nicht abziehen"),
+    ("english", "en", "died", "crashed", "do not unplug it yet")])
+def test_every_state_can_be_seen(demo, scratch, language, code, died, crashed, wait):
+    """Also in a dark panel, in two languages, and with a label that tries to be something else."""
     demo.plug("sdb1", "HOLIDAY", "mounted")
     demo.plug("sdc1", "Backup <b>bold</b> \u202egnp.exe", "dead", Death="death 11")
     demo.plug("sdd1", "Fotos & Filme", "unmounting")
@@ -110,15 +113,15 @@ def test_every_state_can_be_seen(demo, scratch):
     demo.plug("sdf1", "TWINS", "refused", StateReason="more than one filesystem claims it: ext4, vfat")
     demo.tell("addjob 1", "setjob 1 Operation s unmount", "setjob 1 BytesLeft t 312000000")
     with Desktop(scratch, ALICE, demo.address, accessible=True, dark=True) as desktop:
-        desktop.start_tray("-style", "fusion", environment={"LC_ALL": "C.UTF-8", "LANGUAGE": "de"})
-        desktop.wait_for_tooltip("ausgefallen")
-        desktop.wait_to_show("abgestürzt", "SIGSEGV")
+        desktop.start_tray("-style", "fusion", environment={"LC_ALL": "C.UTF-8", "LANGUAGE": code})
+        desktop.wait_for_tooltip(died)
+        desktop.wait_to_show(crashed, "SIGSEGV")
         desktop.wait_to_show("Backup <b>bold</b> \\u{202e}gnp.exe")
-        desktop.wait_to_show("Fotos & Filme", "noch nicht abziehen")
-        desktop.screenshot("7-all-states-german")
+        desktop.wait_to_show("Fotos & Filme", wait)
+        desktop.screenshot(f"7-all-states-{language}")
         demo.remove("sdc1")
         desktop.wait_to_show("312")
-        desktop.screenshot("8-writing-german")
+        desktop.screenshot(f"8-writing-{language}")
 
 
 def test_the_menu_of_a_panel_mounts(demo, scratch):
@@ -175,3 +178,22 @@ def test_windows_can_be_read_on_a_dark_desktop(demo, scratch, name, state, sente
         for left, top, width, height in media + bars:
             icon_or_bar = (left, top, min(width, 44), height)
             assert window.contrast(icon_or_bar) >= SHAPES, (left, top)
+
+
+def test_windows_become_dark_when_the_desktop_does(demo, scratch):
+    """As its portal says, when the tray comes and later."""
+    demo.plug("sdb1", "HOLIDAY", "dead", Death="death 11")
+    with Desktop(scratch, ALICE, demo.address, panel=False, accessible=True) as desktop:
+        portal = desktop.start_portal()
+        desktop.start_tray("-style", "fusion")
+        desktop.wait_to_show("The ext4 driver crashed")
+
+        def is_dark():
+            window = Picture(desktop.screenshot("12-told-to-be-dark"))
+            return brightness(window.colours(*menu_bar)[0][0]) < 0.1
+        menu_bar = next(entry["place"] for entry in desktop.probe("tree") if entry["role"] == "menu bar")
+        harness.wait_until(is_dark, DEADLINE, "the window to be dark")
+        portal.say_colour_scheme("default")
+        harness.wait_until(lambda: not is_dark(), DEADLINE, "the window to be light again")
+        portal.say_colour_scheme("dark")
+        harness.wait_until(is_dark, DEADLINE, "the window to be dark again")
