@@ -45,13 +45,14 @@ Caller caller_of(fuse_req_t request) {
   return {.user = context->uid, .group = context->gid};
 }
 
-fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes) {
+fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes,
+                           NamePatience::Told told) {
   fuse_entry_param entry = {};
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
   entry.attr_timeout = kCacheSeconds;
-  entry.entry_timeout =
-      server_of(request).patience.seconds(files_of(request).names(), attributes.other_spelling);
+  entry.entry_timeout = server_of(request).patience.seconds(files_of(request).names(),
+                                                            attributes.other_spelling, told);
   return entry;
 }
 
@@ -65,7 +66,7 @@ void reply(fuse_req_t request, const Outcome<void>& outcome) {
 }
 void reply_entry(fuse_req_t request, const Outcome<Attributes>& outcome) {
   if (!outcome) return reply_error(request, outcome.error().value);
-  const fuse_entry_param entry = entry_for(request, *outcome);
+  const fuse_entry_param entry = entry_for(request, *outcome, NamePatience::Told::kAlone);
   (void)fuse_reply_entry(request, &entry);
 }
 void reply_attributes(fuse_req_t request, const Outcome<Attributes>& outcome) {
@@ -209,7 +210,7 @@ class DirectoryReply final : public EntrySink {
       needed = fuse_add_direntry(request_, rest.data(), rest.size(), name_.c_str(),
                                  &attributes.stat, static_cast<off_t>(next));
     } else {
-      fuse_entry_param entry = entry_for(request_, attributes);
+      fuse_entry_param entry = entry_for(request_, attributes, NamePatience::Told::kInList);
       if (name == "." || name == "..") entry.ino = 0;  // not an entry to keep
       needed = fuse_add_direntry_plus(request_, rest.data(), rest.size(), name_.c_str(), &entry,
                                       static_cast<off_t>(next));

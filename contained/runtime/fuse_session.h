@@ -102,6 +102,9 @@ struct FuseServer::Impl {
   void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
   void answer_syncfs(const fuse_in_header& header);
   bool handle_one(const Buffers& mine);
+  void process(const Buffers& mine, std::size_t size);
+  bool make_kernel_forget_names();
+  void learn_of_forgetting();
 };
 
 // Every callback, for libfuse.
