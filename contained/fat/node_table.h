@@ -22,7 +22,7 @@ struct Node {
   std::uint64_t position = 0;  // of its entry on the medium; 0 for the root and what is deleted
   bool deleted = false;
   bool pinned = false;  // cannot be found again by its number
-  FileInfo own_info;    // instead of what the medium says, where it says nothing
+  FileInfo own_info;    // exFAT: what the medium says; always: instead of it, where it says nothing
   ClusterChain chain{0};
   std::unique_ptr<Records> directory;   // once it was needed
   std::optional<std::uint64_t> cut_in;  // the batch that makes the chain shorter
