@@ -307,9 +307,7 @@ void on_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence, fus
   (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
 }
 
-void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file_info*, unsigned,
-              const void* in, std::size_t in_size, std::size_t out_size) {
-  if (command != FITRIM) return reply_error(request, ENOTTY);
+void trim(fuse_req_t request, const void* in, std::size_t in_size, std::size_t out_size) {
   const uid_t user = fuse_req_ctx(request)->uid;
   if (user != 0 && user != server_of(request).options.owner) return reply_error(request, EPERM);
   fstrim_range range = {};
@@ -319,6 +317,28 @@ void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file
   if (!trimmed) return reply_error(request, trimmed.error().value);
   range.len = *trimmed;
   (void)fuse_reply_ioctl(request, 0, &range, sizeof range);
+}
+
+// Of what there is to say only that names in a directory are found in any case.
+void tell_flags(fuse_req_t request, fuse_ino_t node, std::size_t out_size) {
+  if (files_of(request).names() == FileSystem::Names::kExact) return reply_error(request, ENOTTY);
+  if (out_size < sizeof(std::uint32_t)) return reply_error(request, EINVAL);
+  const auto attributes = files_of(request).attributes(node);
+  if (!attributes) return reply_error(request, attributes.error().value);
+  const std::uint32_t flags = S_ISDIR(attributes->stat.st_mode) ? FS_CASEFOLD_FL : 0;
+  (void)fuse_reply_ioctl(request, 0, &flags, sizeof flags);
+}
+
+void on_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
+              unsigned, const void* in, std::size_t in_size, std::size_t out_size) {
+  switch (command) {
+    case FITRIM:
+      return trim(request, in, in_size, out_size);
+    case FS_IOC_GETFLAGS:
+      return tell_flags(request, node, out_size);
+    default:
+      return reply_error(request, ENOTTY);
+  }
 }
 
 void on_init(void* server, fuse_conn_info* connection) {
