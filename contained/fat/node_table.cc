@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::size_t kMostNodes = 1024;
 constexpr std::size_t kMostNames = std::size_t{1} << 19;
-constexpr unsigned kCallsBetween = 256;
+constexpr unsigned kCallsBetween = 1024;
 // An answer with the number in it has reached the kernel after this long.
 constexpr std::chrono::seconds kInFlight{10};
 
