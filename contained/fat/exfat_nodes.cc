@@ -34,7 +34,8 @@ Outcome<Node*> ExfatNodes::find(NodeId id) {
   if (!position) return refuse(ESTALE);
   TRY(const EntrySet set, set_at(*position, {}));
   Node& node = add(id, *position);
-  node.chain = chain_of(set.info(), volume_.geometry());
+  node.own_info = set.info();
+  node.chain = chain_of(node.own_info, volume_.geometry());
   return &node;
 }
 
@@ -47,6 +48,7 @@ bool ExfatNodes::is_apart(const ExfatName& name) const {
 void ExfatNodes::fill(Node& node, const ExfatName& name) {
   node.positions = is_apart(name) ? name.positions : std::vector<std::uint64_t>();
   node.pinned = !node.positions.empty();
+  node.own_info = name.info;
 }
 
 NodeId ExfatNodes::hand_out(const ExfatName& name) {
@@ -69,9 +71,7 @@ void ExfatNodes::moved(Node& node, const ExfatName& name) {
 }
 
 Outcome<FileInfo> ExfatNodes::info_of(const Node& node) {
-  if (node.position == 0) return node.own_info;
-  TRY(const EntrySet set, set_at(node.position, node.positions));
-  return set.info();
+  return node.own_info;
 }
 
 // Only the first two entries change, and both have to. They may be the last of one block and the
@@ -98,6 +98,7 @@ Outcome<void> ExfatNodes::store(Node& node, const FileInfo& info) {
   TRY_VOID(prepare_change(node));
   TRY(EntrySet set, set_at(node.position, node.positions));
   set.set_info(info);
+  node.own_info = set.info();
   for (std::size_t i = 0; i < 2; ++i) {
     const std::uint64_t position =
         node.positions.empty() ? node.position + i * kRecordSize : node.positions[i];

@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::size_t kMostNodes = 1024;
 constexpr std::size_t kMostNames = std::size_t{1} << 19;
-constexpr unsigned kCallsBetween = 256;
+constexpr unsigned kCallsBetween = 1024;
 // An answer with the number in it has reached the kernel after this long.
 constexpr std::chrono::seconds kInFlight{10};
 
@@ -38,7 +38,7 @@ Node& NodeTable::add(NodeId id, std::uint64_t position) {
   Node& node = nodes_[id];
   node.id = id;
   node.position = position;
-  recency_.push_front(id);
+  recency_.push_front(&node);
   node.recency = recency_.begin();
   if (position != 0) by_position_[position] = id;
   return node;
@@ -97,7 +97,7 @@ void NodeTable::trim(std::uint64_t committed_batches) {
   std::size_t names = 0;
   std::size_t count = 0;
   for (auto at = recency_.begin(); at != recency_.end();) {
-    Node& node = nodes_.at(*at++);
+    Node& node = **at++;
     if (node.cut_in && *node.cut_in < committed_batches) node.cut_in.reset();
     names += node.directory ? node.directory->name_count() : 0;
     // The one used last stays, however large it is.

@@ -22,12 +22,12 @@ struct Node {
   std::uint64_t position = 0;  // of its entry on the medium; 0 for the root and what is deleted
   bool deleted = false;
   bool pinned = false;  // cannot be found again by its number
-  FileInfo own_info;    // instead of what the medium says, where it says nothing
+  FileInfo own_info;    // exFAT: what the medium says; always: instead of it, where it says nothing
   ClusterChain chain{0};
   std::unique_ptr<Records> directory;   // once it was needed
   std::optional<std::uint64_t> cut_in;  // the batch that makes the chain shorter
   std::chrono::steady_clock::time_point handed_out = {};
-  std::list<NodeId>::iterator recency;
+  std::list<Node*>::iterator recency;
 
   // exFAT: of all its entries, where they do not simply follow each other.
   std::vector<std::uint64_t> positions;
@@ -89,7 +89,7 @@ class NodeTable {
 
   std::unordered_map<NodeId, Node> nodes_;
   std::unordered_map<std::uint64_t, NodeId> by_position_;
-  std::list<NodeId> recency_;  // front: used last
+  std::list<Node*> recency_;  // front: used last
   NodeId next_unnatural_ = kFirstUnnatural;
   unsigned calls_ = 0;          // of trim() since it looked
   std::size_t names_read_ = 0;  // since then

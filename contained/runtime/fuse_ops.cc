@@ -45,13 +45,14 @@ Caller caller_of(fuse_req_t request) {
   return {.user = context->uid, .group = context->gid};
 }
 
-fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes) {
+fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes,
+                           NamePatience::Told told) {
   fuse_entry_param entry = {};
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
   entry.attr_timeout = kCacheSeconds;
-  entry.entry_timeout =
-      server_of(request).patience.seconds(files_of(request).names(), attributes.other_spelling);
+  entry.entry_timeout = server_of(request).patience.seconds(files_of(request).names(),
+                                                            attributes.other_spelling, told);
   return entry;
 }
 
@@ -65,7 +66,7 @@ void reply(fuse_req_t request, const Outcome<void>& outcome) {
 }
 void reply_entry(fuse_req_t request, const Outcome<Attributes>& outcome) {
   if (!outcome) return reply_error(request, outcome.error().value);
-  const fuse_entry_param entry = entry_for(request, *outcome);
+  const fuse_entry_param entry = entry_for(request, *outcome, NamePatience::Told::kAlone);
   (void)fuse_reply_entry(request, &entry);
 }
 void reply_attributes(fuse_req_t request, const Outcome<Attributes>& outcome) {
@@ -209,7 +210,7 @@ class DirectoryReply final : public EntrySink {
       needed = fuse_add_direntry(request_, rest.data(), rest.size(), name_.c_str(),
                                  &attributes.stat, static_cast<off_t>(next));
     } else {
-      fuse_entry_param entry = entry_for(request_, attributes);
+      fuse_entry_param entry = entry_for(request_, attributes, NamePatience::Told::kInList);
       if (name == "." || name == "..") entry.ino = 0;  // not an entry to keep
       needed = fuse_add_direntry_plus(request_, rest.data(), rest.size(), name_.c_str(), &entry,
                                       static_cast<off_t>(next));
@@ -306,9 +307,7 @@ void on_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence, fus
   (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
 }
 
-void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file_info*, unsigned,
-              const void* in, std::size_t in_size, std::size_t out_size) {
-  if (command != FITRIM) return reply_error(request, ENOTTY);
+void trim(fuse_req_t request, const void* in, std::size_t in_size, std::size_t out_size) {
   const uid_t user = fuse_req_ctx(request)->uid;
   if (user != 0 && user != server_of(request).options.owner) return reply_error(request, EPERM);
   fstrim_range range = {};
@@ -318,6 +317,28 @@ void on_ioctl(fuse_req_t request, fuse_ino_t, unsigned command, void*, fuse_file
   if (!trimmed) return reply_error(request, trimmed.error().value);
   range.len = *trimmed;
   (void)fuse_reply_ioctl(request, 0, &range, sizeof range);
+}
+
+// Of what there is to say only that names in a directory are found in any case.
+void tell_flags(fuse_req_t request, fuse_ino_t node, std::size_t out_size) {
+  if (files_of(request).names() == FileSystem::Names::kExact) return reply_error(request, ENOTTY);
+  if (out_size < sizeof(std::uint32_t)) return reply_error(request, EINVAL);
+  const auto attributes = files_of(request).attributes(node);
+  if (!attributes) return reply_error(request, attributes.error().value);
+  const std::uint32_t flags = S_ISDIR(attributes->stat.st_mode) ? FS_CASEFOLD_FL : 0;
+  (void)fuse_reply_ioctl(request, 0, &flags, sizeof flags);
+}
+
+void on_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
+              unsigned, const void* in, std::size_t in_size, std::size_t out_size) {
+  switch (command) {
+    case FITRIM:
+      return trim(request, in, in_size, out_size);
+    case FS_IOC_GETFLAGS:
+      return tell_flags(request, node, out_size);
+    default:
+      return reply_error(request, ENOTTY);
+  }
 }
 
 void on_init(void* server, fuse_conn_info* connection) {

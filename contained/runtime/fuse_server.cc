@@ -21,6 +21,11 @@ namespace {
 
 constexpr int kMostSeekRounds = 1000;
 
+// Not in the headers of older kernels: a notification at which every name the kernel was told of is
+// looked up again, and the first minor version of the protocol that has it.
+constexpr std::int32_t kForgetNames = 8;
+constexpr std::uint32_t kForgetNamesSince = 44;
+
 // Being told to end is the first thread's; what the kernel raises for a fault must stay
 // deliverable. No thread where the limit on them is reached.
 template <typename Work>
@@ -121,12 +126,31 @@ bool FuseServer::Impl::handle_one(const Buffers& mine) {
     answer_syncfs(*current_request.header);
     return true;
   }
+  process(mine, size);
+  if (current_request.header->opcode == FUSE_INIT) learn_of_forgetting();
+  current_request = {};
+  return true;
+}
+
+void FuseServer::Impl::process(const Buffers& mine, std::size_t size) {
   fuse_buf request = {};
   request.size = size;
   request.mem = mine.request();
   fuse_session_process_buf(session.get(), &request);
-  current_request = {};
-  return true;
+}
+
+bool FuseServer::Impl::make_kernel_forget_names() {
+  const fuse_out_header notification = {
+      .len = sizeof notification, .error = kForgetNames, .unique = 0};
+  return ::write(device, &notification, sizeof notification) == sizeof notification;
+}
+
+// Asked once now, when there is nothing to forget, to see that it does.
+void FuseServer::Impl::learn_of_forgetting() {
+  const auto* offered = current_body<fuse_init_in>();
+  if (offered == nullptr || offered->minor < kForgetNamesSince) return;
+  if (make_kernel_forget_names())
+    patience.forget_with([this] { return make_kernel_forget_names(); });
 }
 
 // The kernel asks to open a file, once, before it writes to any. A medium that is only looked at

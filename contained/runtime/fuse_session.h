@@ -109,6 +109,9 @@ struct FuseServer::Impl {
   void answer_syncfs(const fuse_in_header& header);
   bool handle_one(const Buffers& mine);
   void prepare_for(std::uint32_t opcode);
+  void process(const Buffers& mine, std::size_t size);
+  bool make_kernel_forget_names();
+  void learn_of_forgetting();
 };
 
 // Every callback, for libfuse.

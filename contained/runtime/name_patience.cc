@@ -2,6 +2,7 @@
 #include "contained/runtime/name_patience.h"
 
 #include <thread>
+#include <utility>
 
 namespace airlock {
 namespace {
@@ -13,16 +14,24 @@ constexpr Seconds kOnItsWay{0.1};
 
 }  // namespace
 
-double NamePatience::seconds(FileSystem::Names names, bool other_spelling) {
+void NamePatience::forget_with(Forget forget) {
+  const std::scoped_lock lock(mutex_);
+  forget_ = std::move(forget);
+}
+
+double NamePatience::seconds(FileSystem::Names names, bool other_spelling, Told told) {
   if (names == FileSystem::Names::kExact) return kForGood;
   std::unique_lock lock(mutex_);
   if (!other_spelling && several_spellings_) return 0;
+  if (!other_spelling && forget_ && told == Told::kAlone) return kForGood;
   if (!other_spelling) {
     const auto believed =
         std::chrono::ceil<std::chrono::milliseconds>(Seconds(kMoment) + kOnItsWay);
     forgotten_at_ = std::chrono::steady_clock::now() + believed;
     return kMoment;
   }
+  // It did before; if it does not now, the mount is over.
+  if (!several_spellings_ && forget_) (void)forget_();
   several_spellings_ = true;
   const auto until = forgotten_at_;
   lock.unlock();

@@ -3,6 +3,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import random
 import shutil
@@ -25,6 +26,9 @@ KINDS = {
     "exfat-128k-clusters": (["mkfs.exfat", "-c128K"], "300M"),
 }
 LARGEST = (1 << 32) - 1
+FS_IOC_GETFLAGS = 0x80086601
+FS_CASEFOLD_FL = 0x40000000
+FIGETBSZ = 2
 
 
 def is_exfat(image):
@@ -150,6 +154,27 @@ def test_what_went_by_another_spelling_is_gone_under_its_own(mount):
     (mount.where / "ReadMe.txt").write_text("third", encoding="ascii")
     assert (mount.where / "readMe.txt").read_text(encoding="ascii") == "third"
     assert len(os.listdir(mount.where)) == 1
+
+
+def test_folders_say_that_they_know_no_case(mount):
+    def flags(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return struct.unpack("I", fcntl.ioctl(descriptor, FS_IOC_GETFLAGS, bytes(4)))[0]
+        finally:
+            os.close(descriptor)
+
+    (mount.where / "file").touch()
+    (mount.where / "folder").mkdir()
+    assert flags(mount.where) == flags(mount.where / "folder") == FS_CASEFOLD_FL
+    assert flags(mount.where / "file") == 0
+
+
+def test_the_size_of_a_block_is_told(mount):
+    with open(mount.where / "file", "w", encoding="ascii") as file:
+        size = struct.unpack("i", fcntl.ioctl(file, FIGETBSZ, bytes(4)))[0]
+    assert size >= 512
+    assert size & (size - 1) == 0
 
 
 @pytest.mark.parametrize("name", ["a:b", "what?", "a*", 'quo"te', "pi|pe", "back\\slash", "<", "end.",

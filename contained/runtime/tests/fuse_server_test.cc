@@ -56,9 +56,13 @@ void expect_answer(int socket) {
   EXPECT_GT(::recv(socket, answer.data(), answer.size(), 0), 0);
 }
 
+// What kernels speak that cannot be told to forget names, and the first that can.
+constexpr std::uint32_t kRemembering = 43, kForgetting = 44;
+
 // A session as far as its INIT, and then what `end` does to it.
 template <typename End>
-int unmounted_calls(End end, const FuseServer::Options& options = {}) {
+int unmounted_calls(End end, const FuseServer::Options& options = {},
+                    std::uint32_t minor = kRemembering) {
   std::array<int, 2> ends{};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
   UniqueFd kernel(ends[0]);
@@ -69,7 +73,7 @@ int unmounted_calls(End end, const FuseServer::Options& options = {}) {
   auto files = std::make_unique<Quiet>(calls);
   std::jthread serving([&] { (void)(*server)->serve(*files); });
   const fuse_init_in init = {.major = FUSE_KERNEL_VERSION,
-                             .minor = FUSE_KERNEL_MINOR_VERSION,
+                             .minor = minor,
                              .max_readahead = 4096,
                              .flags = 0,
                              .flags2 = 0,
@@ -95,6 +99,27 @@ TEST(FuseServer, ABlockDevicesEndIsHeardOnce) {
               kernel.reset();
             }),
             1);
+}
+
+TEST(FuseServer, AKernelThatCanForgetNamesIsAskedToOnce) {
+  constexpr std::int32_t kForgetNames = 8;
+  const fuse_getattr_in getattr = {};
+  for (const std::uint32_t minor : {kRemembering, kForgetting}) {
+    const auto hears = [&](UniqueFd& kernel) {
+      if (minor == kForgetting) {
+        fuse_out_header told = {};
+        EXPECT_EQ(::recv(kernel.get(), &told, sizeof told, 0), static_cast<ssize_t>(sizeof told));
+        EXPECT_EQ(told.error, kForgetNames);
+        EXPECT_EQ(told.unique, 0u);
+      }
+      send(kernel.get(), FUSE_GETATTR, 4, &getattr, sizeof getattr);
+      fuse_out_header answer = {};
+      EXPECT_GT(::recv(kernel.get(), &answer, sizeof answer, 0), 0);
+      EXPECT_EQ(answer.unique, 4u);
+      kernel.reset();
+    };
+    (void)unmounted_calls(hears, {}, minor);
+  }
 }
 
 std::ptrdiff_t threads() {
