@@ -16,6 +16,9 @@ namespace {
 
 // We are the only writer, so what the kernel has been told stays true until it changes it itself.
 constexpr double kCacheSeconds = NamePatience::kForGood;
+// It asks for attributes again all the same: while it has them, it takes whatever a program writes
+// to an open file, also when there is no driver any more that could take it from the kernel.
+constexpr double kAttributeSeconds = 10;
 constexpr std::size_t kMaxAttributeValue = 65536;
 
 FuseServer::Impl& server_of(fuse_req_t request) {
@@ -49,7 +52,7 @@ fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes) {
   fuse_entry_param entry = {};
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
-  entry.attr_timeout = kCacheSeconds;
+  entry.attr_timeout = kAttributeSeconds;
   entry.entry_timeout =
       server_of(request).patience.seconds(files_of(request).names(), attributes.other_spelling);
   return entry;
@@ -70,7 +73,7 @@ void reply_entry(fuse_req_t request, const Outcome<Attributes>& outcome) {
 }
 void reply_attributes(fuse_req_t request, const Outcome<Attributes>& outcome) {
   if (!outcome) return reply_error(request, outcome.error().value);
-  (void)fuse_reply_attr(request, &outcome->stat, kCacheSeconds);
+  (void)fuse_reply_attr(request, &outcome->stat, kAttributeSeconds);
 }
 
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
