@@ -88,6 +88,29 @@ Result<void> report_mount(const Session& session, const Value::List& answer) {
   return {};
 }
 
+bool needs_its_drive(const VolumeView& volume) {
+  const std::string& state = volume.text("State");
+  return state == "mounting" || state == "mounted" || state == "unmounting";
+}
+
+// Nobody can pull out a part of a drive: what else of it is mounted, if anything is.
+std::string still_mounted_beside(const Session& session, const VolumeView& volume) {
+  const auto all = fetch_volumes(session.bus);
+  if (!all || volume.text("Drive").empty()) return {};
+  for (const VolumeView& other : *all)
+    if (other.path != volume.path && other.text("Drive") == volume.text("Drive") &&
+        needs_its_drive(other))
+      return other.id();
+  return {};
+}
+
+std::string unmounted_sentence(const Session& session, const VolumeView& volume) {
+  const std::string other = still_mounted_beside(session, volume);
+  if (other.empty()) return fmt::format("{} is unmounted: safe to remove.", shown(volume.id()));
+  return fmt::format("{} is unmounted, but not {} on the same drive: do not unplug it yet.",
+                     shown(volume.id()), shown(other));
+}
+
 Result<void> unmount_one(Session& session, const std::string& called) {
   TRY(const auto volume, find_volume(session.bus, called));
   TRY_VOID(call_volume(session, volume.path,
@@ -101,7 +124,7 @@ Result<void> unmount_one(Session& session, const std::string& called) {
     say(session,
         fmt::format("{} is unmounted; what was not written yet is lost.", shown(volume.id())));
   } else {
-    say(session, fmt::format("{} is unmounted: safe to remove.", shown(volume.id())));
+    say(session, unmounted_sentence(session, volume));
   }
   return {};
 }

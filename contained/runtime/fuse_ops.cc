@@ -16,6 +16,10 @@ namespace {
 
 // We are the only writer, so what the kernel has been told stays true until it changes it itself.
 constexpr double kCacheSeconds = NamePatience::kForGood;
+// It asks for those of a file again all the same: while it has them, it takes whatever a program
+// writes to the open file, also when there is no driver any more that could take it from the
+// kernel.
+constexpr double kFileSeconds = 10;
 constexpr std::size_t kMaxAttributeValue = 65536;
 
 FuseServer::Impl& server_of(fuse_req_t request) {
@@ -45,12 +49,16 @@ Caller caller_of(fuse_req_t request) {
   return {.user = context->uid, .group = context->gid};
 }
 
+double attribute_seconds(const Attributes& attributes) {
+  return S_ISREG(attributes.stat.st_mode) ? kFileSeconds : kCacheSeconds;
+}
+
 fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes,
                            NamePatience::Told told) {
   fuse_entry_param entry = {};
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
-  entry.attr_timeout = kCacheSeconds;
+  entry.attr_timeout = attribute_seconds(attributes);
   entry.entry_timeout = server_of(request).patience.seconds(files_of(request).names(),
                                                             attributes.other_spelling, told);
   return entry;
@@ -71,7 +79,7 @@ void reply_entry(fuse_req_t request, const Outcome<Attributes>& outcome) {
 }
 void reply_attributes(fuse_req_t request, const Outcome<Attributes>& outcome) {
   if (!outcome) return reply_error(request, outcome.error().value);
-  (void)fuse_reply_attr(request, &outcome->stat, kCacheSeconds);
+  (void)fuse_reply_attr(request, &outcome->stat, attribute_seconds(*outcome));
 }
 
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {

@@ -152,12 +152,15 @@ Result<void> eject_medium(const Device& drive, const SystemView& view) {
   if (drive.kind == DeviceKind::kLoop) {
     answer = ::ioctl(fd.get(), LOOP_CLR_FD, 0);
   } else {
-    (void)::ioctl(fd.get(), CDROM_LOCKDOOR, 0);  // only drives with a tray know it
+    // Drives with a tray know the one, sticks the other: the kernel locks both while they are open.
+    (void)::ioctl(fd.get(), CDROM_LOCKDOOR, 0);
+    (void)::ioctl(fd.get(), SCSI_IOCTL_DOORUNLOCK);
     answer = ::ioctl(fd.get(), CDROMEJECT, 0);
   }
   if (answer == 0) return {};
   const int error = errno;
-  if (means_not_made_for_it(error))
+  // More than nothing is what the drive itself answered, and no error number.
+  if (answer > 0 || means_not_made_for_it(error))
     return fail(Errc::kUnsupported, "{} can't be ejected", drive.name);
   return fail_errno(error, error == EBUSY ? Errc::kBusy : Errc::kIo, "eject {}", drive.name);
 }

@@ -2,6 +2,7 @@
 #include "daemon/volumes/mount_errand.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mount.h>
 
 #include <algorithm>
@@ -111,7 +112,9 @@ std::string MountJob::read_only_reason(const StartedDriver& driver) const {
   if (!preparation_.read_only_reason.empty()) return preparation_.read_only_reason;
   if (decision().read_only) return decision().read_only_reason;
   if (medium_.write_protected()) return "the medium is write-protected";
-  return last_words(driver, row_);
+  if (std::string words = last_words(driver, row_); !words.empty()) return words;
+  // What a service says is heard by its manager.
+  return fmt::format("its driver wants it so; journalctl -t {} may say why", row_.program);
 }
 
 Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driver) const {

@@ -47,13 +47,21 @@ void VolumeMachine::unmounted(Result<Mounting::UnmountResult> result) {
     return_from_unmounting("unmounting it failed: " + result.error().message());
     return unmount_waiters_.tell(result);
   }
-  const std::string how =
-      result->flushed ? "unmounted; it can be removed safely" : "unmounted: " + result->warning;
+  const std::string how = how_unmounted(*result);
   journal_unmounted(volume_, how);
   remember_end(result->flushed);
   forget_mount();
   become(VolumeState::kAvailable, how);
   unmount_waiters_.tell(result);
+}
+
+// Nobody can pull out a part of a drive.
+std::string VolumeMachine::how_unmounted(const Mounting::UnmountResult& result) {
+  if (!result.flushed) return "unmounted: " + result.warning;
+  const std::string how = "unmounted; it can be removed safely";
+  return keeper_.rest_of_drive_in_use(volume_)
+             ? how + " when the rest of its drive is unmounted, too"
+             : how;
 }
 
 // The unmounting came to nothing; what happened to the mount meanwhile counts now.

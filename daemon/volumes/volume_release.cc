@@ -13,6 +13,12 @@ bool holds_mount(const Volume& volume) {
   return volume.mount.has_value() && volume.state != VolumeState::kGone;
 }
 
+// What uses a partitioned drive uses its partitions, which are asked after one by one. What is no
+// volume keeps the kernel from giving us the drive in the end.
+bool used_by_its_parts(const Device& device) {
+  return device.number == device.drive && device.has_partitions;
+}
+
 Result<void> require_written(const Mounting::UnmountResult& result) {
   if (result.flushed) return {};
   return fail(Errc::kIo, "it is unmounted, but not safe to remove: {}", result.warning);
@@ -27,7 +33,7 @@ Result<void> DriveReleases::check(const Volume& volume) const {
     const Device now = parts_.devices.find(part->source.device).value_or(*part->device);
     if (!now.system_reason.empty())
       return fail(Errc::kNotPermitted, "{} belongs to the system: {}", now.name, now.system_reason);
-    if (!holds_mount(*part) && !now.users.empty())
+    if (!holds_mount(*part) && !now.users.empty() && !used_by_its_parts(now))
       return fail(Errc::kBusy, "{} is in use: {}", now.name, now.users.front());
     if (parts_.keeper.find(part->id)->busy())
       return fail(Errc::kBusy, "{} is {} just now", now.name, state_name(part->state));

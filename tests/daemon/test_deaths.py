@@ -36,6 +36,21 @@ def test_a_killed_driver_is_a_dead_mount_within_a_second(machine):
     assert machine.volume_of(other)[1]["State"] == "mounted"
 
 
+def test_who_goes_on_writing_is_soon_told(machine):
+    """The kernel would keep what is written to an open file, and say nothing until it is closed."""
+    stick = machine.make_stick().plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    diary = f"{volume['MountPoint']}/diary"
+    writer = machine.start_as(ALICE, ["sh", "-c", f"exec >{diary}; while echo line; do sleep 0.1; done; exit 7"])
+    try:
+        harness.wait_until(lambda: machine.run_as(ALICE, ["test", "-s", diary]).returncode == 0, 10, "a line")
+        os.kill(volume["DriverPid"], signal.SIGKILL)
+        assert writer.wait(25) == 7
+    finally:
+        writer.kill()
+        writer.wait()
+
+
 def test_the_log_of_a_dead_driver_can_be_read(machine):
     stick = machine.make_stick().plug()
     path, volume = machine.wait_for_state(stick, "mounted")

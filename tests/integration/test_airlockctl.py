@@ -286,6 +286,16 @@ def test_unmount_does_all_and_reports_the_failures(ctl, demo):
     assert "sdc1 is unmounted" in done.stderr and "sdd1 is unmounted" in done.stderr
 
 
+def test_unmounting_a_part_of_a_drive_does_not_make_the_rest_safe(ctl, demo):
+    demo.tell("add", "sdb2")
+    for name in ("sdb1", "sdb2"):
+        demo.tell("set", name, "Drive", "s", "sdb")
+        ctl("mount", name)
+    assert ctl("unmount", "sdb1").stderr == (
+        "sdb1 is unmounted, but not sdb2 on the same drive: do not unplug it yet.\n")
+    assert ctl("unmount", "sdb2").stderr == "sdb2 is unmounted: safe to remove.\n"
+
+
 def test_recover_is_for_dead_mounts_only(ctl, demo):
     assert "not dead but available" in ctl.complaint(USAGE, "recover", "sdb1")
     make_dead(demo, "sdb1")

@@ -54,6 +54,7 @@ class ModelTest : public QObject {
   void whatACheckerFoundIsSaid();
   void otherPeoplesMountsAreNotOpened();
   void newsAreToldOncePerEvent();
+  void aPartOfADriveIsNotSafeAlone();
   void newsDependOnAutomount();
   void theIconShowsWhatMattersMost();
   void theIconCanBeSeenOnTheBarOfGnome();
@@ -257,6 +258,21 @@ void ModelTest::newsAreToldOncePerEvent() {
   QCOMPARE(told("probing", "refused", {{"StateReason", "no"}})->text, QStringLiteral("No."));
   QCOMPARE(newsOfLeaving(made("mounted"))->event, Event::kPulledOut);
   QVERIFY(!newsOfLeaving(made("available")));
+}
+
+void ModelTest::aPartOfADriveIsNotSafeAlone() {
+  VolumeModel model;
+  for (const char* id : {"sdb1", "sdb2"})
+    model.addObject(volumePath(id), asVolume(stick(id, "mounted", {{"Drive", "sdb"}})));
+  model.addObject(volumePath("sdc1"), asVolume(stick("sdc1", "mounted", {{"Drive", "sdc"}})));
+  const auto restInUse = [&](const char* id) {
+    return model.restOfDriveInUse(*model.find(volumePath(id)));
+  };
+  QVERIFY(restInUse("sdb1") && !restInUse("sdc1"));
+  model.changeObject(volumePath("sdb2"), kVolume, {{"State", "unmounting"}});
+  QVERIFY(restInUse("sdb1"));
+  model.changeObject(volumePath("sdb2"), kVolume, {{"State", "available"}});
+  QVERIFY(!restInUse("sdb1") && restInUse("sdb2"));
 }
 
 void ModelTest::newsDependOnAutomount() {

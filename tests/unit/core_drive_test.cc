@@ -6,6 +6,10 @@ namespace {
 
 using Says = FakeAuthority::Says;
 
+constexpr const char* kNow = "unmounted; it can be removed safely";
+constexpr const char* kNotYet =
+    "unmounted; it can be removed safely when the rest of its drive is unmounted, too";
+
 // A stick with two partitions, both mounted for Anna.
 class CoreDrive : public CoreWorld {
  protected:
@@ -19,6 +23,9 @@ class CoreDrive : public CoreWorld {
     const Device disk = devices.plug(stick);
     devices.plug(FakeDeviceSource::partition_of(disk, 1));
     devices.plug(FakeDeviceSource::partition_of(disk, 2));
+    devices.change_silently("sdb", [](Device& device) {
+      device.users = {"its partition sdb1 is mounted on /x", "its partition sdb2 is mounted on /y"};
+    });
     settle();
     ASSERT_EQ(mounting.mounts().size(), 2U);
   }
@@ -34,6 +41,52 @@ TEST_F(CoreDrive, EjectUnmountsEverythingFirst) {
   EXPECT_EQ(history[history.size() - 2], "unmount /dev/sdb2");
   EXPECT_EQ(history.back(), "eject /dev/sdb");
   expect_quiet();
+}
+
+// A person pulls out the whole stick.
+TEST_F(CoreDrive, OnlyTheLastOneUnmountedSaysThatItCanBeRemoved) {
+  unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  mounting.die("/dev/sdb2");
+  detach(anna, "sdb2");
+  mount(anna, "sdb1");
+  settle();
+  unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNow);
+}
+
+TEST_F(CoreDrive, WhileAnEjectGoesOnNothingSaysThatItCanBeRemoved) {
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  const auto done = eject(anna, "sdb1");
+  settle();
+  mounting.answer_next();
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  mounting.answer_next();
+  EXPECT_EQ(publisher.text("sdb2", "StateReason"), kNow);
+  mounting.answer_all();
+  EXPECT_EQ(done.message(), "ok");
+}
+
+TEST_F(CoreDrive, WhatIsMountedElsewhereOrBeingRepairedIsNotRemovedEither) {
+  unmount(anna, "sdb2");
+  settle();
+  Asked<PropertyMap> repaired;
+  manager->repair(call_of(anna), "sdb2", repaired.reply());
+  settle();
+  ASSERT_EQ(checking.running(), 1U);
+  unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  checking.answer(fail(Errc::kIo, "no"));
+  settle();
+  mount(anna, "sdb1");
+  settle();
+  devices.change_silently("sdb2", [](Device& device) { device.users = {"mounted on /mnt"}; });
+  unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
 }
 
 TEST_F(CoreDrive, WhatIsInUseIsNotEjectedAndTheHolderIsNamed) {

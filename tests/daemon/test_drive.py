@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stick with several partitions: nobody can pull out a part of it."""
+import contextlib
+
+import harness
+import pytest
+from machine import ALICE, DEADLINE, VOLUME, Machine, Refused
+
+MIB = 1 << 20
+SIZE = 32
+SECTOR = 512
+NO_OPTIONS = "(@a{sv} {},)"
+
+
+class Part:
+    def __init__(self, device, number):
+        self.whole, self.number = device, number
+        self.device = f"{device}p{number}"
+
+    def add(self):
+        start = (1 + (self.number - 1) * SIZE) * MIB // SECTOR
+        command = ["addpart", self.whole, self.number, start, SIZE * MIB // SECTOR]
+        # Not while airlockd looks what is on the whole of it.
+        harness.wait_until(lambda: harness.run(command, allowed=None).returncode == 0, DEADLINE, "the partition")
+
+    def remove(self):
+        harness.run(["umount", "-l", self.device], allowed=None)
+        harness.run(["delpart", self.whole, self.number], allowed=None)
+
+
+@contextlib.contextmanager
+def partitioned(machine):
+    """Not every kernel looks for partitions in loop devices: it is told where they are."""
+    images = [machine.make_stick(f"PART{number}", size=f"{SIZE}M").image for number in (1, 2)]
+    image = machine.scratch / "whole.img"
+    with open(image, "wb") as whole:
+        whole.truncate((1 + len(images) * SIZE) * MIB)
+        for number, part in enumerate(images):
+            whole.seek((1 + number * SIZE) * MIB)
+            whole.write(part.read_bytes())
+    stick = machine.stick_of(image).plug()
+    parts = [Part(stick.device, number) for number in (1, 2)]
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            stack.callback(part.remove)
+            part.add()
+        yield parts
+
+
+@pytest.fixture
+def drive(scratch):
+    """Two partitions, both mounted."""
+    with contextlib.ExitStack() as stack:
+        machine = stack.enter_context(Machine(scratch, automount="off"))
+        machine.sit_down(ALICE)
+        parts = stack.enter_context(partitioned(machine))
+        for part in parts:
+            path, _ = machine.wait_for_state(part, "available")
+            machine.call(path, VOLUME, "Mount", NO_OPTIONS)
+        yield machine, parts
+
+
+def ctl(machine, *words):
+    return harness.run([harness.built("cli/ctl/airlockctl"), *words], env=machine.environment).stdout
+
+
+def reason(machine, part):
+    return machine.wait_for_state(part, "available")[1]["StateReason"]
+
+
+def test_it_can_be_removed_when_the_last_part_of_it_is_unmounted(drive):
+    machine, (first, second) = drive
+    assert "do not unplug it yet" in ctl(machine, "unmount", first.device)
+    assert "the rest of its drive" in reason(machine, first)
+    assert "safe to remove" in ctl(machine, "unmount", second.device)
+    assert reason(machine, second).endswith("it can be removed safely")
+
+
+def test_what_the_kernel_has_mounted_of_it_counts_as_well(drive, scratch):
+    machine, (first, second) = drive
+    machine.call(machine.volume_of(second)[0], VOLUME, "Unmount", NO_OPTIONS)
+    (scratch / "by-hand").mkdir()
+    harness.run(["mount", "-t", "ext4", second.device, scratch / "by-hand"])
+    machine.call(machine.volume_of(first)[0], VOLUME, "Unmount", NO_OPTIONS)
+    assert "the rest of its drive" in reason(machine, first)
+    path, _ = machine.volume_of(first)
+    with pytest.raises(Refused, match="in use"):
+        machine.call(path, VOLUME, "Eject", NO_OPTIONS)
+
+
+def test_an_eject_unmounts_all_of_it(drive):
+    machine, (first, second) = drive
+    machine.call(machine.volume_of(first)[0], VOLUME, "Eject", NO_OPTIONS)
+    assert machine.mounts() == []
