@@ -5,7 +5,8 @@
 # so mounts are real.
 #   tests/debian.sh [--fresh] SUITE             ./dev run and ./dev test, installing what they need
 #   tests/debian.sh [--fresh] SUITE COMMAND…    runs the command in it, in the sources
-# --fresh makes the tree anew. What was compiled stays in $CCACHE_DIR, or in build-debian/ccache.
+# --fresh makes the tree anew; AIRLOCK_DEBIAN_TREE is another name for it than SUITE. What was compiled stays in $CCACHE_DIR,
+# or in build-debian/ccache.
 set -eu
 cd "$(dirname "$0")/.."
 source=$PWD
@@ -13,7 +14,7 @@ fresh=
 [ "${1:-}" != --fresh ] || { fresh=yes; shift; }
 suite=${1:-}
 case $suite in bookworm | trixie) shift ;; *) echo "debian.sh: say bookworm or trixie" >&2; exit 2 ;; esac
-place=$source/build-debian/$suite
+place=$source/build-debian/${AIRLOCK_DEBIAN_TREE:-$suite}
 cache=${CCACHE_DIR:-$source/build-debian/ccache}
 tree=$place/tree
 

@@ -121,6 +121,8 @@ class Portal:
 
 
 class Desktop:
+    with_portal = False
+
     def __init__(self, scratch, person, system_bus=None, language="C.UTF-8", panel=True, dark=False, notifications=True,
                  accessible=False, dark_windows=False, wayland=False):
         self.person = person
@@ -133,7 +135,7 @@ class Desktop:
         self.dark = dark
         self.environment = {
             "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home / "run"),
-            "XDG_CONFIG_HOME": str(self.home / "config"), "XDG_CONFIG_DIRS": "/etc/xdg",
+            "XDG_CONFIG_HOME": str(self.home / "config"), "XDG_DATA_HOME": str(self.home / ".local/share"), "XDG_CONFIG_DIRS": "/etc/xdg",
             "XDG_CURRENT_DESKTOP": "XFCE", "LC_ALL": language, "PATH": f"{self.home}/bin:/usr/bin:/bin",
             "PYTHONDONTWRITEBYTECODE": "1", "QT_ACCESSIBILITY": "1" if accessible else "0",
             "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory", "QT_QPA_PLATFORM": "xcb",
@@ -185,6 +187,8 @@ class Desktop:
             (services / f"{portal}.service").write_text(NO_PORTAL.format(portal))
         if self.dark_windows:
             (self.home / "config/kdeglobals").write_text(DARK_COLOURS)
+        if self.with_portal:
+            (services / "org.freedesktop.portal.Desktop.service").unlink()
         (self.home / "bin/xdg-open").write_text(XDG_OPEN)
         (self.home / "bin/xdg-open").chmod(0o755)
         harness.run(["chown", "-R", f"{self.person[0]}:{self.person[0]}", self.home])

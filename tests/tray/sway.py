@@ -19,6 +19,8 @@ BAR = {"layer": "top", "position": "bottom", "height": BAR_HEIGHT, "modules-righ
 
 
 class Sway(Desktop):
+    with_portal = True  # newer versions of waybar do not start without
+
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, wayland=True, **options)
         self.environment |= {"XDG_CURRENT_DESKTOP": "sway", "WLR_BACKENDS": "headless", "WLR_RENDERER": "pixman",

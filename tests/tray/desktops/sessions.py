@@ -8,7 +8,7 @@ import shutil
 
 import harness
 from gi.repository import GLib
-from desktop import NO_PORTAL, PROPERTIES, SCREEN, Desktop
+from desktop import PROPERTIES, SCREEN, Desktop
 
 SOURCES = pathlib.Path(__file__).resolve().parents[3]
 APPLICATION = "org.airlock1.Tray"
@@ -20,6 +20,7 @@ class Session(Desktop):
     """With its own settings and, as there is only one, everything on the session bus."""
 
     has_tray = True
+    with_portal = True
     environment_of_the_session = {}
 
     def __init__(self, *arguments, **options):
@@ -37,11 +38,12 @@ class Session(Desktop):
         harness.run(["chown", "-R", f"{self.person[0]}:{self.person[0]}", self.home])
 
     def install_the_tray(self):
-        """Where the desktop looks for programs, as a package would."""
+        """Where the desktop looks for programs, as a package would. Portals are those of the desktop: colours are theirs."""
         data = self.home / ".local/share"
         icons = data / "icons/hicolor/scalable/apps"
         icons.mkdir(parents=True)
         (data / "applications").mkdir()
+        shutil.rmtree(data / "dbus-1")
         shutil.copy(SOURCES / f"ui/icons/{APPLICATION}.svg", icons)
         program = self.home.parent / "airlock-tray"
         shutil.copy(harness.built("ui/airlock-tray"), program)
@@ -49,8 +51,6 @@ class Session(Desktop):
         entry = (SOURCES / f"ui/{APPLICATION}.desktop").read_text()
         (data / f"applications/{APPLICATION}.desktop").write_text(
             entry.replace("Exec=airlock-tray", f"Exec={program}"))
-        # Colours are asked of it; only the one that mounts stays out.
-        (data / "dbus-1/services/org.freedesktop.portal.Desktop.service").unlink()
 
     def configure(self):
         """Settings of the desktop that must be there before it starts."""
@@ -83,10 +83,10 @@ class Session(Desktop):
 
     def __exit__(self, *reason):
         super().__exit__(*reason)
-        # Portals mount one for those who live in containers.
+        # Portals mount one, and take it away when they notice that they are gone.
         for place in harness.mount_targets():
             if place.startswith(str(self.home)):
-                harness.run(["umount", "--lazy", place])
+                harness.run(["umount", "--lazy", place], allowed=(0, 32))
 
     def is_in_front(self):
         return any(entry["role"] == "frame" and entry["front"] for entry in self.probe("tree"))
@@ -109,13 +109,6 @@ class Gnome(Session):
             "welcome-dialog-last-shown-version='99'\n[org/gnome/desktop/notifications]\nshow-banners=false\n"
             f"[org/gnome/desktop/interface]\ncolor-scheme='{'prefer-dark' if self.dark else 'default'}'\n"
             "toolkit-accessibility=true\n")
-
-    def make_home(self):
-        super().make_home()
-        # Its place is taken: the shell answers whoever has that name.
-        services = self.home / ".local/share/dbus-1/services"
-        name = "org.freedesktop.impl.portal.desktop.gnome"
-        (services / f"{name}.service").write_text(NO_PORTAL.format(name))
 
     def start_notifications(self):
         super().start_notifications()
