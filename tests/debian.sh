@@ -48,7 +48,7 @@ umount -l /outside
 
 inside() { cd /source && exec /usr/bin/env -i HOME=/root LC_ALL=C.UTF-8 CI="${CI:-}" TMPDIR=/tmp \
   PATH=/usr/sbin:/usr/bin:/sbin:/bin CCACHE_DIR=/ccache AIRLOCK_BUILD=/build/main \
-  AIRLOCK_SANITIZED_BUILD=/build/sanitized AIRLOCK_DEBIAN_TREE=yes "$@"; }
+  AIRLOCK_SANITIZED_BUILD=/build/sanitized AIRLOCK_NO_GUEST=yes "$@"; }
 
 if [ $# -gt 0 ]; then inside "$@"; fi
 inside sh -c './dev run && exec ./dev test'

@@ -19,7 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # In the tree of ./dev debian, which has no systemd of its own and may not boot another.
-AS_A_TREE = "AIRLOCK_DEBIAN_TREE" in os.environ
+NO_GUEST = "AIRLOCK_NO_GUEST" in os.environ
 NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
 GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
@@ -250,7 +250,7 @@ def main():
     else:
         meson_tests(report, options.build, "all tests", ["--no-suite", "bench"])
         check_sources(report)
-        if not AS_A_TREE:
+        if not NO_GUEST:
             booted_guest(report, options.build)
         if not options.quick and sanitized_build(report, options.sanitized):
             use_drivers_of(options.sanitized)
