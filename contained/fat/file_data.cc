@@ -79,10 +79,11 @@ Outcome<std::size_t> FileDriver::read(NodeId node, std::uint64_t offset,
 }
 
 Outcome<void> FileDriver::write_segments(const Segments& where, std::uint64_t offset,
-                                         std::span<const std::byte> from) {
+                                         std::span<const std::byte> from, std::size_t behind) {
   for (const Segment& segment : where)
     TRY_VOID(volume_.write_data(segment.offset,
-                                from.subspan(segment.file_offset - offset, segment.length)));
+                                from.subspan(segment.file_offset - offset, segment.length),
+                                &segment == &where.back() ? behind : 0));
   return {};
 }
 
@@ -175,7 +176,9 @@ Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs
   return nodes_.store(*file.node, info);
 }
 
-// Writes at or before the end of what was written, and beyond it.
+// Writes at or before the end of what was written, and beyond it. Nothing of the file is behind
+// that end; it is written up to the end of the page, or the medium would be read for the rest of
+// it. Not while a file is made shorter: what it loses has to be there until that is on the medium.
 Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
                                  std::span<const std::byte> from) {
   const std::unique_lock moving(locks_.of(node));
@@ -183,11 +186,13 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
   const std::uint64_t end = offset + from.size();
   std::vector<ClusterRun> runs;
   Segments where;
+  bool nothing_behind = false;
   {
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
     TRY(const Known found, file(node));
     if (is_being_cut(*found.node)) return refuse(kCommitFirst);
+    nothing_behind = end >= found.info.valid_size && shortened_in_ < volume_.committed_batches();
     TRY(runs, reserve(*found.node, end));
     auto there = segments(*found.node, offset, from.size());
     if (!there) {
@@ -207,7 +212,8 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
                      .length = count});
     at += count;
   }
-  auto done = write_segments(where, offset, from);
+  const std::uint64_t last = where.back().offset + where.back().length;
+  auto done = write_segments(where, offset, from, nothing_behind ? volume_.rest_of_page(last) : 0);
   const Session session(volume_, nodes_);
   const auto found = file(node);
   if (done && !found) done = std::unexpected(found.error());
@@ -253,6 +259,7 @@ Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
   ClusterChain& chain = found.node->chain;
   if (size >= info.size) return {};
   TRY_VOID(nodes_.prepare_change(*found.node));
+  shortened_in_ = volume_.batch();
   TRY(const std::uint32_t have, chain.length(volume_.table()));
   const auto keep = static_cast<std::uint32_t>(clusters_for(size));
   if (have > keep) {

@@ -139,7 +139,7 @@ class FileDriver : public FileSystem {
   // file_data.cc
   Outcome<Segments> segments(Node& node, std::uint64_t offset, std::uint64_t length);
   Outcome<void> write_segments(const Segments& where, std::uint64_t offset,
-                               std::span<const std::byte> from);
+                               std::span<const std::byte> from, std::size_t behind = 0);
   Outcome<bool> overwrite(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
   Outcome<void> extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
   [[nodiscard]] bool is_being_cut(const Node& node) const;
@@ -153,6 +153,7 @@ class FileDriver : public FileSystem {
 
   Nodes& nodes_;
   std::uint64_t largest_file_;
+  std::uint64_t shortened_in_ = 0;  // the batch that made a file shorter last
   NodeLocks locks_;
 };
 

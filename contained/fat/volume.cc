@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kTableBytes = std::size_t{4} << 20;
 constexpr std::size_t kDirectoryBytes = std::size_t{8} << 20;
 constexpr std::uint32_t kAheadBytes = 65536;
+constexpr std::size_t kPageSize = 4096;
 
 constexpr unsigned kStateDirty = 1;
 constexpr unsigned kStateErrors = 2;
@@ -249,8 +250,20 @@ void Volume::release(std::vector<ClusterRun> runs, std::uint32_t new_end, Conten
   releases_.push_back({.runs = std::move(runs), .new_end = new_end, .content = content});
 }
 
-Outcome<void> Volume::write_data(std::uint64_t offset, std::span<const std::byte> from) {
-  TRY_VOID(io_.write(offset, from));
+std::size_t Volume::rest_of_page(std::uint64_t offset) const {
+  const std::uint64_t inside = (offset - geometry_.data_offset) % geometry_.cluster_size;
+  if (inside == 0 || offset % kPageSize == 0) return 0;
+  return std::min<std::uint64_t>(geometry_.cluster_size - inside, kPageSize - offset % kPageSize);
+}
+
+Outcome<void> Volume::write_data(std::uint64_t offset, std::span<const std::byte> from,
+                                 std::size_t behind) {
+  static constexpr std::array<std::byte, kPageSize> kZeroes{};
+  // Only read from; iovec has no const form.
+  std::array<iovec, 2> parts = {
+      iovec{.iov_base = const_cast<std::byte*>(from.data()), .iov_len = from.size()},
+      iovec{.iov_base = const_cast<std::byte*>(kZeroes.data()), .iov_len = behind}};
+  TRY_VOID(io_.write_gather(offset, std::span(parts).first(behind > 0 ? 2 : 1)));
   data_written_ = true;
   return {};
 }

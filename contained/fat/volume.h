@@ -135,7 +135,12 @@ class Volume {
   Outcome<void> read_data(std::uint64_t offset, std::span<std::byte> into) {
     return io_.read(offset, into);
   }
-  Outcome<void> write_data(std::uint64_t offset, std::span<const std::byte> from);
+  // So many zeroes as `behind` says follow it.
+  Outcome<void> write_data(std::uint64_t offset, std::span<const std::byte> from,
+                           std::size_t behind = 0);
+  // How much of a cluster is behind a place in it, as far as the medium's cache keeps that together
+  // and would read it before a part of it is written.
+  [[nodiscard]] std::size_t rest_of_page(std::uint64_t offset) const;
   Outcome<void> discard(const ClusterRun& run);
 
  private:

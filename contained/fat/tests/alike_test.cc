@@ -137,6 +137,44 @@ TEST_P(Volumes, NeverShowWhatWasThereBefore) {
   expect_sound();
 }
 
+// How many bytes the last write to the medium had of a text.
+std::size_t written_with(MemoryMedium& medium, std::string_view text) {
+  std::size_t size = 0;
+  for (const auto& event : medium.events()) {
+    const std::string_view bytes(reinterpret_cast<const char*>(event.data.data()),
+                                 event.data.size());
+    if (bytes.starts_with(text)) size = bytes.size();
+  }
+  return size;
+}
+
+TEST_P(Volumes, AreWrittenToTheEndOfThePageBehindAFile) {
+  const std::string text(100, 't'), more(50, 'm');
+  medium_.record();
+  MountedFat mounted(medium_);
+  const std::uint32_t page = std::min(mounted.volume().geometry().cluster_size, 4096u);
+  const NodeId node = mounted.make(kRoot, "file");
+  ASSERT_EQ(mounted.write(node, 0, text), 0);
+  EXPECT_EQ(written_with(medium_, text), page);
+  ASSERT_EQ(mounted.write(node, 100, more), 0);
+  EXPECT_EQ(written_with(medium_, more), page - 100);
+  // There is something behind, then there will be nothing, but not before that is on the medium.
+  const std::string less(10, 'l');
+  ASSERT_EQ(mounted.write(node, 50, less), 0);
+  EXPECT_EQ(written_with(medium_, less), less.size());
+  ASSERT_EQ(mounted.resize(node, 40), 0);
+  const std::string again(20, 'a');
+  ASSERT_EQ(mounted.write(node, 40, again), 0);
+  EXPECT_EQ(written_with(medium_, again), again.size());
+  ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  const std::string behind(30, 'b');
+  ASSERT_EQ(mounted.write(node, 60, behind), 0);
+  EXPECT_EQ(written_with(medium_, behind), page - 60);
+  EXPECT_EQ(mounted.read_file(kRoot, "file"), text.substr(0, 40) + again + behind);
+  mounted.close();
+  expect_sound();
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, Volumes, ::testing::Values(kFat16, kFat32, kExfat));
 
 }  // namespace

@@ -22,7 +22,7 @@ def machine(image, saved, request):
     with Machine(image, saved) as machine:
         yield machine
         if request.session.testsfailed > failed:
-            print(machine.journal())
+            print(machine.journal() + machine.stuck())
 
 
 @pytest.fixture

@@ -350,5 +350,12 @@ class Machine:
         """The process ids of those that run."""
         return self.run("pgrep 'airlock-(ext|fat)'", allowed=None).text.split()
 
+    def stuck(self):
+        """Where in the kernel processes wait that no signal ends, and what FUSE still waits for."""
+        return self.run("for task in /proc/[0-9]*; do grep -q '^State:.D' $task/status 2>/dev/null || continue;"
+                        " tr '\\0' ' ' <$task/cmdline; cat $task/comm $task/stack; done;"
+                        " grep . /sys/fs/fuse/connections/*/waiting; findmnt -rno TARGET,SOURCE,FSTYPE | grep fuse;"
+                        " pgrep -a airlock", allowed=None).text
+
     def journal(self):
         return self.run("journalctl -b --no-pager -o short-precise | tail -n 150", allowed=None).text

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What people do through udisks ends in contained mounts, with real USB sticks too."""
+"""The desktop's ways to a stick: udisks, gio, umount, and what LUKS hides."""
 import pytest
 
+import images
 from machine import DEADLINE, wait_until
-from steps import AT_THE_MACHINE, STICKS, expect_nothing_left, fill, listing
+from steps import AT_THE_MACHINE, KINDS, STICKS, expect_nothing_left, fill, listing, wait_for_state
 
 
 def mount(machine, device, **how):
@@ -37,6 +38,82 @@ def test_mounted_unmounted_and_powered_off(machine, make_image, kind, how):
     assert listing(machine, mount(machine, again.device)) == before
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_gio_mounts_and_unmounts(machine, make_image, kind):
+    stick = machine.plug(make_image(kind))
+    wait_until(lambda: machine.succeeds(f"gio mount -l -i | grep -q {stick.device}", **AT_THE_MACHINE), DEADLINE,
+               "gio to see the stick")
+    machine.run(f"gio mount -d {stick.device}", **AT_THE_MACHINE)
+    (place, found, _), = machine.mounts(stick.device)
+    assert found == f"fuseblk.airlock.{kind}"
+    fill(machine, place)
+    machine.run(f"gio mount -u {place}", **AT_THE_MACHINE)
+    expect_nothing_left(machine, place)
+
+
+@pytest.mark.parametrize("who", [{}, AT_THE_MACHINE], ids=["root", "user"])
+def test_umount_of_what_udisks_mounted(machine, make_image, who):
+    stick = machine.plug(make_image("ext4"))
+    place = mount(machine, stick.device)
+    fill(machine, place)
+    machine.run(f"umount {place}", **who)
+    expect_nothing_left(machine, place)
+    assert listing(machine, mount(machine, stick.device))
+
+
+@pytest.mark.parametrize("who", [{}, AT_THE_MACHINE], ids=["root", "user"])
+def test_umount_of_what_airlockd_mounted(machine, automount, make_image, who):
+    stick = machine.plug(make_image("vfat"))
+    place = wait_for_state(machine, stick.device, "mounted")["MountPoint"]
+    fill(machine, place)
+    machine.run(f"umount {place}", **who)
+    expect_nothing_left(machine, place)
+    assert listing(machine, mount(machine, stick.device))
+
+
+def test_what_airlockd_mounted_udisks_unmounts_for_who_may_unmount_others(machine, automount, make_image):
+    """It keeps a list of what it mounted for whom, and knows nothing of other mounts."""
+    stick = machine.plug(make_image("exfat"))
+    place = wait_for_state(machine, stick.device, "mounted")["MountPoint"]
+    told = machine.run(f"udisksctl mount -b {stick.device}", **AT_THE_MACHINE, allowed=1).text
+    assert "already mounted" in told and place in told
+    told = machine.run(f"udisksctl unmount -b {stick.device}", **AT_THE_MACHINE, allowed=1).text
+    assert "Not authorized" in told and machine.mounts(stick.device)
+    machine.run(f"udisksctl unmount -b {stick.device}")
+    expect_nothing_left(machine, place)
+
+
+def test_two_sticks_of_one_label(machine, make_image, tmp_path):
+    first = make_image("ext4")
+    sticks = [machine.plug(first), machine.plug(images.copy(tmp_path / "second", first))]
+    places = [mount(machine, stick.device) for stick in sticks]
+    assert len(set(places)) == 2
+    for stick in sticks:
+        unmount(machine, stick.device)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_write_protected_stick(machine, make_image, kind):
+    stick = machine.plug(make_image(kind), read_only=True)
+    place = mount(machine, stick.device)
+    machine.run(f"touch {place}/file", **AT_THE_MACHINE, allowed=1)
+    unmount(machine, stick.device)
+    expect_nothing_left(machine, place)
+
+
+def test_a_partition_beside_one_without_a_driver(machine, make_image, tmp_path):
+    parts = [make_image("vfat", size=48), images.empty(tmp_path / "other", 128)]
+    stick = machine.plug(images.partitioned(tmp_path / "whole", parts))
+    machine.run(f"mkfs.btrfs -q -L OTHER {stick.partition(2)}; udevadm trigger --settle -c change {stick.partition(2)}")
+    place = mount(machine, stick.partition(1))
+    machine.run(f"udisksctl mount -b {stick.partition(2)}", **AT_THE_MACHINE)
+    assert machine.mounts(stick.partition(2))[0][1] == "btrfs"
+    for number in (1, 2):
+        unmount(machine, stick.partition(number))
+    expect_nothing_left(machine, place)
+
+
+# Few iterations: what they cost a machine that is emulated is not what this is about.
 MAKE_LUKS = """
 printf secret >/tmp/key
 cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 {device} /tmp/key
@@ -46,3 +123,22 @@ udevadm settle
 cryptsetup close inside
 chmod 644 /tmp/key
 """
+
+
+def test_what_luks_hides_is_mounted_contained(machine, tmp_path):
+    stick = machine.plug(images.empty(tmp_path / "luks", 64))
+    machine.run("set -e\n" + MAKE_LUKS.format(device=stick.device))
+    machine.unplug(stick)
+    stick = machine.plug(stick.image)
+    wait_until(lambda: machine.succeeds(f"udisksctl info -b {stick.device} | grep -q Encrypted"), DEADLINE,
+               "udisks to see that it is encrypted")
+    told = machine.text(f"udisksctl unlock -b {stick.device} --key-file /tmp/key", **AT_THE_MACHINE)
+    inside = told.split(" as ")[1].rstrip(".")
+    place = mount(machine, inside)
+    fill(machine, place)
+    before = listing(machine, place)
+    unmount(machine, inside)
+    expect_nothing_left(machine, place)
+    machine.run(f"udisksctl lock -b {stick.device}", **AT_THE_MACHINE)
+    machine.run(f"udisksctl unlock -b {stick.device} --key-file /tmp/key", **AT_THE_MACHINE)
+    assert listing(machine, mount(machine, inside)) == before
