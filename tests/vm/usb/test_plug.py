@@ -180,6 +180,18 @@ def test_what_was_pulled_while_mounted_is_replayed_and_checked(machine, automoun
     assert "folder/data" in listing(machine, volume["MountPoint"])
 
 
+@pytest.mark.parametrize("kind", ["vfat", "exfat"])
+def test_what_has_no_journal_and_was_pulled_is_read_only_until_it_is_repaired(machine, automount, make_image, kind):
+    stick, volume = pulled_while_mounted(machine, make_image(kind))
+    assert volume["LastCheck"], "nobody looked at it"
+    assert volume["MountedReadOnly"] and volume["ReadOnlyReason"]
+    assert "folder/data" in listing(machine, volume["MountPoint"])
+    unmount(machine, stick.device)
+    machine.run(f"airlockctl repair --yes {stick.device} && airlockctl mount {stick.device}")
+    volume = machine.volume(stick.device)
+    assert volume["State"] == "mounted" and not volume["MountedReadOnly"], volume["ReadOnlyReason"]
+
+
 def test_airlockd_says_why(machine, make_image):
     stick = machine.plug(make_image("ext4"))
     wait_for_state(machine, stick.device, "available")
