@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What several scenarios do or ask."""
+import json
+
 from machine import DEADLINE, wait_until
 
 KINDS = ("ext4", "vfat", "exfat")
@@ -47,3 +49,7 @@ def fill(machine, place):
 def listing(machine, place):
     """Names and content of everything there."""
     return machine.text(f"cd '{place}' && find . -type f | sort | xargs -d '\\n' sha256sum", **AT_THE_MACHINE)
+
+
+def explained(machine, device):
+    return json.loads(machine.text(f"airlockctl explain --json {device}"))

@@ -3,7 +3,7 @@
 import pytest
 
 from machine import DEADLINE, MIB, wait_until
-from steps import (AT_THE_MACHINE, KINDS, STICKS, expect_nothing_left, wait_for_mount,
+from steps import (AT_THE_MACHINE, KINDS, STICKS, expect_nothing_left, wait_for_mount, wait_for_state,
                    wait_until_forgotten)
 
 # So slow that what goes on has not ended when the stick is pulled.
@@ -48,6 +48,23 @@ def test_with_an_open_file(machine, automount, make_image, kind):
     holder.wait(allowed=None)
 
 
+def test_while_reading(machine, automount, make_image, kind):
+    image = make_image(kind)
+    stick = machine.plug(image)
+    place = wait_for_mount(machine, stick.device)
+    machine.run(f"head -c 10000000 /dev/urandom >{place}/file", **AT_THE_MACHINE)
+    machine.run(f"airlockctl unmount {stick.device}", **AT_THE_MACHINE)
+    machine.unplug(stick)
+    wait_until_forgotten(machine, stick.device)
+    stick = machine.plug(image, speed=SLOW)
+    place = wait_for_mount(machine, stick.device)
+    reader = machine.start(f"exec cat {place}/file >/tmp/copy", **AT_THE_MACHINE)
+    wait_until(lambda: machine.succeeds("test -s /tmp/copy"), DEADLINE, "somebody to read")
+    machine.unplug(stick)
+    assert reader.wait(allowed=1).code == 1
+    expect_gone(machine, stick, place)
+
+
 def test_while_writing(machine, automount, make_image, kind):
     stick = machine.plug(make_image(kind), speed=SLOW)
     place = wait_for_mount(machine, stick.device)
@@ -60,8 +77,51 @@ def test_while_writing(machine, automount, make_image, kind):
     expect_another_works(machine, make_image)
 
 
+def test_during_a_check(machine, settings, make_image, kind):
+    settings('automount = "on"\ncheck = "always"\n')
+    stick = machine.plug(make_image(kind), speed=SLOW)
+    wait_until(lambda: machine.succeeds("pgrep -x airlock-check"), DEADLINE, "the check")
+    assert wait_for_state(machine, stick.device, "mounting")
+    machine.unplug(stick)
+    expect_gone(machine, stick, "/run/media/user/STICK")
+    wait_until(lambda: not machine.succeeds("pgrep 'airlock-check|fsck'"), DEADLINE, "the check to end")
+    expect_another_works(machine, make_image)
+
+
+# udisks unmounts for a person only what it mounted itself.
+@pytest.mark.parametrize("how, who", [("airlockctl unmount {device}", AT_THE_MACHINE),
+                                      ("umount {place}", AT_THE_MACHINE),
+                                      ("udisksctl unmount -b {device}", {})])
+def test_during_unmount(machine, automount, make_image, how, who):
+    stick = machine.plug(make_image("ext4"), speed=SLOW)
+    place = wait_for_mount(machine, stick.device)
+    machine.run(f"head -c 4000000 /dev/urandom >{place}/file", **AT_THE_MACHINE)
+    leaving = machine.start(how.format(device=stick.device, place=place), **who)
+    wait_until(lambda: machine.mounts(stick.device) == [] or machine.volume(stick.device, "State") == "unmounting",
+               DEADLINE, "the unmount to begin")
+    machine.unplug(stick)
+    leaving.wait(allowed=None)
+    expect_gone(machine, stick, place)
+    expect_another_works(machine, make_image)
+
+
 ROUNDS = 50
 
 
-def newest_disk(machine):
-    return wait_until(lambda: machine.text("lsblk -dno NAME | grep ^sd | tail -n 1 || :"), DEADLINE, "the disk")
+def test_fifty_times_in_a_row(machine, automount, make_image):
+    images = [make_image(kind, label=kind.upper()) for kind in KINDS]
+    moments = [lambda stick: None,
+               lambda stick: machine.run("udevadm settle"),
+               machine.find,
+               lambda stick: wait_for_mount(machine, machine.find(stick))]
+    for number in range(ROUNDS):
+        stick = machine.plug(images[number % len(images)], ("usb-storage", "usb-uas")[number % 2], wait=False)
+        moments[number % len(moments)](stick)
+        machine.unplug(stick)
+    wait_until(lambda: machine.text("airlockctl list --quiet") == "", DEADLINE, "every volume to go")
+    for kind in KINDS:
+        expect_nothing_left(machine, f"/run/media/user/{kind.upper()}")
+    assert machine.text("ls /run/media/user 2>/dev/null || :") == ""
+    wait_until(lambda: not machine.succeeds("pgrep airlock-"), DEADLINE, "every process to end")
+    assert machine.text("systemctl show -P NRestarts airlockd") == "0"
+    expect_another_works(machine, make_image)
