@@ -105,6 +105,14 @@ def test_during_unmount(machine, automount, make_image, how, who):
     expect_another_works(machine, make_image)
 
 
+def test_what_udisks_mounted(machine, make_image, kind):
+    stick = machine.plug(make_image(kind))
+    machine.run(f"udisksctl mount -b {stick.device}", **AT_THE_MACHINE)
+    (place, *_), = machine.mounts(stick.device)
+    machine.unplug(stick)
+    expect_gone(machine, stick, place)
+
+
 ROUNDS = 50
 
 
