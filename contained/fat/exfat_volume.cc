@@ -139,10 +139,10 @@ class RootReader {
   std::vector<ClusterRun> upcase_place;
 };
 
-std::string state_reason(const Geometry& geometry) {
+std::string state_reason(const Geometry& geometry, MountMode wanted) {
   if ((geometry.state & kFailure) != 0)
     return "errors were found on it before; check it with fsck.exfat";
-  if ((geometry.state & kDirty) != 0)
+  if ((geometry.state & kDirty) != 0 && wanted != MountMode::kChecked)
     return "it was not unmounted cleanly; check it with fsck.exfat";
   if (geometry.block_size < kSmallestWritten)
     return "its clusters are too small to be written safely";
@@ -174,10 +174,13 @@ Result<ExfatVolume> open_exfat(BlockIo& io, MountMode wanted) {
   const auto scan = Volume::make(io, geometry, MountMode::kReadOnly, {});
   RootReader root(*scan);
   if (const auto read = root.read(); !read) return cannot_read(read.error());
-  std::string reason = state_reason(geometry);
+  std::string reason = state_reason(geometry, wanted);
   if (reason.empty()) reason = root.reason;
-  Volume::Known known = {
-      .reason = reason, .free = {}, .hint = kFirstCluster, .bitmap = root.bitmap};
+  Volume::Known known = {.reason = reason,
+                         .free = {},
+                         .hint = kFirstCluster,
+                         .bitmap = root.bitmap,
+                         .unclean = (geometry.state & kDirty) != 0};
   // Counting takes memory for all of them.
   if (geometry.cluster_count > kMostTracked) known.free = 0;
   auto volume = Volume::make(io, geometry, wanted, known);

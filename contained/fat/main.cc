@@ -60,7 +60,8 @@ class Medium final : public OpenedMedium {
 
 Result<std::unique_ptr<OpenedMedium>> open_medium(BlockIo& io, const DriverOptions& options) {
   TRY(const View view, view_of(options));
-  const MountMode mode = options.read_only() ? MountMode::kReadOnly : MountMode::kReadWrite;
+  const MountMode writing = options.checked ? MountMode::kChecked : MountMode::kReadWrite;
+  const MountMode mode = options.read_only() ? MountMode::kReadOnly : writing;
   TRY(const bool exfat, is_exfat(io));
   if (exfat) {
     TRY(auto volume, open_exfat(io, mode));

@@ -52,9 +52,12 @@ std::unique_ptr<Volume> Volume::make(BlockIo& io, const Geometry& geometry, Moun
   } else if (known.reason.empty() && !io.writable()) {
     known.reason = "the medium is write-protected";
   }
+  const bool unclean = known.unclean;
   std::unique_ptr<Volume> volume(new Volume(io, geometry, std::move(known)));
   if (wanted == MountMode::kReadOnly || !volume->reason_.empty())
     volume->mode_ = MountMode::kReadOnly;
+  // The mark is there already, and has to go in the end.
+  volume->in_use_ = unclean && volume->writable();
   return volume;
 }
 
@@ -63,26 +66,27 @@ Volume::~Volume() = default;
 Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   TRY(const Geometry geometry, read_geometry(io));
   const InfoSector info = read_info_sector(io, geometry);
-  const auto reason = Volume(io, geometry, {}).find_reason();
-  if (!reason)
-    return fail_errno(reason.error().value, Errc::kIo, "cannot read the allocation table");
+  const auto state = Volume(io, geometry, {}).find_state(wanted);
+  if (!state) return fail_errno(state.error().value, Errc::kIo, "cannot read the allocation table");
   // A volume that was not left in good order may have a wrong count too.
+  const bool in_order = state->reason.empty() && !state->unclean;
   return make(io, geometry, wanted,
-              {.reason = *reason,
-               .free = reason->empty() ? info.free : std::nullopt,
+              {.reason = state->reason,
+               .free = in_order ? info.free : std::nullopt,
                .hint = info.hint.value_or(kFirstCluster),
-               .bitmap = {}});
+               .bitmap = {},
+               .unclean = state->unclean});
 }
 
-// Why it must not be written; empty if it may.
-Outcome<std::string> Volume::find_reason() {
+Outcome<Volume::State> Volume::find_state(MountMode wanted) {
   TRY(const bool clean, table_.is_marked_clean());
   TRY(const bool sound, table_.is_marked_sound());
+  State state = {.reason = {}, .unclean = !clean || (geometry_.state & kStateDirty) != 0};
   if (!sound || (geometry_.state & kStateErrors) != 0)
-    return "errors were found on it before; check it with fsck.fat";
-  if (!clean || (geometry_.state & kStateDirty) != 0)
-    return "it was not unmounted cleanly; check it with fsck.fat";
-  return std::string();
+    state.reason = "errors were found on it before; check it with fsck.fat";
+  else if (state.unclean && wanted != MountMode::kChecked)
+    state.reason = "it was not unmounted cleanly; check it with fsck.fat";
+  return state;
 }
 
 void Volume::begin_writing() {

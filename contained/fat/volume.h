@@ -21,7 +21,11 @@
 
 namespace airlock::fat {
 
-enum class MountMode { kReadOnly, kReadWrite };
+enum class MountMode {
+  kReadOnly,
+  kReadWrite,
+  kChecked,  // read-write, also if it was not unmounted: a checker has found it consistent since
+};
 
 // What an operation answers when the changes so far must reach the medium before it can be done:
 // nothing has been changed, commit() and try again. Never leaves the driver.
@@ -42,6 +46,7 @@ class Volume {
     std::optional<std::uint32_t> free;
     std::uint32_t hint = kFirstCluster;
     std::vector<ClusterRun> bitmap;  // where it is; exFAT only
+    bool unclean = false;            // it bears the mark of a volume in use
   };
   static std::unique_ptr<Volume> make(BlockIo& io, const Geometry& geometry, MountMode wanted,
                                       Known known);
@@ -164,7 +169,11 @@ class Volume {
   };
 
   Volume(BlockIo& io, const Geometry& geometry, Known known);
-  Outcome<std::string> find_reason();
+  struct State {
+    std::string reason;  // why it must not be written; empty if it may
+    bool unclean = false;
+  };
+  Outcome<State> find_state(MountMode wanted);
   Outcome<void> mark_medium(bool clean);
   Outcome<void> write_state_byte(bool clean);
   Outcome<void> write_exfat_state(bool clean);

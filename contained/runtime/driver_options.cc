@@ -63,6 +63,8 @@ Result<void> apply(DriverOptions& options, std::string_view option) {
     options.fuseblk = true;
   } else if (option == "allow_other") {
     options.allow_other = true;
+  } else if (option == "checked") {
+    options.checked = true;
   } else if (const auto equals = option.find('='); equals != std::string_view::npos) {
     return apply_setting(options, option.substr(0, equals), option.substr(equals + 1));
   } else if (!option.empty()) {

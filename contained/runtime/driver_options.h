@@ -25,6 +25,7 @@ struct DriverOptions {
   std::string mount_point;
   bool fuseblk = false;
   bool allow_other = false;
+  bool checked = false;     // whoever mounts it had it checked just now, and it is consistent
   std::uint32_t flags = 0;  // MS_*
   MediaOwners owners = MediaOwners::kUser;
   uid_t user = 0;

@@ -85,8 +85,8 @@ class Preparing {
     if (row.replays && !step(CheckOperation::kReplay)) return std::move(done_);
     const bool full = wanted == CheckFirst::kFull;
     if (!step(full ? CheckOperation::kCheck : CheckOperation::kGlance)) return std::move(done_);
-    // Found to be consistent, so there is nothing else to do to it. Others have no such mark, or
-    // their driver minds it.
+    // Found to be consistent, so there is nothing else to do to it. The driver of others is told,
+    // and takes the mark away when it is unmounted.
     if (done_.check->verdict == CheckVerdict::kDirty && row.replays)
       (void)step(CheckOperation::kSettle);
     return std::move(done_);

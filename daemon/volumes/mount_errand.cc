@@ -38,11 +38,18 @@ Result<Medium> take_medium(const MountWork& work) {
                      work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite);
 }
 
+// For a driver that minds the mark of a medium that was not unmounted.
+constexpr const char* kChecked = "checked";
+
+bool was_found_consistent(const Preparation& preparation) {
+  return preparation.check && preparation.read_only_reason.empty();
+}
+
 // What drivers of others need not know.
 bool only_ours_know(const std::string& option) {
   ForeignOptions foreign;
-  return option.starts_with("owner=") || option.starts_with("uid=") || option.starts_with("gid=") ||
-         apply_foreign_option(option, foreign).value_or(false);
+  return option == kChecked || option.starts_with("owner=") || option.starts_with("uid=") ||
+         option.starts_with("gid=") || apply_foreign_option(option, foreign).value_or(false);
 }
 
 // One mount being made. Everything it holds is undone when it goes before keep().
@@ -84,6 +91,7 @@ std::string MountJob::driver_options(DriverOrigin origin) const {
   if (fuseblk_) text += ",blkdev";
   if (decision().allow_other) text += ",allow_other";
   const bool ours = origin == DriverOrigin::kOurs;
+  if (ours && was_found_consistent(preparation_)) text += fmt::format(",{}", kChecked);
   const auto& options = decision().driver_options;
   for (const std::string& option : options)
     if (ours || !only_ours_know(option)) text += "," + option;
@@ -256,6 +264,7 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   // What was found out before need not be found out again.
   MountWork rest = work;
   rest.decision.check = CheckFirst::kNo;
+  if (was_found_consistent(job.preparation())) rest.decision.driver_options.emplace_back(kChecked);
   if (const auto& reason = job.preparation().read_only_reason; !reason.empty()) {
     rest.decision.read_only = true;
     rest.decision.read_only_reason = reason;

@@ -3,6 +3,7 @@
 the distribution's checkers run by hand on copies."""
 import checking
 import fat_media
+import harness
 import pytest
 from checking import ask, copy_of, look
 
@@ -38,6 +39,35 @@ def test_a_fat_that_was_not_unmounted_is_dirty_and_mounted_to_be_written(scratch
     medium.save()
     found = ask("mount-glance", "vfat", medium.path)
     assert (found.verdict, found.read_only) == ("dirty", ""), found
+
+
+def fat32(path):
+    harness.run(["truncate", "-s", "64M", path])
+    harness.run(["mkfs.fat", "-F32", path])
+    return path
+
+
+def set_byte(path, offset, value):
+    with open(path, "r+b") as medium:
+        medium.seek(offset)
+        medium.write(bytes([value]))
+
+
+def test_a_fat32_that_was_not_unmounted_differs_from_its_copy_only_in_that(scratch):
+    medium = fat32(scratch / "medium")
+    set_byte(medium, 65, 1)
+    for what in ("check", "mount-glance", "mount-full"):
+        found = ask(what, "vfat", medium)
+        assert (found.verdict, found.findings, found.read_only) == ("dirty", 0, ""), found
+
+
+@pytest.mark.parametrize("offset, value", [(64, 1), (65, 0x41), (100, 1)])
+def test_a_fat32_that_differs_from_its_copy_in_more_is_told(scratch, offset, value):
+    medium = fat32(scratch / "medium")
+    set_byte(medium, 65, 1)
+    set_byte(medium, offset, value)
+    found = ask("mount-glance", "vfat", medium)
+    assert found.verdict == "errors" and found.findings > 0 and found.read_only, found
 
 
 @pytest.mark.parametrize("family, name", CASES)

@@ -33,6 +33,23 @@ def test_a_fat_stick_is_mounted_written_and_unmounted(machine, kind):
     harness.run([CHECK[kind], "-n", copy])
 
 
+MARK = {"vfat": (65, 1), "exfat": (106, 2)}
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_what_was_not_unmounted_and_is_consistent_is_mounted_to_be_written(machine, kind):
+    stick = make_stick(machine, kind)
+    offset, mark = MARK[kind]
+    with open(stick.image, "r+b") as image:
+        image.seek(offset)
+        image.write(bytes([mark]))
+    stick.plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    assert volume["LastCheck"]["verdict"] in ("clean", "dirty"), volume["LastCheck"]
+    assert not volume["MountedReadOnly"], volume["ReadOnlyReason"]
+    assert machine.run_as(ALICE, ["touch", f"{volume['MountPoint']}/new"]).returncode == 0
+
+
 def test_a_fat_stick_has_local_time_and_the_masks_of_the_settings_and_the_caller(scratch):
     settings = "\n[[rule]]\nname = 'not to be run'\nmatch.type = 'vfat'\noptions = ['fmask=133']\n"
     with Machine(scratch, settings=settings, environment={"TZ": "XYZ-5:30"}) as machine:

@@ -95,6 +95,39 @@ TEST_P(Volumes, ThatWereNotUnmountedAreOnlyRead) {
   EXPECT_TRUE(medium_.bytes() == before);
 }
 
+TEST_P(Volumes, ThatWereCheckedAreWrittenAndTheirMarkGoes) {
+  {
+    MountedFat mounted(medium_);
+    mounted.make(kRoot, "there");
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  }
+  {
+    MountedFat mounted(medium_, MountMode::kChecked);
+    EXPECT_EQ(mounted.volume().read_only_reason(), "");
+    mounted.close();
+  }
+  MountedFat mounted(medium_);
+  EXPECT_EQ(mounted.volume().read_only_reason(), "");
+  EXPECT_NE(mounted.make(kRoot, "new"), 0u);
+  mounted.close();
+  expect_sound();
+}
+
+TEST_P(Volumes, ThatWereCheckedAndThenPulledAreNotTrustedAgain) {
+  {
+    MountedFat mounted(medium_);
+    mounted.make(kRoot, "there");
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  }
+  {
+    MountedFat mounted(medium_, MountMode::kChecked);
+    mounted.make(kRoot, "more");
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  }
+  MountedFat mounted(medium_);
+  EXPECT_FALSE(mounted.volume().writable());
+}
+
 TEST_P(Volumes, AreNotChangedByReading) {
   const std::vector<std::byte> before = medium_.bytes();
   MountedFat mounted(medium_);

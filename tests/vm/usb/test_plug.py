@@ -181,10 +181,11 @@ def test_what_was_pulled_while_mounted_is_replayed_and_checked(machine, automoun
 
 
 @pytest.mark.parametrize("kind", ["vfat", "exfat"])
-def test_what_has_no_journal_and_was_pulled_is_read_only_until_it_is_repaired(machine, automount, make_image, kind):
+def test_what_has_no_journal_and_was_pulled_can_be_written_if_it_is_consistent_or_repaired(machine, automount,
+                                                                                            make_image, kind):
     stick, volume = pulled_while_mounted(machine, make_image(kind))
-    assert volume["LastCheck"], "nobody looked at it"
-    assert volume["MountedReadOnly"] and volume["ReadOnlyReason"]
+    consistent = volume["LastCheck"]["verdict"] in ("clean", "dirty")
+    assert volume["MountedReadOnly"] == (not consistent) == bool(volume["ReadOnlyReason"]), volume
     assert "folder/data" in listing(machine, volume["MountPoint"])
     unmount(machine, stick.device)
     machine.run(f"airlockctl repair --yes {stick.device} && airlockctl mount {stick.device}")
