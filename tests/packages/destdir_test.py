@@ -44,7 +44,6 @@ EXPECTED = {
 }
 OF_THE_TRAY = {
     "bin/airlock-tray": PROGRAM,
-    "etc/xdg/autostart/org.airlock1.Tray.desktop": TEXT,
     "share/applications/org.airlock1.Tray.desktop": TEXT,
     "share/icons/hicolor/scalable/apps/org.airlock1.Tray.svg": TEXT,
     "share/man/man1/airlock-tray.1": TEXT,
@@ -58,7 +57,7 @@ def drivers():
     return re.findall(r"^AIRLOCK_DRIVER\((\w+),", table, re.M)
 
 
-def expected():
+def expected(sysconfdir):
     files = dict(EXPECTED)
     for name in drivers():
         files[f"libexec/airlock/airlock-{name}"] = PROGRAM
@@ -66,20 +65,22 @@ def expected():
         files[f"/usr/lib/systemd/system/airlock-{name}@.service"] = TEXT
     if os.environ.get("AIRLOCK_TRAY") == "yes":
         files |= OF_THE_TRAY
+        files[f"{sysconfdir}/xdg/autostart/org.airlock1.Tray.desktop"] = TEXT
     return files
 
 
 class Installed(unittest.TestCase):
     def test_every_file_is_at_its_place_and_nothing_else(self):
-        options = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", BUILD], check=True,
-                                            stdout=subprocess.PIPE).stdout)
-        prefix = pathlib.Path(next(o["value"] for o in options if o["name"] == "prefix"))
+        told = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", BUILD], check=True,
+                                         stdout=subprocess.PIPE).stdout)
+        options = {option["name"]: option["value"] for option in told}
+        prefix = pathlib.Path(options["prefix"])
         with tempfile.TemporaryDirectory() as scratch:
             subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", scratch], check=True,
                            stdout=subprocess.DEVNULL)
             found = {"/" + str(path.relative_to(scratch)): path.stat().st_mode & 0o7777
                      for path in pathlib.Path(scratch).rglob("*") if not path.is_dir()}
-        self.assertEqual(found, {str(prefix / path): mode for path, mode in expected().items()})
+        self.assertEqual(found, {str(prefix / path): mode for path, mode in expected(options["sysconfdir"]).items()})
 
     def test_every_driver_has_a_debian_package(self):
         control = (ROOT / "debian/control").read_text()
