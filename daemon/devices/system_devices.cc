@@ -11,12 +11,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
 #include "daemon/devices/foreign_text.h"
 #include "daemon/mount/mount_table.h"
+#include "lib/base/file_text.h"
 
 namespace airlock {
 namespace {
@@ -32,11 +32,6 @@ bool is_of_system(const std::string& mount_point) {
   constexpr std::array<std::string_view, 6> kPlaces = {"/",         "/usr", "/boot",
                                                        "/boot/efi", "/efi", "/var"};
   return std::ranges::find(kPlaces, mount_point) != kPlaces.end();
-}
-
-std::string read_text(const fs::path& file) {
-  std::ifstream stream(file);
-  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 // "8:16", as sysfs writes it; 0 if it is anything else.
@@ -88,7 +83,7 @@ void SystemDevices::Table::refresh() {
   changed = now.st_mtim;
   size = now.st_size;
   inode = now.st_ino;
-  names = named_devices(read_text(path), column);
+  names = named_devices(file_text(path), column);
 }
 
 bool SystemDevices::means(const std::string& name, const DeviceNames& device) const {
@@ -139,7 +134,7 @@ void SystemDevices::add_with_parts(dev_t device, std::set<dev_t>& into) const {
                           fmt::format("{}:{}", major(device), minor(device)) / "slaves";
   std::error_code none;  // nothing underneath
   for (fs::directory_iterator it(slaves, none), end; !none && it != end; it.increment(none))
-    add_with_parts(parse_number(read_text(it->path() / "dev")), into);
+    add_with_parts(parse_number(file_text(it->path() / "dev")), into);
 }
 
 }  // namespace airlock

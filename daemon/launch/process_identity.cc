@@ -7,19 +7,13 @@
 
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <sstream>
 
+#include "lib/base/file_text.h"
+
 namespace airlock {
 namespace {
-
-std::string content_of(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  text << stream.rdbuf();  // a process that ends while we read leaves it short, nothing worse
-  return std::move(text).str();
-}
 
 // "Uid:\treal\teffective\tsaved\tfilesystem". The owner of /proc/PID would be quicker, but is root
 // for every process that may not be dumped, as drivers are.
@@ -57,8 +51,8 @@ std::uint64_t start_from_stat(std::string_view text) {
 
 Result<ProcessIdentity> identify_process(pid_t pid, const std::string& proc) {
   const std::string folder = fmt::format("{}/{}", proc, pid);
-  const std::uint64_t start = start_from_stat(content_of(folder + "/stat"));
-  const auto user = effective_user(content_of(folder + "/status"));
+  const std::uint64_t start = start_from_stat(file_text(folder + "/stat"));
+  const auto user = effective_user(file_text(folder + "/status"));
   if (pid <= 0 || start == 0 || !user) return fail(Errc::kNotFound, "no process {}", pid);
   return ProcessIdentity{.pid = pid, .start = start, .user = *user};
 }

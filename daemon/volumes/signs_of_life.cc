@@ -5,19 +5,14 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
-#include <fstream>
-#include <iterator>
 #include <memory>
+
+#include "lib/base/file_text.h"
 
 namespace airlock {
 namespace {
 
 constexpr int kPatienceWithDevices = 5;
-
-std::string content(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -28,8 +23,8 @@ struct CloseDirectory {
 std::string signs_of_work(pid_t driver, dev_t device) {
   std::string signs;
   if (device != 0)
-    signs = content(fmt::format("/sys/dev/block/{}:{}/stat", major(device), minor(device)));
-  if (driver > 0) signs += content(fmt::format("/proc/{}/io", driver));
+    signs = file_text(fmt::format("/sys/dev/block/{}:{}/stat", major(device), minor(device)));
+  if (driver > 0) signs += file_text(fmt::format("/proc/{}/io", driver));
   return signs;
 }
 
@@ -40,7 +35,7 @@ bool waits_in_kernel(pid_t driver) {
   if (!tasks) return false;
   while (const dirent* entry = ::readdir(tasks.get())) {
     if (entry->d_name[0] == '.') continue;
-    const std::string line = content(fmt::format("{}/{}/stat", folder, entry->d_name));
+    const std::string line = file_text(fmt::format("{}/{}/stat", folder, entry->d_name));
     const std::size_t name_end = line.rfind(')');
     if (name_end != std::string::npos && line.compare(name_end, 4, ") D ") == 0) return true;
   }

@@ -9,6 +9,7 @@
 #include "lib/base/byte_view.h"
 #include "lib/base/defer.h"
 #include "lib/base/error.h"
+#include "lib/base/file_text.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
@@ -84,6 +85,14 @@ TEST(UniqueFd, MovesLeaveTheSourceEmptyAndTheEndCloses) {
     EXPECT_EQ(second.get(), number);
   }
   EXPECT_EQ(::fcntl(number, F_GETFD), -1);
+}
+
+TEST(FileText, IsWhatCanBeRead) {
+  EXPECT_EQ(file_text("/proc/self/comm"), "base_test\n");
+  EXPECT_EQ(file_text("/proc/self/no-such-file"), "");
+  // These open, and then can't be read.
+  EXPECT_EQ(file_text("/proc/self"), "");
+  EXPECT_EQ(file_text("/proc/self/mem"), "");
 }
 
 TEST(Defer, RunsUnlessDismissed) {
