@@ -79,9 +79,14 @@ bool isFresh(State state) {
   return state == State::kUnknown || state == State::kProbing || state == State::kWaiting;
 }
 
+// airlockd says after the colon what was not written.
+bool wasWritten(const Volume& volume) {
+  return !volume.stateReason.startsWith(QLatin1String("unmounted: "));
+}
+
 std::optional<News> newsOfAvailable(const Volume& before, const Volume& now,
                                     const Surroundings& around, const QString& automount) {
-  if (before.state == State::kUnmounting) return safeToRemove(now);
+  if (before.state == State::kUnmounting) return wasWritten(now) ? safeToRemove(now) : refused(now);
   if (before.state == State::kMounting && !now.pending && !now.stateReason.isEmpty())
     return refused(now);
   const bool somebodyDecides = automount != QLatin1String("on");

@@ -251,6 +251,11 @@ void ModelTest::newsAreToldOncePerEvent() {
   QCOMPARE(told("mounting", "mounted")->event, Event::kMounted);
   QVERIFY(!told("mounted", "mounted"));
   QCOMPARE(told("unmounting", "available")->event, Event::kSafe);
+  const QString lost =
+      "unmounted: the driver exited with code 3, so the latest changes may be lost";
+  const auto warning = told("unmounting", "available", {{"StateReason", lost}});
+  QCOMPARE(warning->event, Event::kRefused);
+  QVERIFY(warning->text.contains("may be lost"));
   QVERIFY(!told("mounted", "available"));  // only airlockd's own unmounting is known to be written
   QCOMPARE(told("mounted", "dead", crashed(SIGSEGV))->event, Event::kCrashed);
   QVERIFY(told("mounted", "dead", crashed(SIGSEGV))->urgent);
