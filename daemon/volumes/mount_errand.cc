@@ -48,8 +48,8 @@ bool was_found_consistent(const Preparation& preparation) {
 // What drivers of others need not know.
 bool only_ours_know(const std::string& option) {
   ForeignOptions foreign;
-  return option == kChecked || option.starts_with("owner=") || option.starts_with("uid=") ||
-         option.starts_with("gid=") || apply_foreign_option(option, foreign).value_or(false);
+  return option.starts_with("owner=") || option.starts_with("uid=") || option.starts_with("gid=") ||
+         apply_foreign_option(option, foreign).value_or(false);
 }
 
 // One mount being made. Everything it holds is undone when it goes before keep().
@@ -261,10 +261,10 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   TRY(auto place, pin_place(decision, path));
   MountJob job(work, *row, std::move(medium), std::move(place));
   auto live = job.run(news);
-  // What was found out before need not be found out again.
+  // What was found out before need not be found out again; but that it was consistent, as nobody
+  // held it meanwhile.
   MountWork rest = work;
-  rest.decision.check = CheckFirst::kNo;
-  if (was_found_consistent(job.preparation())) rest.decision.driver_options.emplace_back(kChecked);
+  if (!was_found_consistent(job.preparation())) rest.decision.check = CheckFirst::kNo;
   if (const auto& reason = job.preparation().read_only_reason; !reason.empty()) {
     rest.decision.read_only = true;
     rest.decision.read_only_reason = reason;
