@@ -97,4 +97,13 @@ void VolumeKeeper::replay() {
   }
 }
 
+// A medium that came while the mount of the one before was still there looked as if it were in use,
+// and no event says that it is not any more.
+void VolumeKeeper::decide_on_ignored(dev_t drive) {
+  for (const Volume* volume : registry_.of_drive(drive)) {
+    Kept& kept = kept_.at(volume->id);
+    if (volume->state == VolumeState::kIgnored && !kept.machine->busy()) decide(kept);
+  }
+}
+
 }  // namespace airlock

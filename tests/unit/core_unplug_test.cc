@@ -215,5 +215,31 @@ TEST_F(CoreGone, TheSameNameCanBeUsedAgainAtOnce) {
   EXPECT_FALSE(publisher.volumes.contains("sdb1"));
 }
 
+// The next medium in the same place seems to be in use as long as the mount of the last one is
+// there.
+TEST_F(CoreGone, TheNextMediumIsMountedWhenTheLastOnesMountIsAway) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  settle();
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  devices.change_silently("sdb1", [](Device& device) {
+    device.disk_sequence += 100;
+    device.users = {"mounted on /run/media/anna/STICK"};
+  });
+  devices.look_again();
+  settle();
+  EXPECT_EQ(publisher.state("sdb1"), "gone");
+  EXPECT_EQ(publisher.state("sdb1-2"), "ignored");
+  devices.change_silently("sdb1", [](Device& device) { device.users.clear(); });
+  mounting.answer_all();
+  mounting.set_answers(FakeMounting::Answers::kSoon);
+  settle();
+  mounting.answer_all();
+  settle();
+  EXPECT_EQ(publisher.state("sdb1-2"), "mounted");
+  EXPECT_FALSE(publisher.volumes.contains("sdb1"));
+}
+
 }  // namespace
 }  // namespace airlock
