@@ -51,12 +51,18 @@ struct Reading {
   bool unsupported = false;
   bool hopeless = false;  // it found nothing it could begin with
   std::uint32_t findings = 0;
+  std::uint32_t harmless = 0;  // of these
   std::string first_finding;
 };
 
 void add_finding(Reading& reading, std::string_view line) {
   ++reading.findings;
   if (reading.first_finding.empty()) reading.first_finding = trimmed(line).substr(0, 200);
+}
+
+void add_harmless(Reading& reading, std::string_view line) {
+  ++reading.harmless;
+  add_finding(reading, line);
 }
 
 constexpr auto kReadErrors = std::to_array<std::string_view>(
@@ -121,14 +127,44 @@ bool is_about_the_copy(std::string_view line) {
          line.starts_with("This is mostly harmless. Differences:");
 }
 
+// What was being written when the medium went leaves space taken that no file has, a number of free
+// clusters that is not right any more, one copy of the table behind the other, or the front of a
+// long name. Nobody who writes on makes that worse.
+bool is_fat_trace(std::string_view line, std::string_view next) {
+  constexpr auto kTraces = std::to_array<std::string_view>({"Reclaimed ", "Free cluster summary ",
+                                                            "FATs differ but appear to be intact",
+                                                            "Orphaned long file name part "});
+  const bool longer_than_its_file = line.starts_with('/') && next.starts_with("  File size is ") &&
+                                    has(next, ", cluster chain length is > ");
+  return longer_than_its_file ||
+         std::ranges::any_of(kTraces, [&](std::string_view t) { return line.starts_with(t); });
+}
+
+void add_fat_trace(Reading& reading, std::string_view line, std::string_view next) {
+  constexpr std::string_view kReclaimed = "Reclaimed ";
+  // With -n it only says so.
+  if (line.starts_with(kReclaimed))
+    add_harmless(reading, fmt::format("no file has {}", line.substr(kReclaimed.size())));
+  else if (line.starts_with('/'))
+    add_harmless(reading, fmt::format("{}: {}", trimmed(line), trimmed(next)));
+  else
+    add_harmless(reading, line);
+}
+
 Reading read_fat(const Lines& lines, std::string_view text) {
   Reading reading;
   const bool copy_is_right = only_the_mark_differs(lines);
-  for (const std::string_view line : lines) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::string_view line = lines[i];
+    const std::string_view next = i + 1 < lines.size() ? lines[i + 1] : std::string_view();
     if (line.starts_with("fsck.fat ")) reading.checker = trimmed(line.substr(0, line.find('(')));
     if (copy_is_right && is_about_the_copy(line)) continue;
     // What belongs to a finding is indented.
-    if (!is_fat_remark(line) && !line.starts_with(' ')) add_finding(reading, line);
+    if (is_fat_remark(line) || line.starts_with(' ')) continue;
+    if (is_fat_trace(line, next))
+      add_fat_trace(reading, line, next);
+    else
+      add_finding(reading, line);
   }
   reading.was_dirty = has(text, "Dirty bit is set");
   constexpr auto kNoFat = std::to_array<std::string_view>(
@@ -145,7 +181,10 @@ Reading read_exfat(const Lines& lines, std::string_view text) {
     if (line.starts_with(kVersion))
       reading.checker = fmt::format("fsck.exfat {}", trimmed(line.substr(kVersion.size())));
     // Here too it asks and answers itself: "Fix (y/N)? n".
-    if (line.starts_with("ERROR: ") || has(line, "(y/N)")) add_finding(reading, line);
+    if (line.starts_with("ERROR: ") && has(line, ": more clusters are allocated."))
+      add_harmless(reading, line);  // what was taken for a file that did not come to use it
+    else if (line.starts_with("ERROR: ") || has(line, "(y/N)"))
+      add_finding(reading, line);
   }
   if (reading.findings == 0 && has(text, ": corrupted")) reading.findings = 1;
   reading.was_dirty = has(text, "dirty");
@@ -258,7 +297,8 @@ CheckVerdict verdict_of(const Reading& reading, Said said, CheckOperation operat
   if (operation == CheckOperation::kReplay && reading.failed_replay) return CheckVerdict::kErrors;
   if (!only_reads(operation))
     return said == Said::kErrors ? CheckVerdict::kUncorrectable : CheckVerdict::kClean;
-  if (said == Said::kErrors && reading.findings == 0 && reading.was_dirty)
+  const bool was_interrupted = reading.was_dirty || reading.harmless > 0;
+  if (said == Said::kErrors && reading.findings == reading.harmless && was_interrupted)
     return CheckVerdict::kDirty;
   if (said == Said::kErrors) return CheckVerdict::kErrors;
   return reading.was_dirty ? CheckVerdict::kDirty : CheckVerdict::kClean;
@@ -274,6 +314,9 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
                            with_example(reading));
       return changed ? "in order now" : "in order";
     case CheckVerdict::kDirty:
+      if (reading.findings > 0)
+        return fmt::format("consistent, with {} of no weight{}", count(reading.findings),
+                           with_example(reading));
       return "it was not unmounted, and is consistent";
     case CheckVerdict::kNeedsReplay:
       return "its journal must be replayed before anything else can be told";

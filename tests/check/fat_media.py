@@ -55,17 +55,27 @@ class Fat(Medium):
         return self.root + 32 * slot + at
 
     DAMAGE = {
-        "tables-differ": lambda m: m.chain([9, 10], copies=1),
         "crossed-chains": lambda m: m.put("H", m.entry(1, 26), 2),
         "chain-ends-early": lambda m: m.chain([3]),
         "chain-into-nothing": lambda m: m.chain([3], end=0),
         "chain-out-of-range": lambda m: m.chain([3], end=0xfff0),
         "loop": lambda m: m.chain([3, 4], end=3),
-        "nobody-s-chain": lambda m: m.chain([20, 21, 22]),
         "start-out-of-range": lambda m: m.put("H", m.entry(1, 26), 0xff00),
         "size-too-large": lambda m: m.put("I", m.entry(1, 28), 0x7fffffff),
         "folder-without-dots": lambda m: m.put("B", m.entry(1, 11), 0x10),
     }
+    # What is left of a write that was interrupted, and the words for it.
+    TRACES = {
+        "nobody-s-chain": (lambda m: m.chain([20, 21, 22]), "no file has 3 unused clusters (3072 bytes)."),
+        "second-table-behind": (lambda m: m.put("H", m.tables[1] + 2 * 4, 0), "FATs differ but appear to be intact."),
+        "more-than-the-file": (lambda m: m.chain([2, 20]), "/KEPT.TXT: File size is 800 bytes, cluster chain"
+                               " length is > 1024 bytes."),
+        "front-of-a-name": (lambda m: m.front_of_a_name(2), "Orphaned long file name part"),
+    }
+
+    def front_of_a_name(self, slot):
+        name = "half a name".encode("utf-16-le") + bytes(4)
+        self.put("B10sBBB12sH4s", self.root + 32 * slot, 0x41, name[:10], 0x0f, 0, 0x55, name[10:22], 0, name[22:26])
 
 
 class Exfat(Medium):
@@ -140,3 +150,10 @@ class Exfat(Medium):
         "shared-cluster": lambda m: m.hurt_stream(20, "I", m.number("I", m.sets[0] + 52)),
         "boot-region": lambda m: m.put("2048s", SECTOR, bytes(2048)),
     }
+    TRACES = {"more-than-the-file": (lambda m: m.lengthen(), "ERROR: /other: more clusters are allocated.")}
+
+    def lengthen(self):
+        first, more = self.number("I", self.sets[1] + 52), self.take()
+        self.put("I", self.table + 4 * first, more)
+        self.put("I", self.table + 4 * more, 0xffffffff)
+        self.hurt_stream(1, "B", 1)  # its clusters are found in the table

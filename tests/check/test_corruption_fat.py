@@ -10,6 +10,8 @@ from checking import ask, copy_of, look
 FAMILIES = {"fat": fat_media.Fat, "exfat": fat_media.Exfat}
 CASES = [pytest.param(family, name, id=f"{family}-{name}")
          for family, kind in FAMILIES.items() for name in kind.DAMAGE]
+TRACES = [pytest.param(family, name, id=f"{family}-{name}")
+          for family, kind in FAMILIES.items() for name in kind.TRACES]
 
 
 def kept_file(medium, content):
@@ -68,6 +70,43 @@ def test_a_fat32_that_differs_from_its_copy_in_more_is_told(scratch, offset, val
     set_byte(medium, offset, value)
     found = ask("mount-glance", "vfat", medium)
     assert found.verdict == "errors" and found.findings > 0 and found.read_only, found
+
+
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("family, name", TRACES)
+def test_what_an_interruption_leaves_does_no_harm_and_can_be_repaired(scratch, family, name, marked):
+    medium = FAMILIES[family](scratch / "medium")
+    leave, words = medium.TRACES[name]
+    leave(medium)
+    if marked:
+        medium.bytes[37 if family == "fat" else 106] |= 1 if family == "fat" else 2
+    medium.save()
+    assert look(family, medium.path).returncode in (1, 4)
+    for what in ("check", "mount-glance", "mount-full"):
+        found = ask(what, medium.KIND, medium.path)
+        assert (found.verdict, found.findings, found.read_only) == ("dirty", 1, ""), found
+        assert found.summary.startswith(f"consistent, with 1 problem of no weight; the first: {words}"), found
+    repaired = ask("repair", medium.KIND, medium.path)
+    assert repaired.verdict == "clean" and repaired.changed, repaired
+    assert look(family, medium.path).returncode == 0
+
+
+def test_a_wrong_count_of_free_clusters_does_no_harm(scratch):
+    medium = fat32(scratch / "medium")
+    information = int.from_bytes(medium.read_bytes()[48:50], "little") * 512
+    set_byte(medium, information + 488, 77)
+    found = ask("mount-glance", "vfat", medium)
+    assert (found.verdict, found.findings, found.read_only) == ("dirty", 1, ""), found
+    assert "Free cluster summary wrong" in found.summary
+
+
+def test_traces_of_an_interruption_beside_damage_are_damage(scratch):
+    medium = fat_media.Fat(scratch / "medium")
+    medium.chain([20, 21, 22])
+    medium.DAMAGE["loop"](medium)
+    medium.save()
+    found = ask("mount-glance", "vfat", medium.path)
+    assert found.verdict == "errors" and found.findings > 1 and found.read_only, found
 
 
 @pytest.mark.parametrize("family, name", CASES)

@@ -33,21 +33,43 @@ def test_a_fat_stick_is_mounted_written_and_unmounted(machine, kind):
     harness.run([CHECK[kind], "-n", copy])
 
 
-MARK = {"vfat": (65, 1), "exfat": (106, 2)}
+MARK = {"vfat": (65, b"\1"), "exfat": (106, b"\2")}
+
+
+def change(path, offset, data):
+    with open(path, "r+b") as image:
+        image.seek(offset)
+        image.write(data)
 
 
 @pytest.mark.parametrize("kind", MAKE)
 def test_what_was_not_unmounted_and_is_consistent_is_mounted_to_be_written(machine, kind):
     stick = make_stick(machine, kind)
-    offset, mark = MARK[kind]
-    with open(stick.image, "r+b") as image:
-        image.seek(offset)
-        image.write(bytes([mark]))
+    change(stick.image, *MARK[kind])
     stick.plug()
     _, volume = machine.wait_for_state(stick, "mounted")
     assert volume["LastCheck"]["verdict"] in ("clean", "dirty"), volume["LastCheck"]
     assert not volume["MountedReadOnly"], volume["ReadOnlyReason"]
     assert machine.run_as(ALICE, ["touch", f"{volume['MountPoint']}/new"]).returncode == 0
+
+
+def test_space_that_was_lost_with_a_pulled_stick_keeps_nobody_from_writing(machine):
+    stick = make_stick(machine, "vfat")
+    boot = stick.image.read_bytes()[:512]
+    reserved, length = int.from_bytes(boot[14:16], "little"), int.from_bytes(boot[36:40], "little")
+    change(stick.image, *MARK["vfat"])
+    for copy in range(boot[16]):
+        change(stick.image, (reserved + copy * length) * 512 + 4 * 20, (0x0fffffff).to_bytes(4, "little"))
+    stick.plug()
+    path, volume = machine.wait_for_state(stick, "mounted")
+    assert volume["LastCheck"]["verdict"] == "dirty", volume["LastCheck"]
+    assert "no file has 1 unused cluster" in volume["LastCheck"]["summary"]
+    assert not volume["MountedReadOnly"], volume["ReadOnlyReason"]
+    assert machine.run_as(ALICE, ["touch", f"{volume['MountPoint']}/new"]).returncode == 0
+    machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
+    machine.allow("repair")
+    machine.call_as(ALICE, path, VOLUME, "Repair", "(@a{sv} {},)")
+    harness.run(["fsck.fat", "-n", stick.image])
 
 
 def test_a_fat_stick_has_local_time_and_the_masks_of_the_settings_and_the_caller(scratch):

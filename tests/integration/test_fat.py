@@ -5,15 +5,20 @@ import contextlib
 import errno
 import fcntl
 import os
+import pathlib
 import random
 import shutil
 import stat
 import struct
+import sys
 import time
 
 import pytest
 
 import harness
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "check"))
+import fat_media  # noqa: E402
 
 KINDS = {
     "fat12": (["mkfs.fat", "-F12"], "1440K"),
@@ -401,12 +406,37 @@ def test_a_large_empty_stick_is_used_and_counted(scratch, command):
 def test_trim_gives_back_what_is_free(image):
     with mounted(image) as mount:
         (mount.where / "file").write_bytes(random.Random(1).randbytes(8 << 20))
-        os.sync()
+        harness.run(["sync", "-f", mount.where])
         used = image.stat().st_blocks
         (mount.where / "file").unlink()
         harness.run(["fstrim", mount.where])
         assert image.stat().st_blocks < used - (7 << 20) // 512
     fsck_clean(image)
+
+
+TRACES = [pytest.param(kind, trace, name, id=f"{kind.KIND}-{trace}")
+          for kind, name in ((fat_media.Fat, "KEPT.TXT"), (fat_media.Exfat, "other")) for trace in kind.TRACES]
+
+
+@pytest.mark.parametrize("kind, trace, name", TRACES)
+def test_writing_on_after_an_interruption_makes_nothing_worse(scratch, kind, trace, name):
+    medium = kind(scratch / "interrupted.img")
+    leave, words = kind.TRACES[trace]
+    leave(medium)
+    medium.save()
+    new = random.Random(2).randbytes(20_000)
+    with mounted(medium.path) as mount:
+        content = (mount.where / name).read_bytes() + new
+        with open(mount.where / name, "ab") as file:
+            file.write(new)
+        (mount.where / "another file").write_bytes(new)
+    with mounted(medium.path, ["ro"]) as mount:
+        assert (mount.where / name).read_bytes() == content
+        assert (mount.where / "another file").read_bytes() == new
+    checker = "fsck.exfat" if is_exfat(medium.path) else "fsck.fat"
+    left = harness.run([checker, "-n", medium.path], allowed=None).stdout
+    checker, *found, _ = [line for line in left.splitlines() if line and not line.startswith(("  ", "Leaving"))]
+    assert not found or found == [words.replace("no file has", "Reclaimed")] or found[0].startswith(words), left
 
 
 def test_a_block_device_is_mounted_by_the_type_blkid_finds(image):
