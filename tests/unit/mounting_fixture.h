@@ -39,10 +39,11 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 // Calls something in a process of its own, which may hang or die; never waited for.
 template <typename Work>
 pid_t in_child(Work work) {
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    work();
+    if (::getppid() == parent) work();  // or it is gone already, and no signal will come
     ::_exit(0);
   }
   return pid;

@@ -99,7 +99,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatDoesNotAnswerIsHungAndStopped) {
 
 TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
   options_.heartbeat = 50ms;
-  options_.silence = 300ms;
+  options_.silence = 1s;
   auto mount = watched("serve");
   // Somebody always waits for an answer, and always another one.
   for (int i = 0; i < 3; ++i)
@@ -109,7 +109,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
         (void)::stat((path + "/nothing").c_str(), &info);
       }
     }));
-  (void)run_until([&] { return mount->told > 0; }, 1500ms);
+  (void)run_until([&] { return mount->told > 0; }, 2500ms);
   EXPECT_EQ(mount->told, 0);
   EXPECT_TRUE(detach(mount->live).has_value());
   mount.reset();
@@ -120,7 +120,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
 // finds a mount without a driver.
 TEST_F(MountEndRunAsRoot, HowADriverEndedIsToldThoughItsConnectionWentBefore) {
   auto mount = watched_without_connection();
-  (void)run_until([&] { return mount->told > 0; }, 300ms);
+  (void)run_until([&] { return mount->told > 0; }, 100ms);
   EXPECT_EQ(mount->told, 0);
   ASSERT_EQ(::kill(mount->live.driver_pid, SIGKILL), 0);
   EXPECT_TRUE(run_until([&] { return mount->death.has_value(); }, 1s));
