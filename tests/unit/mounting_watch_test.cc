@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How mounts end: drivers that die in every way there is, people who unmount by hand, media that
 // are pulled, and drivers that don't want to end.
+#include <fmt/format.h>
 #include <sys/syscall.h>
+
+#include <fstream>
 
 #include "daemon/volumes/fuse_control.h"
 #include "tests/unit/mounting_fixture.h"
@@ -17,15 +20,36 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
     if (!live) return nullptr;
     return std::make_unique<Watched>(mounting(), std::move(*live));
   }
+  // It stands still for certain: before, it could still take a request, and then whoever waits for
+  // the answer can't even be killed.
+  void stop(const LiveMount& live) {
+    ASSERT_EQ(::kill(live.driver_pid, SIGSTOP), 0);
+    ASSERT_TRUE(run_until([&] {
+      std::ifstream file(fmt::format("/proc/{}/stat", live.driver_pid));
+      std::string line;
+      std::getline(file, line);
+      return line.find(") T ") != std::string::npos;
+    }));
+  }
   // Its driver stands still, somebody waits for it, and the connection is gone.
   std::unique_ptr<Watched> watched_without_connection() {
     options_.heartbeat = 20ms;
     auto mount = watched("serve");
-    EXPECT_EQ(::kill(mount->live.driver_pid, SIGSTOP), 0);
+    stop(mount->live);
     look_up(mount->live, "anything");
     (void)run_until([] { return false; }, 200ms);  // it is found to be silent, and asked
     EXPECT_TRUE(FuseControl().abort(mount->live.filesystem).has_value());
     return mount;
+  }
+  // As umount(8) does it, in a process of its own: the driver's answer is waited for in the kernel.
+  bool unmounted_by_hand(const LiveMount& live, int flags = 0) {
+    const pid_t by_hand = in_child(
+        [path = live.mount_point, flags] { ::_exit(::umount2(path.c_str(), flags) == 0 ? 0 : 1); });
+    int status = -1;
+    bool done = false;
+    return run_until([&] { return done = done || ::waitpid(by_hand, &status, WNOHANG) == by_hand; },
+                     5s) &&
+           status == 0;
   }
   // Looks the name up, waits for what is told, and takes the mount away.
   DriverDeath death_after(const std::string& name, std::chrono::milliseconds at_most = 1s) {
@@ -161,7 +185,7 @@ TEST_F(MountEndRunAsRoot, WhatTheDriverSaysIsKept) {
 TEST_F(MountEndRunAsRoot, AnUnmountByHandIsNoticed) {
   for (const bool fuseblk : {true, false}) {
     auto mount = watched("serve", fuseblk);
-    ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), 0), 0);
+    ASSERT_TRUE(unmounted_by_hand(mount->live));
     EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 1s));
     EXPECT_EQ(mount->clean, true);
     EXPECT_FALSE(mount->death.has_value());
@@ -170,7 +194,7 @@ TEST_F(MountEndRunAsRoot, AnUnmountByHandIsNoticed) {
 
 TEST_F(MountEndRunAsRoot, ADriverThatEndsBadlyAfterAnUnmountByHandIsNotClean) {
   auto mount = watched("dies-last", /*fuseblk=*/false);
-  ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), 0), 0);
+  ASSERT_TRUE(unmounted_by_hand(mount->live));
   EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 1s));
   EXPECT_EQ(mount->clean, false);
 }
@@ -180,15 +204,9 @@ TEST_F(MountEndRunAsRoot, ADriverThatEndsBadlyAfterAnUnmountByHandIsNotClean) {
 TEST_F(MountEndRunAsRoot, ADriverThatDoesNotAnswerAnUnmountByHandHoldsNobodyUp) {
   options_.silence = 700ms;
   auto mount = watched("deaf");
-  const pid_t by_hand = in_child(
-      [path = mount->live.mount_point] { ::_exit(::umount2(path.c_str(), 0) == 0 ? 0 : 1); });
   const auto start = std::chrono::steady_clock::now();
-  int status = -1;
-  bool done = false;
-  EXPECT_TRUE(run_until(
-      [&] { return done = done || ::waitpid(by_hand, &status, WNOHANG) == by_hand; }, 5s));
+  EXPECT_TRUE(unmounted_by_hand(mount->live));
   EXPECT_GE(std::chrono::steady_clock::now() - start, 700ms);
-  EXPECT_EQ(status, 0);
   EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 1s));
   EXPECT_EQ(mount->clean, false);
   EXPECT_TRUE(detach(mount->live).has_value());  // the folder
@@ -201,10 +219,13 @@ TEST_F(MountEndRunAsRoot, ALazyUnmountByHandLeavesTheDriverToThoseWhoStillUseIt)
   auto mount = watched("serve");
   UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_TRUE(open.valid());
-  ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), MNT_DETACH), 0);
+  // Whoever closes it last waits for the driver.
+  children_.push_back(in_child([] { ::pause(); }));
+  open.reset();
+  ASSERT_TRUE(unmounted_by_hand(mount->live, MNT_DETACH));
   (void)run_until([&] { return mount->told > 0; }, 2s);
   EXPECT_EQ(mount->told, 0);
-  open.reset();
+  ::kill(children_.back(), SIGKILL);
   EXPECT_TRUE(run_until([&] { return mount->told > 0; }, 2s));
   EXPECT_EQ(mount->clean, true);
   EXPECT_TRUE(detach(mount->live).has_value());
@@ -246,7 +267,7 @@ TEST_F(MountEndRunAsRoot, ABusyMountStaysAndIsStillWatched) {
 TEST_F(MountEndRunAsRoot, OurOwnQuestionToABusyDriverIsNoReasonToSayBusy) {
   options_.heartbeat = 20ms;
   auto mount = watched("serve");
-  ASSERT_EQ(::kill(mount->live.driver_pid, SIGSTOP), 0);
+  stop(mount->live);
   look_up(mount->live, "anything");
   (void)run_until([] { return false; }, 200ms);  // it is found to be silent, and asked
   ::kill(children_.back(), SIGKILL);
@@ -263,7 +284,7 @@ TEST_F(MountEndRunAsRoot, OurOwnQuestionToABusyDriverIsNoReasonToSayBusy) {
 
 TEST_F(MountEndRunAsRoot, WhoOnlyAskedABusyDriverIsWaitedForAMoment) {
   auto mount = watched("serve");
-  ASSERT_EQ(::kill(mount->live.driver_pid, SIGSTOP), 0);
+  stop(mount->live);
   look_up(mount->live, "anything");
   ASSERT_TRUE(run_until([&] { return FuseControl().waiting(mount->live.filesystem) > 0UL; }));
   auto busy = loop_->after(500ms, [&] { ::kill(mount->live.driver_pid, SIGCONT); });
