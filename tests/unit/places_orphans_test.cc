@@ -21,7 +21,8 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-constexpr auto kPatience = 100ms;
+// Long enough that a busy machine does not use it up between two steps of a test.
+constexpr auto kPatience = 250ms;
 
 pid_t child_exiting_with(int code, std::chrono::milliseconds after = 0ms) {
   const pid_t pid = ::fork();
@@ -29,6 +30,14 @@ pid_t child_exiting_with(int code, std::chrono::milliseconds after = 0ms) {
     ::usleep(static_cast<useconds_t>(after.count() * 1000));
     ::_exit(code);
   }
+  return pid;
+}
+
+// One that has ended, and nobody was told.
+pid_t ended_child(int code) {
+  const pid_t pid = child_exiting_with(code);
+  siginfo_t info{};
+  EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
   return pid;
 }
 
@@ -134,13 +143,12 @@ TEST_F(OrphanReaping, ErrandsAreNotDisturbedAndSetNoTimer) {
 // The daemon was stopped for longer than its patience right after it heard of the end: the timer
 // and the owner's event are due at the same time.
 TEST_F(OrphanReaping, AnOwnerThatWasStoppedMeanwhileStillGetsItsChild) {
-  constexpr int kRounds = 10;
+  constexpr int kRounds = 5;
   int codes = 0;
   int answers = 0;
   for (int round = 0; round < kRounds; ++round) {
-    const pid_t pid = child_exiting_with(7);
+    const pid_t pid = ended_child(7);
     const UniqueFd life(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    std::this_thread::sleep_for(10ms);
     while (*loop_->run_once(0ms)) {
     }
     ASSERT_TRUE(reaper_->waiting());
@@ -160,13 +168,11 @@ TEST_F(OrphanReaping, AnOwnerThatWasStoppedMeanwhileStillGetsItsChild) {
 
 // A real orphan is due while somebody's child ends and the daemon sleeps.
 TEST_F(OrphanReaping, OnlyTheOldOnesAreReapedWithAnOrphan) {
-  (void)child_exiting_with(0);
-  std::this_thread::sleep_for(10ms);
+  (void)ended_child(0);
   while (*loop_->run_once(0ms)) {
   }
   std::this_thread::sleep_for(kPatience + 10ms);
-  const pid_t owned = child_exiting_with(7);
-  std::this_thread::sleep_for(10ms);
+  const pid_t owned = ended_child(7);
   EXPECT_TRUE(run_until([&] { return reaper_->reaped() > 0; }));
   int status = 0;
   ASSERT_EQ(::waitpid(owned, &status, WNOHANG), owned);
