@@ -286,14 +286,24 @@ def test_unmount_does_all_and_reports_the_failures(ctl, demo):
     assert "sdc1 is unmounted" in done.stderr and "sdd1 is unmounted" in done.stderr
 
 
-def test_unmounting_a_part_of_a_drive_does_not_make_the_rest_safe(ctl, demo):
-    demo.tell("add", "sdb2")
-    for name in ("sdb1", "sdb2"):
-        demo.tell("set", name, "Drive", "s", "sdb")
-        ctl("mount", name)
-    assert ctl("unmount", "sdb1").stderr == (
-        "sdb1 is unmounted, but not sdb2 on the same drive: do not unplug it yet.\n")
-    assert ctl("unmount", "sdb2").stderr == "sdb2 is unmounted: safe to remove.\n"
+def test_what_airlockd_does_not_call_safe_is_not_told_as_safe(ctl, demo):
+    ctl("mount", "sdb1")
+    demo.tell("unmounts", "drive-in-use", "unmounted, but sdb2 is in use: do not unplug it yet")
+    assert ctl("unmount", "sdb1").stderr == "sdb1: unmounted, but sdb2 is in use: do not unplug it yet.\n"
+    ctl("mount", "sdb1")
+    demo.tell("unmounts", "unknown", "")
+    assert ctl("unmount", "sdb1").stderr == "sdb1 is unmounted.\n"
+
+
+def test_nobody_unplugs_an_image(ctl, demo):
+    demo.tell("set", "sdb1", "Kind", "s", "image")
+    ctl("mount", "sdb1")
+    assert ctl("unmount", "sdb1").stderr == "sdb1 is unmounted.\n"
+
+
+def test_a_forced_eject_is_not_told_as_safe(ctl, demo):
+    ctl("mount", "sdb1")
+    assert ctl("eject", "--force", "sdb1").stderr == "sdb1 is ejected; what was not written yet is lost.\n"
 
 
 def test_recover_is_for_dead_mounts_only(ctl, demo):
