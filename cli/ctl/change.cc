@@ -54,8 +54,8 @@ Result<VolumeView> find_or_open(Session& session) {
   auto found = find_volume(session.bus, called);
   if (!found && found.error().code == Errc::kNotFound) {
     if (is_regular_file(called)) return open();
-    if (called.find('/') != std::string::npos && !called.starts_with("/dev/"))
-      return fail(Errc::kNotFound, "there is no image file {}", quote(called));
+    if (called.find_first_of("/.") != std::string::npos && !called.starts_with("/dev/"))
+      return fail(Errc::kNotFound, "{} is neither a medium nor an image file", quote(called));
   }
   return found;
 }

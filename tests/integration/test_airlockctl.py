@@ -246,7 +246,9 @@ def test_mount_of_an_image_file_hands_over_a_descriptor(ctl, demo, scratch):
     opened = [call for call in demo.calls() if call.startswith("OpenImage")]
     assert len(opened) == 2 and "disk.img" in opened[0] and "plain" in opened[1]
     missing = ctl.complaint(NO_SUCH_THING, "mount", "./none.iso")
-    assert missing == 'there is no image file "./none.iso"'
+    assert missing == '"./none.iso" is neither a medium nor an image file'
+    for neither in ("/", "none.iso"):
+        assert ctl.complaint(NO_SUCH_THING, "mount", neither).endswith("is neither a medium nor an image file")
 
 
 @pytest.mark.parametrize("words, method, said", [
@@ -339,7 +341,10 @@ def test_a_medium_that_goes_in_the_middle(ctl, demo):
     (["\x1b[31m"], "there is no verb \"\\x1b[31m\"; 'airlockctl --help' lists them"),
     (["list", "--jsno"], 'there is no option "--jsno"; did you mean --json?'),
     (["mount"], "mount what? It wants DEVICE|IMAGE: airlockctl mount DEVICE|IMAGE"),
+    (["version"], 'there is no verb "version"; did you mean --version?'),
     (["info", "a", "b"], 'info does not know what to do with "b"'),
+    (["mount", "sdb1", "/mnt"], "mount chooses the folder itself; for one of your own, as root: "
+                                "mount -t airlock.TYPE DEVICE FOLDER"),
     (["list", "--force"], "list takes no --force"),
     (["automount", "maybe"], 'automount can be on, off or ask, not "maybe"'),
 ])
