@@ -5,7 +5,13 @@
 #include <QLibraryInfo>
 #include <QLocale>
 #include <QTranslator>
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include "ui/application.h"
 #include "ui/icons.h"
@@ -21,6 +27,15 @@ void leaveOpenGlOut() {
   if (!qEnvironmentVariableIsSet("QT_XCB_GL_INTEGRATION")) qputenv("QT_XCB_GL_INTEGRATION", "none");
 }
 
+// Qt would end by abort() there, and advise to install it again.
+bool hasDisplay(std::span<char*> words) {
+  const auto isSet = [](const char* name) { return qEnvironmentVariableIsSet(name); };
+  return std::ranges::any_of(std::array{"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}, isSet) ||
+         std::ranges::any_of(words, [](std::string_view word) {
+           return word.starts_with("-platform") || word.starts_with("--platform");
+         });
+}
+
 void install(QTranslator& translator, const QString& name, const QString& folder) {
   // English has to be loaded too: it has plurals.
   if (translator.load(QLocale(), name, QStringLiteral("_"), folder) ||
@@ -31,6 +46,10 @@ void install(QTranslator& translator, const QString& name, const QString& folder
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!hasDisplay({argv, static_cast<std::size_t>(argc)})) {
+    (void)std::fputs("airlock-tray: there is no display here; airlockctl needs none\n", stderr);
+    return EXIT_FAILURE;
+  }
   leaveOpenGlOut();
   QApplication application(argc, argv);
   QCoreApplication::setOrganizationName(QStringLiteral("airlock"));
@@ -53,6 +72,7 @@ int main(int argc, char** argv) {
                                   QCoreApplication::translate("main", "Start without a window."));
   parser.addOption(inTray);
   parser.process(application);
+  if (!parser.positionalArguments().isEmpty()) parser.showHelp(EXIT_FAILURE);
   const bool quiet = parser.isSet(inTray);
 
   SingleInstance instance;

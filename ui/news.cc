@@ -79,14 +79,22 @@ bool isFresh(State state) {
   return state == State::kUnknown || state == State::kProbing || state == State::kWaiting;
 }
 
-// airlockd says after the colon what was not written.
-bool wasWritten(const Volume& volume) {
-  return !volume.stateReason.startsWith(QLatin1String("unmounted: "));
+News unwritten(const Volume& volume) {
+  News news = refused(volume);
+  news.text = unmountSentence(volume);
+  return news;
+}
+
+// Of a part of a drive that is in use nothing can be said yet; nor of what others unmounted.
+std::optional<News> newsOfUnmounted(const Volume& volume) {
+  if (volume.lastUnmount.outcome == QLatin1String("safe")) return safeToRemove(volume);
+  if (volume.lastUnmount.outcome == QLatin1String("incomplete")) return unwritten(volume);
+  return {};
 }
 
 std::optional<News> newsOfAvailable(const Volume& before, const Volume& now,
                                     const Surroundings& around, const QString& automount) {
-  if (before.state == State::kUnmounting) return wasWritten(now) ? safeToRemove(now) : refused(now);
+  if (before.state == State::kUnmounting) return newsOfUnmounted(now);
   if (before.state == State::kMounting && !now.pending && !now.stateReason.isEmpty())
     return refused(now);
   const bool somebodyDecides = automount != QLatin1String("on");

@@ -74,9 +74,9 @@ Notifier::Notifier(VolumeModel& model, Performer& performer, const Preferences& 
 
 void Notifier::onChanged(const Volume& before, const Volume& now) {
   const auto news = newsOf(before, now, m_around, m_automount);
-  if (news && news->event == Event::kSafe && m_model.restOfDriveInUse(now))
-    return withdraw(now.path);
   if (news) return tell(now.path, *news);
+  if (before.state == State::kUnmounting && now.state == State::kAvailable)
+    return withdraw(now.path);
   if (now.state != State::kUnmounting || before.state == State::kUnmounting) return;
   QTimer::singleShot(kWorthWarning, this, [this, path = now.path] { warnIfStillWriting(path); });
 }

@@ -61,10 +61,16 @@ LastCheck lastCheckFrom(const QVariantMap& result) {
   return check;
 }
 
+LastUnmount lastUnmountFrom(const QVariantMap& story) {
+  LastUnmount unmount;
+  take(story, "outcome", unmount.outcome);
+  take(story, "summary", unmount.summary);
+  return unmount;
+}
+
 void takeTexts(const QVariantMap& changed, Volume& volume) {
   take(changed, "Id", volume.id);
   take(changed, "Device", volume.device);
-  take(changed, "Drive", volume.drive);
   take(changed, "Kind", volume.kind);
   take(changed, "StateReason", volume.stateReason);
   take(changed, "DecidedBy", volume.decidedBy);
@@ -81,6 +87,13 @@ void takeTexts(const QVariantMap& changed, Volume& volume) {
   take(changed, "ReadOnlyReason", volume.readOnlyReason);
   take(changed, "Driver", volume.driver);
   take(changed, "DriverOrigin", volume.driverOrigin);
+}
+
+template <typename Story>
+void takeStory(const QVariantMap& changed, const char* name, Story (*read)(const QVariantMap&),
+               Story& story) {
+  const auto found = changed.constFind(QLatin1String(name));
+  if (found != changed.constEnd()) story = read(mapIn(*found));
 }
 
 void takeNumbers(const QVariantMap& changed, Volume& volume) {
@@ -100,11 +113,9 @@ void takeNumbers(const QVariantMap& changed, Volume& volume) {
 void Volume::apply(const QVariantMap& changed) {
   takeTexts(changed, *this);
   takeNumbers(changed, *this);
-  if (const auto found = changed.constFind(QStringLiteral("Death")); found != changed.constEnd())
-    death = deathFrom(mapIn(*found));
-  if (const auto found = changed.constFind(QStringLiteral("LastCheck"));
-      found != changed.constEnd())
-    lastCheck = lastCheckFrom(mapIn(*found));
+  takeStory(changed, "Death", deathFrom, death);
+  takeStory(changed, "LastCheck", lastCheckFrom, lastCheck);
+  takeStory(changed, "LastUnmount", lastUnmountFrom, lastUnmount);
   QString name;
   take(changed, "State", name);
   if (!name.isEmpty()) state = stateNamed(name);

@@ -43,6 +43,12 @@ struct LastCheck {
   qint64 when = 0;
 };
 
+// How it was unmounted; empty from the next mount on.
+struct LastUnmount {
+  QString outcome;
+  QString summary;
+};
+
 // Something that runs, org.airlock1.Job.
 struct Job {
   QString path;
@@ -64,7 +70,6 @@ struct Volume {
   QString path;
   QString id;
   QString device;
-  QString drive;
   QString kind;
   State state = State::kUnknown;
   QString stateReason;
@@ -93,6 +98,7 @@ struct Volume {
   bool mountedReadOnly = false;
   Death death;
   LastCheck lastCheck;
+  LastUnmount lastUnmount;
 
   // What airlockd does not tell.
   std::optional<Job> job;

@@ -174,14 +174,6 @@ void VolumeModel::setProblem(const QString& path, const QString& problem) {
   change(rowOf(path), [&](Volume& troubled) { troubled.problem = problem; });
 }
 
-bool VolumeModel::restOfDriveInUse(const Volume& volume) const {
-  return !volume.drive.isEmpty() && std::ranges::any_of(m_volumes, [&](const Volume& other) {
-    return other.path != volume.path && other.drive == volume.drive &&
-           (other.state == State::kMounting || other.state == State::kMounted ||
-            other.state == State::kUnmounting);
-  });
-}
-
 VolumeModel::Summary VolumeModel::summary() const {
   Summary summary;
   for (const Volume& volume : m_volumes) {

@@ -48,8 +48,6 @@ class VolumeModel final : public QAbstractListModel {
   [[nodiscard]] const Volume* find(const QString& path) const;
   [[nodiscard]] const std::vector<Volume>& volumes() const { return m_volumes; }
   [[nodiscard]] Summary summary() const;
-  // Nobody can pull out a part of a drive.
-  [[nodiscard]] bool restOfDriveInUse(const Volume& volume) const;
 
  signals:
   // Between the two a medium may have changed its state; before is empty for one that is new.

@@ -248,6 +248,10 @@ QString checkSentence(const Volume& volume) {
       .arg(said(check.summary), visible(check.checker, kLongestName), timeText(check.when));
 }
 
+QString unmountSentence(const Volume& volume) {
+  return said(volume.lastUnmount.summary);
+}
+
 QString sizeText(quint64 bytes) {
   constexpr quint64 kMost = 1ULL << 62;
   return QLocale().formattedDataSize(static_cast<qint64>(qMin(bytes, kMost)), 1,

@@ -25,6 +25,7 @@ namespace airlock::ui {
 [[nodiscard]] QString driverOf(const Volume& volume);
 [[nodiscard]] QString mountSentence(const Volume& volume);  // where, for whom, writable or why not
 [[nodiscard]] QString checkSentence(const Volume& volume);  // empty when none has run
+[[nodiscard]] QString unmountSentence(const Volume& volume);  // empty when it was not unmounted
 [[nodiscard]] QString sizeText(quint64 bytes);
 [[nodiscard]] QString timeText(qint64 seconds);
 [[nodiscard]] QString summarySentence(const VolumeModel::Summary& summary);

@@ -87,9 +87,10 @@ int unknown_verb(const std::string& word) {
   std::vector<std::string> names;
   for (const Verb& verb : all_verbs()) names.emplace_back(verb.name);
   static const std::map<std::string, std::string> kOtherWords = {
-      {"umount", "unmount"}, {"ls", "list"},        {"show", "info"},       {"watch", "monitor"},
-      {"remove", "eject"},   {"poweroff", "eject"}, {"remount", "recover"}, {"fsck", "check"},
-      {"fix", "repair"},     {"rename", "label"}};
+      {"umount", "unmount"},  {"ls", "list"},      {"show", "info"},
+      {"watch", "monitor"},   {"remove", "eject"}, {"poweroff", "eject"},
+      {"remount", "recover"}, {"fsck", "check"},   {"fix", "repair"},
+      {"rename", "label"},    {"open", "mount"},   {"version", "--version"}};
   const auto other = kOtherWords.find(word);
   const auto meant =
       other != kOtherWords.end() ? std::optional(other->second) : nearest(word, names);
@@ -103,6 +104,9 @@ std::string misuse(const Verb& verb, const Arguments& arguments) {
   const std::size_t count = arguments.operands.size();
   if (count < verb.least)
     return fmt::format("{0} what? It wants {1}: airlockctl {0} {1}", verb.name, verb.operands);
+  if (count > verb.most && verb.name == "mount")
+    return "mount chooses the folder itself; for one of your own, as root: mount -t airlock.TYPE "
+           "DEVICE FOLDER";
   if (count > verb.most)
     return fmt::format("{} does not know what to do with {}", verb.name,
                        quote(arguments.operands[verb.most]));

@@ -54,8 +54,8 @@ Result<VolumeView> find_or_open(Session& session) {
   auto found = find_volume(session.bus, called);
   if (!found && found.error().code == Errc::kNotFound) {
     if (is_regular_file(called)) return open();
-    if (called.find('/') != std::string::npos && !called.starts_with("/dev/"))
-      return fail(Errc::kNotFound, "there is no image file {}", quote(called));
+    if (called.find_first_of("/.") != std::string::npos && !called.starts_with("/dev/"))
+      return fail(Errc::kNotFound, "{} is neither a medium nor an image file", quote(called));
   }
   return found;
 }
@@ -88,27 +88,20 @@ Result<void> report_mount(const Session& session, const Value::List& answer) {
   return {};
 }
 
-bool needs_its_drive(const VolumeView& volume) {
-  const std::string& state = volume.text("State");
-  return state == "mounting" || state == "mounted" || state == "unmounting";
+// Whether it may be unplugged, airlockd knows: it also sees what others do with the drive.
+std::string unmounted_sentence(const std::string& name, const Value& how) {
+  if (how.at("outcome").text() == "safe")
+    return fmt::format("{} is unmounted: safe to remove.", name);
+  const std::string& summary = how.at("summary").text();
+  if (summary.empty()) return fmt::format("{} is unmounted.", name);
+  return fmt::format("{}: {}.", name, shown(summary));
 }
 
-// Nobody can pull out a part of a drive: what else of it is mounted, if anything is.
-std::string still_mounted_beside(const Session& session, const VolumeView& volume) {
-  const auto all = fetch_volumes(session.bus);
-  if (!all || volume.text("Drive").empty()) return {};
-  for (const VolumeView& other : *all)
-    if (other.path != volume.path && other.text("Drive") == volume.text("Drive") &&
-        needs_its_drive(other))
-      return other.id();
-  return {};
-}
-
-std::string unmounted_sentence(const Session& session, const VolumeView& volume) {
-  const std::string other = still_mounted_beside(session, volume);
-  if (other.empty()) return fmt::format("{} is unmounted: safe to remove.", shown(volume.id()));
-  return fmt::format("{} is unmounted, but not {} on the same drive: do not unplug it yet.",
-                     shown(volume.id()), shown(other));
+// Nobody unplugs an image, and it may have gone with its mount.
+Result<Value> how_unmounted(Session& session, const VolumeView& volume) {
+  if (volume.text("Kind") == "image") return Value{};
+  TRY(const auto now, fetch_properties(session.bus, volume.path, kVolume));
+  return now.at("LastUnmount");
 }
 
 Result<void> unmount_one(Session& session, const std::string& called) {
@@ -124,7 +117,9 @@ Result<void> unmount_one(Session& session, const std::string& called) {
     say(session,
         fmt::format("{} is unmounted; what was not written yet is lost.", shown(volume.id())));
   } else {
-    say(session, unmounted_sentence(session, volume));
+    // What was unplugged meanwhile is unmounted as well.
+    say(session,
+        unmounted_sentence(shown(volume.id()), how_unmounted(session, volume).value_or(Value{})));
   }
   return {};
 }
@@ -167,8 +162,9 @@ Result<void> eject(Session& session) {
                        {.method = off ? "PowerOff" : "Eject",
                         .arguments = {common_options(session.arguments)},
                         .shows_progress = true}));
-  say(session, fmt::format("{} is {}: safe to remove.", shown(volume.id()),
-                           off ? "switched off" : "ejected"));
+  say(session, fmt::format("{} is {}{}", shown(volume.id()), off ? "switched off" : "ejected",
+                           session.arguments.force ? "; what was not written yet is lost."
+                                                   : ": safe to remove."));
   return {};
 }
 

@@ -25,15 +25,6 @@ Result<Value> ask_manager(Session& session, const char* method,
   return answer.empty() ? Value{} : std::move(answer.front());
 }
 
-Result<Value> manager_properties(Session& session) {
-  TRY(auto answer, session.bus.call({.path = kManagerPath,
-                                     .interface = "org.freedesktop.DBus.Properties",
-                                     .method = "GetAll",
-                                     .arguments = {std::string(kManager)},
-                                     .meanwhile = {}}));
-  return answer.empty() ? Value{} : std::move(answer.front());
-}
-
 std::string as_text(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value.is)) return shown(*text);
   if (std::holds_alternative<std::monostate>(value.is)) return "";
@@ -72,7 +63,7 @@ void print_map(const Value::Map& map) {
 }  // namespace
 
 Result<void> status(Session& session) {
-  TRY(auto properties, manager_properties(session));
+  TRY(auto properties, fetch_properties(session.bus, kManagerPath, kManager));
   TRY(auto settings, ask_manager(session, "GetSettings"));
   if (session.arguments.json) {
     Value::Map all = properties.map();
@@ -115,7 +106,7 @@ Result<void> drivers(Session& session) {
 
 Result<void> automount(Session& session) {
   if (session.arguments.operands.empty()) {
-    TRY(const auto properties, manager_properties(session));
+    TRY(const auto properties, fetch_properties(session.bus, kManagerPath, kManager));
     const std::string& mode = properties.at("Automount").text();
     if (session.arguments.json) {
       print_json({Value::Map{{"automount", {mode}}}});

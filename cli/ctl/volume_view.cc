@@ -119,6 +119,15 @@ Result<std::vector<VolumeView>> fetch_volumes(BusClient& bus) {
   return volumes;
 }
 
+Result<Value> fetch_properties(BusClient& bus, const std::string& path, const char* interface) {
+  TRY(auto answer, bus.call({.path = path,
+                             .interface = "org.freedesktop.DBus.Properties",
+                             .method = "GetAll",
+                             .arguments = {std::string(interface)},
+                             .meanwhile = {}}));
+  return answer.empty() ? Value{} : std::move(answer.front());
+}
+
 Result<Value::Map> fetch_jobs(BusClient& bus) {
   TRY(const auto objects, fetch_objects(bus));
   Value::Map jobs;

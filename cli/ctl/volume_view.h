@@ -32,6 +32,9 @@ bool comes_before(std::string_view a, std::string_view b);
 // All of them, by their ids.
 Result<std::vector<VolumeView>> fetch_volumes(BusClient& bus);
 
+// Those of one object at this moment.
+Result<Value> fetch_properties(BusClient& bus, const std::string& path, const char* interface);
+
 // The properties of the running jobs by their paths.
 Result<Value::Map> fetch_jobs(BusClient& bus);
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "contained/check/checker_filter.h"
 #include "contained/check/command.h"
 #include "lib/base/log.h"
+#include "lib/base/resource_limit.h"
 #include "lib/protocol/channel.h"
 
 namespace airlock::check {
@@ -46,14 +46,6 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-bool limit(__rlimit_resource resource, rlim_t most) {
-  rlimit current{};
-  if (::getrlimit(resource, &current) != 0) return false;
-  const rlim_t allowed = std::min(most, current.rlim_max);
-  const rlimit wanted{.rlim_cur = allowed, .rlim_max = allowed};
-  return ::setrlimit(resource, &wanted) == 0;
-}
-
 struct ChildEnds {
   int output;
   int progress;
@@ -76,8 +68,8 @@ bool place_descriptors(ChildEnds ends) {
 
 bool set_limits(const CheckerLimits& limits) {
   const auto seconds = static_cast<rlim_t>(limits.processor_time.count());
-  if (limits.file_size > 0 && !limit(RLIMIT_FSIZE, limits.file_size)) return false;
-  return limit(RLIMIT_CPU, seconds) && limit(RLIMIT_CORE, 0);
+  if (limits.file_size > 0 && !lower_limit(RLIMIT_FSIZE, limits.file_size)) return false;
+  return lower_limit(RLIMIT_CPU, seconds) && lower_limit(RLIMIT_CORE, 0);
 }
 
 void default_signals() {

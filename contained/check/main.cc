@@ -3,7 +3,6 @@
 // answers once what came of it.
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,8 +21,7 @@
 #include "contained/check/output.h"
 #include "contained/check/verdict.h"
 #include "contained/runtime/confine.h"
-#include "lib/base/log.h"
-#include "lib/base/sandbox_contract.h"
+#include "contained/runtime/one_answer.h"
 #include "lib/protocol/channel.h"
 
 namespace airlock::check {
@@ -38,17 +36,6 @@ struct Task {
   UniqueFd medium;
   UniqueFd program;
 };
-
-Result<Channel> control_channel() {
-  int type = 0;
-  socklen_t length = sizeof type;
-  if (::getsockopt(kControlDescriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
-      type != SOCK_SEQPACKET)
-    return fail(Errc::kInvalidArgument,
-                "airlockd starts this program; to check a medium, use airlockctl check");
-  (void)::fcntl(kControlDescriptor, F_SETFD, FD_CLOEXEC);
-  return Channel(UniqueFd(kControlDescriptor));
-}
 
 Result<ReceivedPacket> hear(Channel& channel, std::size_t length) {
   TRY(auto packet, channel.receive(length, Descriptors::kTakeOne, deadline_in(kPatience)));
@@ -204,7 +191,7 @@ Result<CheckReply> carry_out(Channel& channel, const Task& task) {
 
 Result<void> run() {
   TRY_VOID(stay_with_libraries());
-  TRY(Channel channel, control_channel());
+  TRY(Channel channel, control_channel("to check a medium, use airlockctl check"));
   TRY(const auto task, hear_task(channel));
   TRY(const auto reply, carry_out(channel, task));
   TRY(const Bytes bytes, encode_check_reply(reply));
@@ -215,9 +202,5 @@ Result<void> run() {
 }  // namespace airlock::check
 
 int main() {
-  airlock::log_open("airlock-check", airlock::LogLevel::kInfo);
-  const auto done = airlock::check::run();
-  if (done) return 0;
-  airlock::log(airlock::LogLevel::kError, "{}", done.error().message());
-  return 1;
+  return airlock::answer_once("airlock-check", airlock::check::run);
 }

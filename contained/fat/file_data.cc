@@ -31,6 +31,17 @@ std::uint64_t FileDriver::clusters_for(std::uint64_t size) const {
   return size / cluster_size + (size % cluster_size != 0 ? 1 : 0);
 }
 
+// What of the bytes from `at` on lies in the run, whose first cluster is the one they begin in.
+FileDriver::Segment FileDriver::segment_in(const ClusterRun& run, std::uint64_t at,
+                                           std::uint64_t end) const {
+  const Geometry& geometry = volume_.geometry();
+  const std::uint64_t inside = at % geometry.cluster_size;
+  const std::uint64_t there = std::uint64_t{run.count} * geometry.cluster_size - inside;
+  return {.file_offset = at,
+          .offset = geometry.cluster_offset(run.start) + inside,
+          .length = std::min(there, end - at)};
+}
+
 // Where the bytes are; less than asked for where the chain ends before.
 Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t offset,
                                                    std::uint64_t length) {
@@ -42,13 +53,8 @@ Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t off
     const auto last = static_cast<std::uint32_t>((end - 1) / geometry.cluster_size);
     TRY(const ClusterRun run, node.chain.find(volume_.table(), index, last - index + 1));
     if (run.count == 0) break;
-    const std::uint64_t inside = at % geometry.cluster_size;
-    const std::uint64_t there = std::uint64_t{run.count} * geometry.cluster_size - inside;
-    const std::uint64_t count = std::min(there, end - at);
-    found.push_back({.file_offset = at,
-                     .offset = geometry.cluster_offset(run.start) + inside,
-                     .length = count});
-    at += count;
+    found.push_back(segment_in(run, at, end));
+    at += found.back().length;
   }
   return found;
 }
@@ -182,7 +188,6 @@ Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs
 Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
                                  std::span<const std::byte> from) {
   const std::unique_lock moving(locks_.of(node));
-  const Geometry& geometry = volume_.geometry();
   const std::uint64_t end = offset + from.size();
   std::vector<ClusterRun> runs;
   Segments where;
@@ -204,13 +209,8 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
   std::uint64_t at = where.empty() ? offset : where.back().file_offset + where.back().length;
   for (const ClusterRun& run : runs) {
     // Only the first new cluster can begin before what is written into it.
-    const std::uint64_t inside = at % geometry.cluster_size;
-    const std::uint64_t room = std::uint64_t{run.count} * geometry.cluster_size - inside;
-    const std::uint64_t count = std::min(room, end - at);
-    where.push_back({.file_offset = at,
-                     .offset = geometry.cluster_offset(run.start) + inside,
-                     .length = count});
-    at += count;
+    where.push_back(segment_in(run, at, end));
+    at += where.back().length;
   }
   const std::uint64_t last = where.back().offset + where.back().length;
   auto done = write_segments(where, offset, from, nothing_behind ? volume_.rest_of_page(last) : 0);

@@ -137,6 +137,8 @@ class FileDriver : public FileSystem {
   Outcome<void> set_bits(NodeId node, std::uint32_t bits);
 
   // file_data.cc
+  [[nodiscard]] Segment segment_in(const ClusterRun& run, std::uint64_t at,
+                                   std::uint64_t end) const;
   Outcome<Segments> segments(Node& node, std::uint64_t offset, std::uint64_t length);
   Outcome<void> write_segments(const Segments& where, std::uint64_t offset,
                                std::span<const std::byte> from, std::size_t behind = 0);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // airlock-probe: told a descriptor, it answers once what is on it, and is gone.
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -8,8 +7,7 @@
 
 #include "contained/probe/examine.h"
 #include "contained/runtime/confine.h"
-#include "lib/base/log.h"
-#include "lib/base/sandbox_contract.h"
+#include "contained/runtime/one_answer.h"
 #include "lib/protocol/channel.h"
 
 namespace airlock::probe {
@@ -21,16 +19,6 @@ constexpr std::chrono::seconds kPatience{60};
 constexpr std::array kFilter = {
 #include "contained/probe/filter.inc"
 };
-
-Result<Channel> control_channel() {
-  int type = 0;
-  socklen_t length = sizeof type;
-  if (::getsockopt(kControlDescriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
-      type != SOCK_SEQPACKET)
-    return fail(Errc::kInvalidArgument,
-                "airlockd starts this program; to look at a medium yourself, use blkid");
-  return Channel(UniqueFd(kControlDescriptor));
-}
 
 Result<UniqueFd> hear_request(Channel& channel) {
   TRY(auto packet,
@@ -48,7 +36,7 @@ Result<void> answer(Channel& channel, const ProbeReply& reply) {
 
 Result<void> run() {
   TRY_VOID(enter_empty_root());
-  TRY(Channel channel, control_channel());
+  TRY(Channel channel, control_channel("to look at a medium yourself, use blkid"));
   // Before the first byte of a medium, and even before there is one.
   TRY_VOID(confine(kFilter));
   TRY(auto medium, hear_request(channel));
@@ -59,9 +47,5 @@ Result<void> run() {
 }  // namespace airlock::probe
 
 int main() {
-  airlock::log_open("airlock-probe", airlock::LogLevel::kInfo);
-  const auto done = airlock::probe::run();
-  if (done) return 0;
-  airlock::log(airlock::LogLevel::kError, "{}", done.error().message());
-  return 1;
+  return airlock::answer_once("airlock-probe", airlock::probe::run);
 }

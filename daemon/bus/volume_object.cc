@@ -44,6 +44,7 @@ const PropertyMap kDefaults = {
     {"DriverPid", std::uint32_t{0}},
     {"Death", Details()},
     {"LastCheck", Details()},
+    {"LastUnmount", Details()},
 };
 
 }  // namespace

@@ -69,6 +69,7 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
   std::uint32_t DriverPid() override { return number("DriverPid"); }
   BusMap Death() override { return details("Death"); }
   BusMap LastCheck() override { return details("LastCheck"); }
+  BusMap LastUnmount() override { return details("LastUnmount"); }
 };
 
 }  // namespace airlock

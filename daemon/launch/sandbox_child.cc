@@ -8,7 +8,6 @@
 #include <linux/securebits.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +20,7 @@
 #include <cstddef>
 #include <cstdlib>
 
+#include "lib/base/resource_limit.h"
 #include "lib/base/sandbox_contract.h"
 
 namespace airlock {
@@ -88,29 +88,22 @@ ChildOutcome lock_privileges() {
   return done(ChildStep::kLockPrivileges, worked);
 }
 
-bool limit(__rlimit_resource resource, rlim_t most) {
-  rlimit current{};
-  if (::getrlimit(resource, &current) != 0) return false;
-  const rlim_t allowed = std::min(most, current.rlim_max);
-  const rlimit wanted{.rlim_cur = allowed, .rlim_max = allowed};
-  return ::setrlimit(resource, &wanted) == 0;
-}
-
 bool limit_memory([[maybe_unused]] const SandboxLimits& limits) {
 #if defined(__SANITIZE_ADDRESS__)
   return true;  // its shadow memory is larger than any limit worth having
 #else
-  return limit(RLIMIT_DATA, limits.memory_bytes);
+  return lower_limit(RLIMIT_DATA, limits.memory_bytes);
 #endif
 }
 
 ChildOutcome set_limits(const SandboxLimits& limits) {
   // No limit on RLIMIT_FSIZE: it would cut off writes to image files.
-  const bool worked =
-      limit_memory(limits) && limit(RLIMIT_STACK, limits.stack_bytes) &&
-      limit(RLIMIT_NOFILE, limits.open_files) && limit(RLIMIT_NPROC, limits.tasks) &&
-      limit(RLIMIT_CORE, 0) && limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0) &&
-      limit(RLIMIT_RTPRIO, 0) && limit(RLIMIT_NICE, 0) && limit(RLIMIT_SIGPENDING, limits.tasks);
+  const bool worked = limit_memory(limits) && lower_limit(RLIMIT_STACK, limits.stack_bytes) &&
+                      lower_limit(RLIMIT_NOFILE, limits.open_files) &&
+                      lower_limit(RLIMIT_NPROC, limits.tasks) && lower_limit(RLIMIT_CORE, 0) &&
+                      lower_limit(RLIMIT_MEMLOCK, 0) && lower_limit(RLIMIT_MSGQUEUE, 0) &&
+                      lower_limit(RLIMIT_RTPRIO, 0) && lower_limit(RLIMIT_NICE, 0) &&
+                      lower_limit(RLIMIT_SIGPENDING, limits.tasks);
   return done(ChildStep::kLimit, worked);
 }
 

@@ -55,6 +55,18 @@ struct VolumeImage {
   std::uint64_t size = 0;
 };
 
+// How a mount ended, for whoever wants to pull its medium out: what was true in that moment.
+struct UnmountEnd {
+  enum class Outcome {
+    kSafe,
+    kDriveInUse,  // all of it is written, but something else of its drive is in use
+    kIncomplete,  // what was written last may be lost
+    kUnknown,     // nobody saw whether everything was written
+  };
+  Outcome outcome = Outcome::kUnknown;
+  std::string summary;  // one sentence
+};
+
 // Everything airlockd knows of one medium, partition or image. A value: what happens to it is the
 // business of its VolumeMachine.
 struct Volume {
@@ -75,8 +87,9 @@ struct Volume {
   uid_t mounted_for = 0;
   gid_t mounted_for_group = 0;
   std::string mounted_for_name;
-  std::optional<DriverDeath> death;  // why the last mount ended, until the next succeeds
-  std::string dead_driver;           // which driver that was
+  std::optional<DriverDeath> death;        // why the last mount ended, until the next succeeds
+  std::string dead_driver;                 // which driver that was
+  std::optional<UnmountEnd> last_unmount;  // until it is mounted again
 };
 
 }  // namespace airlock

@@ -99,15 +99,16 @@ VolumeKeeper::Kept& VolumeKeeper::keep(const std::string& wished_id, Volume volu
   return kept;
 }
 
-bool VolumeKeeper::rest_of_drive_in_use(const Volume& volume) {
-  if (!volume.device) return false;
+std::string VolumeKeeper::in_use_beside(const Volume& volume) {
+  if (!volume.device) return {};
   const auto parts = registry_.of_drive(volume.device->drive);
-  return std::ranges::any_of(parts, [&](const Volume* part) {
+  const auto found = std::ranges::find_if(parts, [&](const Volume* part) {
     // The whole drive is in use while any part of it is.
     if (part == &volume || part->device->number == part->device->drive) return false;
     const bool at_work = part->state != VolumeState::kProbing && find(part->id)->busy();
     return part->mount || at_work || !facts_of(*part).device->users.empty();
   });
+  return found == parts.end() ? std::string() : (*found)->id;
 }
 
 void VolumeKeeper::apply_rules(VolumeMachine& machine) {

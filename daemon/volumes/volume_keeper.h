@@ -95,7 +95,7 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   void on_probed(const std::string& id, const Result<void>& outcome) override;
   void on_changed(const std::string& id) override;
   void on_ended(std::string id) override;
-  [[nodiscard]] bool rest_of_drive_in_use(const Volume& volume) override;
+  [[nodiscard]] std::string in_use_beside(const Volume& volume) override;
 
   void on_device(DeviceEvent event, const Device& device);
   void device_is_there(const Device& device);

@@ -212,6 +212,7 @@ void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.mounted_for_name = order.decision.user_name;
   volume_.decided_by = order.rule;
   volume_.placed_by_others = order.decision.place != nullptr;
+  volume_.last_unmount.reset();
   working_ = tools_.mounting.mount(
       volume_.source, order.decision, [this](double share) { job_.set_progress(share); },
       [this](Result<LiveMount> live) { mounted(std::move(live)); });
@@ -306,6 +307,7 @@ Result<void> VolumeMachine::take_over(LiveMount mount, uid_t user) {
   volume_.mounted_for_group = 0;
   volume_.mounted_for_name.clear();
   volume_.decided_by = "mount.airlock";
+  volume_.last_unmount.reset();
   volume_.death.reset();
   volume_.dead_driver.clear();
   save_record();

@@ -55,8 +55,8 @@ class VolumeMachine {
     virtual void on_probed(const std::string& id, const Result<void>& outcome) = 0;
     virtual void on_changed(const std::string& id) = 0;  // its state
     virtual void on_ended(std::string id) = 0;  // nothing is left: the last call; the volume may go
-    // Something else of its drive is mounted, worked on, or used by others.
-    [[nodiscard]] virtual bool rest_of_drive_in_use(const Volume& volume) = 0;
+    // What else of its drive is mounted, worked on, or used by others; empty: nothing.
+    [[nodiscard]] virtual std::string in_use_beside(const Volume& volume) = 0;
   };
 
   VolumeMachine(Tools tools, Keeper& keeper, Volume& volume);
@@ -135,7 +135,8 @@ class VolumeMachine {
 
   void start_unmounting(UnmountForce force);
   void unmounted(Result<Mounting::UnmountResult> result);
-  [[nodiscard]] std::string how_unmounted(const Mounting::UnmountResult& result);
+  [[nodiscard]] UnmountEnd how_unmounted(const Mounting::UnmountResult& result);
+  void leave_mount(UnmountEnd end);
   void return_from_unmounting(const std::string& why);
   void died(DriverDeath death);
   void enter_dead(DriverDeath death);

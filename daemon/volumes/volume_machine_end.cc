@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How mounts end: unmounted, dead, gone.
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "daemon/volumes/volume_journal.h"
@@ -47,21 +49,27 @@ void VolumeMachine::unmounted(Result<Mounting::UnmountResult> result) {
     return_from_unmounting("unmounting it failed: " + result.error().message());
     return unmount_waiters_.tell(result);
   }
-  const std::string how = how_unmounted(*result);
-  journal_unmounted(volume_, how);
-  remember_end(result->flushed);
-  forget_mount();
-  become(VolumeState::kAvailable, how);
+  leave_mount(how_unmounted(*result));
   unmount_waiters_.tell(result);
 }
 
 // Nobody can pull out a part of a drive.
-std::string VolumeMachine::how_unmounted(const Mounting::UnmountResult& result) {
-  if (!result.flushed) return "unmounted: " + result.warning;
-  const std::string how = "unmounted; it can be removed safely";
-  return keeper_.rest_of_drive_in_use(volume_)
-             ? how + " when the rest of its drive is unmounted, too"
-             : how;
+UnmountEnd VolumeMachine::how_unmounted(const Mounting::UnmountResult& result) {
+  using enum UnmountEnd::Outcome;
+  if (!result.flushed) return {.outcome = kIncomplete, .summary = "unmounted: " + result.warning};
+  const std::string other = keeper_.in_use_beside(volume_);
+  if (other.empty()) return {.outcome = kSafe, .summary = "unmounted; it can be removed safely"};
+  return {.outcome = kDriveInUse,
+          .summary = fmt::format(
+              "unmounted, but {} on the same drive is in use: do not unplug it yet", other)};
+}
+
+void VolumeMachine::leave_mount(UnmountEnd end) {
+  journal_unmounted(volume_, end.summary);
+  remember_end(end.outcome != UnmountEnd::Outcome::kIncomplete);
+  forget_mount();
+  volume_.last_unmount = std::move(end);
+  become(VolumeState::kAvailable, volume_.last_unmount->summary);
 }
 
 // The unmounting came to nothing; what happened to the mount meanwhile counts now.
@@ -135,13 +143,11 @@ void VolumeMachine::leave_to_others(bool clean) {
   // There is nothing to detach any more, but the place is still there.
   leftovers_ = tools_.mounting.detach(
       *volume_.mount, [this](const Result<bool>&) { tools_.retired.keep(std::move(leftovers_)); });
-  const std::string how = clean ? "unmounted by another program"
-                                : "unmounted by another program, and its driver did not end in "
-                                  "order: what was written last may be lost";
-  journal_unmounted(volume_, how);
-  remember_end(clean);
-  forget_mount();
-  become(VolumeState::kAvailable, how);
+  using enum UnmountEnd::Outcome;
+  if (clean) return leave_mount({.outcome = kUnknown, .summary = "unmounted by another program"});
+  leave_mount({.outcome = kIncomplete,
+               .summary = "unmounted by another program, and its driver did not end in order: "
+                          "what was written last may be lost"});
 }
 
 // `then` runs when the mount is away (or could not be taken away).
@@ -166,7 +172,8 @@ void VolumeMachine::detach(uid_t started_by, Done<void> done) {
       volume_.death.reset();
       volume_.dead_driver.clear();
       journal_unmounted(volume_, "the dead mount was detached");
-      become(VolumeState::kAvailable, "its dead mount was detached");
+      volume_.last_unmount = UnmountEnd{.summary = "its dead mount was detached"};
+      become(VolumeState::kAvailable, volume_.last_unmount->summary);
     } else {
       start_grace();
     }

@@ -156,6 +156,29 @@ void add_check(const Volume& volume, PropertyMap& all) {
   all["LastCheck"] = std::move(story);
 }
 
+std::string_view outcome_name(UnmountEnd::Outcome outcome) {
+  switch (outcome) {
+    case UnmountEnd::Outcome::kSafe:
+      return "safe";
+    case UnmountEnd::Outcome::kDriveInUse:
+      return "drive-in-use";
+    case UnmountEnd::Outcome::kIncomplete:
+      return "incomplete";
+    case UnmountEnd::Outcome::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+void add_last_unmount(const Volume& volume, PropertyMap& all) {
+  std::map<std::string, std::variant<std::string, std::int64_t, bool>> story;
+  if (volume.last_unmount) {
+    story["outcome"] = text(outcome_name(volume.last_unmount->outcome));
+    story["summary"] = showable(volume.last_unmount->summary);
+  }
+  all["LastUnmount"] = std::move(story);
+}
+
 // Length of the well-formed UTF-8 sequence a text begins with; 0: there is none, or it would
 // steer a terminal or the reading direction.
 std::size_t showable_length(std::string_view rest) {
@@ -199,6 +222,7 @@ PropertyMap volume_properties(const Volume& volume) {
   add_mount(volume, all);
   add_death(volume, all);
   add_check(volume, all);
+  add_last_unmount(volume, all);
   all["State"] = text(state_name(volume.state));
   all["StateReason"] = showable(volume.state_reason);
   all["DecidedBy"] = showable(volume.decided_by);

@@ -246,7 +246,9 @@ def test_mount_of_an_image_file_hands_over_a_descriptor(ctl, demo, scratch):
     opened = [call for call in demo.calls() if call.startswith("OpenImage")]
     assert len(opened) == 2 and "disk.img" in opened[0] and "plain" in opened[1]
     missing = ctl.complaint(NO_SUCH_THING, "mount", "./none.iso")
-    assert missing == 'there is no image file "./none.iso"'
+    assert missing == '"./none.iso" is neither a medium nor an image file'
+    for neither in ("/", "none.iso"):
+        assert ctl.complaint(NO_SUCH_THING, "mount", neither).endswith("is neither a medium nor an image file")
 
 
 @pytest.mark.parametrize("words, method, said", [
@@ -286,14 +288,24 @@ def test_unmount_does_all_and_reports_the_failures(ctl, demo):
     assert "sdc1 is unmounted" in done.stderr and "sdd1 is unmounted" in done.stderr
 
 
-def test_unmounting_a_part_of_a_drive_does_not_make_the_rest_safe(ctl, demo):
-    demo.tell("add", "sdb2")
-    for name in ("sdb1", "sdb2"):
-        demo.tell("set", name, "Drive", "s", "sdb")
-        ctl("mount", name)
-    assert ctl("unmount", "sdb1").stderr == (
-        "sdb1 is unmounted, but not sdb2 on the same drive: do not unplug it yet.\n")
-    assert ctl("unmount", "sdb2").stderr == "sdb2 is unmounted: safe to remove.\n"
+def test_what_airlockd_does_not_call_safe_is_not_told_as_safe(ctl, demo):
+    ctl("mount", "sdb1")
+    demo.tell("unmounts", "drive-in-use", "unmounted, but sdb2 is in use: do not unplug it yet")
+    assert ctl("unmount", "sdb1").stderr == "sdb1: unmounted, but sdb2 is in use: do not unplug it yet.\n"
+    ctl("mount", "sdb1")
+    demo.tell("unmounts", "unknown", "")
+    assert ctl("unmount", "sdb1").stderr == "sdb1 is unmounted.\n"
+
+
+def test_nobody_unplugs_an_image(ctl, demo):
+    demo.tell("set", "sdb1", "Kind", "s", "image")
+    ctl("mount", "sdb1")
+    assert ctl("unmount", "sdb1").stderr == "sdb1 is unmounted.\n"
+
+
+def test_a_forced_eject_is_not_told_as_safe(ctl, demo):
+    ctl("mount", "sdb1")
+    assert ctl("eject", "--force", "sdb1").stderr == "sdb1 is ejected; what was not written yet is lost.\n"
 
 
 def test_recover_is_for_dead_mounts_only(ctl, demo):
@@ -329,7 +341,10 @@ def test_a_medium_that_goes_in_the_middle(ctl, demo):
     (["\x1b[31m"], "there is no verb \"\\x1b[31m\"; 'airlockctl --help' lists them"),
     (["list", "--jsno"], 'there is no option "--jsno"; did you mean --json?'),
     (["mount"], "mount what? It wants DEVICE|IMAGE: airlockctl mount DEVICE|IMAGE"),
+    (["version"], 'there is no verb "version"; did you mean --version?'),
     (["info", "a", "b"], 'info does not know what to do with "b"'),
+    (["mount", "sdb1", "/mnt"], "mount chooses the folder itself; for one of your own, as root: "
+                                "mount -t airlock.TYPE DEVICE FOLDER"),
     (["list", "--force"], "list takes no --force"),
     (["automount", "maybe"], 'automount can be on, off or ask, not "maybe"'),
 ])

@@ -54,7 +54,8 @@ class ModelTest : public QObject {
   void whatACheckerFoundIsSaid();
   void otherPeoplesMountsAreNotOpened();
   void newsAreToldOncePerEvent();
-  void aPartOfADriveIsNotSafeAlone();
+  void onlyWhatAirlockdCallsSafeIsToldAsSafe();
+  void howItWasUnmountedIsForgottenWithTheNextMount();
   void newsDependOnAutomount();
   void theIconShowsWhatMattersMost();
   void theIconCanBeSeenOnTheBarOfGnome();
@@ -250,12 +251,6 @@ void ModelTest::newsAreToldOncePerEvent() {
   };
   QCOMPARE(told("mounting", "mounted")->event, Event::kMounted);
   QVERIFY(!told("mounted", "mounted"));
-  QCOMPARE(told("unmounting", "available")->event, Event::kSafe);
-  const QString lost =
-      "unmounted: the driver exited with code 3, so the latest changes may be lost";
-  const auto warning = told("unmounting", "available", {{"StateReason", lost}});
-  QCOMPARE(warning->event, Event::kRefused);
-  QVERIFY(warning->text.contains("may be lost"));
   QVERIFY(!told("mounted", "available"));  // only airlockd's own unmounting is known to be written
   QCOMPARE(told("mounted", "dead", crashed(SIGSEGV))->event, Event::kCrashed);
   QVERIFY(told("mounted", "dead", crashed(SIGSEGV))->urgent);
@@ -265,19 +260,27 @@ void ModelTest::newsAreToldOncePerEvent() {
   QVERIFY(!newsOfLeaving(made("available")));
 }
 
-void ModelTest::aPartOfADriveIsNotSafeAlone() {
-  VolumeModel model;
-  for (const char* id : {"sdb1", "sdb2"})
-    model.addObject(volumePath(id), asVolume(stick(id, "mounted", {{"Drive", "sdb"}})));
-  model.addObject(volumePath("sdc1"), asVolume(stick("sdc1", "mounted", {{"Drive", "sdc"}})));
-  const auto restInUse = [&](const char* id) {
-    return model.restOfDriveInUse(*model.find(volumePath(id)));
+void ModelTest::onlyWhatAirlockdCallsSafeIsToldAsSafe() {
+  const auto told = [](const QString& outcome, const QString& summary) {
+    Volume now = made("available", {{"StateReason", "whatever the words are"}});
+    now.apply({{"LastUnmount", QVariantMap{{"outcome", outcome}, {"summary", summary}}}});
+    now.pending = true;  // the answer to Unmount comes after the change
+    return newsOf(made("unmounting"), now, kMe, "on");
   };
-  QVERIFY(restInUse("sdb1") && !restInUse("sdc1"));
-  model.changeObject(volumePath("sdb2"), kVolume, {{"State", "unmounting"}});
-  QVERIFY(restInUse("sdb1"));
-  model.changeObject(volumePath("sdb2"), kVolume, {{"State", "available"}});
-  QVERIFY(!restInUse("sdb1") && restInUse("sdb2"));
+  QCOMPARE(told("safe", "unmounted; it can be removed safely")->event, Event::kSafe);
+  const auto warning = told("incomplete", "unmounted: the latest\nchanges may be lost");
+  QCOMPARE(warning->event, Event::kRefused);
+  QCOMPARE(warning->text, QStringLiteral("Unmounted: the latest\\nchanges may be lost."));
+  QVERIFY(!told("drive-in-use", "unmounted, but sdb2 on the same drive is in use"));
+  QVERIFY(!told("unknown", "unmounted by another program"));
+  QVERIFY(!told("of a newer airlockd", "unmounted"));
+  QVERIFY(!newsOf(made("unmounting"), made("available"), kMe, "on"));
+}
+
+void ModelTest::howItWasUnmountedIsForgottenWithTheNextMount() {
+  Volume volume = made("available", {{"LastUnmount", QVariantMap{{"outcome", "safe"}}}});
+  volume.apply({{"State", "mounting"}, {"LastUnmount", QVariantMap()}});
+  QVERIFY(volume.lastUnmount.outcome.isEmpty());
 }
 
 void ModelTest::newsDependOnAutomount() {

@@ -78,6 +78,7 @@ def test_while_it_writes_the_window_says_how_much_is_left(machine, scratch):
         assert asking.is_alive()
         medium.well()
         desktop.wait_to_show("not mounted: unmounted; it can be removed safely")
+        harness.wait_until(lambda: titles(desktop)[-1] == "SLOW can be unplugged", DEADLINE, "the good news")
         asking.join(DEADLINE)
         assert asking.outcome == []
         stick.unplug()

@@ -4,6 +4,7 @@ and what it costs. airlockd is played by bus_demo.
 """
 import os
 import signal
+import subprocess
 import time
 
 import harness
@@ -51,6 +52,18 @@ def test_it_goes_on_while_airlockd_is_stopped(demo, scratch):
         finally:
             demo.process.send_signal(signal.SIGCONT)
         desktop.wait_to_show("not mounted")
+
+
+def test_how_it_is_started_wrongly_is_said(scratch):
+    def start(*words):
+        return subprocess.run([harness.built("ui/airlock-tray"), *words], env=environment, capture_output=True,
+                              text=True, timeout=DEADLINE, check=False)
+    environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(scratch), "HOME": str(scratch)}
+    dark = start()
+    assert (dark.returncode, dark.stderr) == (1, "airlock-tray: there is no display here; airlockctl needs none\n")
+    environment["QT_QPA_PLATFORM"] = "offscreen"
+    more = start("sdb1")
+    assert more.returncode == 1 and "Usage: " in more.stdout, vars(more)
 
 
 def test_it_is_quick_small_and_quiet(demo, scratch):

@@ -7,8 +7,10 @@ namespace {
 using Says = FakeAuthority::Says;
 
 constexpr const char* kNow = "unmounted; it can be removed safely";
-constexpr const char* kNotYet =
-    "unmounted; it can be removed safely when the rest of its drive is unmounted, too";
+
+std::string not_yet(const std::string& other) {
+  return "unmounted, but " + other + " on the same drive is in use: do not unplug it yet";
+}
 
 // A stick with two partitions, both mounted for Anna.
 class CoreDrive : public CoreWorld {
@@ -47,7 +49,9 @@ TEST_F(CoreDrive, EjectUnmountsEverythingFirst) {
 TEST_F(CoreDrive, OnlyTheLastOneUnmountedSaysThatItCanBeRemoved) {
   unmount(anna, "sdb1");
   settle();
-  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  EXPECT_EQ(publisher.text("sdb1", "StateReason"), not_yet("sdb2"));
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "drive-in-use");
+  EXPECT_EQ(publisher.detail("sdb1", "LastUnmount", "summary"), not_yet("sdb2"));
   mounting.die("/dev/sdb2");
   detach(anna, "sdb2");
   mount(anna, "sdb1");
@@ -55,6 +59,7 @@ TEST_F(CoreDrive, OnlyTheLastOneUnmountedSaysThatItCanBeRemoved) {
   unmount(anna, "sdb1");
   settle();
   EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNow);
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "safe");
 }
 
 TEST_F(CoreDrive, WhileAnEjectGoesOnNothingSaysThatItCanBeRemoved) {
@@ -62,9 +67,9 @@ TEST_F(CoreDrive, WhileAnEjectGoesOnNothingSaysThatItCanBeRemoved) {
   const auto done = eject(anna, "sdb1");
   settle();
   mounting.answer_next();
-  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "drive-in-use");
   mounting.answer_next();
-  EXPECT_EQ(publisher.text("sdb2", "StateReason"), kNow);
+  EXPECT_EQ(publisher.last_unmount("sdb2"), "safe");
   mounting.answer_all();
   EXPECT_EQ(done.message(), "ok");
 }
@@ -78,7 +83,7 @@ TEST_F(CoreDrive, WhatIsMountedElsewhereOrBeingRepairedIsNotRemovedEither) {
   ASSERT_EQ(checking.running(), 1U);
   unmount(anna, "sdb1");
   settle();
-  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "drive-in-use");
   checking.answer(fail(Errc::kIo, "no"));
   settle();
   mount(anna, "sdb1");
@@ -86,7 +91,7 @@ TEST_F(CoreDrive, WhatIsMountedElsewhereOrBeingRepairedIsNotRemovedEither) {
   devices.change_silently("sdb2", [](Device& device) { device.users = {"mounted on /mnt"}; });
   unmount(anna, "sdb1");
   settle();
-  EXPECT_EQ(publisher.text("sdb1", "StateReason"), kNotYet);
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "drive-in-use");
 }
 
 TEST_F(CoreDrive, WhatIsInUseIsNotEjectedAndTheHolderIsNamed) {

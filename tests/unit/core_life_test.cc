@@ -187,6 +187,55 @@ TEST_F(CoreLife, AnUnmountThatCouldNotWriteEverythingIsNoSuccess) {
   EXPECT_EQ(done.code(), Errc::kIo);
   EXPECT_EQ(publisher.state("sdb1"), "available");
   EXPECT_EQ(publisher.text("sdb1", "StateReason").find("safe"), std::string::npos);
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "incomplete");
+  EXPECT_EQ(publisher.detail("sdb1", "LastUnmount", "summary"),
+            "unmounted: the driver did not end in order");
+}
+
+TEST_F(CoreLife, HowItWasUnmountedIsSaidUntilTheNextMount) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  settle();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "");
+  unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "safe");
+  EXPECT_EQ(publisher.detail("sdb1", "LastUnmount", "summary"),
+            publisher.text("sdb1", "StateReason"));
+  devices.change("sdb1", [](Device& device) { device.users = {"mounted on /mnt"}; });
+  settle();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "safe") << "a look at it is no mount";
+  devices.change("sdb1", [](Device& device) { device.users.clear(); });
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  mount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.state("sdb1"), "mounting");
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "");
+  mounting.answer_all();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "");
+}
+
+TEST_F(CoreLife, OfWhatOthersUnmountedNobodySaysThatItIsSafe) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  settle();
+  mounting.unmount_by_hand("/dev/sdb1", true);
+  settle();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "unknown");
+  mount(anna, "sdb1");
+  settle();
+  mounting.unmount_by_hand("/dev/sdb1", false);
+  settle();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "incomplete");
+  mount(anna, "sdb1");
+  settle();
+  mounting.die("/dev/sdb1");
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "");
+  unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "unknown");
 }
 
 TEST_F(CoreLife, ProgressIsAShareOfTheMostEverLeft) {

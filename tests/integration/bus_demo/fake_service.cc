@@ -56,7 +56,8 @@ Result<std::string> FakeService::mount_now(const std::string& volume) {
   std::string& mount_point = mount_points_[volume];
   if (!mount_point.empty()) return fail(Errc::kAlreadyMounted, "mount {}", volume);
   mount_point = "/run/media/somebody/" + volume;
-  publisher_.change_volume(volume, {{"State", std::string("mounting")}});
+  publisher_.change_volume(
+      volume, {{"State", std::string("mounting")}, {"LastUnmount", decltype(unmount_end_)()}});
   publisher_.change_volume(volume, {{"State", std::string("mounted")}});
   publisher_.change_volume(volume, {{"MountPoint", mount_point}});
   return mount_point;
@@ -65,8 +66,9 @@ Result<std::string> FakeService::mount_now(const std::string& volume) {
 Result<void> FakeService::unmount_now(const std::string& volume) {
   TRY_VOID(check(volume));
   mount_points_[volume].clear();
-  publisher_.change_volume(volume,
-                           {{"State", std::string("available")}, {"MountPoint", std::string()}});
+  publisher_.change_volume(volume, {{"State", std::string("available")},
+                                    {"MountPoint", std::string()},
+                                    {"LastUnmount", unmount_end_}});
   return {};
 }
 

@@ -25,6 +25,9 @@ class FakeService final : public Service {
   void release();                 // gives the replies that were held, and holds no more
   void lose() { held_.clear(); }  // destroys the held replies without an answer
   void fail_next(Errc code, std::string what) { failure_ = {code, {}, std::move(what), {}}; }
+  void end_unmounts_with(const std::string& outcome, const std::string& summary) {
+    unmount_end_ = {{"outcome", outcome}, {"summary", summary}};
+  }
   std::vector<std::string> take_calls() { return std::exchange(calls_, {}); }
 
   void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
@@ -64,6 +67,8 @@ class FakeService final : public Service {
 
   Publisher& publisher_;
   std::map<std::string, std::string> mount_points_;  // id, where; empty when not mounted
+  std::map<std::string, std::variant<std::string, std::int64_t, bool>> unmount_end_ = {
+      {"outcome", std::string("safe")}, {"summary", std::string("it can be removed safely")}};
   std::set<std::string> held_methods_;
   std::deque<std::move_only_function<void()>> held_;
   std::optional<Error> failure_;

@@ -76,6 +76,7 @@ class Demo {
     words >> verb >> id;
     if (verb == "add") service_.add_volume(id);
     if (verb == "remove") service_.remove_volume(id);
+    if (verb == "unmounts") unmounts(id, words);
     if (verb == "hold") service_.hold(id);
     if (verb == "release") service_.release();
     if (verb == "lose") service_.lose();
@@ -95,6 +96,13 @@ class Demo {
     if (verb == "set") publisher_.change_volume(id, changed);
     if (verb == "setjob") publisher_.change_job(id, changed);
     if (verb == "manager") publisher_.set_manager(changed);
+  }
+
+  // How all unmounts end from now on: a word and a sentence.
+  void unmounts(const std::string& outcome, std::istream& words) {
+    std::string summary;
+    std::getline(words >> std::ws, summary);
+    service_.end_unmounts_with(outcome, summary);
   }
 
   void burst(const std::string& id) {

@@ -26,6 +26,17 @@ class FakePublisher final : public Publisher {
     return std::get<std::string>(found->second.at(property));
   }
   [[nodiscard]] std::string state(const std::string& volume) const { return text(volume, "State"); }
+  // One text of Death, LastCheck or LastUnmount; empty if it says nothing of that.
+  [[nodiscard]] std::string detail(const std::string& volume, const std::string& property,
+                                   const std::string& key) const {
+    using Story = std::map<std::string, std::variant<std::string, std::int64_t, bool>>;
+    const auto& story = std::get<Story>(volumes.at(volume).at(property));
+    const auto found = story.find(key);
+    return found == story.end() ? std::string() : std::get<std::string>(found->second);
+  }
+  [[nodiscard]] std::string last_unmount(const std::string& volume) const {
+    return detail(volume, "LastUnmount", "outcome");
+  }
 
   void set_manager(PropertyMap changed) override { merge(manager, std::move(changed)); }
   void add_volume(const std::string& id, PropertyMap all) override {

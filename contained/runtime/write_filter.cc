@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A part of the build: writes the filter airlock-fat installs.
+// A part of the build: writes the filter of the worker whose list it is built with.
+#include <linux/blkzoned.h>
+#include <linux/cdrom.h>
+#include <linux/fd.h>
+#include <linux/sed-opal.h>
+
 #include "contained/runtime/make_filter.h"
 
 namespace airlock {
 namespace {
 
 const std::vector<SyscallRule> kCalls = {
-#include "contained/fat/syscalls.inc"
+#include AIRLOCK_CALLS
 };
 
 }  // namespace
