@@ -355,7 +355,12 @@ class Mount:
 
     def unmount(self):
         """A proper unmount; returns when the device is settled and free again."""
-        run(["umount", self.where], timeout=UNMOUNT_DEADLINE)
+        if self.mounter == KERNEL:
+            # Where several are used at once, what another thread starts has copies of our open files for a moment.
+            wait_until(lambda: run(["umount", self.where], allowed=None).returncode == 0, UNMOUNT_DEADLINE,
+                       f"{self.where} to be unmounted")
+        else:
+            run(["umount", self.where], timeout=UNMOUNT_DEADLINE)
         self.mounted = False
         WATCHDOG.dismiss(self)
         if self.driver is not None:
