@@ -162,29 +162,43 @@ def check(report, label, command, needs):
     return report.stage(label, Count(passed=int(ok), failed=int(not ok)), time.monotonic() - begin)
 
 
+def pytest_in_guest(report, label, guest, folder, *arguments):
+    begin = time.monotonic()
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", *arguments],
+                          cwd=ROOT / folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace",
+                          env={**os.environ, "AIRLOCK_GUEST": str(guest), "PYTHONDONTWRITEBYTECODE": "1"})
+    count = count_pytest(done.stdout) or Count(failed=1)
+    if done.returncode != 0:
+        report.complain(what_failed({"name": label, "result": "FAIL", "stdout": done.stdout}))
+        count = count if count.failed else count + Count(failed=1)
+    report.stage(label, count, time.monotonic() - begin)
+
+
+def made(report, label, *command):
+    begin = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace")
+    if done.returncode != 0:
+        report.complain(tail(done.stdout))
+        report.stage(label, Count(failed=1), time.monotonic() - begin)
+        return False
+    print(f"    {label}: made ({time.monotonic() - begin:.0f} s)", flush=True)
+    return True
+
+
 def booted_guest(report, build):
     """What only a booted system with systemd can show, on the release that runs here."""
-    begin = time.monotonic()
-    print("==> a guest with systemd", flush=True)
+    print("==> a guest with systemd, and USB sticks", flush=True)
     if os.getuid() != 0:
         report.complain("--- guest: booting one needs root")
-        return report.stage("services of systemd", Count(skipped=1), 0)
-    place = ROOT / "build-debian/own"
-    count = Count(failed=1)
-    made = subprocess.run([ROOT / "tests/vm/make_own_guest.sh", build, place], cwd=ROOT, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors="replace")
-    if made.returncode != 0:
-        report.complain(tail(made.stdout))
-    else:
-        done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
-                               "test_services.py"], cwd=ROOT / "tests/vm", stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace",
-                              env={**os.environ, "AIRLOCK_GUEST": str(place), "PYTHONDONTWRITEBYTECODE": "1"})
-        count = count_pytest(done.stdout) or count
-        if done.returncode != 0:
-            report.complain(what_failed({"name": "guest", "result": "FAIL", "stdout": done.stdout}))
-            count = count if count.failed else count + Count(failed=1)
-    report.stage("services of systemd", count, time.monotonic() - begin)
+        return report.stage("services of systemd, USB sticks", Count(skipped=2), 0)
+    guest = ROOT / "build-debian/own"
+    if not made(report, "guest", ROOT / "tests/vm/make_own_guest.sh", build, guest):
+        return
+    pytest_in_guest(report, "services of systemd", guest, "tests/vm", "test_services.py")
+    if made(report, "machine for USB sticks", ROOT / "tests/vm/usb/make_image.sh", guest):
+        pytest_in_guest(report, "USB sticks", guest, "tests/vm/usb", "-m", "every_time")
 
 
 def our_files(*endings):

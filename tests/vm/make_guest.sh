@@ -20,31 +20,9 @@ machine='linux-image-amd64,initramfs-tools,zstd,login,dbus-user-session,libglib2
 building='meson,ninja-build,pkg-config,g++,ccache,libfuse3-dev,libext2fs-dev,comerr-dev,libfmt-dev,libseccomp-dev
   linux-libc-dev,python3-docutils,libsystemd-dev,libudev-dev,libblkid-dev,libtomlplusplus-dev
   libsdbus-c++-dev,libsdbus-c++-bin,libacl1-dev'
-unwanted='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer
-  e2scrub_reap.service systemd-firstboot.service'
-unwanted=$(echo "$unwanted" | tr -s ' \n' ' ')
-packages=$(echo "$system,$media,$machine,$building" | tr -s ' \n' ',')
 
 [ "${1:-}" != --fresh ] || rm -rf --one-file-system "$place"
-if [ "$packages" != "$(cat "$place/ready" 2>/dev/null)" ]; then
-  echo "==> making a Debian 13 to boot in $root"
-  rm -rf --one-file-system "$root"
-  mkdir -p "$place"
-  # The initrd has what finds the root and nothing that sticks need.
-  # shellcheck disable=SC2016
-  unshare --mount --propagation private mmdebstrap --quiet --mode=root --variant=minbase --format=directory --include="$packages" \
-    --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt=force-unsafe-io \
-    --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
-    --essential-hook='printf "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=3\n" >"$1/etc/initramfs-tools/conf.d/small"' \
-    --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 >"$1/etc/initramfs-tools/modules"' \
-    --customize-hook="chroot \"\$1\" systemctl -q mask $unwanted" \
-    --customize-hook='chroot "$1" useradd -m -s /bin/bash user; chroot "$1" useradd -m -s /bin/bash other' \
-    --customize-hook='echo guest >"$1/etc/hostname"; : >"$1/etc/machine-id"; : >"$1/etc/fstab"' \
-    trixie "$root" >"$place/mmdebstrap.log" 2>&1 || { tail -30 "$place/mmdebstrap.log"; exit 1; }
-  echo "$packages" >"$place/ready"
-fi
+tests/vm/make_root.sh "$place" trixie "$system,$media,$machine,$building"
 
 echo "==> building in it"
 mkdir -p "$place/build" "$cache"

@@ -5,6 +5,10 @@ import images
 from machine import Image, Machine
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "every_time: ./dev test runs it as well, on the release that runs there")
+
+
 @pytest.fixture(scope="session")
 def image():
     return Image()

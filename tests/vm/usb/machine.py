@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Debian 13 on a machine of its own: the distribution's kernel, a USB bus, somebody logged in.
+"""A Debian (13, or what AIRLOCK_GUEST names) on a machine of its own: the distribution's kernel, a USB bus, somebody
+logged in.
 
     image = Image(FOLDER)                           # what make_image.sh left
     with Machine(image) as machine: ...             # boots it (half a minute without KVM)
@@ -32,7 +33,8 @@ import time
 
 from json_lines import JsonLines
 
-FOLDER = pathlib.Path(__file__).resolve().parents[3] / "build-debian/vm/usb"
+GUEST = pathlib.Path(os.environ.get("AIRLOCK_GUEST", pathlib.Path(__file__).resolve().parents[3] / "build-debian/vm"))
+FOLDER = GUEST / "usb"
 # Without hardware for it, everything in the machine takes twenty times as long.
 BOOT_TIME = 600
 DEADLINE = 120
@@ -52,7 +54,8 @@ def wait_until(condition, seconds, what):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
+        # To ask costs an emulated machine more than to do what is asked for.
+        time.sleep(0.2)
     return value
 
 
@@ -131,6 +134,7 @@ class Machine:
         """`console`: a path for a socket of the serial line, which otherwise goes to a file."""
         self.image, self.saved, self.console = image, saved, console
         self.plugged = 0
+        self.sessions = {}
         self.process = self.control = self.agent = None
 
     # Starting and ending
@@ -245,13 +249,18 @@ class Machine:
                   *environment, f"HOME=/home/{user}", f"USER={user}"]
         if not session:
             return [*become, *shell]
-        number = self.session_of(user)
-        uid = self.text(f"id -u {user}")
+        number, uid = self.known_session(user)
         # What is in this control group is in the session, for logind and polkit alike.
         join = ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
                 f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{number}.scope"]
         return [*join, *become, f"XDG_SESSION_ID={number}", f"XDG_RUNTIME_DIR=/run/user/{uid}",
                 f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{uid}/bus", *shell]
+
+    def known_session(self, user):
+        """Its number and the user's; asked for once, because that takes longer than most that is done in it."""
+        if user not in self.sessions:
+            self.sessions[user] = self.session_of(user), self.text(f"id -u {user}")
+        return self.sessions[user]
 
     def session_of(self, user):
         """The number of the one with a terminal, once it has been opened."""
@@ -348,7 +357,7 @@ class Machine:
 
     def drivers(self):
         """The process ids of those that run."""
-        return self.run("pgrep 'airlock-(ext|fat)'", allowed=None).text.split()
+        return self.run("pgrep 'lock-(ext|fat)'", allowed=None).text.split()
 
     def stuck(self):
         """Where in the kernel processes wait that no signal ends, and what FUSE still waits for."""

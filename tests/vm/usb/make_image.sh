@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The disk of the machine that sticks are plugged into: what ../make_guest.sh made, with what is in guest/
-# laid over it and the drivers' sockets enabled as the packages do, in build-debian/vm/usb. Does nothing while that stays the same.
+# The disk of the machine that sticks are plugged into: what ../make_guest.sh or ../make_own_guest.sh left in PLACE, with
+# what is in guest/ laid over it and the drivers' sockets enabled as the packages do, in PLACE/usb. Does nothing while that
+# stays the same.
+#   tests/vm/usb/make_image.sh PLACE
 set -eu
+vm=$(realpath "$1")
 cd "$(dirname "$0")"
 here=$PWD
-vm=$(cd ../../.. && pwd)/build-debian/vm
 place=$vm/usb
 
 made_of=$({ cat "$vm/ready" "$here/make_image.sh"
@@ -18,8 +20,8 @@ rm -rf --one-file-system "$place"
 mkdir -p "$place/layers"
 cp -L "$vm"/root/boot/vmlinuz-* "$place/vmlinuz"
 cp -L "$vm"/root/boot/initrd.img-* "$place/initrd"
-# In a mount namespace of its own, so that nothing stays behind however this ends. What only building takes
-# and what is on no running machine's disk stays out.
+# In a mount namespace of its own, so that nothing stays behind however this ends. What only building or finding bugs
+# takes and what is on no running machine's disk stays out.
 unshare --mount --propagation private sh -eu -c '
   mount -t tmpfs -o mode=755 none "$0"
   mkdir -p "$0/upper" "$0/work" "$0/root"
@@ -30,6 +32,7 @@ unshare --mount --propagation private sh -eu -c '
   for unit in usr/lib/systemd/system/airlock-*.socket; do
     chroot . systemctl -q enable "${unit##*/}"
   done
+  find usr/sbin usr/bin usr/libexec/airlock -type f -name "*airlock*" -exec strip --strip-debug {} +
   rm -rf usr/lib/gcc usr/include usr/libexec/gcc usr/share/meson var/lib/apt var/cache boot/* source build installed ccache
   mkfs.ext4 -q -L machine -O ^has_journal -E root_owner=0:0 -m 0 -d . "$3/root.ext4" 3G
 ' "$place/layers" "$vm" "$here/guest" "$place" >"$place/log" 2>&1 || { tail -20 "$place/log"; exit 1; }

@@ -12,6 +12,7 @@ def unmount(machine, device):
     assert "safe to remove" in machine.run(f"airlockctl unmount {device}", **AT_THE_MACHINE).text
 
 
+@pytest.mark.every_time
 @pytest.mark.parametrize("kind, how", STICKS)
 def test_what_is_written_is_there_when_it_is_plugged_in_again(machine, automount, make_image, kind, how):
     image = make_image(kind)
@@ -71,6 +72,7 @@ def test_a_driver_of_airlock_s_own_sandbox(machine, settings, make_image):
 
 
 # Debian's kernel is older than the one that tells how somebody else's child ended: systemd has to be asked.
+@pytest.mark.every_time
 def test_how_a_driver_of_systemd_s_died_is_known(machine, automount, make_image):
     stick = machine.plug(make_image("ext4"))
     volume = wait_for_state(machine, stick.device, "mounted")
@@ -122,7 +124,7 @@ def test_two_signatures_are_touched_by_nobody(machine, automount, make_image):
     assert image.read_bytes() == before
 
 
-@pytest.mark.parametrize("table", ["dos", "gpt"])
+@pytest.mark.parametrize("table", ["dos", pytest.param("gpt", marks=pytest.mark.every_time)])
 def test_four_partitions(machine, automount, make_image, tmp_path, table):
     kinds = [*KINDS, "ext4"]
     parts = [make_image(kind, label=f"PART{number}", size=48) for number, kind in enumerate(kinds, 1)]
