@@ -83,6 +83,45 @@ def test_what_airlockd_mounted_udisks_unmounts_for_who_may_unmount_others(machin
     expect_nothing_left(machine, place)
 
 
+def expect_one_mount(machine, device):
+    place = wait_for_state(machine, device, "mounted")["MountPoint"]
+    (where, kind, _), = machine.mounts(device)
+    assert where == place and kind.startswith("fuseblk.airlock.")
+    assert len(machine.drivers()) == 1
+    machine.run(f"touch '{place}/file' && airlockctl unmount {device}", **AT_THE_MACHINE)
+    expect_nothing_left(machine, place)
+
+
+# As a desktop's automounter: it asks udisks as soon as there is a stick.
+AGENT = "until test -b {0}; do sleep 0.1; done; sleep {1}; udisksctl mount -b {0}"
+
+
+@pytest.mark.parametrize("delay", [0, 1, 2])
+def test_one_mount_results_of_two_who_mount(machine, automount, make_image, delay):
+    device = "/dev/sda"
+    agent = machine.start(AGENT.format(device, delay), **AT_THE_MACHINE)
+    machine.plug(make_image("ext4"), wait=False)
+    # udisks does not know what to say of a mount that began while it was about to.
+    told = agent.wait(allowed=None)
+    assert told.code == 0 or "Error mounting" in told.text, told
+    expect_one_mount(machine, device)
+
+
+def test_who_comes_second_is_told_that_it_is_mounted(machine, automount, make_image):
+    stick = machine.plug(make_image("ext4"))
+    place = wait_for_state(machine, stick.device, "mounted")["MountPoint"]
+    told = machine.run(f"udisksctl mount -b {stick.device}", **AT_THE_MACHINE, allowed=1).text
+    assert "AlreadyMounted" in told and place in told
+    expect_one_mount(machine, stick.device)
+
+
+def test_airlockd_leaves_alone_what_udisks_mounted(machine, make_image):
+    stick = machine.plug(make_image("ext4"))
+    mount(machine, stick.device)
+    machine.run("systemctl restart airlockd && airlockctl automount on")
+    expect_one_mount(machine, stick.device)
+
+
 def test_two_sticks_of_one_label(machine, make_image, tmp_path):
     first = make_image("ext4")
     sticks = [machine.plug(first), machine.plug(images.copy(tmp_path / "second", first))]
