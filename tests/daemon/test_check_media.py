@@ -97,7 +97,7 @@ def test_a_medium_that_is_too_slow_is_only_read(scratch):
         assert machine.read_as(ALICE, f"{volume['MountPoint']}/hello.txt") == "hello"
 
 
-@pytest.mark.parametrize("name", ["crossed-chains", "nobody-s-chain", "size-too-large"])
+@pytest.mark.parametrize("name", ["crossed-chains", "chain-out-of-range", "size-too-large"])
 def test_a_damaged_fat_is_only_read_until_it_is_repaired(scratch, name):
     damaged = fat_media.Fat(scratch / "fat.img")
     damaged.DAMAGE[name](damaged)
