@@ -38,6 +38,29 @@ def test_mounted_unmounted_and_powered_off(machine, make_image, kind, how):
     assert listing(machine, mount(machine, again.device)) == before
 
 
+def ask_udisks(machine, thing, method, *arguments):
+    words = " ".join(f"'{argument}'" for argument in arguments)
+    return machine.run(f"gdbus call --system -d org.freedesktop.UDisks2 -o /org/freedesktop/UDisks2/{thing}"
+                       f" -m org.freedesktop.UDisks2.{method} {words}", allowed=None)
+
+
+def test_what_is_mounted_is_neither_formatted_nor_ejected(machine, make_image):
+    stick = machine.plug(make_image("ext4"))
+    name = stick.device.removeprefix("/dev/")
+    place = mount(machine, stick.device)
+    fill(machine, place)
+    before = listing(machine, place)
+    drive = machine.text(f"busctl get-property org.freedesktop.UDisks2 /org/freedesktop/UDisks2/block_devices/{name}"
+                         " org.freedesktop.UDisks2.Block Drive").split('"')[1].removeprefix("/org/freedesktop/UDisks2/")
+    formatted = ask_udisks(machine, f"block_devices/{name}", "Block.Format", "vfat", "{}")
+    ejected = ask_udisks(machine, drive, "Drive.Eject", "{}")
+    assert formatted.code != 0 and "busy" in formatted.text, formatted
+    assert ejected.code != 0 and "DeviceBusy" in ejected.text, ejected
+    assert listing(machine, place) == before
+    unmount(machine, stick.device)
+    expect_nothing_left(machine, place)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_gio_mounts_and_unmounts(machine, make_image, kind):
     stick = machine.plug(make_image(kind))
