@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Requests are read here and given to libfuse, by as many threads as it takes.
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -8,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
 #include <system_error>
@@ -61,6 +64,22 @@ ssize_t device_write(int device, iovec* parts, int count, void*) {
   return ::writev(device, parts, count);
 }
 
+unsigned cores() {
+  cpu_set_t ours;
+  CPU_ZERO(&ours);
+  // Fails where there are more than a set can hold.
+  if (::sched_getaffinity(0, sizeof ours, &ours) != 0) return CPU_SETSIZE;
+  return static_cast<unsigned>(CPU_COUNT(&ours));
+}
+
+// Until there is a request, for a moment at most. Others that need this core get it.
+void wait_awake(int device) {
+  const auto until = std::chrono::steady_clock::now() + Alertness::kMoment;
+  pollfd requests = {.fd = device, .events = POLLIN, .revents = 0};
+  while (::poll(&requests, 1, 0) == 0 && std::chrono::steady_clock::now() < until)
+    (void)::sched_yield();
+}
+
 // Requests that wait for the medium on their own, next to which others can be answered.
 bool moves_data(std::uint32_t opcode) {
   switch (opcode) {
@@ -76,6 +95,12 @@ bool moves_data(std::uint32_t opcode) {
     default:
       return false;
   }
+}
+
+// Nobody else could do anything during the others, who hold the file system's lock; free space may
+// be counted without it.
+bool takes_time(std::uint32_t opcode) {
+  return moves_data(opcode) || opcode == FUSE_STATFS;
 }
 
 void populate(std::byte* memory, std::size_t size) {
@@ -107,8 +132,22 @@ Buffers::~Buffers() {
   if (memory_ != nullptr) (void)::munmap(memory_, kRequestBytes + kMaxTransfer);
 }
 
-bool FuseServer::Impl::handle_one(const Buffers& mine) {
+FuseServer::Impl::Impl(const Options& wanted) : options(wanted), alertness(cores()) {}
+
+ssize_t FuseServer::Impl::next_request(const Buffers& mine) {
+  const auto since = std::chrono::steady_clock::now();
+  const bool awake = alertness.stays_awake();
+  if (awake) wait_awake(device);
   const ssize_t length = ::read(device, mine.request(), Buffers::kRequestBytes);
+  const int error_number = errno;
+  alertness.learn(std::chrono::steady_clock::now() - since, awake);
+  errno = error_number;
+  return length;
+}
+
+// Reads a request and answers it; gives the lead away before that if the answer may take time.
+bool FuseServer::Impl::lead_on(const Buffers& mine, bool& leading) {
+  const ssize_t length = next_request(mine);
   if (length < 0) {
     const int error_number = errno;
     if (error_number == EINTR || error_number == ENOENT || error_number == EAGAIN) return true;
@@ -122,6 +161,10 @@ bool FuseServer::Impl::handle_one(const Buffers& mine) {
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
   if (&mine == buffers.data() && helpers.empty()) prepare_for(current_request.header->opcode);
+  if (takes_time(current_request.header->opcode)) {
+    lead.give();
+    leading = false;
+  }
   if (current_request.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current_request.header);
     return true;
@@ -162,8 +205,15 @@ void FuseServer::Impl::prepare_for(std::uint32_t opcode) {
 }
 
 void FuseServer::Impl::run(const Buffers& mine) {
+  bool leading = false;
+  const Defer let_others_end([&] {
+    if (leading) lead.give();
+  });
   while (!stopping && !ended) {
-    if (!handle_one(mine)) ended = true;
+    if (!leading && !lead.take()) continue;
+    leading = true;
+    if (stopping || ended) return;
+    if (!lead_on(mine, leading)) ended = true;
   }
 }
 

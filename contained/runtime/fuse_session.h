@@ -5,6 +5,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <linux/limits.h>
+#include <semaphore.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -16,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "contained/runtime/alertness.h"
 #include "contained/runtime/fuse_ops.h"
 #include "contained/runtime/name_patience.h"
 #include "lib/base/c_ptr.h"
@@ -69,6 +71,22 @@ const Body* current_body() {
   return reinterpret_cast<const Body*>(current_request.header + 1);
 }
 
+// Who has it reads the next request, the others sleep: a request would wake one of them in vain
+// while the last reader is still awake. A mutex would do if a signal could interrupt its wait.
+class Lead {
+ public:
+  Lead() { (void)::sem_init(&free_, 0, 1); }
+  Lead(const Lead&) = delete;
+  Lead& operator=(const Lead&) = delete;
+  ~Lead() { (void)::sem_destroy(&free_); }
+
+  bool take() { return ::sem_wait(&free_) == 0; }  // false if a signal came first
+  void give() { (void)::sem_post(&free_); }
+
+ private:
+  sem_t free_;
+};
+
 // A question for the next data or hole, which waits until what the kernel holds is written.
 struct Seek {
   fuse_ino_t node;
@@ -77,7 +95,7 @@ struct Seek {
 };
 
 struct FuseServer::Impl {
-  explicit Impl(const Options& wanted) : options(wanted) {}
+  explicit Impl(const Options& wanted);
 
   FileSystem* files = nullptr;  // from serve() on
   NamePatience patience;
@@ -88,6 +106,8 @@ struct FuseServer::Impl {
   std::atomic<bool> ended = false;     // the connection has ended
   std::atomic<bool> serving = false;   // afterwards the file system may be gone
   std::atomic<int> failure = 0;
+  Lead lead;
+  Alertness alertness;  // of whoever has the lead
 
   // The seeker waits here.
   std::mutex mutex;
@@ -107,7 +127,8 @@ struct FuseServer::Impl {
   Outcome<std::uint64_t> seek_written(const Seek& seek);
   void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
   void answer_syncfs(const fuse_in_header& header);
-  bool handle_one(const Buffers& mine);
+  ssize_t next_request(const Buffers& mine);
+  bool lead_on(const Buffers& mine, bool& leading);
   void prepare_for(std::uint32_t opcode);
   void process(const Buffers& mine, std::size_t size);
   bool make_kernel_forget_names();

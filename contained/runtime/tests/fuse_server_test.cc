@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The end of a session, with a socket in the place of /dev/fuse.
+// The end of a session and who reads its requests, with a socket in the place of /dev/fuse.
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <semaphore>
 #include <thread>
 
 #include "contained/runtime/fuse_ops.h"
@@ -19,8 +26,10 @@
 namespace airlock {
 namespace {
 
+using namespace std::chrono_literals;
+
 // Counts how often it hears that it was unmounted.
-class Quiet final : public FileSystem {
+class Quiet : public FileSystem {
  public:
   explicit Quiet(int& unmounted) : unmounted_(unmounted) {}
   Outcome<Attributes> lookup(NodeId, std::string_view) override { return refuse(ENOENT); }
@@ -39,6 +48,23 @@ class Quiet final : public FileSystem {
   int& unmounted_;
 };
 
+// Whoever reads data or asks for free space waits for the medium.
+class Slow final : public Quiet {
+ public:
+  Slow(int& unmounted, std::counting_semaphore<>& medium) : Quiet(unmounted), medium_(medium) {}
+  Outcome<std::size_t> read(NodeId, std::uint64_t, std::span<std::byte>) override {
+    medium_.acquire();
+    return 0;
+  }
+  Outcome<struct statvfs> statistics() override {
+    medium_.acquire();
+    return refuse(ENOSYS);
+  }
+
+ private:
+  std::counting_semaphore<>& medium_;
+};
+
 void send(int socket, std::uint32_t opcode, std::uint64_t number, const void* body,
           std::size_t size) {
   std::array<char, 256> packet{};
@@ -51,39 +77,80 @@ void send(int socket, std::uint32_t opcode, std::uint64_t number, const void* bo
   ASSERT_EQ(::send(socket, packet.data(), header.len, 0), static_cast<ssize_t>(header.len));
 }
 
-void expect_answer(int socket) {
+// Returns which request it answers; 0 if none comes.
+std::uint64_t expect_answer(int socket) {
   std::array<char, 4096> answer{};
-  EXPECT_GT(::recv(socket, answer.data(), answer.size(), 0), 0);
+  fuse_out_header header = {};
+  const auto size = ::recv(socket, answer.data(), answer.size(), 0);
+  EXPECT_GE(size, static_cast<ssize_t>(sizeof header));
+  std::memcpy(&header, answer.data(), sizeof header);
+  return header.unique;
 }
 
 // What kernels speak that cannot be told to forget names, and the first that can.
 constexpr std::uint32_t kRemembering = 43, kForgetting = 44;
 
+// A session as far as its INIT.
+class Session {
+ public:
+  Session(std::unique_ptr<FileSystem> files, const FuseServer::Options& options,
+          std::uint32_t minor)
+      : files_(std::move(files)) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+    kernel = UniqueFd(ends[0]);
+    const timeval patience = {.tv_sec = 10, .tv_usec = 0};
+    EXPECT_EQ(::setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    auto created = FuseServer::create(UniqueFd(ends[1]), options);
+    EXPECT_TRUE(created.has_value());
+    server = std::move(*created);
+    EXPECT_TRUE(server->prepare().has_value());
+    serving = std::jthread([this] {
+      (void)server->serve(*files_);
+      over = true;
+    });
+    const fuse_init_in init = {.major = FUSE_KERNEL_VERSION,
+                               .minor = minor,
+                               .max_readahead = 4096,
+                               .flags = 0,
+                               .flags2 = 0,
+                               .unused = {}};
+    send(kernel.get(), FUSE_INIT, 2, &init, sizeof init);
+    (void)expect_answer(kernel.get());
+  }
+
+  void finish() {
+    serving.join();
+    files_.reset();
+    server.reset();
+  }
+
+  void ask_attributes(std::uint64_t number) const {
+    const fuse_getattr_in getattr = {};
+    send(kernel.get(), FUSE_GETATTR, number, &getattr, sizeof getattr);
+  }
+  void ask_data(std::uint64_t number) const {
+    const fuse_read_in read = {.size = 4096};
+    send(kernel.get(), FUSE_READ, number, &read, sizeof read);
+  }
+
+  UniqueFd kernel;
+  std::unique_ptr<FuseServer> server;
+  std::atomic<bool> over = false;
+  std::jthread serving;
+
+ private:
+  std::unique_ptr<FileSystem> files_;
+};
+
 // A session as far as its INIT, and then what `end` does to it.
 template <typename End>
 int unmounted_calls(End end, const FuseServer::Options& options = {},
                     std::uint32_t minor = kRemembering) {
-  std::array<int, 2> ends{};
-  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
-  UniqueFd kernel(ends[0]);
   int calls = 0;
-  auto server = FuseServer::create(UniqueFd(ends[1]), options);
-  EXPECT_TRUE(server.has_value());
-  EXPECT_TRUE((*server)->prepare().has_value());
-  auto files = std::make_unique<Quiet>(calls);
-  std::jthread serving([&] { (void)(*server)->serve(*files); });
-  const fuse_init_in init = {.major = FUSE_KERNEL_VERSION,
-                             .minor = minor,
-                             .max_readahead = 4096,
-                             .flags = 0,
-                             .flags2 = 0,
-                             .unused = {}};
-  send(kernel.get(), FUSE_INIT, 2, &init, sizeof init);
-  expect_answer(kernel.get());
-  end(kernel);
-  serving.join();
-  files.reset();
-  server->reset();
+  Session session(std::make_unique<Quiet>(calls), options, minor);
+  end(session.kernel);
+  session.finish();
   return calls;
 }
 
@@ -95,7 +162,7 @@ TEST(FuseServer, AFileSystemThatIsGoneHearsNothing) {
 TEST(FuseServer, ABlockDevicesEndIsHeardOnce) {
   EXPECT_EQ(unmounted_calls([](UniqueFd& kernel) {
               send(kernel.get(), FUSE_DESTROY, 4, nullptr, 0);
-              expect_answer(kernel.get());
+              (void)expect_answer(kernel.get());
               kernel.reset();
             }),
             1);
@@ -133,11 +200,11 @@ TEST(FuseServer, OnlyTheFirstRequestForDataCallsTheOtherThreads) {
       [&](UniqueFd& kernel) {
         const auto alone = threads();
         send(kernel.get(), FUSE_GETATTR, 4, &getattr, sizeof getattr);
-        expect_answer(kernel.get());
+        (void)expect_answer(kernel.get());
         EXPECT_EQ(threads(), alone);
         for (const std::uint64_t number : {6, 8}) {
           send(kernel.get(), FUSE_READ, number, &read, sizeof read);
-          expect_answer(kernel.get());
+          (void)expect_answer(kernel.get());
           EXPECT_EQ(threads(), alone + 2);
         }
         kernel.reset();
@@ -159,13 +226,85 @@ TEST(FuseServer, RoomForWritesIsMadeWhenTheFirstFileIsOpened) {
   const fuse_open_in open = {};
   (void)unmounted_calls([&](UniqueFd& kernel) {
     send(kernel.get(), FUSE_GETATTR, 4, &getattr, sizeof getattr);
-    expect_answer(kernel.get());
+    (void)expect_answer(kernel.get());
     const std::size_t before = resident_bytes();
     send(kernel.get(), FUSE_OPEN, 6, &open, sizeof open);
-    expect_answer(kernel.get());
+    (void)expect_answer(kernel.get());
     EXPECT_GE(resident_bytes(), before + kRoom);
     kernel.reset();
   });
+}
+
+TEST(FuseServer, OthersAreAnsweredWhileTheMediumIsWaitedFor) {
+  int calls = 0;
+  std::counting_semaphore<> medium(0);
+  Session session(std::make_unique<Slow>(calls, medium), {.threads = 3}, kRemembering);
+  session.ask_data(4);
+  session.ask_attributes(6);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 6u);
+  send(session.kernel.get(), FUSE_STATFS, 8, nullptr, 0);
+  session.ask_attributes(10);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 10u);
+  medium.release(2);
+  const std::uint64_t one = expect_answer(session.kernel.get());
+  const std::uint64_t other = expect_answer(session.kernel.get());
+  EXPECT_EQ(std::min(one, other), 4u);
+  EXPECT_EQ(std::max(one, other), 8u);
+  session.kernel.reset();
+  session.finish();
+}
+
+// The first thread hears of SIGTERM, also while it waits for another one to give it the lead.
+TEST(FuseServer, EndsWhenToldToWhoeverReads) {
+  int calls = 0;
+  std::counting_semaphore<> medium(0);
+  const auto alone = threads();
+  Session session(std::make_unique<Slow>(calls, medium), {.threads = 2}, kRemembering);
+  session.ask_data(4);
+  session.ask_attributes(6);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 6u);  // so the other thread reads now
+  medium.release();
+  EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
+
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};
+  struct sigaction before = {};
+  ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
+  session.server->stop();
+  for (int i = 0; i < 500 && !session.over; ++i) {
+    (void)::pthread_kill(session.serving.native_handle(), SIGUSR1);
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_TRUE(session.over);
+  session.kernel.reset();
+  session.serving.join();
+  (void)::sigaction(SIGUSR1, &before, nullptr);
+  for (int i = 0; i < 500 && threads() > alone; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(threads(), alone);
+}
+
+std::chrono::nanoseconds processor_time() {
+  timespec used = {};
+  (void)::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
+TEST(FuseServer, SleepsWhenNobodyAsks) {
+  int calls = 0;
+  std::counting_semaphore<> medium(1000);
+  Session session(std::make_unique<Slow>(calls, medium), {.threads = 3}, kRemembering);
+  for (std::uint64_t number = 4; number < 1000; number += 4) {
+    session.ask_attributes(number);
+    EXPECT_EQ(expect_answer(session.kernel.get()), number);
+    session.ask_data(number + 2);
+    EXPECT_EQ(expect_answer(session.kernel.get()), number + 2);
+  }
+  std::this_thread::sleep_for(10ms);
+  const auto before = processor_time();
+  std::this_thread::sleep_for(500ms);
+  EXPECT_LT(processor_time() - before, 5ms);
+  session.kernel.reset();
+  session.finish();
 }
 
 }  // namespace
