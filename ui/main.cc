@@ -6,7 +6,6 @@
 #include <QLocale>
 #include <QTranslator>
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -30,9 +29,10 @@ void leaveOpenGlOut() {
 // Qt would end by abort() there, and advise to install it again.
 bool hasDisplay(std::span<char*> words) {
   const auto isSet = [](const char* name) { return qEnvironmentVariableIsSet(name); };
-  return std::ranges::any_of(std::array{"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}, isSet) ||
-         std::ranges::any_of(words, [](std::string_view word) {
-           return word.starts_with("-platform") || word.starts_with("--platform");
+  const auto names = {"DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "QT_QPA_PLATFORM"};
+  return std::ranges::any_of(names, isSet) || std::ranges::any_of(words, [](std::string_view word) {
+           if (word.starts_with("--")) word.remove_prefix(1);
+           return word.starts_with("-platform") || word == "-display";
          });
 }
 

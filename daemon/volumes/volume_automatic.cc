@@ -99,11 +99,11 @@ void VolumeKeeper::replay() {
 
 // A medium that came while the mount of the one before was still there looked as if it were in use,
 // and no event says that it is not any more.
-void VolumeKeeper::decide_on_ignored(dev_t drive) {
-  for (const Volume* volume : registry_.of_drive(drive)) {
-    Kept& kept = kept_.at(volume->id);
-    if (volume->state == VolumeState::kIgnored && !kept.machine->busy()) decide(kept);
-  }
+void VolumeKeeper::decide_on_successor(dev_t device) {
+  const Volume* next = registry_.find(device);
+  if (next == nullptr || next->state != VolumeState::kIgnored) return;
+  Kept& kept = kept_.at(next->id);
+  if (!kept.machine->busy()) decide(kept);
 }
 
 }  // namespace airlock

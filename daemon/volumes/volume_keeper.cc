@@ -208,13 +208,13 @@ void VolumeKeeper::on_ended(std::string id) {
   if (found == kept_.end()) return;
   const Volume& ended = found->second.machine->volume();
   const Error why = fail(Errc::kPeerGone, "{}", ended.state_reason).error();
-  const dev_t drive = ended.device ? ended.device->drive : 0;
+  const dev_t device = ended.source.device;
   adopted_.erase(id);
   // The machine still runs: it goes with the next round.
   retired_.keep(std::move(found->second.machine));
   kept_.erase(found);
   registry_.remove(id);
-  if (drive != 0) decide_on_ignored(drive);
+  decide_on_successor(device);
   if (listener_.on_removed) listener_.on_removed(id, why);
   if (listener_.on_changed) listener_.on_changed();
 }

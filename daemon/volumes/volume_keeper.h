@@ -107,7 +107,7 @@ class VolumeKeeper final : public VolumeMachine::Keeper {
   void apply_rules(VolumeMachine& machine);
   void decide(Kept& kept);
   void decide_again(Kept& kept);
-  void decide_on_ignored(dev_t drive);
+  void decide_on_successor(dev_t device);
   void look(Kept& kept);
   void carry_out(Kept& kept, const Decision& decision);
   void log_once(Kept& kept, const Decision& decision);

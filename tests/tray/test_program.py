@@ -55,12 +55,16 @@ def test_it_goes_on_while_airlockd_is_stopped(demo, scratch):
 
 
 def test_how_it_is_started_wrongly_is_said(scratch):
-    def start(*words):
-        return subprocess.run([harness.built("ui/airlock-tray"), *words], env=environment, capture_output=True,
-                              text=True, timeout=DEADLINE, check=False)
+    def start(*words, **more):
+        return subprocess.run([harness.built("ui/airlock-tray"), *words], env=environment | more,
+                              capture_output=True, text=True, timeout=DEADLINE, check=False)
     environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(scratch), "HOME": str(scratch)}
     dark = start()
     assert (dark.returncode, dark.stderr) == (1, "airlock-tray: there is no display here; airlockctl needs none\n")
+    # Qt itself answers to what names a display that is not there.
+    for named in ({"WAYLAND_SOCKET": "3"}, {"DISPLAY": ":77"}):
+        assert "no display here" not in start(**named).stderr
+    assert "no display here" not in start("-display", ":77").stderr
     environment["QT_QPA_PLATFORM"] = "offscreen"
     more = start("sdb1")
     assert more.returncode == 1 and "Usage: " in more.stdout, vars(more)

@@ -241,5 +241,20 @@ TEST_F(CoreGone, TheNextMediumIsMountedWhenTheLastOnesMountIsAway) {
   EXPECT_FALSE(publisher.volumes.contains("sdb1"));
 }
 
+// While a stick is being pulled out its disk is still there for a moment, without partitions.
+TEST_F(CoreGone, ADiskIsNotLookedAtBecauseItsPartitionIsGone) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  settle();
+  const auto before = prober.asked().size();
+  devices.change_silently("sdb", [](Device& device) { device.has_partitions = false; });
+  devices.unplug("sdb1");
+  settle();
+  EXPECT_FALSE(publisher.volumes.contains("sdb1"));
+  EXPECT_EQ(publisher.state("sdb"), "ignored");
+  EXPECT_EQ(prober.asked().size(), before);
+}
+
 }  // namespace
 }  // namespace airlock
