@@ -40,7 +40,23 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(first, line.find_last_not_of(' ') - first + 1);
 }
 
-// What the words of one kind of checker mean.
+// '#' in a form stands for digits, hexadecimal ones included; everything else for itself.
+bool fits(std::string_view line, std::string_view form) {
+  for (const char c : form) {
+    const std::size_t digits = std::min(line.find_first_not_of("0123456789abcdef"), line.size());
+    const std::size_t length = c == '#' ? digits : static_cast<std::size_t>(line.starts_with(c));
+    if (length == 0) return false;
+    line.remove_prefix(length);
+  }
+  return line.empty();
+}
+
+bool fits_any(std::string_view line, std::span<const std::string_view> forms) {
+  return std::ranges::any_of(forms, [&](std::string_view form) { return fits(line, form); });
+}
+
+// What the words of one kind of checker mean. Names from the medium are among them, with line
+// breaks if it likes, so any line may be forged; but none that the checker wrote can be taken away.
 struct Reading {
   std::string checker;
   bool was_dirty = false;
@@ -50,19 +66,19 @@ struct Reading {
   bool unreadable = false;
   bool unsupported = false;
   bool hopeless = false;  // it found nothing it could begin with
+  bool grave = false;     // it wrote something that is not known to do no harm
   std::uint32_t findings = 0;
-  std::uint32_t harmless = 0;  // of these
   std::string first_finding;
 };
 
-void add_finding(Reading& reading, std::string_view line) {
+void add_harmless(Reading& reading, std::string_view line) {
   ++reading.findings;
   if (reading.first_finding.empty()) reading.first_finding = trimmed(line).substr(0, 200);
 }
 
-void add_harmless(Reading& reading, std::string_view line) {
-  ++reading.harmless;
-  add_finding(reading, line);
+void add_finding(Reading& reading, std::string_view line) {
+  reading.grave = true;
+  add_harmless(reading, line);
 }
 
 constexpr auto kReadErrors = std::to_array<std::string_view>(
@@ -100,44 +116,56 @@ Reading read_ext(const Lines& lines, std::string_view text) {
   return reading;
 }
 
+constexpr std::string_view kLongerThanItsFile =
+    "  File size is # bytes, cluster chain length is > # bytes.";
+
+// Whole lines: what it says when it gives up is not buffered like the rest, so it may stand behind
+// the first half of any line.
 bool is_fat_remark(std::string_view line) {
   constexpr auto kRemarks = std::to_array<std::string_view>(
-      {"fsck.fat ", "Dirty bit is set", " Automatically removing dirty bit",
-       "Leaving filesystem unchanged", "*** Filesystem was changed ***", "Writing changes",
-       "The dirty bit", "Logical sector size", "Automatically ", "Performing changes",
-       "  Automatically ", "  Auto-"});
-  const bool is_the_count = has(line, " files, ") && trimmed(line).ends_with(" clusters");
-  return trimmed(line).empty() || is_the_count ||
-         std::ranges::any_of(kRemarks, [&](std::string_view r) { return line.starts_with(r); });
+      {"Dirty bit is set. Fs was not properly unmounted and some data may be corrupt.",
+       " Automatically removing dirty bit.", "Leaving filesystem unchanged.",
+       "*** Filesystem was changed ***", "Writing changes.", "  Using first FAT.",
+       "  Auto-correcting.", "  Auto-deleting.", "  Truncating file to # bytes.",
+       kLongerThanItsFile, "/dev/medium: # files, #/# clusters"});
+  return trimmed(line).empty() || fits_any(line, kRemarks);
 }
 
+bool is_the_mark(std::string_view difference) {
+  return difference == "  65:01/00" || difference == "  65:03/02";
+}
+
+constexpr std::string_view kDifferences =
+    "This is mostly harmless. Differences: (offset:original/backup)";
+
 // FAT32 has a copy of its boot sector, and nobody who mounts it sets the mark in the copy, too. The
-// line that follows has every byte that differs: its place, what it is and what the copy says.
+// line that follows has every byte that differs: its place, what it is and what the copy says. No
+// name comes before the first of these headings.
 bool only_the_mark_differs(const Lines& lines) {
-  const auto heading = std::ranges::find_if(lines, [](std::string_view line) {
-    return line.starts_with("This is mostly harmless. Differences:");
-  });
-  if (heading == lines.end() || std::next(heading) == lines.end()) return false;
-  const std::string_view difference = trimmed(*std::next(heading));
-  return difference == "65:01/00" || difference == "65:03/02";
+  const auto heading = std::ranges::find(lines, kDifferences);
+  return heading != lines.end() && std::next(heading) != lines.end() &&
+         is_the_mark(*std::next(heading));
 }
 
 bool is_about_the_copy(std::string_view line) {
-  return line.starts_with("There are differences between boot sector and its backup") ||
-         line.starts_with("This is mostly harmless. Differences:");
+  return line == "There are differences between boot sector and its backup." ||
+         line == kDifferences || is_the_mark(line) || line == "  Not automatically fixing this.";
+}
+
+bool is_the_front_of_a_name(std::string_view line) {
+  return line.starts_with("Orphaned long file name part \"") && line.ends_with('"');
 }
 
 // What was being written when the medium went leaves space taken that no file has, a number of free
 // clusters that is not right any more, one copy of the table behind the other, or the front of a
 // long name. Nobody who writes on makes that worse.
 bool is_fat_trace(std::string_view line, std::string_view next) {
-  constexpr auto kTraces = std::to_array<std::string_view>({"Reclaimed ", "Free cluster summary ",
-                                                            "FATs differ but appear to be intact",
-                                                            "Orphaned long file name part "});
-  const bool longer_than_its_file = line.starts_with('/') && next.starts_with("  File size is ") &&
-                                    has(next, ", cluster chain length is > ");
-  return longer_than_its_file ||
-         std::ranges::any_of(kTraces, [&](std::string_view t) { return line.starts_with(t); });
+  constexpr auto kTraces = std::to_array<std::string_view>(
+      {"Reclaimed # unused cluster (# bytes).", "Reclaimed # unused clusters (# bytes).",
+       "Free cluster summary wrong (# vs. really #)",
+       "Free cluster summary uninitialized (should be #)", "FATs differ but appear to be intact."});
+  const bool longer_than_its_file = line.starts_with('/') && fits(next, kLongerThanItsFile);
+  return longer_than_its_file || is_the_front_of_a_name(line) || fits_any(line, kTraces);
 }
 
 void add_fat_trace(Reading& reading, std::string_view line, std::string_view next) {
@@ -151,20 +179,25 @@ void add_fat_trace(Reading& reading, std::string_view line, std::string_view nex
     add_harmless(reading, line);
 }
 
+void read_fat_line(Reading& reading, std::string_view line, std::string_view next) {
+  if (reading.checker.empty() && line.starts_with("fsck.fat "))
+    reading.checker = trimmed(line.substr(0, line.find('(')));
+  else if (is_fat_remark(line))
+    return;
+  else if (is_fat_trace(line, next))
+    add_fat_trace(reading, line, next);
+  else if (line.starts_with(' '))
+    reading.grave = true;  // it belongs to a finding, or was to look as if another one did
+  else
+    add_finding(reading, line);
+}
+
 Reading read_fat(const Lines& lines, std::string_view text) {
   Reading reading;
   const bool copy_is_right = only_the_mark_differs(lines);
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string_view line = lines[i];
     const std::string_view next = i + 1 < lines.size() ? lines[i + 1] : std::string_view();
-    if (line.starts_with("fsck.fat ")) reading.checker = trimmed(line.substr(0, line.find('(')));
-    if (copy_is_right && is_about_the_copy(line)) continue;
-    // What belongs to a finding is indented.
-    if (is_fat_remark(line) || line.starts_with(' ')) continue;
-    if (is_fat_trace(line, next))
-      add_fat_trace(reading, line, next);
-    else
-      add_finding(reading, line);
+    if (!copy_is_right || !is_about_the_copy(lines[i])) read_fat_line(reading, lines[i], next);
   }
   reading.was_dirty = has(text, "Dirty bit is set");
   constexpr auto kNoFat = std::to_array<std::string_view>(
@@ -174,19 +207,42 @@ Reading read_fat(const Lines& lines, std::string_view text) {
   return reading;
 }
 
+// What was taken for a file that did not come to use it. A file may be called like that, too, but
+// then what was found of it stands behind its name.
+bool is_exfat_trace(std::string_view line) {
+  constexpr std::string_view kWords = ": more clusters are allocated.";
+  const std::size_t place = line.rfind(kWords);
+  return line.starts_with("ERROR: ") && place != std::string_view::npos &&
+         fits(line.substr(place + kWords.size()), " truncate to # bytes at 0x#. Truncate (y/N)? n");
+}
+
+bool is_exfat_remark(std::string_view line) {
+  constexpr auto kRemarks =
+      std::to_array<std::string_view>({"/dev/medium: clean. directories #, files #",
+                                       "/dev/medium: corrupted. directories #, files #",
+                                       "/dev/medium: files corrupted #, files fixed #"});
+  return trimmed(line).empty() || fits_any(line, kRemarks);
+}
+
+void read_exfat_line(Reading& reading, std::string_view line) {
+  constexpr std::string_view kVersion = "exfatprogs version : ";
+  if (reading.checker.empty() && line.starts_with(kVersion))
+    reading.checker = fmt::format("fsck.exfat {}", trimmed(line.substr(kVersion.size())));
+  else if (is_exfat_trace(line))
+    add_harmless(reading, line);
+  else if (line.starts_with("ERROR: ") || has(line, "(y/N)"))
+    add_finding(reading, line);  // here too it asks and answers itself: "Fix (y/N)? n"
+  else if (!is_exfat_remark(line))
+    reading.grave = true;
+}
+
 Reading read_exfat(const Lines& lines, std::string_view text) {
   Reading reading;
-  for (const std::string_view line : lines) {
-    constexpr std::string_view kVersion = "exfatprogs version : ";
-    if (line.starts_with(kVersion))
-      reading.checker = fmt::format("fsck.exfat {}", trimmed(line.substr(kVersion.size())));
-    // Here too it asks and answers itself: "Fix (y/N)? n".
-    if (line.starts_with("ERROR: ") && has(line, ": more clusters are allocated."))
-      add_harmless(reading, line);  // what was taken for a file that did not come to use it
-    else if (line.starts_with("ERROR: ") || has(line, "(y/N)"))
-      add_finding(reading, line);
+  for (const std::string_view line : lines) read_exfat_line(reading, line);
+  if (reading.findings == 0 && has(text, ": corrupted")) {
+    reading.findings = 1;
+    reading.grave = true;
   }
-  if (reading.findings == 0 && has(text, ": corrupted")) reading.findings = 1;
   reading.was_dirty = has(text, "dirty");
   reading.hopeless = has(text, "Bad fs_name") || has(text, "invalid sector size") ||
                      has(text, "invalid cluster size");
@@ -297,9 +353,8 @@ CheckVerdict verdict_of(const Reading& reading, Said said, CheckOperation operat
   if (operation == CheckOperation::kReplay && reading.failed_replay) return CheckVerdict::kErrors;
   if (!only_reads(operation))
     return said == Said::kErrors ? CheckVerdict::kUncorrectable : CheckVerdict::kClean;
-  const bool was_interrupted = reading.was_dirty || reading.harmless > 0;
-  if (said == Said::kErrors && reading.findings == reading.harmless && was_interrupted)
-    return CheckVerdict::kDirty;
+  const bool was_interrupted = reading.was_dirty || reading.findings > 0;
+  if (said == Said::kErrors && !reading.grave && was_interrupted) return CheckVerdict::kDirty;
   if (said == Said::kErrors) return CheckVerdict::kErrors;
   return reading.was_dirty ? CheckVerdict::kDirty : CheckVerdict::kClean;
 }

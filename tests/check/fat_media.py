@@ -30,7 +30,8 @@ class Medium:
 class Fat(Medium):
     KIND = "vfat"
 
-    def __init__(self, path):
+    def __init__(self, path, long_name=""):
+        """With a long name of the other file, or none."""
         super().__init__(path, "8M", ["mkfs.fat", "-F16", "-s2"])
         self.cluster_size = self.bytes[0x0d] * SECTOR
         self.length = self.number("H", 0x16) * SECTOR
@@ -39,7 +40,7 @@ class Fat(Medium):
         self.data = self.root + self.number("H", 0x11) * 32
         self.chain([2]), self.chain([3, 4])
         self.file(0, b"KEPT    TXT", 2, KEPT)
-        self.file(1, b"OTHER   TXT", 3, OTHER)
+        self.file(self.long_name(1, long_name, b"OTHER   TXT"), b"OTHER   TXT", 3, OTHER)
 
     def chain(self, clusters, end=0xffff, copies=2):
         for cluster, following in zip(clusters, [*clusters[1:], end]):
@@ -53,6 +54,18 @@ class Fat(Medium):
 
     def entry(self, slot, at):
         return self.root + 32 * slot + at
+
+    def long_name(self, slot, name, short):
+        """The slot behind it."""
+        check = 0
+        for byte in short:
+            check = ((check & 1) << 7 | check >> 1) + byte & 0xff
+        parts = [f"{name}\0".encode("utf-16-le")[at:at + 26].ljust(26, b"\xff") for at in range(0, 2 * len(name), 26)]
+        for number, part in reversed(list(enumerate(parts, 1))):
+            last = 0x40 if number == len(parts) else 0
+            self.put("B10sBBB12sH4s", self.root + 32 * slot, number | last, part[:10], 0x0f, 0, check, part[10:22], 0, part[22:])
+            slot += 1
+        return slot
 
     DAMAGE = {
         "crossed-chains": lambda m: m.put("H", m.entry(1, 26), 2),
@@ -81,7 +94,7 @@ class Fat(Medium):
 class Exfat(Medium):
     KIND = "exfat"
 
-    def __init__(self, path):
+    def __init__(self, path, other="other"):
         super().__init__(path, "8M", ["mkfs.exfat"])
         table, _, heap, _, root = struct.unpack_from("<IIIII", self.bytes, 80)
         self.table, self.heap = table * SECTOR, heap * SECTOR
@@ -89,7 +102,7 @@ class Exfat(Medium):
         self.root = self.place(root)
         self.bitmap = self.place(self.number("I", self.find(0x81) + 20))
         self.sets = []
-        for name, content in (("kept", KEPT), ("other", OTHER)):
+        for name, content in (("kept", KEPT), (other, OTHER)):
             self.file(name, content)
 
     def place(self, cluster):
@@ -114,12 +127,13 @@ class Exfat(Medium):
 
     def file(self, name, content):
         cluster, at = self.take(), self.find(0)
-        size = len(content)
+        size, parts = len(content), [name[first:first + 15] for first in range(0, len(name), 15)]
         assert size <= self.cluster_size
-        self.put("BBHH2xIIII", at, 0x85, 2, 0, 0x20, *[0x5821 << 16] * 3, 0)
+        self.put("BBHH2xIIII", at, 0x85, 1 + len(parts), 0, 0x20, *[0x5821 << 16] * 3, 0)
         # Its clusters follow each other, and the table says nothing of them.
         self.put("BBxBHxxQIIQ", at + 32, 0xc0, 3, len(name), self.hash_of(name), size, 0, cluster, size)
-        self.put("BB30s", at + 64, 0xc1, 0, name.encode("utf-16-le"))
+        for number, part in enumerate(parts, 2):
+            self.put("BB30s", at + 32 * number, 0xc1, 0, part.encode("utf-16-le"))
         self.sets.append(at)
         self.seal(at)
         self.bytes[self.place(cluster):self.place(cluster) + size] = content
@@ -133,7 +147,7 @@ class Exfat(Medium):
 
     def seal(self, at):
         value = 0
-        for place in range(96):
+        for place in range(32 * (1 + self.bytes[at + 1])):
             if place not in (2, 3):
                 value = (value >> 1 | value << 15) + self.bytes[at + place] & 0xffff
         self.put("H", at + 2, value)

@@ -109,6 +109,22 @@ def test_traces_of_an_interruption_beside_damage_are_damage(scratch):
     assert found.verdict == "errors" and found.findings > 1 and found.read_only, found
 
 
+FORGED_TRACES = {
+    "fat": "x\n  File size is 1 bytes, cluster chain length is > 0 bytes.\nReclaimed 1 unused cluster (1 bytes).",
+    "exfat": "x: more clusters are allocated. truncate to 4096 bytes at 0x2030c0. Truncate (y/N)? n",
+}
+
+
+@pytest.mark.parametrize("family, damage", [("fat", "loop"), ("exfat", "start-out-of-range")])
+def test_no_name_makes_damage_look_like_what_an_interruption_leaves(scratch, family, damage):
+    medium = FAMILIES[family](scratch / "medium", FORGED_TRACES[family])
+    medium.DAMAGE[damage](medium)
+    medium.save()
+    assert FORGED_TRACES[family] in look(family, medium.path).stdout
+    found = ask("mount-glance", medium.KIND, medium.path)
+    assert found.verdict == "errors" and found.findings > 0 and found.read_only, found
+
+
 @pytest.mark.parametrize("family, name", CASES)
 def test_damage(scratch, family, name):
     medium = FAMILIES[family](scratch / "medium")
