@@ -6,13 +6,14 @@
 namespace airlock {
 
 void Alertness::learn(Duration waited, bool awake) {
-  asked_soon_ = waited <= kMoment;
+  const bool soon = waited <= kMoment;
+  late_ = soon ? 0 : std::min(late_ + 1, kMostLate);
   if (!awake) {
     if (asleep_for_ > 0) --asleep_for_;
     return;
   }
-  penalty_ = asked_soon_ ? 0 : std::min(2 * penalty_ + 1, kMostAsleep);
-  asleep_for_ = penalty_;
+  if (!soon) asleep_for_ = penalty_;
+  penalty_ = soon ? 0 : std::min(2 * penalty_ + 1, kMostAsleep);
 }
 
 }  // namespace airlock

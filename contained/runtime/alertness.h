@@ -19,17 +19,20 @@ class Alertness {
   // On a single core nobody can ask while we are awake.
   explicit Alertness(unsigned cores) : pointless_(cores < 2) {}
 
-  [[nodiscard]] bool stays_awake() const { return asked_soon_ && asleep_for_ == 0 && !pointless_; }
+  [[nodiscard]] bool stays_awake() const {
+    return late_ < kMostLate && asleep_for_ == 0 && !pointless_;
+  }
   // After each request: how long it was waited for, and whether awake at first.
   void learn(Duration waited, bool awake);
 
  private:
+  static constexpr std::uint32_t kMostLate = 3;
   static constexpr std::uint32_t kMostAsleep = 1023;
 
   bool pointless_;
-  bool asked_soon_ = false;
-  std::uint32_t penalty_ = 0;     // requests that were slept for after the last moment in vain
-  std::uint32_t asleep_for_ = 0;  // what is left of them
+  std::uint32_t late_ = kMostLate;  // requests in a row that did not come soon
+  std::uint32_t penalty_ = 0;       // requests to be slept for after the next moment in vain
+  std::uint32_t asleep_for_ = 0;    // what is left of them
 };
 
 }  // namespace airlock

@@ -28,7 +28,21 @@ TEST(Alertness, StaysAwakeAsLongAsItIsWorthIt) {
     alertness.learn(kSoon, true);
   }
   alertness.learn(kLate, true);
+  EXPECT_TRUE(alertness.stays_awake()) << "the program may have had something else to do once";
+  alertness.learn(kLate, true);
   EXPECT_FALSE(alertness.stays_awake());
+}
+
+TEST(Alertness, WhoAsksNowAndThenIsSleptFor) {
+  Alertness alertness(2);
+  alertness.learn(kSoon, false);
+  int moments_in_vain = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const bool awake = alertness.stays_awake();
+    if (awake) ++moments_in_vain;
+    alertness.learn(kLate, awake);
+  }
+  EXPECT_LE(moments_in_vain, 3);
 }
 
 // Who asks runs on this very core, and so asks soon only if we sleep.
