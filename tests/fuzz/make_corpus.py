@@ -109,6 +109,7 @@ def record(**changes):
         "subtype": b"ext4", "driver": b"airlock-ext", "origin": b"builtin", "driver-pid": b"4711",
         "driver-start": b"123456", "driver-user": b"61184", "since": b"1700000000123456",
         "user": b"1000", "user-name": b"joe", "decided-by": b"built-in",
+        "leaving": b"no",
     }
     fields.update({key.replace("_", "-"): value for key, value in changes.items()})
     lines = [key.encode() + b"=" + value + b"\n" for key, value in fields.items()]
@@ -170,9 +171,42 @@ CHECK_RECORD = {
 }
 
 
+def checked(family, operation, code, *lines):
+    return bytes([family, operation, code]) + "".join(line + "\n" for line in lines).encode()
+
+
+EXT, FAT, EXFAT, NTFS = range(4)
+FAT_BEGINS, FAT_ENDS = "fsck.fat 4.2 (2021-01-31)", "/dev/medium: 2 files, 3/8143 clusters"
+EXFAT_BEGINS = "exfatprogs version : 1.2.0"
+VERDICT = {
+    "ext-clean": checked(EXT, 0, 0, "e2fsck 1.47.0 (5-Feb-2023)", "/dev/medium: 11/128 files, 31/1024 blocks"),
+    "ext-errors": checked(EXT, 0, 4, "e2fsck 1.47.0 (5-Feb-2023)", "Inode 12 has a bad extent. Clear? no"),
+    "ext-replay": checked(EXT, 2, 1, "e2fsck 1.47.0 (5-Feb-2023)", "/dev/medium: recovering journal"),
+    "fat-marked": checked(FAT, 1, 1, FAT_BEGINS, "Dirty bit is set. Fs was not properly unmounted and some data "
+                          "may be corrupt.", " Automatically removing dirty bit.", FAT_ENDS),
+    "fat-traces": checked(FAT, 0, 1, FAT_BEGINS, "FATs differ but appear to be intact.", "  Using first FAT.",
+                          "/KEPT.TXT", "  File size is 800 bytes, cluster chain length is > 1024 bytes.",
+                          "  Truncating file to 800 bytes.", 'Orphaned long file name part "half a name"',
+                          "  Auto-deleting.", "Reclaimed 3 unused clusters (3072 bytes).",
+                          "Free cluster summary wrong (77 vs. really 8140)", "  Auto-correcting.", "",
+                          "Leaving filesystem unchanged.", FAT_ENDS),
+    "fat-copy": checked(FAT, 0, 1, FAT_BEGINS, "There are differences between boot sector and its backup.",
+                        "This is mostly harmless. Differences: (offset:original/backup)", "  65:01/00",
+                        "  Not automatically fixing this.", FAT_ENDS),
+    "fat-damage": checked(FAT, 0, 1, FAT_BEGINS, "/A", "  and", "/B", "  share clusters.", FAT_ENDS),
+    "exfat-trace": checked(EXFAT, 0, 4, EXFAT_BEGINS, "ERROR: /other: more clusters are allocated. truncate to 4096 "
+                           "bytes at 0x2030c0. Truncate (y/N)? n", "/dev/medium: corrupted. directories 1, files 1",
+                           "/dev/medium: files corrupted 1, files fixed 0"),
+    "exfat-damage": checked(EXFAT, 4, 1, EXFAT_BEGINS, "ERROR: /x: cluster 0x9 is marked as free. Fix (y/N)? y"),
+    "ntfs": checked(NTFS, 0, 1, "Mounting volume... FAILED", "Comparing $MFTMirr to $MFT... FAILED"),
+    "label": checked(FAT, 5, 1, "fatlabel: labels can be no longer than 11 characters"),
+    "signal": bytes([EXT, 0, 255, 24]),
+}
+
+
 def main():
     targets = {"wire": WIRE, "argument_memfd": ARGUMENT_MEMFD, "mount_record": RECORD,
-               "mount_table": TABLE, "check_record": CHECK_RECORD}
+               "mount_table": TABLE, "check_record": CHECK_RECORD, "verdict": VERDICT}
     for target, seeds in targets.items():
         directory = CORPUS / target
         directory.mkdir(parents=True, exist_ok=True)
