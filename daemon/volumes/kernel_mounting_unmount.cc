@@ -87,6 +87,7 @@ void UnmountTask::start() {
 }
 
 void UnmountTask::take_out() {
+  was_asked_ = is_asked();
   errand_ = tools_.leaving.run(
       "unmount", {.deadline = kNoDeadline}, {},
       [mount = mount_, flags = flags_for(force_)] { return do_unmount(mount, flags); },
@@ -98,10 +99,15 @@ void UnmountTask::take_out() {
 
 // A program that only asked how much room there is, or we ourselves whether the driver lives, may
 // have to wait for a driver that is busy writing. That is no reason to say no to a person.
-bool UnmountTask::passes_soon() const {
+bool UnmountTask::is_asked() const {
   if (tools_.being_asked.contains(mount_.mount_id)) return true;
   const bool patient = std::chrono::steady_clock::now() - begin_ < kPatienceWithOthers;
   return patient && tools_.control.waiting(mount_.filesystem).value_or(0) > 0;
+}
+
+// Whoever asked when we tried may be answered by now, and gone.
+bool UnmountTask::passes_soon() const {
+  return was_asked_ || is_asked();
 }
 
 void UnmountTask::try_again() {

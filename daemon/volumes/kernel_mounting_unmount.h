@@ -33,6 +33,7 @@ class UnmountTask final : public MountingTask {
  private:
   void take_out();
   void unmounted(Result<ErrandReport> report);
+  [[nodiscard]] bool is_asked() const;
   [[nodiscard]] bool passes_soon() const;
   void try_again();
   void await_driver();
@@ -56,6 +57,7 @@ class UnmountTask final : public MountingTask {
   Mounting::Done<Mounting::UnmountResult> done_;
   std::string warning_;
   bool gave_up_ = false;
+  bool was_asked_ = false;  // when we tried last
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   StallClock stall_;
   UnwrittenMeter meter_;

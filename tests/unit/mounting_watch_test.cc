@@ -294,6 +294,25 @@ TEST_F(MountEndRunAsRoot, WhoOnlyAskedABusyDriverIsWaitedForAMoment) {
   expect_nothing_left();
 }
 
+TEST_F(MountEndRunAsRoot, WhoWasAnsweredSinceWeWereToldBusyHoldsNothing) {
+  auto mount = watched("serve");
+  stop(mount->live);
+  look_up(mount->live, "anything");
+  ASSERT_TRUE(run_until([&] { return FuseControl().waiting(mount->live.filesystem) > 0UL; }));
+  // By the time "busy" is read, nobody waits for the driver any more.
+  auto busy = loop_->after(0ms, [&] {
+    std::this_thread::sleep_for(200ms);
+    ::kill(mount->live.driver_pid, SIGCONT);
+    ::waitpid(children_.back(), nullptr, 0);
+    children_.clear();
+    ticker_.emplace(*loop_);  // it was us who stood still
+  });
+  const auto result = unmount(mount->live, loops_.back()->source());
+  ASSERT_TRUE(result.has_value()) << result.error().message();
+  mount.reset();
+  expect_nothing_left();
+}
+
 TEST_F(MountEndRunAsRoot, WhoeverHoldsAMountIsNamed) {
   auto mount = watched("serve");
   const pid_t holder = in_child([path = mount->live.mount_point] {
