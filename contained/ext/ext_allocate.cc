@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 #include <vector>
 
 #include "contained/ext/ext_driver.h"
@@ -20,7 +19,7 @@ constexpr std::uint64_t kSpareForMap = 16;
 }  // namespace
 
 Outcome<void> ExtDriver::truncate(NodeId node, std::uint64_t size) {
-  const std::unique_lock file(locks_.of(number_of(node)));
+  const auto file = locks_.change(number_of(node));
   const Volume::Operation operation(volume_);
   TRY(const Inode inode, changeable(node));
   if (!inode.is_file()) return refuse(inode.is_directory() ? EISDIR : EINVAL);
@@ -89,7 +88,7 @@ Outcome<void> ExtDriver::allocate(NodeId node, int mode, std::uint64_t offset,
   const std::uint64_t end = offset + length;
   if (end < offset) return refuse(EFBIG);
   return with_space([&]() -> Outcome<void> {
-    const std::unique_lock file(locks_.of(number_of(node)));
+    const auto file = locks_.change(number_of(node));
     const Volume::Operation operation(volume_);
     TRY(const Inode inode, changeable(node));
     if (!inode.is_file()) return refuse(inode.is_directory() ? EISDIR : ENODEV);

@@ -3,8 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <mutex>
-#include <shared_mutex>
 
 #include "contained/ext/ext_driver.h"
 #include "lib/base/defer.h"
@@ -56,7 +54,7 @@ Outcome<ExtDriver::Segments> ExtDriver::mapped_segments(InodeBlocks& blocks, std
 }
 
 Outcome<std::size_t> ExtDriver::read(NodeId node, std::uint64_t offset, std::span<std::byte> into) {
-  const std::shared_lock file(locks_.of(number_of(node)));
+  const auto file = locks_.keep_still(number_of(node));
   Segments segments;
   const std::uint64_t block_size = volume_.block_size();
   {
@@ -194,7 +192,7 @@ Outcome<Written> ExtDriver::write(NodeId node, std::uint64_t offset,
 // The common case: every block is there already. False where one is not.
 Outcome<bool> ExtDriver::overwrite(NodeId node, std::uint64_t offset,
                                    std::span<const std::byte> from, const WriteOptions& options) {
-  const std::shared_lock file(locks_.of(number_of(node)));
+  const auto file = locks_.keep_still(number_of(node));
   const std::uint64_t block_size = volume_.block_size();
   const std::uint64_t end = offset + from.size();
   Segments segments;
@@ -222,7 +220,7 @@ Outcome<bool> ExtDriver::overwrite(NodeId node, std::uint64_t offset,
 
 Outcome<void> ExtDriver::extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
                                 const WriteOptions& options) {
-  const std::unique_lock file(locks_.of(number_of(node)));
+  const auto file = locks_.change(number_of(node));
   const std::uint64_t block_size = volume_.block_size();
   const std::uint64_t end = offset + from.size();
   Segments segments;

@@ -6,6 +6,7 @@
 
 #include "contained/ext/volume.h"
 #include "contained/runtime/gather_writer.h"
+#include "contained/runtime/lead.h"
 #include "lib/base/log.h"
 
 // How changes reach the medium. See journal.md for why the order below survives a crash at any
@@ -67,6 +68,7 @@ Outcome<void> Volume::commit_changes() {
 Outcome<void> Volume::commit() {
   if (!writable()) return {};
   if (const int failure = failure_; failure != 0) return refuse(failure);
+  Lead::give();
   const std::scoped_lock committing(commit_mutex_);
   // The commit this one waited for may have failed, and what it took is lost.
   if (const int failure = failure_; failure != 0) return refuse(failure);

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
-#include <shared_mutex>
 
 #include "contained/fat/file_driver.h"
 #include "contained/fat/session.h"
+#include "contained/runtime/lead.h"
 
 // File data goes straight between the caller's memory and the medium. New clusters are reserved
 // first, written, and only then become part of what the file shows, so that no commit in between
@@ -61,7 +60,7 @@ Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t off
 
 Outcome<std::size_t> FileDriver::read(NodeId node, std::uint64_t offset,
                                       std::span<std::byte> into) {
-  const std::shared_lock moving(locks_.of(node));
+  const auto moving = locks_.keep_still(node);
   Segments where;
   {
     const Session session(volume_, nodes_);
@@ -116,7 +115,7 @@ Outcome<Written> FileDriver::write(NodeId node, std::uint64_t offset,
 // The common case: everything was written before. False where it was not.
 Outcome<bool> FileDriver::overwrite(NodeId node, std::uint64_t offset,
                                     std::span<const std::byte> from) {
-  const std::shared_lock moving(locks_.of(node));
+  const auto moving = locks_.keep_still(node);
   Segments where;
   {
     const Session session(volume_, nodes_);
@@ -187,7 +186,7 @@ Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs
 // it. Not while a file is made shorter: what it loses has to be there until that is on the medium.
 Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
                                  std::span<const std::byte> from) {
-  const std::unique_lock moving(locks_.of(node));
+  const auto moving = locks_.change(node);
   const std::uint64_t end = offset + from.size();
   std::vector<ClusterRun> runs;
   Segments where;
@@ -232,13 +231,14 @@ Outcome<void> FileDriver::zero_to(NodeId node, std::uint64_t offset) {
       at = found.info.valid_size;
     }
     if (at >= offset) return {};
+    Lead::give();  // a large gap takes the medium its time
     TRY_VOID(with_commits(volume_, [&] { return extend(node, at, zeroes(offset - at)); }));
   }
 }
 
 // Makes a file larger by clusters nobody has written.
 Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
-  const std::unique_lock moving(locks_.of(node));
+  const auto moving = locks_.change(node);
   const Session session(volume_, nodes_);
   TRY_VOID(volume_.begin_change());
   TRY(const Known found, file(node));
@@ -251,7 +251,7 @@ Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
 }
 
 Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
-  const std::unique_lock moving(locks_.of(node));
+  const auto moving = locks_.change(node);
   const Session session(volume_, nodes_);
   TRY_VOID(volume_.begin_change());
   TRY(Known found, file(node));

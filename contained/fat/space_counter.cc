@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "contained/fat/volume.h"
+#include "contained/runtime/lead.h"
 #include "lib/base/log.h"
 
 namespace airlock::fat {
@@ -25,6 +26,7 @@ void SpaceCounter::count(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   if (stopping_) return;
   if (!worker_.joinable() && !begin()) return;
+  if (!ended_) Lead::give();
   changed_.wait_for(lock, patience, [this] { return ended_ || stopping_; });
 }
 

@@ -97,12 +97,6 @@ bool moves_data(std::uint32_t opcode) {
   }
 }
 
-// Nobody else could do anything during the others, who hold the file system's lock; free space may
-// be counted without it.
-bool takes_time(std::uint32_t opcode) {
-  return moves_data(opcode) || opcode == FUSE_STATFS;
-}
-
 void populate(std::byte* memory, std::size_t size) {
   if (::madvise(memory, size, MADV_POPULATE_WRITE) != 0)
     std::memset(memory, 0, size);  // kernels before 5.14
@@ -145,8 +139,8 @@ ssize_t FuseServer::Impl::next_request(const Buffers& mine) {
   return length;
 }
 
-// Reads a request and answers it; gives the lead away before that if the answer may take time.
-bool FuseServer::Impl::lead_on(const Buffers& mine, bool& leading) {
+// Reads a request and answers it. False when there won't be another one.
+bool FuseServer::Impl::lead_on(const Buffers& mine) {
   const ssize_t length = next_request(mine);
   if (length < 0) {
     const int error_number = errno;
@@ -161,10 +155,7 @@ bool FuseServer::Impl::lead_on(const Buffers& mine, bool& leading) {
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
   if (&mine == buffers.data() && helpers.empty()) prepare_for(current_request.header->opcode);
-  if (takes_time(current_request.header->opcode)) {
-    lead.give();
-    leading = false;
-  }
+  if (moves_data(current_request.header->opcode)) Lead::give();
   if (current_request.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current_request.header);
     return true;
@@ -205,15 +196,11 @@ void FuseServer::Impl::prepare_for(std::uint32_t opcode) {
 }
 
 void FuseServer::Impl::run(const Buffers& mine) {
-  bool leading = false;
-  const Defer let_others_end([&] {
-    if (leading) lead.give();
-  });
+  const Defer let_others_end(Lead::give);
   while (!stopping && !ended) {
-    if (!leading && !lead.take()) continue;
-    leading = true;
+    if (!lead.is_held() && !lead.take()) continue;
     if (stopping || ended) return;
-    if (!lead_on(mine, leading)) ended = true;
+    if (!lead_on(mine)) ended = true;
   }
 }
 

@@ -5,7 +5,6 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <linux/limits.h>
-#include <semaphore.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -19,6 +18,7 @@
 
 #include "contained/runtime/alertness.h"
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/lead.h"
 #include "contained/runtime/name_patience.h"
 #include "lib/base/c_ptr.h"
 
@@ -71,22 +71,6 @@ const Body* current_body() {
   return reinterpret_cast<const Body*>(current_request.header + 1);
 }
 
-// Who has it reads the next request, the others sleep: a request would wake one of them in vain
-// while the last reader is still awake. A mutex would do if a signal could interrupt its wait.
-class Lead {
- public:
-  Lead() { (void)::sem_init(&free_, 0, 1); }
-  Lead(const Lead&) = delete;
-  Lead& operator=(const Lead&) = delete;
-  ~Lead() { (void)::sem_destroy(&free_); }
-
-  bool take() { return ::sem_wait(&free_) == 0; }  // false if a signal came first
-  void give() { (void)::sem_post(&free_); }
-
- private:
-  sem_t free_;
-};
-
 // A question for the next data or hole, which waits until what the kernel holds is written.
 struct Seek {
   fuse_ino_t node;
@@ -128,7 +112,7 @@ struct FuseServer::Impl {
   void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
   void answer_syncfs(const fuse_in_header& header);
   ssize_t next_request(const Buffers& mine);
-  bool lead_on(const Buffers& mine, bool& leading);
+  bool lead_on(const Buffers& mine);
   void prepare_for(std::uint32_t opcode);
   void process(const Buffers& mine, std::size_t size);
   bool make_kernel_forget_names();

@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "contained/runtime/lead.h"
+
 namespace airlock {
 namespace {
 
@@ -35,6 +37,8 @@ double NamePatience::seconds(FileSystem::Names names, bool other_spelling, Told 
   several_spellings_ = true;
   const auto until = forgotten_at_;
   lock.unlock();
+  if (until <= std::chrono::steady_clock::now()) return 0;
+  Lead::give();
   std::this_thread::sleep_until(until);
   return 0;
 }

@@ -4,7 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <shared_mutex>
+
+#include "contained/runtime/lead.h"
 
 namespace airlock {
 
@@ -13,9 +16,23 @@ namespace airlock {
 // Taken before the volume's lock, and one at a time.
 class NodeLocks {
  public:
-  std::shared_mutex& of(std::uint64_t node) { return locks_[node % locks_.size()]; }
+  std::shared_lock<std::shared_mutex> keep_still(std::uint64_t node) {
+    return locked<std::shared_lock<std::shared_mutex>>(node);
+  }
+  std::unique_lock<std::shared_mutex> change(std::uint64_t node) {
+    return locked<std::unique_lock<std::shared_mutex>>(node);
+  }
 
  private:
+  template <typename Lock>
+  Lock locked(std::uint64_t node) {
+    Lock lock(locks_[node % locks_.size()], std::try_to_lock);
+    if (lock.owns_lock()) return lock;
+    Lead::give();  // until the medium has answered
+    lock.lock();
+    return lock;
+  }
+
   std::array<std::shared_mutex, 61> locks_;
 };
 

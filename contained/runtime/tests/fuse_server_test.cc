@@ -19,9 +19,12 @@
 #include <iterator>
 #include <memory>
 #include <semaphore>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/lead.h"
 
 namespace airlock {
 namespace {
@@ -48,7 +51,7 @@ class Quiet : public FileSystem {
   int& unmounted_;
 };
 
-// Whoever reads data or asks for free space waits for the medium.
+// Whoever reads data, changes something or asks for free space waits for the medium.
 class Slow final : public Quiet {
  public:
   Slow(int& unmounted, std::counting_semaphore<>& medium) : Quiet(unmounted), medium_(medium) {}
@@ -57,11 +60,23 @@ class Slow final : public Quiet {
     return 0;
   }
   Outcome<struct statvfs> statistics() override {
-    medium_.acquire();
+    wait();
     return refuse(ENOSYS);
+  }
+  Outcome<Attributes> change(NodeId, const AttributeChange&) override {
+    wait();
+    return refuse(EIO);
+  }
+  Outcome<void> unlink(NodeId, std::string_view) override {
+    wait();
+    return refuse(EIO);
   }
 
  private:
+  void wait() {
+    Lead::give();
+    medium_.acquire();
+  }
   std::counting_semaphore<>& medium_;
 };
 
@@ -235,21 +250,37 @@ TEST(FuseServer, RoomForWritesIsMadeWhenTheFirstFileIsOpened) {
   });
 }
 
+struct Waiting {
+  std::uint32_t opcode;
+  std::vector<std::byte> body;
+};
+
+template <typename Body>
+std::vector<std::byte> bytes_of(const Body& body) {
+  const auto bytes = std::as_bytes(std::span(&body, 1));
+  return {bytes.begin(), bytes.end()};
+}
+
 TEST(FuseServer, OthersAreAnsweredWhileTheMediumIsWaitedFor) {
   int calls = 0;
-  std::counting_semaphore<> medium(0);
-  Session session(std::make_unique<Slow>(calls, medium), {.threads = 3}, kRemembering);
+  std::counting_semaphore<> medium(1);
+  Session session(std::make_unique<Slow>(calls, medium), {.threads = 2}, kRemembering);
   session.ask_data(4);
-  session.ask_attributes(6);
-  EXPECT_EQ(expect_answer(session.kernel.get()), 6u);
-  send(session.kernel.get(), FUSE_STATFS, 8, nullptr, 0);
-  session.ask_attributes(10);
-  EXPECT_EQ(expect_answer(session.kernel.get()), 10u);
-  medium.release(2);
-  const std::uint64_t one = expect_answer(session.kernel.get());
-  const std::uint64_t other = expect_answer(session.kernel.get());
-  EXPECT_EQ(std::min(one, other), 4u);
-  EXPECT_EQ(std::max(one, other), 8u);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
+  std::uint64_t number = 6;
+  for (const Waiting& one : {
+           Waiting{FUSE_READ, bytes_of(fuse_read_in{.size = 4096})},
+           Waiting{FUSE_STATFS, {}},
+           Waiting{FUSE_SETATTR, bytes_of(fuse_setattr_in{.valid = FATTR_SIZE, .size = 1})},
+           Waiting{FUSE_UNLINK, bytes_of(std::array{'x', '\0'})},
+       }) {
+    send(session.kernel.get(), one.opcode, number, one.body.data(), one.body.size());
+    session.ask_attributes(number + 2);
+    EXPECT_EQ(expect_answer(session.kernel.get()), number + 2) << one.opcode;
+    medium.release();
+    EXPECT_EQ(expect_answer(session.kernel.get()), number) << one.opcode;
+    number += 4;
+  }
   session.kernel.reset();
   session.finish();
 }

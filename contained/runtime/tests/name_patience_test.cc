@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "contained/runtime/lead.h"
+
 namespace airlock {
 namespace {
 
@@ -22,8 +24,12 @@ TEST(NamePatience, ExactNamesAreBelievedForGood) {
 TEST(NamePatience, AnotherSpellingEndsAllBeliefOnceTheKernelHasForgotten) {
   NamePatience patience;
   const auto told = Clock::now();
+  Lead lead;
+  ASSERT_TRUE(lead.take());
   EXPECT_EQ(patience.seconds(kFolded, kItsOwn, kAlone), NamePatience::kMoment);
+  EXPECT_TRUE(lead.is_held());
   EXPECT_EQ(patience.seconds(kFolded, kAnother, kAlone), 0);
+  EXPECT_FALSE(lead.is_held());  // others were answered meanwhile
   EXPECT_GT(Clock::now() - told, Seconds(NamePatience::kMoment));
   EXPECT_EQ(patience.seconds(kFolded, kItsOwn, kAlone), 0);
   EXPECT_EQ(patience.seconds(kFolded, kAnother, kAlone), 0);
@@ -32,7 +38,10 @@ TEST(NamePatience, AnotherSpellingEndsAllBeliefOnceTheKernelHasForgotten) {
 TEST(NamePatience, NobodyWaitsWhenNothingIsBelieved) {
   NamePatience patience;
   const auto begin = Clock::now();
+  Lead lead;
+  ASSERT_TRUE(lead.take());
   EXPECT_EQ(patience.seconds(kFolded, kAnother, kAlone), 0);
+  EXPECT_TRUE(lead.is_held());
   EXPECT_LT(Clock::now() - begin, Seconds(NamePatience::kMoment));
 }
 
