@@ -154,7 +154,7 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
   current_request = {.buffers = &mine,
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
-  if (&mine == buffers.data() && helpers.empty()) prepare_for(current_request.header->opcode);
+  if (is_first() && helpers.empty()) prepare_for(current_request.header->opcode);
   if (moves_data(current_request.header->opcode)) Lead::give();
   if (current_request.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current_request.header);
@@ -190,9 +190,8 @@ void FuseServer::Impl::learn_of_forgetting() {
 // The kernel asks to open a file, once, before it writes to any. A medium that is only looked at
 // never needs the memory for that.
 void FuseServer::Impl::prepare_for(std::uint32_t opcode) {
-  const bool data_comes = moves_data(opcode);
-  if (data_comes || opcode == FUSE_OPEN || opcode == FUSE_CREATE) buffers.front().make_resident();
-  if (data_comes) call_helpers();
+  const bool may_write = opcode == FUSE_OPEN || opcode == FUSE_CREATE || moves_data(opcode);
+  if (may_write) buffers.front().make_resident();
 }
 
 void FuseServer::Impl::run(const Buffers& mine) {
@@ -204,8 +203,14 @@ void FuseServer::Impl::run(const Buffers& mine) {
   }
 }
 
+// Whether this is the first thread, which alone touches what the others are given.
+bool FuseServer::Impl::is_first() const {
+  return current_request.buffers == buffers.data();
+}
+
 // As many as there is memory for; without any the first thread goes on alone.
 void FuseServer::Impl::call_helpers() {
+  if (!is_first() || !helpers.empty()) return;
   while (buffers.size() < options.threads) {
     auto its = Buffers::create();
     if (!its) return;

@@ -90,7 +90,7 @@ struct FuseServer::Impl {
   std::atomic<bool> ended = false;     // the connection has ended
   std::atomic<bool> serving = false;   // afterwards the file system may be gone
   std::atomic<int> failure = 0;
-  Lead lead;
+  Lead lead{[this] { call_helpers(); }};
   Alertness alertness;  // of whoever has the lead
 
   // The seeker waits here.
@@ -98,13 +98,14 @@ struct FuseServer::Impl {
   std::condition_variable changed;
   bool cancelled = false;
   std::deque<std::pair<fuse_req_t, Seek>> seeks;
-  // One thread answers until the first request that moves data: names and attributes are under
-  // the file system's one lock anyway, and the others cost memory and the time to start them.
+  // One thread answers until it has to wait for the first time: the others cost memory and the time
+  // to start them, and could do nothing while it holds the file system's one lock.
   std::vector<Buffers> buffers;  // of the first thread, then of each helper
   std::vector<std::jthread> helpers;
   std::jthread seeker;
 
   void run(const Buffers& mine);
+  [[nodiscard]] bool is_first() const;
   void call_helpers();
   void answer_later(fuse_req_t request, const Seek& seek);
   void answer_seeks();

@@ -3,6 +3,7 @@
 
 #include <semaphore.h>
 
+#include <functional>
 #include <utility>
 
 namespace airlock {
@@ -13,11 +14,15 @@ namespace airlock {
 // don't have to wait are answered meanwhile.
 class Lead {
  public:
-  Lead() { (void)::sem_init(&free_, 0, 1); }
+  // `find_taker` comes before every giving away.
+  explicit Lead(std::move_only_function<void()> find_taker = [] {})
+      : find_taker_(std::move(find_taker)) {
+    (void)::sem_init(&free_, 0, 1);
+  }
   Lead(const Lead&) = delete;
   Lead& operator=(const Lead&) = delete;
   ~Lead() {
-    if (is_held()) give();
+    if (is_held()) held_ = nullptr;
     (void)::sem_destroy(&free_);
   }
 
@@ -30,11 +35,15 @@ class Lead {
   [[nodiscard]] bool is_held() const { return held_ == this; }
   // Whichever this thread holds, if any.
   static void give() {
-    if (Lead* lead = std::exchange(held_, nullptr); lead != nullptr) (void)::sem_post(&lead->free_);
+    Lead* lead = std::exchange(held_, nullptr);
+    if (lead == nullptr) return;
+    lead->find_taker_();
+    (void)::sem_post(&lead->free_);
   }
 
  private:
   inline static constinit thread_local Lead* held_ = nullptr;
+  std::move_only_function<void()> find_taker_;
   sem_t free_;
 };
 
