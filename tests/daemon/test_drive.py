@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A stick with several partitions: nobody can pull out a part of it."""
 import contextlib
+import errno
 
 import harness
+import partitions
 import pytest
 from machine import ALICE, DEADLINE, VOLUME, Machine, Refused
 
 MIB = 1 << 20
 SIZE = 32
-SECTOR = 512
 NO_OPTIONS = "(@a{sv} {},)"
 
 
@@ -19,14 +20,24 @@ class Part:
         self.name = self.device.removeprefix("/dev/")
 
     def add(self):
-        start = (1 + (self.number - 1) * SIZE) * MIB // SECTOR
-        command = ["addpart", self.whole, self.number, start, SIZE * MIB // SECTOR]
+        start = (1 + (self.number - 1) * SIZE) * MIB
+
+        def added():
+            try:
+                partitions.add(self.whole, self.number, start, SIZE * MIB)
+            except OSError as busy:
+                if busy.errno != errno.EBUSY:
+                    raise
+                return False
+            return True
+
         # Not while airlockd looks what is on the whole of it.
-        harness.wait_until(lambda: harness.run(command, allowed=None).returncode == 0, DEADLINE, "the partition")
+        harness.wait_until(added, DEADLINE, "the partition")
 
     def remove(self):
         harness.run(["umount", "-l", self.device], allowed=None)
-        harness.run(["delpart", self.whole, self.number], allowed=None)
+        with contextlib.suppress(OSError):  # not there any more
+            partitions.remove(self.whole, self.number)
 
 
 @contextlib.contextmanager

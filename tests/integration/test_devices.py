@@ -5,17 +5,15 @@ Other tests attach loop devices at the same time, so only lines about our own de
 """
 
 import contextlib
-import ctypes
-import fcntl
 import os
 import pathlib
 import queue
 import re
-import struct
 import subprocess
 import threading
 import time
 
+import partitions
 import pytest
 
 BUILD = pathlib.Path(os.environ["AIRLOCK_BUILD"])
@@ -23,8 +21,6 @@ WATCH = BUILD / "tests" / "integration" / "device_watch"
 DEADLINE = 20
 MIB = 1024 * 1024
 
-BLKPG = 0x1269
-BLKPG_ADD_PARTITION, BLKPG_DEL_PARTITION = 1, 2
 
 # Everything of udevd stays in there: its state in /run, its nodes in /dev, no rule but ours, and
 # its messages in a network namespace. It dies with the first process.
@@ -190,21 +186,13 @@ def test_the_next_file_in_the_same_loop_device_is_another_medium(watch, attach):
     assert int(second["sequence"]) > int(first["sequence"])
 
 
-def change_partition(node, operation, number, start=0, length=0):
-    """What addpart and delpart did, which Debian 13 has no more."""
-    partition = ctypes.create_string_buffer(struct.pack("=qqi64s64s", start, length, number, b"", b""), 152)
-    arguments = struct.pack("@iiiP", operation, 0, len(partition), ctypes.addressof(partition))
-    with open(node, "rb", buffering=0) as device:
-        fcntl.ioctl(device, BLKPG, arguments)
-
-
 @contextlib.contextmanager
 def partition_of(loop, number, start, length):
-    change_partition(loop.node, BLKPG_ADD_PARTITION, number, start, length)
+    partitions.add(loop.node, number, start, length)
     try:
         yield
     finally:
-        change_partition(loop.node, BLKPG_DEL_PARTITION, number)
+        partitions.remove(loop.node, number)
 
 
 def test_partitions_come_after_their_disk_and_go_before_it(watch, attach):

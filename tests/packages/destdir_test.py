@@ -49,6 +49,7 @@ OF_THE_TRAY = {
     "share/man/man1/airlock-tray.1": TEXT,
     "share/metainfo/org.airlock1.Tray.metainfo.xml": TEXT,
 }
+OF_UDISKS = {"/usr/lib/udev/rules.d/86-airlock-udisks.rules": TEXT}
 NEEDS_A_PACKAGE = "no package has it: add debian/airlock-driver-{0}.install and a paragraph in debian/control"
 
 
@@ -66,6 +67,8 @@ def expected(sysconfdir):
     if os.environ.get("AIRLOCK_TRAY") == "yes":
         files |= OF_THE_TRAY
         files[f"{sysconfdir}/xdg/autostart/org.airlock1.Tray.desktop"] = TEXT
+    if os.environ.get("AIRLOCK_UDISKS_RULES") == "yes":
+        files |= OF_UDISKS
     return files
 
 
