@@ -22,6 +22,8 @@ class Alertness {
   [[nodiscard]] bool stays_awake() const {
     return late_ < kMostLate && asleep_for_ == 0 && !pointless_;
   }
+  // Then nothing need be learnt either.
+  [[nodiscard]] bool is_pointless() const { return pointless_; }
   // After each request: how long it was waited for, and whether awake at first.
   void learn(Duration waited, bool awake);
 

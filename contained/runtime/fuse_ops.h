@@ -21,7 +21,7 @@ namespace airlock {
 class FuseServer {
  public:
   struct Options {
-    unsigned threads = 1;  // at most; the others start with the first request that moves data
+    unsigned threads = 1;  // at most; the others start when it first has to wait
     uid_t owner = 0;       // may trim, besides root
   };
 

@@ -90,8 +90,8 @@ struct FuseServer::Impl {
   std::atomic<bool> ended = false;     // the connection has ended
   std::atomic<bool> serving = false;   // afterwards the file system may be gone
   std::atomic<int> failure = 0;
-  Lead lead{[this] { call_helpers(); }};
   Alertness alertness;  // of whoever has the lead
+  Lead lead;
 
   // The seeker waits here.
   std::mutex mutex;

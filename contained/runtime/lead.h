@@ -9,15 +9,17 @@
 namespace airlock {
 
 // Which of the threads that answer reads the next request; the others sleep: a request would wake
-// one of them in vain while the last reader is still awake. Its thread keeps it while it answers,
-// and gives it away before it waits for anything but the file system's lock, so that requests that
-// don't have to wait are answered meanwhile.
+// one of them in vain while the last reader is still awake. (On a single core nobody is awake when
+// a request comes, and as many lead as there are.) Its thread keeps it while it answers, and gives
+// it away before it waits for anything but the file system's lock, so that requests that don't have
+// to wait are answered meanwhile.
 class Lead {
  public:
-  // `find_taker` comes before every giving away.
-  explicit Lead(std::move_only_function<void()> find_taker = [] {})
+  // For so many threads at a time. `find_taker` comes before every giving away.
+  explicit Lead(
+      unsigned leaders = 1, std::move_only_function<void()> find_taker = [] {})
       : find_taker_(std::move(find_taker)) {
-    (void)::sem_init(&free_, 0, 1);
+    (void)::sem_init(&free_, 0, leaders);
   }
   Lead(const Lead&) = delete;
   Lead& operator=(const Lead&) = delete;

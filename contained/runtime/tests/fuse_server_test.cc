@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -279,6 +281,41 @@ TEST(FuseServer, OthersAreAnsweredWhileTheMediumIsWaitedFor) {
       medium.release();
       EXPECT_EQ(expect_answer(session.kernel.get()), number) << one.opcode;
     }
+    session.kernel.reset();
+    session.finish();
+  }
+}
+
+// Other threads of this process that wait in read().
+int reading() {
+  int found = 0;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream call(thread.path() / "syscall");
+    int number = -1;
+    const bool is_ours = thread.path().filename() == std::to_string(::gettid());
+    if (!is_ours && call >> number && number == SYS_read) ++found;
+  }
+  return found;
+}
+
+// Nobody is awake there when a request comes, so handing the lead on would be one step more.
+TEST(FuseServer, OnASingleCoreAllOfThemRead) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+  for (const bool pinned : {true, false}) {
+    if (!pinned && CPU_COUNT(&before) < 2) break;
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, pinned ? &one : &before), 0);
+    int calls = 0;
+    std::counting_semaphore<> medium(1);
+    Session session(std::make_unique<Slow>(calls, medium), {.threads = 3}, kRemembering);
+    session.ask_data(4);
+    EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
+    const int expected = pinned ? 3 : 1;
+    for (int i = 0; i < 500 && reading() != expected; ++i) std::this_thread::sleep_for(10ms);
+    EXPECT_EQ(reading(), expected);
     session.kernel.reset();
     session.finish();
   }
