@@ -195,8 +195,14 @@ void FuseServer::Impl::learn_of_forgetting() {
 // The kernel asks to open a file, once, before it writes to any. A medium that is only looked at
 // never needs the memory for that.
 void FuseServer::Impl::prepare_for(std::uint32_t opcode) {
-  const bool may_write = opcode == FUSE_OPEN || opcode == FUSE_CREATE || moves_data(opcode);
-  if (may_write) buffers.front().make_resident();
+  if (opcode == FUSE_OPEN || opcode == FUSE_CREATE) make_room();
+}
+
+// Once, and not under a large request, which is there by being read.
+void FuseServer::Impl::make_room() {
+  if (has_room || current_request.length > Buffers::kSmallRequestBytes) return;
+  has_room = true;
+  buffers.front().make_resident();
 }
 
 void FuseServer::Impl::run(const Buffers& mine) {
@@ -216,6 +222,7 @@ bool FuseServer::Impl::is_first() const {
 // As many as there is memory for; without any the first thread goes on alone.
 void FuseServer::Impl::call_helpers() {
   if (!is_first() || !helpers.empty()) return;
+  make_room();  // from now on another thread may hear of the opening
   while (buffers.size() < options.threads) {
     auto its = Buffers::create();
     if (!its) return;

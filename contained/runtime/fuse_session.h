@@ -101,11 +101,13 @@ struct FuseServer::Impl {
   // One thread answers until it has to wait for the first time: the others cost memory and the time
   // to start them, and could do nothing while it holds the file system's one lock.
   std::vector<Buffers> buffers;  // of the first thread, then of each helper
+  bool has_room = false;         // for writes, in the first one
   std::vector<std::jthread> helpers;
   std::jthread seeker;
 
   void run(const Buffers& mine);
   [[nodiscard]] bool is_first() const;
+  void make_room();
   void call_helpers();
   void answer_later(fuse_req_t request, const Seek& seek);
   void answer_seeks();

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The end of a session and who reads its requests, with a socket in the place of /dev/fuse.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <linux/fuse.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +20,8 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -250,6 +257,80 @@ TEST(FuseServer, RoomForWritesIsMadeWhenTheFirstFileIsOpened) {
     EXPECT_GE(resident_bytes(), before + kRoom);
     kernel.reset();
   });
+}
+
+// Who waits before any file was opened has the others started, and any of them may hear of the
+// opening then.
+TEST(FuseServer, RoomForWritesIsMadeBeforeThereAreSeveralThreads) {
+  constexpr std::size_t kRoom = std::size_t{900} << 10;
+  int calls = 0;
+  std::counting_semaphore<> medium(1);
+  Session session(std::make_unique<Slow>(calls, medium), {.threads = 2}, kRemembering);
+  session.ask_attributes(4);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
+  const std::size_t before = resident_bytes();
+  send(session.kernel.get(), FUSE_STATFS, 6, nullptr, 0);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 6u);
+  EXPECT_GE(resident_bytes(), before + 2 * kRoom);
+  session.kernel.reset();
+  session.finish();
+}
+
+// As kernels before 5.14 do.
+void make_populating_fail() {
+  constexpr std::uint32_t kAdvice = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t);
+  std::array<sock_filter, 6> steps = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kAdvice),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MADV_POPULATE_WRITE, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter = {.len = steps.size(), .filter = steps.data()};
+  ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+class Keeping final : public Quiet {
+ public:
+  Keeping(int& unmounted, std::string& kept) : Quiet(unmounted), kept_(kept) {}
+  Outcome<Written> write(NodeId, std::uint64_t, std::span<const std::byte> from,
+                         const WriteOptions&) override {
+    kept_.assign(reinterpret_cast<const char*>(from.data()), from.size());
+    return Written{.count = from.size()};
+  }
+
+ private:
+  std::string& kept_;
+};
+
+void write_on_an_old_kernel() {
+  make_populating_fail();
+  const std::string content(150'000, 'x');
+  std::string kept;
+  int calls = 0;
+  Session session(std::make_unique<Keeping>(calls, kept), {.threads = 2}, kRemembering);
+  const int room = 1 << 20;
+  (void)::setsockopt(session.kernel.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  const fuse_open_in open = {};
+  send(session.kernel.get(), FUSE_OPEN, 4, &open, sizeof open);
+  (void)expect_answer(session.kernel.get());
+  fuse_in_header header = {.opcode = FUSE_WRITE, .unique = 6};
+  fuse_write_in write = {.size = static_cast<std::uint32_t>(content.size())};
+  header.len = static_cast<std::uint32_t>(sizeof header + sizeof write + content.size());
+  std::array<iovec, 3> parts = {{{&header, sizeof header},
+                                 {&write, sizeof write},
+                                 {const_cast<char*>(content.data()), content.size()}}};
+  EXPECT_EQ(::writev(session.kernel.get(), parts.data(), parts.size()), header.len);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 6u);
+  session.kernel.reset();
+  session.finish();
+  std::exit(kept == content ? 0 : 1);
+}
+
+TEST(FuseServer, TheFirstWriteArrivesAsItWasAlsoOnAnOldKernel) {
+  EXPECT_EXIT(write_on_an_old_kernel(), testing::ExitedWithCode(0), "");
 }
 
 struct Waiting {
