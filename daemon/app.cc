@@ -16,11 +16,13 @@
 #include "daemon/bus/bus_source.h"
 #include "daemon/bus/systemd_services.h"
 #include "daemon/devices/udev_device_source.h"
-#include "daemon/idle.h"
 #include "daemon/loop/event_loop.h"
+#include "daemon/loop/idle.h"
 #include "daemon/loop/orphan_reaper.h"
 #include "daemon/mount/driver_start.h"
 #include "daemon/mount/mounter.h"
+#include "daemon/mounting/kernel_checking.h"
+#include "daemon/mounting/kernel_mounting.h"
 #include "daemon/people/bus_callers.h"
 #include "daemon/people/logind_sessions.h"
 #include "daemon/people/polkit_authority.h"
@@ -30,10 +32,8 @@
 #include "daemon/probe/probe_program.h"
 #include "daemon/probe/sandbox_prober.h"
 #include "daemon/sleep_guard.h"
-#include "daemon/volumes/kernel_checking.h"
-#include "daemon/volumes/kernel_mounting.h"
-#include "daemon/volumes/volume_manager.h"
-#include "daemon/volumes/volume_settings.h"
+#include "daemon/volumes/service.h"
+#include "daemon/volumes/settings_rules.h"
 #include "lib/base/log.h"
 
 namespace airlock {
@@ -111,7 +111,7 @@ struct App::Parts {
   std::unique_ptr<KernelMounting> mounting;
   std::unique_ptr<KernelChecking> checking;
   std::optional<MountRecords> records;
-  std::unique_ptr<VolumeManager> manager;
+  std::unique_ptr<VolumeService> manager;
   std::optional<SleepGuard> sleep_guard;
 
   std::optional<SettingsWatch> settings_watch;
@@ -155,7 +155,7 @@ Result<void> App::Parts::find_devices() {
   // there.
   (void)::mkdir(options.state_directory.c_str(), 0755);
   TRY(records, MountRecords::open(options.state_directory + "/mounts"));
-  VolumeManager::Options how;
+  VolumeService::Options how;
   how.volumes.death_grace = options.death_grace;
   how.volumes.mount_base = base;
   how.volumes.kernel_has_fuseblk = kernel_has_filesystem("fuseblk");
@@ -164,7 +164,7 @@ Result<void> App::Parts::find_devices() {
   how.program_directory = driver_places(rules.settings()).program_directory;
   VolumeRules& the_rules = rules;
   manager =
-      std::make_unique<VolumeManager>(VolumeManager::Parts{.volumes = {.loop = loop,
+      std::make_unique<VolumeService>(VolumeService::Parts{.volumes = {.loop = loop,
                                                                        .publisher = *publisher,
                                                                        .devices = *devices,
                                                                        .prober = *prober,
@@ -181,7 +181,7 @@ Result<void> App::Parts::find_devices() {
   sleep_guard.emplace(SleepGuard::Parts{.sessions = *sessions,
                                         .inhibitor = *inhibitor,
                                         .devices = *devices,
-                                        .keeper = manager->keeper()});
+                                        .supervisor = manager->supervisor()});
   return {};
 }
 

@@ -12,14 +12,14 @@ SleepGuard::SleepGuard(Parts parts) : parts_(parts) {
 
 void SleepGuard::going_to_sleep() {
   log(LogLevel::kInfo, "the machine is going to sleep: media are written to");
-  parts_.keeper.write_everything([this] { parts_.inhibitor.release(); });
+  parts_.supervisor.write_everything([this] { parts_.inhibitor.release(); });
 }
 
 void SleepGuard::awake() {
   log(LogLevel::kInfo, "the machine is awake: media are looked at again");
   parts_.inhibitor.hold();
   parts_.devices.look_again();
-  parts_.keeper.look_again();
+  parts_.supervisor.look_again();
 }
 
 }  // namespace airlock

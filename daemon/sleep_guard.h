@@ -6,7 +6,7 @@
 #include "daemon/devices/device.h"
 #include "daemon/people/logind_sessions.h"
 #include "daemon/people/sleep_inhibitor.h"
-#include "daemon/volumes/volume_keeper.h"
+#include "daemon/volumes/supervisor.h"
 
 namespace airlock {
 
@@ -18,7 +18,7 @@ class SleepGuard {
     LogindSessions& sessions;
     SleepInhibitor& inhibitor;
     DeviceSource& devices;
-    VolumeKeeper& keeper;
+    VolumeSupervisor& supervisor;
   };
   // All of them must outlive it; the sessions keep a callback to it for good.
   explicit SleepGuard(Parts parts);

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/api/service.h"
 #include "daemon/bus/call_desk.h"
 #include "daemon/bus/open_calls.h"
 #include "daemon/bus/property_bag.h"
 #include "daemon/bus/sdbus_bridge.h"
-#include "daemon/bus/service.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 

@@ -6,8 +6,9 @@
 #include <set>
 #include <string>
 
+#include "daemon/api/publisher.h"
+#include "daemon/api/service.h"
 #include "daemon/bus/bus_source.h"
-#include "daemon/bus/service.h"
 #include "daemon/loop/event_loop.h"
 #include "lib/base/error.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/service.h"
 #include "lib/base/error.h"
 
 namespace airlock {

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "daemon/api/service.h"
 #include "daemon/bus/answer.h"
 #include "daemon/bus/bus_source.h"
 #include "daemon/bus/bus_text.h"
@@ -14,7 +15,6 @@
 #include "daemon/bus/caller_limits.h"
 #include "daemon/bus/open_calls.h"
 #include "daemon/bus/sdbus_bridge.h"
-#include "daemon/bus/service.h"
 
 namespace airlock {
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/service.h"
 #include "lib/base/error.h"
 
 namespace airlock {

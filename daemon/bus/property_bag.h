@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/property_map.h"
 
 namespace airlock {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "daemon/people/bus_peer.h"
+#include "daemon/bus/bus_peer.h"
 #include "lib/base/log.h"
 
 namespace airlock {

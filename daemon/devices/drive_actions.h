@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/devices/device.h"
-#include "daemon/mount/busy.h"
+#include "daemon/system/busy.h"
 #include "lib/base/error.h"
 
 namespace airlock {

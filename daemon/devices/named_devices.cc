@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "daemon/mount/mount_table.h"
+#include "daemon/system/mount_table.h"
 
 namespace airlock {
 namespace {

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "daemon/devices/foreign_text.h"
-#include "daemon/mount/mount_table.h"
+#include "daemon/system/mount_table.h"
 #include "lib/base/file_text.h"
 
 namespace airlock {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/devices/named_devices.h"
-#include "daemon/mount/busy.h"
+#include "daemon/system/busy.h"
 
 namespace airlock {
 

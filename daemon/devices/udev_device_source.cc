@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "daemon/devices/device_facts.h"
-#include "daemon/mount/device_node.h"
+#include "daemon/system/device_node.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 

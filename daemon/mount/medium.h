@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/mount/busy.h"
+#include "daemon/system/busy.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 

@@ -14,7 +14,7 @@
 #include <fstream>
 #include <string_view>
 
-#include "daemon/mount/mount_table.h"
+#include "daemon/system/mount_table.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 

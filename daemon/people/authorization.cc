@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "daemon/people/actions.h"
+#include "daemon/api/actions.h"
 #include "lib/base/text.h"
 
 namespace airlock {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "daemon/people/bus_peer.h"
+#include "daemon/bus/bus_peer.h"
 
 namespace airlock {
 namespace {

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "daemon/people/bus_peer.h"
+#include "daemon/bus/bus_peer.h"
 #include "lib/base/log.h"
 
 namespace airlock {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/people/bus_peer.h"
+#include "daemon/bus/bus_peer.h"
 #include "daemon/people/polkit_answer.h"
 
 namespace airlock {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/people/session_record.h"
 
-#include "daemon/people/bus_peer.h"
+#include "daemon/bus/bus_peer.h"
 
 namespace airlock {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "daemon/people/bus_peer.h"
+#include "daemon/bus/bus_peer.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 

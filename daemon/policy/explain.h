@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/property_map.h"
 #include "daemon/launch/driver_table.h"
 #include "daemon/policy/decision.h"
 #include "daemon/policy/facts.h"

@@ -10,6 +10,7 @@
 #include <set>
 #include <string_view>
 
+#include "daemon/api/actions.h"
 #include "daemon/policy/folder_name.h"
 #include "daemon/policy/option_words.h"
 #include "lib/base/text.h"
@@ -17,12 +18,6 @@
 
 namespace airlock {
 namespace {
-
-constexpr std::string_view kMountRemovable = "org.airlock1.mount-removable";
-constexpr std::string_view kMountOtherSeat = "org.airlock1.mount-other-seat";
-constexpr std::string_view kMountSystem = "org.airlock1.mount-system";
-constexpr std::string_view kMountImage = "org.airlock1.mount-image";
-constexpr std::string_view kMountOptions = "org.airlock1.mount-options";
 
 Decision refuse(Errc code, std::string reason, const Origin& origin) {
   return {.what = RefuseDecision{code}, .reason = std::move(reason), .rule = origin.text()};
@@ -63,18 +58,18 @@ class Planner {
   }
 
   [[nodiscard]] std::string_view place_action() const {
-    if (!facts_.device) return kMountImage;
+    if (!facts_.device) return actions::kMountImage;
     const Device& device = *facts_.device;
     if (!settings_.removable.value || device.ignored || !device.system_reason.empty())
-      return kMountSystem;
+      return actions::kMountSystem;
     const CallerFacts& caller = *facts_.request.caller;
-    return caller.in_active_session && caller.seat == device.seat ? kMountRemovable
-                                                                  : kMountOtherSeat;
+    return caller.in_active_session && caller.seat == device.seat ? actions::kMountRemovable
+                                                                  : actions::kMountOtherSeat;
   }
 
   void need_options_action() {
-    if (std::ranges::find(plan_.actions, kMountOptions) == plan_.actions.end())
-      plan_.actions.emplace_back(kMountOptions);
+    if (std::ranges::find(plan_.actions, actions::kMountOptions) == plan_.actions.end())
+      plan_.actions.emplace_back(actions::kMountOptions);
   }
 
   Refusal choose_user() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/bus/service.h"
+#include "daemon/api/property_map.h"
 #include "daemon/policy/settings.h"
 
 namespace airlock {

@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/publisher.h"
 #include "lib/base/error.h"
 
 namespace airlock {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "daemon/people/question_details.h"
-#include "daemon/volumes/volume_properties.h"
+#include "daemon/volumes/properties.h"
 #include "lib/base/text.h"
 
 namespace airlock {

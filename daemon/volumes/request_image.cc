@@ -8,7 +8,7 @@
 #include <charconv>
 #include <utility>
 
-#include "daemon/volumes/volume_properties.h"
+#include "daemon/volumes/properties.h"
 
 namespace airlock {
 namespace {

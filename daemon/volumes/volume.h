@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "daemon/devices/device.h"
-#include "daemon/volumes/checking.h"
-#include "daemon/volumes/mounting.h"
+#include "daemon/mounting/checking.h"
+#include "daemon/mounting/mounting.h"
 #include "lib/protocol/probe_record.h"
 
 namespace airlock {

@@ -16,7 +16,7 @@
 #include <span>
 #include <string>
 
-#include "daemon/volumes/check_errand.h"
+#include "daemon/mounting/check_errand.h"
 #include "lib/base/log.h"
 
 namespace airlock {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "daemon/volumes/mount_copies.h"
+#include "daemon/system/mount_copies.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -15,9 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)airlock::option_number(entry.super_options, "user_id");
   }
   if (table.empty() || table.size() > 100) return 0;
-  const airlock::HeldMount mount{.mount_point = table[0].mount_point,
-                                 .mount_id = static_cast<std::uint64_t>(table[0].id),
-                                 .filesystem = table[0].device};
+  const airlock::MountIdentity mount{.mount_point = table[0].mount_point,
+                                     .mount_id = static_cast<std::uint64_t>(table[0].id),
+                                     .filesystem = table[0].device};
   const auto own = airlock::own_copies(mount, table);
   // A mount is never in its own way, and everything that is in the way is looked for.
   if (own.others.size() >= table.size() || !own.copies.contain(mount.mount_point)) std::abort();

@@ -58,7 +58,7 @@ TEST_F(CoreCheck, TellsWhatWasFoundAndKeepsIt) {
   settle();
   EXPECT_EQ(verdict(asked), "errors");
   expect_quiet();
-  const Volume& volume = *manager->keeper().registry().find("sdb1");
+  const Volume& volume = *manager->supervisor().registry().find("sdb1");
   EXPECT_EQ(volume.check->operation, "check");
   // What is known to be damaged is not mounted read-write.
   EXPECT_EQ(volume.probe->state, MediumState::kErrors);
@@ -68,8 +68,8 @@ TEST_F(CoreCheck, TellsWhatWasFoundAndKeepsIt) {
 TEST_F(CoreCheck, WhatWasNotUnmountedIsDirtyThoughTheCheckerDoesNotSaySo) {
   begin();
   put(MediumState::kDirty);
-  EXPECT_EQ(manager->keeper().registry().find("sdb1")->state, VolumeState::kAvailable);
-  auto* machine = manager->keeper().find("sdb1");
+  EXPECT_EQ(manager->supervisor().registry().find("sdb1")->state, VolumeState::kAvailable);
+  auto* machine = manager->supervisor().find("sdb1");
   machine->probe(std::nullopt, {});
   settle();
   const auto asked = check(anna);
@@ -81,7 +81,7 @@ TEST_F(CoreCheck, WhatWasNotUnmountedIsDirtyThoughTheCheckerDoesNotSaySo) {
 TEST_F(CoreCheck, ASleepingSystemSleepsOnWhateverTheCheckerSays) {
   begin();
   put(MediumState::kHibernated);
-  manager->keeper().find("sdb1")->probe(std::nullopt, {});
+  manager->supervisor().find("sdb1")->probe(std::nullopt, {});
   settle();
   const auto asked = check(anna);
   checking.answer(found(CheckVerdict::kClean));
@@ -89,7 +89,7 @@ TEST_F(CoreCheck, ASleepingSystemSleepsOnWhateverTheCheckerSays) {
   EXPECT_EQ(verdict(asked), "dirty");
   const auto& summary = std::get<std::string>(asked.result()->at("summary"));
   EXPECT_TRUE(summary.starts_with("it holds a hibernated system")) << summary;
-  EXPECT_EQ(manager->keeper().registry().find("sdb1")->probe->state, MediumState::kHibernated);
+  EXPECT_EQ(manager->supervisor().registry().find("sdb1")->probe->state, MediumState::kHibernated);
   EXPECT_EQ(repair(anna).code(), Errc::kBusy);
 }
 
@@ -98,7 +98,7 @@ TEST_F(CoreCheck, WhatCanOnlyBeLookedAtIsNotRepaired) {
   ProbeRecord record = ext4("WINDOWS");
   record.type = "ntfs";
   prober.put("/dev/sdb1", record);
-  manager->keeper().find("sdb1")->probe(std::nullopt, {});
+  manager->supervisor().find("sdb1")->probe(std::nullopt, {});
   settle();
   EXPECT_EQ(repair(anna).code(), Errc::kUnsupported);
   const auto asked = check(anna);

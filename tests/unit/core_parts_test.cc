@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The small parts of the core on their own.
-#include "daemon/volumes/volume_properties.h"
+#include "daemon/volumes/properties.h"
 #include "tests/unit/core_world.h"
 
 namespace airlock {

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "daemon/launch/process_identity.h"
+#include "daemon/system/process_identity.h"
 #include "tests/unit/core_world.h"
 
 namespace airlock {

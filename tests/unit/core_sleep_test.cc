@@ -12,7 +12,7 @@ class CoreSleep : public CoreWorld {
     start();
   }
   void fall_asleep() {
-    manager->keeper().write_everything([this] { ++written; });
+    manager->supervisor().write_everything([this] { ++written; });
   }
   [[nodiscard]] std::size_t writes() const {
     return static_cast<std::size_t>(std::ranges::count_if(
@@ -70,7 +70,7 @@ TEST_F(CoreSleep, WhatIsNotMountedIsLookedAtAgainAfterwards) {
   settle();
   EXPECT_EQ(publisher.text("sdb1", "Label"), "EVENING");
   prober.put("/dev/sdb1", ext4("MORNING"));
-  manager->keeper().look_again();
+  manager->supervisor().look_again();
   settle();
   EXPECT_EQ(publisher.text("sdb1", "Label"), "MORNING");
   EXPECT_EQ(publisher.state("sdb1"), "available");

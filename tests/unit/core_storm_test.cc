@@ -66,7 +66,7 @@ TEST_F(CoreStorm, AThousandPlugsAndUnplugsLeaveNothing) {
   for (const auto& one : voids) EXPECT_TRUE(one.answered());
   EXPECT_TRUE(records->load().empty());
   EXPECT_EQ(mounting.watchers(), 0U);
-  EXPECT_EQ(manager->keeper().retired().size(), 0U);
+  EXPECT_EQ(manager->supervisor().deferred().size(), 0U);
   expect_quiet();
 }
 

@@ -133,7 +133,7 @@ TEST_P(CoreUnplug, EverybodyGetsOneAnswerAndNothingIsLeft) {
   EXPECT_TRUE(mounting.mounts().empty()) << "the mount was taken away";
   EXPECT_TRUE(records->load().empty());
   EXPECT_EQ(mounting.watchers(), 0U);
-  EXPECT_EQ(manager->keeper().retired().size(), 0U);
+  EXPECT_EQ(manager->supervisor().deferred().size(), 0U);
   expect_quiet();
 }
 

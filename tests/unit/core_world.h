@@ -14,9 +14,9 @@
 #include <string>
 #include <utility>
 
-#include "daemon/idle.h"
-#include "daemon/volumes/volume_manager.h"
-#include "daemon/volumes/volume_settings.h"
+#include "daemon/loop/idle.h"
+#include "daemon/volumes/service.h"
+#include "daemon/volumes/settings_rules.h"
 #include "lib/base/journal.h"
 #include "lib/base/log.h"
 #include "tests/unit/fakes/fake_checking.h"
@@ -67,7 +67,7 @@ class Asked {
   std::shared_ptr<Story> story_ = std::make_shared<Story>();
 };
 
-// airlockd without a bus, a kernel or people: everything around the VolumeManager is a fake.
+// airlockd without a bus, a kernel or people: everything around the VolumeService is a fake.
 class CoreWorld : public testing::Test {
  protected:
   static constexpr uid_t kAnna = 1000;
@@ -89,7 +89,7 @@ class CoreWorld : public testing::Test {
     std::filesystem::remove_all(folder);
   }
 
-  void start(VolumeKeeper::Options options = {}) {
+  void start(VolumeSupervisor::Options options = {}) {
     options.mount_base = folder + "/media";
     options.death_grace = death_grace;
     options.retry = 20ms;
@@ -97,8 +97,8 @@ class CoreWorld : public testing::Test {
     ASSERT_TRUE(opened.has_value()) << opened.error().message();
     records = std::make_unique<MountRecords>(std::move(*opened));
     VolumeRules& the_rules = rules;
-    manager = std::make_unique<VolumeManager>(
-        VolumeManager::Parts{.volumes = {.loop = loop,
+    manager = std::make_unique<VolumeService>(
+        VolumeService::Parts{.volumes = {.loop = loop,
                                          .publisher = publisher,
                                          .devices = devices,
                                          .prober = prober,
@@ -110,7 +110,7 @@ class CoreWorld : public testing::Test {
                              .authority = authority,
                              .callers = callers,
                              .idle = idle},
-        VolumeManager::Options{.volumes = options, .version = "test", .driver_directories = {}});
+        VolumeService::Options{.volumes = options, .version = "test", .driver_directories = {}});
     ASSERT_TRUE(manager->start().has_value());
   }
 
@@ -177,7 +177,7 @@ class CoreWorld : public testing::Test {
   // Nothing is going on and nobody waits.
   void expect_quiet() {
     EXPECT_EQ(manager->open_requests(), 0U);
-    EXPECT_EQ(manager->keeper().jobs().size(), 0U);
+    EXPECT_EQ(manager->supervisor().jobs().size(), 0U);
     EXPECT_TRUE(publisher.jobs.empty());
     EXPECT_EQ(mounting.waiting(), 0U);
     EXPECT_EQ(checking.running(), 0U);
@@ -200,7 +200,7 @@ class CoreWorld : public testing::Test {
   int idle_calls = 0;
   Idle idle{loop, 50ms, [this] { ++idle_calls; }};
   std::unique_ptr<MountRecords> records;
-  std::unique_ptr<VolumeManager> manager;
+  std::unique_ptr<VolumeService> manager;
 };
 
 }  // namespace airlock

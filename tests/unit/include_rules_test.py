@@ -43,6 +43,42 @@ def violations(path, text, table):
     return found
 
 
+def rooms_included(sources):
+    """room of the daemon -> other rooms whose headers its sources include; `sources` yields (path, text)."""
+    rooms = {}
+    for path, text in sources:
+        room = str(path.parent)
+        for name in re.findall(r'^\s*#\s*include\s+"(daemon/[^"]+)"', text, re.M):
+            other = str(pathlib.PurePath(name).parent)
+            if other != room:
+                rooms.setdefault(room, set()).add(other)
+    return rooms
+
+
+def find_cycle(rooms):
+    """The rooms of one cycle in order, or nothing."""
+    finished = set()
+
+    def walk(room, way):
+        if room in way:
+            return way[way.index(room):] + [room]
+        if room in finished:
+            return None
+        for other in sorted(rooms.get(room, ())):
+            if found := walk(other, way + [room]):
+                return found
+        finished.add(room)
+        return None
+
+    return next((found for room in sorted(rooms) if (found := walk(room, []))), None)
+
+
+def sources_of_daemon():
+    for path in sorted((ROOT / "daemon").rglob("*")):
+        if path.suffix in (".h", ".cc"):
+            yield path.relative_to(ROOT), path.read_text()
+
+
 class IncludeRules(unittest.TestCase):
     def test_every_source_keeps_them(self):
         table = rules()
@@ -64,10 +100,21 @@ class IncludeRules(unittest.TestCase):
                               ("newfolder/x.cc", "lib/base/error.h"), ("daemon/x.cc", "mount.h")):
             self.assertTrue(violations(pathlib.PurePath(path), f'#include "{include}"\n', table), (path, include))
 
+    def test_the_rooms_of_the_daemon_form_no_cycle(self):
+        rooms = rooms_included(sources_of_daemon())
+        self.assertGreater(len(rooms), 10)
+        self.assertIsNone(find_cycle(rooms))
+
+    def test_a_cycle_is_noticed(self):
+        back = (pathlib.PurePath("daemon/system/x.h"), '#include "daemon/volumes/volume.h"\n')
+        cycle = find_cycle(rooms_included([*sources_of_daemon(), back]))
+        self.assertIsNotNone(cycle)
+        self.assertIn("daemon/system", cycle)
+
     def test_what_is_allowed_is_allowed(self):
         table = rules()
         for path, include in (("contained/ext/x.cc", "contained/ext/y.h"), ("contained/ext/x.cc", "lib/protocol/server.h"),
-                              ("daemon/x.cc", "contained/drivers.inc"), ("cli/x.cc", "daemon/mount/mount.h")):
+                              ("daemon/launch/x.cc", "contained/drivers.inc"), ("cli/x.cc", "daemon/mount/mount.h")):
             self.assertEqual(violations(pathlib.PurePath(path), f'#include "{include}"\n', table), [])
 
 

@@ -7,9 +7,9 @@
 #include <fstream>
 
 #include "daemon/launch/driver_table.h"
-#include "daemon/mount/busy.h"
-#include "daemon/mount/mount_table.h"
 #include "daemon/mount/mounter.h"
+#include "daemon/system/busy.h"
+#include "daemon/system/mount_table.h"
 
 namespace airlock {
 namespace {

@@ -22,8 +22,8 @@
 #include <fstream>
 #include <thread>
 
-#include "daemon/mount/mount_table.h"
 #include "daemon/mount/mounter.h"
+#include "daemon/system/mount_table.h"
 
 namespace airlock {
 namespace {

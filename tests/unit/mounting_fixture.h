@@ -28,8 +28,8 @@
 #include <thread>
 #include <vector>
 
-#include "daemon/mount/mount_table.h"
-#include "daemon/volumes/kernel_mounting.h"
+#include "daemon/mounting/kernel_mounting.h"
+#include "daemon/system/mount_table.h"
 
 namespace airlock {
 

@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-#include "daemon/volumes/fuse_control.h"
+#include "daemon/mounting/fuse_control.h"
 #include "tests/unit/mounting_fixture.h"
 
 namespace airlock {

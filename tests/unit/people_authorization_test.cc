@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-#include "daemon/people/actions.h"
+#include "daemon/api/actions.h"
 #include "daemon/people/authorization.h"
 #include "daemon/people/question_details.h"
 

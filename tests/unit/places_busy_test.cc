@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "daemon/loop/errand.h"
-#include "daemon/volumes/busy_processes.h"
+#include "daemon/system/busy_processes.h"
 
 namespace airlock {
 namespace {
@@ -61,7 +61,7 @@ class BusyProcesses : public testing::Test {
   }
 
   [[nodiscard]] std::vector<std::string> found() const {
-    const HeldMount mount{
+    const MountIdentity mount{
         .mount_point = "/run/media/joe/STICK", .mount_id = 93, .filesystem = makedev(0, 47)};
     std::vector<std::string> lines;
     for (const BusyProcess& process :

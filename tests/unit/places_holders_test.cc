@@ -11,10 +11,10 @@
 #include <ctime>
 #include <vector>
 
-#include "daemon/mount/mount_table.h"
-#include "daemon/volumes/adoption.h"
-#include "daemon/volumes/busy_processes.h"
-#include "daemon/volumes/mount_place.h"
+#include "daemon/places/adoption.h"
+#include "daemon/places/mount_place.h"
+#include "daemon/system/busy_processes.h"
+#include "daemon/system/mount_table.h"
 #include "places_fixture.h"
 
 namespace airlock {
@@ -84,7 +84,7 @@ class HoldersRunAsRoot : public PlacesRunAsRoot {
     EXPECT_NE(found, table->end());
     return found == table->end() ? MountEntry() : *found;
   }
-  [[nodiscard]] HeldMount mount() const {
+  [[nodiscard]] MountIdentity mount() const {
     const MountEntry found = entry();
     return {.mount_point = found.mount_point,
             .mount_id = static_cast<std::uint64_t>(found.id),

@@ -11,7 +11,7 @@
 #include <csignal>
 #include <set>
 
-#include "daemon/volumes/mount_place.h"
+#include "daemon/places/mount_place.h"
 #include "places_fixture.h"
 
 namespace airlock {

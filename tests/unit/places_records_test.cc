@@ -14,11 +14,11 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemon/launch/process_identity.h"
-#include "daemon/mount/mount_table.h"
-#include "daemon/volumes/adoption.h"
-#include "daemon/volumes/mount_records.h"
-#include "daemon/volumes/record_text.h"
+#include "daemon/places/adoption.h"
+#include "daemon/places/mount_records.h"
+#include "daemon/places/record_text.h"
+#include "daemon/system/mount_table.h"
+#include "daemon/system/process_identity.h"
 
 namespace airlock {
 namespace {

@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/publisher.h"
+#include "daemon/api/service.h"
 
 namespace airlock {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/volumes/checking.h"
+#include "daemon/mounting/checking.h"
 
 namespace airlock {
 

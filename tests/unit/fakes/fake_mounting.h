@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "daemon/loop/event_loop.h"
-#include "daemon/volumes/mounting.h"
+#include "daemon/mounting/mounting.h"
 
 namespace airlock {
 

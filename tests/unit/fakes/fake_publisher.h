@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "daemon/bus/service.h"
+#include "daemon/api/publisher.h"
 
 namespace airlock {
 

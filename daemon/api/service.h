@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/api/property_map.h"
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// The seam between the D-Bus objects, which only unpack and reply, and the daemon, which decides.
+// Nothing of sdbus-c++ crosses it.
+
+// A caller's a{sv}: what a method may be told beyond its arguments. Unknown keys and wrong types
+// are refused by the bus side (Errc::kInvalidArgument naming the key) before this is filled.
+struct CallOptions {
+  bool no_user_interaction = false;  // "auth.no_user_interaction" b
+  std::string mount_options;         // "options" s, comma separated
+  std::string type;                  // "fstype" s
+  bool force = false;                // "force" b
+  bool lazy = false;                 // "lazy" b
+};
+
+struct Call {
+  std::string sender;  // unique bus name
+  CallOptions options;
+};
+
+template <typename T>
+using Reply = std::move_only_function<void(Result<T>)>;  // exactly once, maybe at once
+
+// A mount somebody else made. A descriptor is as good as none if it is not of the right kind.
+struct MountHandover {
+  std::uint64_t mount = 0;            // as in mountinfo
+  std::uint64_t mount_namespace = 0;  // inode of the namespace that number is of
+  UniqueFd driver;                    // pidfd
+  UniqueFd log;                       // read end of the driver's standard error
+  UniqueFd image;                     // the file behind it, opened anyhow
+  std::string program;                // the driver, or the unit that answered
+  std::string origin;                 // "builtin", or the folder of the service socket
+  std::uint32_t user = 0;
+};
+
+// A mount wanted at a place of somebody's own.
+struct MountThere {
+  std::string device;                 // node, or a link to it
+  UniqueFd place;                     // the folder, opened anyhow
+  std::uint64_t mount_namespace = 0;  // inode of the namespace it is in
+};
+
+// What the bus side asks of the daemon. Objects are named by their id, the last part of their
+// path ("sdb1", "image3", "7"); an id that is gone is answered with Errc::kNotFound.
+class Service {
+ public:
+  struct UserOfMount {
+    std::uint32_t pid;
+    std::string name;
+    std::string path;
+  };
+  virtual ~Service() = default;
+
+  // Manager
+  virtual void open_image(Call call, UniqueFd image, std::string name,
+                          Reply<std::string> volume) = 0;
+  virtual void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) = 0;
+  // Type and options are the call's.
+  virtual void mount_at(Call call, MountThere wanted, Reply<std::string> volume) = 0;
+  virtual void find_volume(Call call, std::string device, Reply<std::string> volume) = 0;
+  virtual void explain(Call call, std::string device, Reply<PropertyMap> explanation) = 0;
+  virtual void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) = 0;
+  virtual void set_automount(Call call, std::string mode, Reply<void> done) = 0;
+  virtual void settings(Call call, Reply<PropertyMap> settings) = 0;
+
+  // Volume
+  virtual void mount(Call call, std::string volume, Reply<std::string> mount_point) = 0;
+  virtual void unmount(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void eject(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void power_off(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void recover(Call call, std::string volume, std::string mode,
+                       Reply<std::string> mount_point) = 0;
+  virtual void detach(Call call, std::string volume, Reply<void> done) = 0;
+  virtual void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) = 0;
+  virtual void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) = 0;
+  virtual void containment(Call call, std::string volume, Reply<std::string> report) = 0;
+  virtual void check(Call call, std::string volume, Reply<PropertyMap> result) = 0;
+  virtual void repair(Call call, std::string volume, Reply<PropertyMap> result) = 0;
+  virtual void set_label(Call call, std::string volume, std::string label, Reply<void> done) = 0;
+  virtual void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) = 0;
+
+  // Job
+  virtual void cancel(Call call, std::string job, Reply<void> done) = 0;
+  virtual void skip(Call call, std::string job, Reply<void> done) = 0;
+
+  // The caller left the bus: questions to polkit on its behalf end, its images close.
+  virtual void caller_gone(const std::string& sender) = 0;
+};
+
+}  // namespace airlock

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/loop/errand_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/log.h"
+
+namespace airlock {
+
+ErrandQueue::Ticket::~Ticket() {
+  std::erase(queue_.line_, this);
+  queue_.release(*this);
+}
+
+std::unique_ptr<ErrandQueue::Ticket> ErrandQueue::run(std::string what, ErrandOptions options,
+                                                      std::vector<BorrowedFd> keep,
+                                                      Errand::Work work, Errand::Done done) {
+  auto ticket = std::unique_ptr<Ticket>(new Ticket(*this));
+  ticket->what_ = std::move(what);
+  ticket->options_ = options;
+  ticket->keep_ = std::move(keep);
+  ticket->work_ = std::move(work);
+  ticket->done_ = std::move(done);
+  line_.push_back(ticket.get());
+  start_more();
+  return ticket;
+}
+
+// Always from a round of its own: `done` may be called for a failure to start, and the caller of
+// run() has no ticket yet.
+void ErrandQueue::start_more() {
+  if (line_.empty() || running_ >= at_once_ || soon_.active()) return;
+  auto soon = loop_.soon([this] {
+    soon_.reset();
+    if (line_.empty() || running_ >= at_once_) return;
+    Ticket& next = *line_.front();
+    line_.pop_front();
+    start(next);
+    start_more();
+  });
+  if (soon)
+    soon_ = std::move(*soon);
+  else
+    log(LogLevel::kError, "cannot start what is in line: {}", soon.error().message());
+}
+
+void ErrandQueue::start(Ticket& ticket) {
+  ticket.started_ = true;
+  ticket.counted_ = true;
+  ++running_;
+  auto errand = Errand::start(loop_, ticket.what_, ticket.options_, std::move(ticket.keep_),
+                              std::move(ticket.work_), [&ticket](Result<ErrandReport> report) {
+                                ticket.queue_.release(ticket);
+                                auto done = std::move(ticket.done_);
+                                done(std::move(report));
+                              });
+  if (errand) {
+    ticket.errand_ = std::make_unique<Errand>(std::move(*errand));
+    return;
+  }
+  release(ticket);
+  auto done = std::move(ticket.done_);
+  done(std::unexpected(std::move(errand).error()));
+}
+
+void ErrandQueue::release(Ticket& ticket) {
+  if (!std::exchange(ticket.counted_, false)) return;
+  --running_;
+  start_more();
+}
+
+}  // namespace airlock

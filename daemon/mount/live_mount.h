@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/system/mount_identity.h"
+#include "lib/base/unique_fd.h"
+#include "lib/protocol/check_record.h"
+
+namespace airlock {
+
+// What is mounted: a device node, or an image somebody handed us as a descriptor.
+struct MountSource {
+  std::string path;  // "/dev/sdb1", or the image's path: for the kernel, the driver, messages
+  dev_t device = 0;  // 0 for images
+  std::uint64_t disk_sequence = 0;  // the mount fails if the device has another by then
+  std::shared_ptr<UniqueFd> image;  // images only; opened by the caller, mode checked
+};
+
+// A mount that exists, with everything needed to watch it, undo it and find it again.
+struct LiveMount : MountIdentity {
+  bool fuseblk = false;
+  bool read_only = false;
+  std::string read_only_reason;    // the driver's words; foreign text
+  std::string subtype;             // "ext4"
+  std::string driver;              // program, "airlock-ext", or the unit that answered
+  std::string origin;              // "builtin", or the directory of the service socket
+  pid_t driver_pid = 0;            // 0: not known (a foreign service that hides it)
+  std::uint64_t driver_start = 0;  // field 22 of /proc/PID/stat: tells a reused pid
+  uid_t driver_user = 0;
+  UniqueFd life;  // pidfd; invalid when the pid is not known
+  UniqueFd log;   // read end of its standard error; invalid for services and after a restart
+  std::chrono::system_clock::time_point since;
+  std::optional<CheckReply> check;  // what was found out before; not kept
+};
+
+}  // namespace airlock

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mounting/check_errand.h"
+
+#include <fcntl.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/text.h"
+#include "lib/protocol/checkers.h"
+
+namespace airlock {
+namespace {
+
+// How much of a repair is the repair; the check that follows it is the rest.
+constexpr std::uint32_t kRepairShare = 700;
+
+// One medium that is held while checkers work on it.
+class HeldMedium {
+ public:
+  HeldMedium(const CheckWork& work, Medium medium, Channel& news)
+      : work_(work), medium_(std::move(medium)), news_(news) {}
+
+  Result<void> claim() { return medium_.claim(MediumHold::kOurs); }
+
+  Result<CheckReply> run(CheckOperation operation, std::uint32_t from, std::uint32_t to) {
+    CheckRequest request = work_.request;
+    request.operation = operation;
+    if (operation != CheckOperation::kLabel) request.label.clear();
+    TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
+                                                                : MediumAccess::kReadWrite));
+    const auto tell = [&](std::uint32_t done) {
+      // Nobody waits for it: what does not fit is left out.
+      (void)news_.try_send(encode_check_progress(from + done * (to - from) / kWholeProgress),
+                           kNoDescriptor);
+    };
+    return run_checker(fd.borrow(), request, work_.places, end_, {.progress = tell});
+  }
+
+ private:
+  const CheckWork& work_;
+  Medium medium_;
+  Channel& news_;
+  Deadline end_ = deadline_in(work_.deadline);
+};
+
+// What the repair did, and what the check after it found.
+CheckReply join(CheckReply repair, const CheckReply& check) {
+  repair.verdict = check.verdict;
+  if (check.verdict != CheckVerdict::kClean && check.verdict != CheckVerdict::kDirty)
+    repair.summary = fmt::format("after the repair: {}", check.summary);
+  repair.summary.resize(std::min(repair.summary.size(), CheckReply::kMostSummary));
+  return repair;
+}
+
+Result<CheckReply> repair(HeldMedium& medium) {
+  TRY(auto repaired, medium.run(CheckOperation::kRepair, 0, kRepairShare));
+  // It did not get so far as to change anything that a check could judge.
+  if (repaired.verdict == CheckVerdict::kUnsupported || repaired.verdict == CheckVerdict::kDied ||
+      repaired.verdict == CheckVerdict::kNeedsReplay)
+    return repaired;
+  // A checker may say anything; what counts is what a new one finds.
+  TRY(const auto checked, medium.run(CheckOperation::kCheck, kRepairShare, kWholeProgress));
+  return join(std::move(repaired), checked);
+}
+
+}  // namespace
+
+namespace {
+
+// The steps before a mount, each only if the one before it went well.
+class Preparing {
+ public:
+  Preparing(Medium& medium, const std::string& type, const CheckerPlaces& places,
+            std::chrono::milliseconds at_most, const CheckerCompany& company)
+      : medium_(medium),
+        type_(type),
+        places_(places),
+        company_(company),
+        end_(deadline_in(at_most)) {}
+
+  Preparation prepare(CheckFirst wanted, const CheckerRow& row) {
+    if (row.replays && !step(CheckOperation::kReplay)) return std::move(done_);
+    const bool full = wanted == CheckFirst::kFull;
+    if (!step(full ? CheckOperation::kCheck : CheckOperation::kGlance)) return std::move(done_);
+    // Found to be consistent, so there is nothing else to do to it. The driver of others is told,
+    // and takes the mark away when it is unmounted.
+    if (done_.check->verdict == CheckVerdict::kDirty && row.replays)
+      (void)step(CheckOperation::kSettle);
+    return std::move(done_);
+  }
+
+ private:
+  static constexpr std::size_t kMost = CheckReply::kMostSummary;
+
+  // Whether to go on.
+  bool step(CheckOperation operation) {
+    auto reply = run(operation);
+    if (!reply && reply.error().code == Errc::kUnsupported) return false;
+    if (!reply) return give_up(operation, reply.error());
+    if (operation == CheckOperation::kReplay && reply->changed) replayed_ = true;
+    take(*std::move(reply));
+    const CheckVerdict verdict = done_.check->verdict;
+    if (verdict == CheckVerdict::kClean || verdict == CheckVerdict::kDirty) return true;
+    done_.read_only_reason = "the check before mounting says: " + done_.check->summary;
+    return false;
+  }
+
+  // What was said of the journal alone says nothing of the rest.
+  bool give_up(CheckOperation operation, const Error& why) {
+    done_.check.reset();
+    done_.read_only_reason = reason_without_answer(operation, why);
+    if (replayed_)
+      done_.read_only_reason = "its journal was replayed, then: " + done_.read_only_reason;
+    return false;
+  }
+
+  // What a replay has written by the time it is stopped is what the journal holds, and that stays
+  // until all of it is done: so nothing is worse than before.
+  static std::string reason_without_answer(CheckOperation operation, const Error& why) {
+    if (why.code == Errc::kCancelled) return "its check was skipped";
+    if (operation == CheckOperation::kReplay && why.code == Errc::kTimedOut)
+      return "the replay of its journal took too long and was stopped; the next one begins anew";
+    return "it could not be checked: " + why.message();
+  }
+
+  // What only reads may be stopped at any moment; a journal that is being replayed is not left in
+  // the middle.
+  Result<CheckReply> run(CheckOperation operation) {
+    const CheckerCompany company = only_reads(operation) ? company_ : CheckerCompany{};
+    TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
+                                                                : MediumAccess::kReadWrite));
+    return run_checker(fd.borrow(), {.operation = operation, .type = type_, .label = {}}, places_,
+                       end_, company);
+  }
+
+  // The last step speaks for all; what was done before is kept in mind.
+  void take(CheckReply reply) {
+    if (done_.check) {
+      reply.changed = reply.changed || done_.check->changed;
+      reply.log = (done_.check->log + reply.log).substr(0, CheckReply::kMostLog);
+    }
+    if (replayed_) reply.summary = ("its journal was replayed; " + reply.summary).substr(0, kMost);
+    done_.check = std::move(reply);
+  }
+
+  Medium& medium_;
+  const std::string& type_;
+  const CheckerPlaces& places_;
+  const CheckerCompany& company_;
+  Deadline end_;
+  Preparation done_;
+  bool replayed_ = false;
+};
+
+}  // namespace
+
+Preparation prepare_medium(Medium& medium, CheckFirst wanted, const std::string& type,
+                           const CheckerPlaces& places, std::chrono::milliseconds at_most,
+                           const CheckerCompany& company) {
+  const CheckerRow* row = find_checker(type);
+  if (wanted == CheckFirst::kNo || row == nullptr || medium.read_only()) return {};
+  auto done = Preparing(medium, type, places, at_most, company).prepare(wanted, *row);
+  if (!done.read_only_reason.empty()) medium.restrict_to_reading();
+  return done;
+}
+
+Result<void> require_same(const Medium& medium, const MountSource& source) {
+  if (source.device != 0 && medium.device() != source.device)
+    return fail(Errc::kNotFound, "{} became another device", quote(source.path));
+  if (source.disk_sequence != 0 && medium.disk_sequence() != 0 &&
+      medium.disk_sequence() != source.disk_sequence)
+    return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
+  return {};
+}
+
+Result<Medium> take_source(const MountSource& source, MediumAccess wanted) {
+  if (source.image) {
+    UniqueFd copy(::fcntl(source.image->get(), F_DUPFD_CLOEXEC, 0));
+    return Medium::adopt(std::move(copy), source.path, wanted);
+  }
+  TRY(auto medium, Medium::find(source.path, wanted));
+  if (!medium.is_block())
+    return fail(Errc::kInvalidArgument, "{} is not a block device", quote(source.path));
+  TRY_VOID(require_same(medium, source));
+  return medium;
+}
+
+Result<ErrandReport> do_check(const CheckWork& work, Channel& news) {
+  const CheckOperation operation = work.request.operation;
+  const auto access = only_reads(operation) ? MediumAccess::kReadOnly : MediumAccess::kReadWrite;
+  TRY(auto medium, take_source(work.source, access));
+  if (medium.write_protected())
+    return fail(Errc::kReadOnly, "{} is write-protected", quote(work.source.path));
+  HeldMedium held(work, std::move(medium), news);
+  TRY_VOID(held.claim());
+  TRY(const auto reply,
+      operation == CheckOperation::kRepair ? repair(held) : held.run(operation, 0, kWholeProgress));
+  TRY(const Bytes bytes, encode_check_reply(reply));
+  ErrandReport report;
+  report.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return report;
+}
+
+}  // namespace airlock

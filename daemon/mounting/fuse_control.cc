@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mounting/fuse_control.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
+
+namespace airlock {
+
+Result<void> FuseControl::open() {
+  if (root_.valid()) return {};
+  const UniqueFd context(::fsopen("fusectl", FSOPEN_CLOEXEC));
+  if (!context.valid()) return fail_errno(errno, Errc::kSystem, "open the control of FUSE");
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, /*key=*/nullptr, /*value=*/nullptr, 0) != 0)
+    return fail_errno(errno, Errc::kSystem, "make the control of FUSE");
+  root_ = UniqueFd(::fsmount(context.get(), FSMOUNT_CLOEXEC,
+                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (!root_.valid()) return fail_errno(errno, Errc::kSystem, "mount the control of FUSE");
+  return {};
+}
+
+Result<UniqueFd> FuseControl::open_file(dev_t filesystem, const char* name, int flags) {
+  TRY_VOID(open());
+  const auto number = (static_cast<std::uint64_t>(major(filesystem)) << 20) | minor(filesystem);
+  const std::string path = fmt::format("{}/{}", number, name);
+  UniqueFd file(::openat(root_.get(), path.c_str(), flags | O_CLOEXEC));
+  if (!file.valid()) return fail_errno(errno, Errc::kNotFound, "FUSE connection {}", number);
+  return file;
+}
+
+std::optional<unsigned long> FuseControl::waiting(dev_t filesystem) {
+  const auto file = open_file(filesystem, "waiting", O_RDONLY);
+  if (!file) return std::nullopt;
+  std::array<char, 32> text{};
+  const ssize_t length = ::read(file->get(), text.data(), text.size());
+  unsigned long count = 0;
+  if (length <= 0 || std::from_chars(text.data(), text.data() + length, count).ec != std::errc{})
+    return std::nullopt;
+  return count;
+}
+
+Result<void> FuseControl::abort(dev_t filesystem) {
+  TRY(const auto file, open_file(filesystem, "abort", O_WRONLY));
+  if (::write(file.get(), "1", 1) != 1)
+    return fail_errno(errno, Errc::kSystem, "abort a FUSE connection");
+  return {};
+}
+
+}  // namespace airlock

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mounting/kernel_mount_watch.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "daemon/mounting/unmount_task.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+constexpr auto kLookEvery = 500ms;
+constexpr auto kEndOfProcess = 1s;
+
+}  // namespace
+
+KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
+                                   const LiveMount& mount, Mounting::WatchEvents events)
+    : tools_(tools),
+      mount_(mount),
+      driver_pid_(mount.driver_pid),
+      fuseblk_(mount.fuseblk),
+      events_(std::move(events)),
+      driver_(tools.drivers.of(mount)) {
+  if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
+  table_ = tools_.table.subscribe([this](const auto& table) { table_changed(table); });
+  heartbeat_ = heartbeat.watch(mount_, driver_ ? mount.driver_pid : 0,
+                               [this](Heartbeat::Finding finding) { found(finding); });
+  tools_.watches.insert(this);
+  look_again();  // it may have gone between the end of its making and now
+}
+
+KernelMountWatch::~KernelMountWatch() {
+  tools_.watches.erase(this);
+}
+
+void KernelMountWatch::taken_away() {
+  told_ = true;
+  timer_.reset();
+  heartbeat_.reset();
+}
+
+void KernelMountWatch::look_again() {
+  auto soon = tools_.loop.soon([this] { look(); });
+  if (soon) soon_ = std::move(*soon);
+}
+
+void KernelMountWatch::look() {
+  if (const auto table = read_mount_table("/proc/self/mountinfo")) table_changed(*table);
+  // An end nobody was told of because we were taking the mount away, and then were not.
+  if (!vanished_ && driver_ && driver_->end()) driver_ended(*driver_->end());
+}
+
+std::vector<std::string> KernelMountWatch::last_lines() const {
+  return driver_ ? driver_->last_lines() : std::vector<std::string>{};
+}
+
+bool KernelMountWatch::we_take_it_away() const {
+  return tools_.on_their_way_out.contains(mount_.mount_id);
+}
+
+// A driver leaves because it has nothing to serve any more, or dies with its mount still there.
+void KernelMountWatch::driver_ended(const DriverEnd& end) {
+  if (told_ || we_take_it_away()) return;
+  const auto table = read_mount_table("/proc/self/mountinfo");
+  const bool there = table && find_mount(*table, mount_.mount_id, mount_.filesystem) != nullptr;
+  if (!there) return tell_unmounted(end.clean());
+  DriverDeath death = describe_death(end);
+  death.last_lines = last_lines();
+  tell_death(std::move(death));
+}
+
+void KernelMountWatch::table_changed(const MountTableWatch::Table& table) {
+  if (vanished_ || told_ || we_take_it_away()) return;
+  if (find_mount(table, mount_.mount_id, mount_.filesystem) == nullptr) vanished();
+}
+
+// Whether all was written shows in how the driver ends, which it does once nobody uses the mount.
+void KernelMountWatch::vanished() {
+  vanished_ = true;
+  if (driver_ && driver_->end()) return tell_unmounted(driver_->end()->clean());
+  restart_stall_clock();
+  await_end();
+}
+
+void KernelMountWatch::restart_stall_clock() {
+  // The number of a plain mount is of no device.
+  const dev_t device = fuseblk_ ? mount_.filesystem : 0;
+  stall_.emplace(driver_pid_, device, std::chrono::steady_clock::now());
+}
+
+void KernelMountWatch::await_end() {
+  auto timer = tools_.loop.after(driver_ ? kLookEvery : 0ms, [this] { look_whether_it_ends(); });
+  if (timer)
+    timer_ = std::move(*timer);
+  else
+    log(LogLevel::kError, "no timer: {}", timer.error().message());
+}
+
+// Whoever unmounted it waits for the driver as long as that owes the kernel an answer, and udisks
+// lets everybody else wait with it. A driver that gets on may take its time; one that nobody waits
+// for is that of a lazy unmount, which somebody still uses.
+void KernelMountWatch::look_whether_it_ends() {
+  if (!driver_) return tell_unmounted(false);
+  if (tools_.control.waiting(mount_.filesystem) == 0UL) restart_stall_clock();
+  if (stall_->stalled(std::chrono::steady_clock::now()) < tools_.options.silence)
+    return await_end();
+  give_up_on_driver();
+}
+
+void KernelMountWatch::give_up_on_driver() {
+  log(LogLevel::kWarning, "the driver of {} was unmounted and does not end, so it is stopped",
+      quote(mount_.mount_point));
+  // Plain fuse leaves nothing to abort, and its number may be another's by now.
+  if (fuseblk_) (void)tools_.control.abort(mount_.filesystem);
+  driver_->kill();
+  tell_unmounted(false);
+}
+
+void KernelMountWatch::found(Heartbeat::Finding finding) {
+  if (told_ || vanished_ || we_take_it_away()) return;
+  if (finding == Heartbeat::Finding::kHung) {
+    const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
+    return stop_driver("hang", fmt::format("did not answer for {} s", seconds));
+  }
+  if (!driver_) return stop_driver("unknown", "is gone, and nobody can say how it ended");
+  // The kernel closes what a process has before it counts as ended; how it ended is told then.
+  auto timer = tools_.loop.after(kEndOfProcess, [this] {
+    if (told_ || vanished_ || we_take_it_away()) return;
+    stop_driver("unknown", "lost its connection to the kernel");
+  });
+  if (timer)
+    timer_ = std::move(*timer);
+  else
+    log(LogLevel::kError, "no timer: {}", timer.error().message());
+}
+
+void KernelMountWatch::stop_driver(std::string kind, std::string cause) {
+  DriverDeath death;
+  death.when = std::chrono::system_clock::now();
+  death.last_lines = last_lines();
+  death.kind = std::move(kind);
+  death.cause = std::move(cause);
+  if (driver_) driver_->kill();
+  (void)tools_.control.abort(mount_.filesystem);
+  tell_death(std::move(death));
+}
+
+void KernelMountWatch::tell_death(DriverDeath death) {
+  told_ = true;
+  heartbeat_.reset();
+  timer_.reset();
+  if (events_.on_death) std::exchange(events_.on_death, {})(std::move(death));
+}
+
+void KernelMountWatch::tell_unmounted(bool clean) {
+  if (std::exchange(told_, true)) return;
+  heartbeat_.reset();
+  timer_.reset();
+  if (events_.on_unmounted) std::exchange(events_.on_unmounted, {})(clean);
+}
+
+}  // namespace airlock

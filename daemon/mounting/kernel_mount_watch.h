@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/mounting/heartbeat.h"
+#include "daemon/mounting/mounting_tools.h"
+#include "daemon/mounting/signs_of_life.h"
+
+namespace airlock {
+
+// One mount under watch: its driver's process, its place in the mount table, its answers. Tells
+// the one of its events that happens first, and none for what we did ourselves.
+class KernelMountWatch final : public MountWatch {
+ public:
+  KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat, const LiveMount& mount,
+                   Mounting::WatchEvents events);
+  KernelMountWatch(const KernelMountWatch&) = delete;
+  KernelMountWatch& operator=(const KernelMountWatch&) = delete;
+  ~KernelMountWatch() override;
+  [[nodiscard]] std::vector<std::string> last_lines() const override;
+
+  [[nodiscard]] std::uint64_t mount_id() const { return mount_.mount_id; }
+  // We took it away, and whoever cares knows.
+  void taken_away();
+  // In the next round: what was left to us to tell may be the watcher's again.
+  void look_again();
+
+ private:
+  void look();
+  [[nodiscard]] bool we_take_it_away() const;
+  void driver_ended(const DriverEnd& end);
+  void table_changed(const MountTableWatch::Table& table);
+  void vanished();
+  void restart_stall_clock();
+  void await_end();
+  void look_whether_it_ends();
+  void give_up_on_driver();
+  void found(Heartbeat::Finding finding);
+  void stop_driver(std::string kind, std::string cause);
+  void tell_death(DriverDeath death);
+  void tell_unmounted(bool clean);
+
+  MountingTools& tools_;
+  MountIdentity mount_;
+  pid_t driver_pid_;
+  bool fuseblk_;
+  Mounting::WatchEvents events_;
+  bool vanished_ = false;
+  bool told_ = false;
+  std::optional<StallClock> stall_;  // once it has vanished
+  std::shared_ptr<WatchedDriver> driver_;
+  WatchedDriver::Subscription driver_end_;
+  std::unique_ptr<MountTableWatch::Subscription> table_;
+  std::unique_ptr<Heartbeat::Subscription> heartbeat_;
+  EventSource timer_, soon_;
+};
+
+}  // namespace airlock

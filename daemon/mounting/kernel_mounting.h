@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/mounting/heartbeat.h"
+#include "daemon/mounting/mounting.h"
+#include "daemon/mounting/mounting_task.h"
+#include "daemon/mounting/mounting_tools.h"
+
+namespace airlock {
+
+// Mounting as it is: errands for what may block, the loop for the rest. The program should be a
+// child subreaper (PR_SET_CHILD_SUBREAPER), so that drivers become its children when the errand
+// that started them ends, and their end can be told exactly on any kernel.
+//
+// Must outlive the operations and watches it hands out. Destroyed while it is busy it kills what it
+// is doing; the next start sweeps up then.
+class KernelMounting final : public Mounting {
+ public:
+  KernelMounting(EventLoop& loop, MountingOptions options);
+
+  // Nothing is being made or taken away, also not behind the back of those who asked.
+  [[nodiscard]] bool idle() const { return tasks_.empty(); }
+
+  std::unique_ptr<PendingOperation> mount(const MountSource& source, const MountDecision& decision,
+                                          std::move_only_function<void(double)> checked,
+                                          Done<LiveMount> done) override;
+  std::unique_ptr<PendingOperation> unmount(const LiveMount& mount, const MountSource& source,
+                                            UnmountForce force,
+                                            std::move_only_function<void(std::uint64_t)> progress,
+                                            Done<UnmountResult> done) override;
+  std::unique_ptr<PendingOperation> write_out(const LiveMount& mount, const MountSource& source,
+                                              Done<bool> done) override;
+  std::unique_ptr<PendingOperation> detach(const LiveMount& mount, Done<bool> done) override;
+  std::unique_ptr<MountWatch> watch(LiveMount& mount, WatchEvents events) override;
+  std::unique_ptr<PendingOperation> find_users(const LiveMount& mount,
+                                               Done<std::vector<BusyProcess>> done) override;
+  std::unique_ptr<PendingOperation> eject(const std::string& drive_node, Done<bool> done) override;
+  std::unique_ptr<PendingOperation> power_off(const std::string& drive_sysfs_path,
+                                              Done<bool> done) override;
+
+ private:
+  MountingTools tools_;
+  Heartbeat heartbeat_{tools_};
+  MountingTasks tasks_;
+};
+
+}  // namespace airlock

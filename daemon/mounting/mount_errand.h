@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "daemon/check/checker_run.h"
+#include "daemon/loop/errand.h"
+#include "daemon/mount/driver_start.h"
+#include "daemon/mounting/mounting.h"
+#include "daemon/policy/decision.h"
+#include "lib/base/error.h"
+#include "lib/protocol/channel.h"
+
+namespace airlock {
+
+// One mount from the device to the mount table, in a process that may block. What it made when it
+// fails or is killed is named by its news; undo_mount() takes that away.
+struct MountWork {
+  MountSource source;
+  MountDecision decision;
+  DriverPlaces places;
+  std::string base;
+  SessionDeadlines deadlines;
+  CheckerPlaces checkers;
+  std::chrono::milliseconds check_deadline{};
+};
+
+// Brings back a packed LiveMount.
+Result<ErrandReport> do_mount(const MountWork& work, Channel& news);
+
+// Afterwards, in an errand of its own: no mount of ours at the place, and no folder of ours there.
+Result<ErrandReport> undo_mount(const std::string& base, const std::string& place);
+
+}  // namespace airlock

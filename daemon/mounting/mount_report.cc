@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mounting/mount_report.h"
+
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+namespace airlock {
+namespace {
+
+class Packer {
+ public:
+  void take(const std::string& text) {
+    take(text.size());
+    bytes += text;
+  }
+  template <typename Number>
+    requires std::is_trivially_copyable_v<Number>
+  void take(const Number& number) {
+    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+  std::string bytes;
+};
+
+class Unpacker {
+ public:
+  explicit Unpacker(std::string_view bytes) : left_(bytes) {}
+  void take(std::string& text) {
+    std::size_t size = 0;
+    take(size);
+    whole_ = whole_ && size <= left_.size();
+    if (!whole_) return;
+    text = left_.substr(0, size);
+    left_.remove_prefix(size);
+  }
+  template <typename Number>
+    requires std::is_trivially_copyable_v<Number>
+  void take(Number& number) {
+    whole_ = whole_ && sizeof number <= left_.size();
+    if (!whole_) return;
+    std::memcpy(&number, left_.data(), sizeof number);
+    left_.remove_prefix(sizeof number);
+  }
+  [[nodiscard]] bool whole() const { return whole_ && left_.empty(); }
+
+ private:
+  std::string_view left_;
+  bool whole_ = true;
+};
+
+// One list of fields for both directions.
+template <typename Check>
+  requires std::is_same_v<std::remove_const_t<Check>, CheckReply>
+void for_each_field(Check& check, auto& with) {
+  with.take(check.verdict);
+  with.take(check.changed);
+  with.take(check.findings);
+  with.take(check.checker);
+  with.take(check.summary);
+  with.take(check.log);
+}
+
+template <typename Mount>
+  requires std::is_same_v<std::remove_const_t<Mount>, LiveMount>
+void for_each_field(Mount& mount, auto& with) {
+  with.take(mount.mount_point);
+  with.take(mount.mount_id);
+  with.take(mount.filesystem);
+  with.take(mount.fuseblk);
+  with.take(mount.read_only);
+  with.take(mount.read_only_reason);
+  with.take(mount.subtype);
+  with.take(mount.driver);
+  with.take(mount.origin);
+  with.take(mount.driver_pid);
+  with.take(mount.driver_start);
+  with.take(mount.driver_user);
+  with.take(mount.since);
+}
+
+}  // namespace
+
+ErrandReport pack_live_mount(LiveMount mount) {
+  Packer packer;
+  for_each_field(mount, packer);
+  // Which of the two descriptors there are.
+  packer.take(mount.life.valid());
+  packer.take(mount.log.valid());
+  packer.take(mount.check.has_value());
+  if (mount.check) for_each_field(*mount.check, packer);
+  ErrandReport report{.bytes = std::move(packer.bytes), .descriptors = {}};
+  if (mount.life.valid()) report.descriptors.push_back(std::move(mount.life));
+  if (mount.log.valid()) report.descriptors.push_back(std::move(mount.log));
+  return report;
+}
+
+Result<LiveMount> unpack_live_mount(ErrandReport report) {
+  LiveMount mount;
+  Unpacker unpacker(report.bytes);
+  for_each_field(mount, unpacker);
+  bool has_life = false;
+  bool has_log = false;
+  unpacker.take(has_life);
+  unpacker.take(has_log);
+  bool has_check = false;
+  unpacker.take(has_check);
+  if (has_check) for_each_field(mount.check.emplace(), unpacker);
+  const std::size_t wanted = (has_life ? 1U : 0U) + (has_log ? 1U : 0U);
+  if (!unpacker.whole() || report.descriptors.size() != wanted)
+    return fail(Errc::kSystem, "the report of a mount is damaged");
+  if (has_life) mount.life = std::move(report.descriptors.front());
+  if (has_log) mount.log = std::move(report.descriptors.back());
+  return mount;
+}
+
+}  // namespace airlock

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/loop/errand.h"
+#include "daemon/mounting/mounting.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// Both ends of what a mount errand brings back. The two are the same program, so nothing here
+// needs a version; a cut-off report is refused all the same.
+ErrandReport pack_live_mount(LiveMount mount);
+Result<LiveMount> unpack_live_mount(ErrandReport report);
+
+}  // namespace airlock

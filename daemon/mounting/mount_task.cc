@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mounting/mount_task.h"
+
+#include <sys/epoll.h>
+
+#include <utility>
+#include <vector>
+
+#include "daemon/mounting/mount_report.h"
+#include "daemon/mounting/unmount_errand.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/protocol/check_record.h"
+
+namespace airlock {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+// For finding the medium, making the place and starting the driver, which come before its session.
+constexpr auto kPreparation = 10s;
+
+}  // namespace
+
+MountTask::MountTask(MountingTools& tools, MountingTasks& tasks, const MountSource& source,
+                     const MountDecision& decision, std::move_only_function<void(double)> checked,
+                     Mounting::Done<LiveMount> done)
+    : tools_(tools),
+      tasks_(tasks),
+      work_{.source = source,
+            .decision = decision,
+            .places = tools.options.places,
+            .base = tools.options.base,
+            .deadlines = tools.options.session,
+            .checkers = tools.options.checkers,
+            .check_deadline = tools.options.check},
+      checked_(std::move(checked)),
+      done_(std::move(done)) {}
+
+void MountTask::start() {
+  auto pair = Channel::make_pair();
+  if (!pair) {
+    failure_ = std::move(pair).error();
+    return set_timer(0ms, &MountTask::finish);
+  }
+  news_.emplace(Channel(std::move(pair->first)));
+  on_news(&MountTask::read_progress);
+  // Our copy of the errand's end goes as soon as the errand has its own, or its end were no end.
+  auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
+  std::vector<BorrowedFd> keep = {theirs->borrow()};
+  if (work_.source.image) keep.push_back(work_.source.image->borrow());
+  if (work_.decision.place) keep.push_back(work_.decision.place->borrow());
+  auto deadline = work_.deadlines.connect + work_.deadlines.whole + kPreparation;
+  if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
+  errand_ = tools_.mounting.run(
+      "mount " + quote(work_.source.path), {.deadline = deadline}, keep,
+      [work = work_, theirs] {
+        Channel news(std::move(*theirs));
+        return do_mount(work, news);
+      },
+      [this](Result<ErrandReport> report) { mounted(std::move(report)); });
+}
+
+void MountTask::read_progress() {
+  const auto before = news_->checked();
+  news_->read();
+  if (news_->errand_ended()) return on_news_.reset();
+  if (checked_ && news_->checked() && news_->checked() != before)
+    checked_(static_cast<double>(*news_->checked()) / kWholeProgress);
+}
+
+void MountTask::skip_check() {
+  if (news_ && done_ && !failure_) news_->skip_check();
+}
+
+void MountTask::mounted(Result<ErrandReport> report) {
+  on_news_.reset();
+  news_->read();
+  auto live =
+      report ? unpack_live_mount(std::move(*report)) : std::unexpected(std::move(report).error());
+  if (!live) return give_up(std::move(live).error());
+  errand_.reset();
+  prove(std::move(*live));
+}
+
+// A mount that can't be used is none: its driver may not even have understood the kernel's
+// greeting.
+void MountTask::prove(LiveMount live) {
+  live_ = std::move(live);
+  const MountIdentity mount = {.mount_point = live_->mount_point,
+                               .mount_id = live_->mount_id,
+                               .filesystem = live_->filesystem};
+  errand_ = tools_.probing.run(
+      "ask a new driver", {.deadline = tools_.options.silence}, {},
+      [mount] { return do_probe(mount); },
+      [this](Result<ErrandReport> answer) {
+        errand_.reset();
+        if (answer && answer->bytes.empty()) return succeed();
+        auto none = fail(Errc::kWorkerDied, "the mount of {} is gone", quote(work_.source.path));
+        Error why = answer ? std::move(none).error() : answer.error();
+        if (why.code == Errc::kTimedOut) why.what = "the driver does not answer";
+        give_up(std::move(why));
+      });
+}
+
+void MountTask::succeed() {
+  if (done_) std::exchange(done_, {})(std::move(*live_));
+  tasks_.remove(this);
+}
+
+void MountTask::cancel() {
+  if (!done_) return;  // answered
+  done_ = {};
+  checked_ = {};
+  if (failure_) return;  // cleaning already
+  auto cancelled = fail(Errc::kTimedOut, "nobody wants the mount any more");
+  give_up(std::move(cancelled).error());
+}
+
+// From here on the task only takes things away.
+void MountTask::give_up(Error why) {
+  failure_ = std::move(why);
+  on_news_.reset();
+  await_place();
+}
+
+// A folder made and not yet told of could not be found again, so an errand that is about to make
+// one is left alone until it has said so. That takes no time: nothing before touches a driver.
+void MountTask::await_place() {
+  news_->read();
+  const bool nothing_begun = !errand_ || !errand_->started();
+  if (nothing_begun || news_->errand_ended() || !news_->place().empty()) return await_errand();
+  set_timer(kPreparation, &MountTask::await_errand);
+  on_news(&MountTask::await_place);
+}
+
+// Killed, it may still end the system call it is in, move_mount() for instance.
+void MountTask::await_errand() {
+  on_news_.reset();
+  const bool started = errand_ && errand_->started();
+  errand_.reset();
+  news_->read();
+  if (!started || live_ || news_->errand_ended()) return end_driver();
+  set_timer(kPreparation, &MountTask::end_driver);
+  on_news(&MountTask::await_errand_end);
+}
+
+void MountTask::await_errand_end() {
+  news_->read();
+  if (news_->errand_ended()) end_driver();
+}
+
+void MountTask::end_driver() {
+  on_news_.reset();
+  timer_.reset();
+  driver_ = live_ ? tools_.drivers.of(*live_)
+                  : tools_.drivers.of(news_->driver(), news_->driver_life(), BorrowedFd{-1});
+  if (driver_) driver_->kill();
+  clean();
+}
+
+void MountTask::clean() {
+  const std::string place = live_ ? live_->mount_point : news_->place();
+  if (place.empty()) return await_driver();
+  errand_ = tools_.small.run(
+      "clean up after " + quote(work_.source.path), {.deadline = kPreparation}, {},
+      [base = work_.base, place] { return undo_mount(base, place); },
+      [this](Result<ErrandReport> cleaned) {
+        errand_.reset();
+        if (!cleaned)
+          log(LogLevel::kError, "cleaning up after a mount: {}", cleaned.error().message());
+        await_driver();
+      });
+}
+
+void MountTask::await_driver() {
+  if (!driver_ || driver_->ended()) return finish();
+  set_timer(tools_.options.last_wait, &MountTask::finish);
+  driver_end_ = driver_->on_end([this](const DriverEnd&) { finish(); });
+}
+
+void MountTask::finish() {
+  if (done_) std::exchange(done_, {})(std::unexpected(std::move(*failure_)));
+  tasks_.remove(this);
+}
+
+void MountTask::set_timer(std::chrono::milliseconds time, void (MountTask::*then)()) {
+  auto timer = tools_.loop.after(time, [this, then] { (this->*then)(); });
+  if (timer)
+    timer_ = std::move(*timer);
+  else
+    log(LogLevel::kError, "no timer: {}", timer.error().message());
+}
+
+void MountTask::on_news(void (MountTask::*then)()) {
+  if (on_news_.active()) return;
+  auto news =
+      tools_.loop.watch(news_->descriptor(), EPOLLIN, [this, then](auto) { (this->*then)(); });
+  if (news)
+    on_news_ = std::move(*news);
+  else
+    log(LogLevel::kError, "no news: {}", news.error().message());
+}
+
+}  // namespace airlock

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/mount/live_mount.h"
+#include "daemon/policy/decision.h"
+#include "daemon/system/busy_processes.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// How a mount ended, or what is wrong with it.
+struct DriverDeath {
+  std::string kind;   // "signal", "exit", "forbidden-call", "out-of-memory", "hang", "unknown"
+  std::string cause;  // one phrase after "the driver": "was killed by SIGSEGV"
+  int signal_number = 0;
+  int exit_code = 0;
+  std::optional<long> forbidden_call;
+  std::chrono::system_clock::time_point when;
+  std::vector<std::string> last_lines;  // foreign text
+  std::string coredump;                 // a reference a person can use; empty: none
+};
+
+enum class UnmountForce {
+  kNone,   // fails with Errc::kBusy if somebody uses it
+  kLazy,   // detached now, flushed when the last user goes
+  kForce,  // pending requests fail, data may be lost
+};
+
+// One running request of the mounting side (mount, unmount, eject ...). Destroying it cancels it
+// and undoes what it had done so far.
+class PendingOperation {
+ public:
+  virtual ~PendingOperation() = default;
+  // Of a mount: does not wait for the check that comes before it, if that is still going on; the
+  // mount becomes read-only then.
+  virtual void skip_check() {}
+};
+
+// A mount under watch. Destroying the object ends the watching, not the mount.
+class MountWatch {
+ public:
+  virtual ~MountWatch() = default;
+  // The last lines the driver wrote, oldest first.
+  [[nodiscard]] virtual std::vector<std::string> last_lines() const = 0;
+};
+
+// Everything airlockd does to the kernel and to drivers, without ever blocking. One
+// implementation for real, one fake for the tests of what sits above.
+class Mounting {
+ public:
+  template <typename T>
+  using Done = std::move_only_function<void(Result<T>)>;
+  struct UnmountResult {
+    bool flushed = false;  // the driver ended in order and our fsync returned: safe to remove
+    std::string warning;   // when not flushed: what may be lost, one sentence
+  };
+  struct WatchEvents {
+    std::move_only_function<void(DriverDeath)> on_death;  // at most once
+    // The mount is no longer in the kernel's table though we did not unmount it. Clean says
+    // whether the driver left with exit code 0.
+    std::move_only_function<void(bool clean)> on_unmounted;  // at most once
+  };
+
+  virtual ~Mounting() = default;
+
+  // Makes the mount point, checks the medium if that was decided, starts the driver, mounts. `done`
+  // is called exactly once from the event loop unless the operation is destroyed before;
+  // `checked` hears how much of the check is done, from 0 to 1, where the checker tells.
+  virtual std::unique_ptr<PendingOperation> mount(const MountSource& source,
+                                                  const MountDecision& decision,
+                                                  std::move_only_function<void(double)> checked,
+                                                  Done<LiveMount> done) = 0;
+  // Waits until the data is on the medium; removes the mount point. `progress` gets the bytes
+  // still to be written where the kernel can tell, at most four times a second.
+  virtual std::unique_ptr<PendingOperation> unmount(
+      const LiveMount& mount, const MountSource& source, UnmountForce force,
+      std::move_only_function<void(std::uint64_t)> progress, Done<UnmountResult> done) = 0;
+  // Has everything that was written to the mount put on the medium; a few seconds at most.
+  virtual std::unique_ptr<PendingOperation> write_out(const LiveMount& mount,
+                                                      const MountSource& source,
+                                                      Done<bool> done) = 0;
+  // Takes away a mount whose driver is dead or whose medium is gone: never waits for a driver.
+  virtual std::unique_ptr<PendingOperation> detach(const LiveMount& mount, Done<bool> done) = 0;
+  virtual std::unique_ptr<MountWatch> watch(LiveMount& mount, WatchEvents events) = 0;
+  // Who holds the mount; reads /proc in a process of its own.
+  virtual std::unique_ptr<PendingOperation> find_users(const LiveMount& mount,
+                                                       Done<std::vector<BusyProcess>> done) = 0;
+  // Ejects the medium of a whole drive, or takes its power.
+  virtual std::unique_ptr<PendingOperation> eject(const std::string& drive_node,
+                                                  Done<bool> done) = 0;
+  virtual std::unique_ptr<PendingOperation> power_off(const std::string& drive_sysfs_path,
+                                                      Done<bool> done) = 0;
+};
+
+}  // namespace airlock

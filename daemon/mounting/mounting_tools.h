@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "daemon/check/checker_run.h"
+#include "daemon/loop/errand_queue.h"
+#include "daemon/loop/event_loop.h"
+#include "daemon/mount/driver_start.h"
+#include "daemon/mounting/driver_watch.h"
+#include "daemon/mounting/fuse_control.h"
+#include "daemon/system/mount_table_watch.h"
+
+namespace airlock {
+
+class KernelMountWatch;
+
+// What a KernelMounting is told; the defaults are the daemon's.
+struct MountingOptions {
+  DriverPlaces places;
+  std::string base = "/run/media";
+  SessionDeadlines session;
+  CheckerPlaces checkers;
+  std::chrono::milliseconds check{900'000};  // before a mount, where one is wanted
+  // A driver with requests waiting is looked at this often, and is hung when a request of ours
+  // stays unanswered this long.
+  std::chrono::milliseconds heartbeat{10'000};
+  std::chrono::milliseconds silence{30'000};
+  // An unmount goes on as long as anything moves; this long without is the end of it.
+  std::chrono::milliseconds stall{60'000};
+  // After giving up on a driver, and for taking away what has no driver.
+  std::chrono::milliseconds last_wait{5'000};
+  // A lazy unmount waits this long to see whether anybody used the mount.
+  std::chrono::milliseconds lazy_wait{1'000};
+  std::size_t errands_at_once = 16;  // of each kind
+  // Knows how drivers ended that it started. Outlives the mounting; nullptr: there is none.
+  ServiceManager* services = nullptr;
+};
+
+// What the parts of a KernelMounting share.
+struct MountingTools {
+  MountingTools(EventLoop& event_loop, MountingOptions with)
+      : loop(event_loop),
+        options(std::move(with)),
+        drivers(loop, options.services),
+        table(loop),
+        mounting(loop, options.errands_at_once),
+        leaving(loop, options.errands_at_once),
+        small(loop, options.errands_at_once),
+        probing(loop, options.errands_at_once) {}
+
+  EventLoop& loop;
+  MountingOptions options;
+  FuseControl control;
+  DriverWatches drivers;
+  MountTableWatch table;
+  // Kinds apart: sixteen drivers that don't answer must not keep anybody from leaving.
+  ErrandQueue mounting, leaving, small, probing;
+  // Mounts we are taking away ourselves, by number; their watchers need not tell.
+  std::multiset<std::uint64_t> on_their_way_out;
+  // Mounts an errand of ours has open to ask their driver, by number: nobody can unmount them.
+  std::multiset<std::uint64_t> being_asked;
+  std::set<KernelMountWatch*> watches;
+};
+
+}  // namespace airlock

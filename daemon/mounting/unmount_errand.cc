@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mounting/unmount_errand.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <string_view>
+
+#include "daemon/system/mount_table.h"
+#include "daemon/system/mount_table_watch.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+constexpr const char* kTable = "/proc/self/mountinfo";
+// BLKGETDISKSEQ of Linux 5.15.
+constexpr unsigned long kGetDiskSequence = _IOR(0x12, 128, std::uint64_t);
+
+// umount2() takes a path, so it must be the uppermost mount there: the last one in the table.
+Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry& ours) {
+  const auto top =
+      std::ranges::find(table.rbegin(), table.rend(), ours.mount_point, &MountEntry::mount_point);
+  if (top->id == ours.id) return true;
+  return fail(Errc::kBusy, "something else is mounted over {}", quote(ours.mount_point));
+}
+
+Result<void> require_same_device(BorrowedFd device, const MountSource& source) {
+  struct stat info = {};
+  if (::fstat(device.get(), &info) != 0)
+    return fail_errno(errno, Errc::kIo, "look at {}", quote(source.path));
+  std::uint64_t sequence = 0;
+  const bool counted = ::ioctl(device.get(), kGetDiskSequence, &sequence) == 0;
+  const bool same = S_ISBLK(info.st_mode) && info.st_rdev == source.device &&
+                    (!counted || source.disk_sequence == 0 || sequence == source.disk_sequence);
+  if (same) return {};
+  return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
+}
+
+Result<UniqueFd> duplicate(BorrowedFd image, const std::string& path) {
+  UniqueFd copy(::fcntl(image.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) return fail_errno(errno, Errc::kSystem, "keep {}", quote(path));
+  return copy;
+}
+
+struct Owner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+std::uint32_t option_number(std::string_view line, std::string_view key) {
+  std::uint32_t number = 0;
+  const std::size_t at = line.find(key);
+  if (at != std::string_view::npos)
+    (void)std::from_chars(line.data() + at + key.size(), line.data() + line.size(), number);
+  return number;
+}
+
+// Whom the kernel lets in, from the options of the mount's line.
+Owner owner_of(std::uint64_t mount_id) {
+  std::ifstream lines(kTable);
+  const std::string start = fmt::format("{} ", mount_id);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t options = line.rfind(' ');
+    if (!line.starts_with(start) || options == std::string::npos) continue;
+    const std::string_view text = std::string_view(line).substr(options);
+    return {.user = option_number(text, "user_id="), .group = option_number(text, "group_id=")};
+  }
+  return {};
+}
+
+// The root of the mount, for whom the kernel lets in: to anybody else it answers by itself. Invalid
+// if the mount is not there any more.
+Result<UniqueFd> enter_as_owner(const MountIdentity& mount) {
+  TRY(const auto table, read_mount_table(kTable));
+  const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
+  if (ours == nullptr) return UniqueFd();
+  UniqueFd root(::open(ours->mount_point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(mount.mount_point));
+  const Owner owner = owner_of(mount.mount_id);
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(owner.group, owner.group, owner.group) != 0 ||
+      ::setresuid(owner.user, owner.user, owner.user) != 0)
+    return fail_errno(errno, Errc::kSystem, "become the user of {}", quote(mount.mount_point));
+  return root;
+}
+
+}  // namespace
+
+Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
+  TRY(const auto table, read_mount_table(kTable));
+  const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
+  if (ours == nullptr) return ErrandReport{.bytes = "gone", .descriptors = {}};
+  TRY(const bool reachable, is_reachable(table, *ours));
+  (void)reachable;  // the failure says it all
+  if (::umount2(ours->mount_point.c_str(), umount_flags | UMOUNT_NOFOLLOW) == 0)
+    return ErrandReport{};
+  const int error = errno;
+  if (error == EBUSY)
+    return fail_errno(error, Errc::kBusy, "{} is in use", quote(ours->mount_point));
+  return fail_errno(error, errc_from_errno(error), "unmount {}", quote(ours->mount_point));
+}
+
+Result<UniqueFd> open_to_flush(const MountSource& source) {
+  if (source.image) return duplicate(source.image->borrow(), source.path);
+  if (source.device == 0)
+    return fail(Errc::kNotFound, "nobody kept the image {} open", quote(source.path));
+  // For reading: a device closed after writing would be looked at anew by udev.
+  UniqueFd device(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!device.valid()) {
+    const int error = errno;
+    return fail_errno(error, errc_from_errno(error), "open {}", quote(source.path));
+  }
+  TRY_VOID(require_same_device(device.borrow(), source));
+  return device;
+}
+
+Result<void> do_flush(const MountSource& source) {
+  TRY(const auto medium, open_to_flush(source));
+  if (::fsync(medium.get()) == 0) return {};
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "write {} out", quote(source.path));
+}
+
+Result<ErrandReport> do_write_out(const MountIdentity& mount, const MountSource& source) {
+  // While we may: its user can't. What is no device, and nobody kept open, has only its driver.
+  const auto medium = open_to_flush(source);
+  TRY(const auto root, enter_as_owner(mount));
+  if (!root.valid()) return ErrandReport{.bytes = "gone", .descriptors = {}};
+  const UniqueFd folder(::openat(root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // The kernel hands over what it has; only some have it tell the driver as well.
+  const bool written = folder.valid() && ::syncfs(folder.get()) == 0 &&
+                       (::fsync(folder.get()) == 0 || errno == ENOSYS || errno == EINVAL) &&
+                       (!medium || ::fsync(medium->get()) == 0);
+  if (written) return ErrandReport{};
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "write {} out", quote(mount.mount_point));
+}
+
+Result<ErrandReport> do_probe(const MountIdentity& mount) {
+  TRY(const auto root, enter_as_owner(mount));
+  if (!root.valid()) return ErrandReport{.bytes = "gone", .descriptors = {}};
+  struct statfs answer = {};
+  if (::fstatfs(root.get(), &answer) == 0 || errno == ENOSYS) return ErrandReport{};
+  const int error = errno;
+  return fail_errno(error, errc_from_errno(error), "ask the driver of {}",
+                    quote(mount.mount_point));
+}
+
+}  // namespace airlock

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/api/service.h"
+#include "daemon/places/mount_records.h"
+
+namespace airlock {
+
+// Mounts of ours whose record was lost (airlockd died before it could write it): every
+// "fuse.airlock.*" and "fuseblk.airlock.*" on a place below the base that none of `known` stands
+// for. The record has no volume id and tells what the mount table does: source, type, place, user.
+// The driver is known only where the kernel tells; the state is kDead if it tells that there is
+// none.
+std::vector<AdoptedMount> find_unrecorded_mounts(
+    const std::string& base, const std::vector<AdoptedMount>& known,
+    const std::string& mountinfo = "/proc/self/mountinfo");
+
+// Mounts are made and seen in one mount namespace, known by the inode of /proc/self/ns/mnt.
+Result<void> require_our_namespace(std::uint64_t mount_namespace);
+
+// The mount that mount.airlock hands over, held against the mount table; the state is kAlive, and
+// the record has no volume id.
+Result<AdoptedMount> identify_handed_over(MountHandover&& handed,
+                                          const std::string& mountinfo = "/proc/self/mountinfo");
+
+}  // namespace airlock

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/system/busy_processes.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <optional>
+
+#include "daemon/loop/errand.h"
+#include "daemon/system/mount_copies.h"
+#include "daemon/system/mount_table.h"
+#include "lib/base/c_ptr.h"
+#include "lib/base/number.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+namespace {
+
+constexpr std::size_t kMostKernelUsers = 16;
+
+UniqueFd open_at(BorrowedFd directory, const char* name, int flags) {
+  return UniqueFd(::openat(directory.get(), name, flags | O_CLOEXEC));
+}
+
+// Where a link of /proc leads, as text: reading it does not go there. Empty when there is none.
+std::string link_text(BorrowedFd directory, const char* name) {
+  std::array<char, 4096> text;
+  const ssize_t size = ::readlinkat(directory.get(), name, text.data(), text.size());
+  return size <= 0 ? std::string() : std::string(text.data(), static_cast<std::size_t>(size));
+}
+
+// Processes end while they are looked at: what can't be read (any more) is empty.
+std::string file_text(BorrowedFd directory, const char* name) {
+  std::string text;
+  const UniqueFd file = open_at(directory, name, O_RDONLY);
+  std::array<char, 16384> part;
+  for (ssize_t size = 0; (size = ::read(file.get(), part.data(), part.size())) > 0;)
+    text.append(part.data(), static_cast<std::size_t>(size));
+  return text;
+}
+
+// Calls back with each name in the directory until the answer is false.
+template <typename Callback>
+void each_name(UniqueFd directory, Callback callback) {
+  const CPtr<DIR, ::closedir> stream(directory.valid() ? ::fdopendir(directory.get()) : nullptr);
+  if (!stream) return;
+  (void)directory.release();  // the stream closes it
+  for (const dirent* entry = ::readdir(stream.get()); entry != nullptr;
+       entry = ::readdir(stream.get()))
+    if (entry->d_name[0] != '.' && !callback(static_cast<const char*>(entry->d_name))) return;
+}
+
+UniqueFd open_folder(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+std::string_view next_line(std::string_view& text) {
+  const std::size_t end = text.find('\n');
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return line;
+}
+
+// One search through /proc. Text decides who is looked at closely, the mount's number who holds it.
+class Search {
+ public:
+  Search(const MountIdentity& mount, const SystemView& view);
+  std::vector<BusyProcess> run();
+
+ private:
+  void add_kernel_user(std::string path);
+  void look_at_kernel();
+  void look_at_process(pid_t pid, BorrowedFd process);
+  // The path of the first thing of the mount this process is found to hold; empty if none.
+  std::string held_by(BorrowedFd process);
+  std::string held_folder(BorrowedFd process, const MountCopies& copies) const;
+  std::string held_file(BorrowedFd process) const;
+  std::string held_mapping(BorrowedFd process) const;
+  [[nodiscard]] bool is_ours(BorrowedFd process, const char* descriptor) const;
+  struct Seen {
+    const MountCopies& copies;
+    bool first;  // no process of this namespace was looked at before
+  };
+  Seen copies_seen_by(BorrowedFd process);
+
+  MountIdentity mount_;
+  SystemView view_;
+  OwnCopies own_;
+  std::string own_namespace_;
+  std::string device_in_maps_;                     // "00:2f"
+  std::map<std::string, MountCopies> namespaces_;  // by the text of their link
+  MountCopies everywhere_;
+  std::vector<BusyProcess> kernel_users_;
+  std::vector<BusyProcess> processes_;
+};
+
+Search::Search(const MountIdentity& mount, const SystemView& view) : mount_(mount), view_(view) {
+  const auto table = read_mount_table(view.proc + "/self/mountinfo");
+  own_ = own_copies(mount, table ? *table : std::vector<MountEntry>());
+  everywhere_ = own_.copies;
+  const UniqueFd self(::open((view.proc + "/self").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  own_namespace_ = link_text(self.borrow(), "ns/mnt");
+  namespaces_[own_namespace_] = own_.copies;
+  device_in_maps_ = fmt::format("{:02x}:{:02x}", major(mount.filesystem), minor(mount.filesystem));
+}
+
+std::vector<BusyProcess> Search::run() {
+  look_at_kernel();
+  const UniqueFd proc = open_folder(view_.proc);
+  each_name(open_folder(view_.proc), [&](const char* name) {
+    const auto pid = parse_number<pid_t>(name);
+    if (!pid || *pid == ::getpid()) return true;
+    const UniqueFd process = open_at(proc.borrow(), name, O_PATH | O_DIRECTORY);
+    if (process.valid()) look_at_process(*pid, process.borrow());
+    return processes_.size() + kernel_users_.size() < kMostBusyProcesses;
+  });
+  std::ranges::move(kernel_users_, std::back_inserter(processes_));
+  return std::move(processes_);
+}
+
+void Search::add_kernel_user(std::string path) {
+  if (kernel_users_.size() < kMostKernelUsers)
+    kernel_users_.push_back({.pid = 0, .name = "kernel", .path = std::move(path)});
+}
+
+void Search::look_at_kernel() {
+  for (const std::string& place : own_.others) add_kernel_user(place);
+  const UniqueFd blocks = open_folder(view_.sys + "/block");
+  each_name(open_folder(view_.sys + "/block"), [&](const char* name) {
+    const std::string text =
+        file_text(blocks.borrow(), fmt::format("{}/loop/backing_file", name).c_str());
+    std::string_view rest = text;
+    const std::string_view path = next_line(rest);
+    if (own_.copies.contain(path)) add_kernel_user(std::string(path));
+    return true;
+  });
+  std::ifstream swaps(view_.proc + "/swaps");
+  for (std::string line; std::getline(swaps, line);) {
+    std::string path = unescape_octal(line.substr(0, line.find_first_of(" \t")));
+    if (own_.copies.contain(path)) add_kernel_user(std::move(path));
+  }
+}
+
+void Search::look_at_process(pid_t pid, BorrowedFd process) {
+  std::string path = held_by(process);
+  if (path.empty()) return;
+  const std::string text = file_text(process, "comm");
+  std::string_view rest = text;
+  processes_.push_back({.pid = pid, .name = std::string(next_line(rest)), .path = std::move(path)});
+}
+
+std::string Search::held_by(BorrowedFd process) {
+  const std::string program = link_text(process, "exe");
+  // Threads of the kernel and zombies have none and hold nothing.
+  if (program.empty()) return "";
+  const auto [copies, first] = copies_seen_by(process);
+  if (copies.contain(program)) return program;
+  std::string path = held_folder(process, copies);
+  if (path.empty()) path = held_file(process);
+  if (path.empty()) path = held_mapping(process);
+  // Nobody of that namespace may use its copy, but it keeps the filesystem alive all the same.
+  return path.empty() && first ? copies.independent : path;
+}
+
+Search::Seen Search::copies_seen_by(BorrowedFd process) {
+  const std::string name = link_text(process, "ns/mnt");
+  const auto known = namespaces_.find(name.empty() ? own_namespace_ : name);
+  if (known != namespaces_.end()) return {.copies = known->second, .first = false};
+  MountCopies copies =
+      foreign_copies(mount_, own_.shared_group, parse_mount_table(file_text(process, "mountinfo")));
+  everywhere_.ids.insert(copies.ids.begin(), copies.ids.end());
+  std::ranges::copy(copies.places, std::back_inserter(everywhere_.places));
+  const MountCopies& kept = namespaces_[name] = std::move(copies);
+  return {.copies = kept, .first = true};
+}
+
+std::string Search::held_folder(BorrowedFd process, const MountCopies& copies) const {
+  for (const char* link : {"cwd", "root"})
+    if (std::string text = link_text(process, link); copies.contain(text)) return text;
+  return "";
+}
+
+// Descriptors travel between namespaces, so the places of all of them count.
+std::string Search::held_file(BorrowedFd process) const {
+  const UniqueFd descriptors = open_at(process, "fd", O_PATH | O_DIRECTORY);
+  std::string found;
+  each_name(open_at(process, "fd", O_RDONLY | O_DIRECTORY), [&](const char* name) {
+    std::string path = link_text(descriptors.borrow(), name);
+    if (everywhere_.contain(path) && is_ours(process, name)) found = std::move(path);
+    return found.empty();
+  });
+  return found;
+}
+
+bool Search::is_ours(BorrowedFd process, const char* descriptor) const {
+  const std::string text = file_text(process, fmt::format("fdinfo/{}", descriptor).c_str());
+  constexpr std::string_view kKey = "mnt_id:\t";
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string_view line = next_line(rest);
+    if (!line.starts_with(kKey)) continue;
+    const auto id = parse_number<std::uint64_t>(line.substr(kKey.size()));
+    return id && everywhere_.ids.contains(*id);
+  }
+  return false;
+}
+
+// "begin-end permissions offset device inode   path". The path is the only part that could be
+// anything, and it comes last.
+std::string Search::held_mapping(BorrowedFd process) const {
+  const std::string text = file_text(process, "maps");
+  const std::string wanted = " " + device_in_maps_ + " ";
+  for (std::size_t at = text.find(wanted); at != std::string::npos;
+       at = text.find(wanted, at + 1)) {
+    const std::size_t begin = text.rfind('\n', at) + 1;  // 0 on the first line
+    const std::string_view before(text.data() + begin, at - begin);
+    if (std::ranges::count(before, ' ') != 2) continue;
+    const std::size_t path = text.find_first_of("/\n", at + wanted.size());
+    if (path == std::string::npos || text[path] == '\n') return mount_.mount_point;
+    return text.substr(path, text.find('\n', path) - path);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<BusyProcess> find_busy_processes(const MountIdentity& mount, const SystemView& view) {
+  return Search(mount, view).run();
+}
+
+// Neither names nor paths can contain a zero byte.
+std::string pack_busy_processes(const std::vector<BusyProcess>& processes) {
+  std::string bytes;
+  for (const BusyProcess& process : processes) {
+    const std::string entry =
+        fmt::format("{}{}{}{}{}{}", process.pid, '\0', process.name, '\0', process.path, '\0');
+    if (bytes.size() + entry.size() <= ErrandReport::kMostBytes) bytes += entry;
+  }
+  return bytes;
+}
+
+Result<std::vector<BusyProcess>> unpack_busy_processes(std::string_view bytes) {
+  std::vector<BusyProcess> processes;
+  const auto take = [&]() -> std::optional<std::string_view> {
+    const std::size_t end = bytes.find('\0');
+    if (end == std::string_view::npos) return std::nullopt;
+    const std::string_view part = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+    return part;
+  };
+  while (!bytes.empty()) {
+    const auto pid = take();
+    const auto name = take();
+    const auto path = take();
+    const auto number = pid ? parse_number<pid_t>(*pid) : std::nullopt;
+    if (!number || !name || !path)
+      return fail(Errc::kProtocol, "the list of processes makes no sense");
+    processes.push_back({.pid = *number, .name = std::string(*name), .path = std::string(*path)});
+  }
+  return processes;
+}
+
+}  // namespace airlock

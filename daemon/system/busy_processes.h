@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/system/busy.h"
+#include "daemon/system/mount_identity.h"
+#include "lib/base/error.h"
+
+namespace airlock {
+
+// A process in the way of an unmount.
+struct BusyProcess {
+  pid_t pid = 0;
+  std::string name;  // foreign text
+  std::string path;  // the file or folder it holds; foreign text
+};
+
+constexpr std::size_t kMostBusyProcesses = 64;
+
+// Who is in the way of an unmount, at most kMostBusyProcesses: one entry per process, with the
+// first thing of the mount it was found to hold (an open file, a folder it is in, a program or
+// file mapped into memory), then what the kernel itself holds, with pid 0 and the name "kernel"
+// (mounts below this one or of the same filesystem elsewhere, loop devices and swap on files in
+// it). The calling process is left out. Reads /proc and /sys only and never touches the mount, so
+// a driver that hangs does not matter; still meant for an errand, because /proc may be long.
+// Names and paths are foreign text.
+std::vector<BusyProcess> find_busy_processes(const MountIdentity& mount,
+                                             const SystemView& view = {});
+
+// Both ends of an errand's report. Cut off at ErrandReport::kMostBytes by leaving entries out.
+std::string pack_busy_processes(const std::vector<BusyProcess>& processes);
+Result<std::vector<BusyProcess>> unpack_busy_processes(std::string_view bytes);
+
+}  // namespace airlock

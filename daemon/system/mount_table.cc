@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/system/mount_table.h"
+
+#include <sys/sysmacros.h>
+
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "lib/base/number.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+bool is_octal(char c) {
+  return c >= '0' && c <= '7';
+}
+
+// The part up to the next separator, which is taken away with it.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return part;
+}
+
+template <typename Number>
+bool read_number(std::string_view text, Number& number) {
+  const auto parsed = parse_number<Number>(text);
+  number = parsed.value_or(0);
+  return parsed.has_value();
+}
+
+bool parse_device(std::string_view text, dev_t& device) {
+  unsigned major_number = 0;
+  unsigned minor_number = 0;
+  const std::string_view first = take_until(text, ':');
+  if (!read_number(first, major_number) || !read_number(text, minor_number)) return false;
+  device = makedev(major_number, minor_number);
+  return true;
+}
+
+void parse_group(std::string_view word, MountEntry& entry) {
+  const std::string_view name = take_until(word, ':');
+  if (name == "shared") (void)read_number(word, entry.shared_group);
+  if (name == "master") (void)read_number(word, entry.master_group);
+}
+
+// The optional fields up to the lone dash; false if that is missing.
+bool parse_groups(std::string_view& rest, MountEntry& entry) {
+  while (!rest.empty()) {
+    const std::string_view word = take_until(rest, ' ');
+    if (word == "-") return true;
+    parse_group(word, entry);
+  }
+  return false;
+}
+
+// Fields are divided by exactly one space: a source can be empty.
+std::optional<MountEntry> parse_line(std::string_view line) {
+  MountEntry entry;
+  if (!read_number(take_until(line, ' '), entry.id) ||
+      !read_number(take_until(line, ' '), entry.parent) ||
+      !parse_device(take_until(line, ' '), entry.device))
+    return std::nullopt;
+  entry.root = unescape_octal(take_until(line, ' '));
+  entry.mount_point = unescape_octal(take_until(line, ' '));
+  entry.options = take_until(line, ' ');
+  if (entry.id < 0 || entry.mount_point.empty() || !parse_groups(line, entry)) return std::nullopt;
+  entry.type = unescape_octal(take_until(line, ' '));
+  entry.source = unescape_octal(take_until(line, ' '));
+  entry.super_options = line;
+  if (entry.type.empty()) return std::nullopt;
+  return entry;
+}
+
+}  // namespace
+
+std::string unescape_octal(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '\\' && i + 3 < text.size() && is_octal(text[i + 1]) &&
+                        is_octal(text[i + 2]) && is_octal(text[i + 3]);
+    if (!escape) {
+      plain += text[i];
+      continue;
+    }
+    const int value = (text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0');
+    plain += static_cast<char>(value);
+    i += 3;
+  }
+  return plain;
+}
+
+std::vector<MountEntry> parse_mount_table(std::string_view text) {
+  std::vector<MountEntry> entries;
+  while (!text.empty())
+    if (auto entry = parse_line(take_until(text, '\n'))) entries.push_back(std::move(*entry));
+  return entries;
+}
+
+Result<std::vector<MountEntry>> read_mount_table(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return fail_errno(errno, Errc::kSystem, "read {}", quote(file));
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return parse_mount_table(text.view());
+}
+
+bool has_option(std::string_view options, std::string_view word) {
+  while (!options.empty())
+    if (take_until(options, ',') == word) return true;
+  return false;
+}
+
+std::optional<std::uint64_t> option_number(std::string_view options, std::string_view key) {
+  while (!options.empty()) {
+    std::string_view option = take_until(options, ',');
+    std::uint64_t number = 0;
+    if (take_until(option, '=') == key && read_number(option, number)) return number;
+  }
+  return std::nullopt;
+}
+
+}  // namespace airlock

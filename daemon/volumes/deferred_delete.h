@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "daemon/loop/event_loop.h"
+
+namespace airlock {
+
+// Where things go that are done with but may still be running: an operation whose callback we are
+// in, a machine that said its last word. They are destroyed in the next round of the loop. For
+// what must not call back any more, destroying it at once is right instead.
+class DeferredDelete {
+ public:
+  explicit DeferredDelete(EventLoop& loop) : loop_(loop) {}
+
+  template <typename T>
+  void add(std::unique_ptr<T> thing) {
+    if (!thing) return;
+    things_.push_back(std::shared_ptr<void>(std::move(thing)));
+    if (soon_.active()) return;
+    if (auto soon = loop_.soon([this] { clear(); })) soon_ = std::move(*soon);
+  }
+  [[nodiscard]] std::size_t size() const { return things_.size(); }
+
+ private:
+  void clear() {
+    soon_.reset();
+    const auto last = std::exchange(things_, {});
+  }
+
+  EventLoop& loop_;
+  std::vector<std::shared_ptr<void>> things_;
+  EventSource soon_;
+};
+
+}  // namespace airlock

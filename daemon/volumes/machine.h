@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/loop/event_loop.h"
+#include "daemon/mounting/checking.h"
+#include "daemon/mounting/mounting.h"
+#include "daemon/places/mount_records.h"
+#include "daemon/policy/decision.h"
+#include "daemon/probe/prober.h"
+#include "daemon/volumes/deferred_delete.h"
+#include "daemon/volumes/jobs.h"
+#include "daemon/volumes/registry.h"
+#include "daemon/volumes/volume.h"
+#include "daemon/volumes/waiters.h"
+
+namespace airlock {
+
+// The life of one volume: its states, the one operation that may be under way, the watch over its
+// mount. It does what it is told and what happens to it; whether something should be done is
+// decided before. Every outcome is told exactly once, also when the medium is pulled out in the
+// middle; what is told may come from within the call that asked.
+class VolumeMachine {
+ public:
+  template <typename T>
+  using Done = std::move_only_function<void(Result<T>)>;
+
+  // What all machines share.
+  struct Tools {
+    EventLoop& loop;
+    VolumeRegistry& registry;
+    JobTable& jobs;
+    DeferredDelete& deferred;
+    Prober& prober;
+    Mounting& mounting;
+    Checking& checking;
+    MountRecords& records;
+    std::chrono::milliseconds death_grace{30'000};  // a dead mount is detached after it
+    std::chrono::milliseconds retry{5'000};         // between attempts to detach
+  };
+
+  // Whoever keeps the machine. It must not destroy it within these calls.
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // The machine waits in kProbing for a settle() or a mount() in this call.
+    virtual void on_probed(const std::string& id, const Result<void>& outcome) = 0;
+    virtual void on_changed(const std::string& id) = 0;  // its state
+    virtual void on_ended(std::string id) = 0;  // nothing is left: the last call; the volume may go
+    // What else of its drive is mounted, worked on, or used by others; empty: nothing.
+    [[nodiscard]] virtual std::string in_use_beside(const Volume& volume) = 0;
+  };
+
+  VolumeMachine(Tools tools, Owner& owner, Volume& volume);
+  VolumeMachine(const VolumeMachine&) = delete;
+  VolumeMachine& operator=(const VolumeMachine&) = delete;
+  ~VolumeMachine();
+
+  [[nodiscard]] const Volume& volume() const { return volume_; }
+  // Something is under way that another operation would have to wait for.
+  [[nodiscard]] bool busy() const { return probing_ != nullptr || working_ != nullptr; }
+
+  // Why the operation ("mount") can't begin now; only asked when it can't.
+  [[nodiscard]] Error why_not(std::string_view operation) const;
+
+  // Where it rests after a decision.
+  void settle(VolumeState state, std::string reason, std::string rule);
+  // As above, of a volume that stays in its state.
+  void explain(std::string reason, std::string rule);
+  // Joins a look that is under way. With a user it becomes a job of theirs.
+  void probe(std::optional<uid_t> started_by, Done<void> done);
+
+  struct MountOrder {
+    MountDecision decision;
+    std::string rule;
+    uid_t started_by = 0;
+  };
+  // A dead mount is detached first.
+  void mount(MountOrder order, Done<std::string> done);
+  // Waits for the mount that is under way.
+  void join_mount(Done<std::string> done);
+  void unmount(UnmountForce force, uid_t started_by, Done<Mounting::UnmountResult> done);
+  // Takes the mount of a dead driver away and ends its story.
+  void detach(uid_t started_by, Done<void> done);
+  // Why it was available before the look at it that ended last; empty if it was not.
+  [[nodiscard]] const std::string& reason_before_probe() const { return reason_before_probe_; }
+  // Of what is not mounted and was looked at; the type is filled in.
+  [[nodiscard]] bool can_check() const;
+  void check(CheckRequest request, uid_t started_by, Done<CheckReply> done);
+  void find_users(Done<std::vector<BusyProcess>> done);
+  [[nodiscard]] std::vector<std::string> last_lines() const;
+
+  // What udev says of the same medium now.
+  void update_device(const Device& device);
+  // What the rules make of it.
+  void set_removable(bool removable);
+  // An image whose opener left the bus.
+  void opener_left();
+  // The medium is gone. Ends with on_ended(), now or when the mount is away.
+  void pull_out(const std::string& why);
+  // A mount of an earlier airlockd; the volume holds it already.
+  void adopt();
+  // A mount that mount.airlock made just now. A look at the medium that is under way ends.
+  Result<void> take_over(LiveMount mount, uid_t user);
+
+ private:
+  void become(VolumeState state, std::string reason);
+  void publish() { tools_.registry.publish(volume_.id); }
+  void start_job(std::string operation, uid_t started_by);
+  void start_mount_job(const MountOrder& order);
+  void end_work();
+  void cancel();
+  void give_up(const Error& why);
+
+  void probed(Result<ProbeRecord> record);
+  void start_mount(const MountOrder& order);
+  void mounted(Result<LiveMount> live);
+  void watch_mount();
+  void save_record();
+  void forget_mount();
+  // What the probe saw is not true any more: how the mount ended counts.
+  void remember_end(bool clean);
+
+  void checked(CheckOperation operation, Result<CheckReply> reply);
+  void keep_check(std::string_view operation, CheckReply& reply);
+  void cancel_check();
+
+  void start_unmounting(UnmountForce force);
+  void unmounted(Result<Mounting::UnmountResult> result);
+  [[nodiscard]] UnmountEnd how_unmounted(const Mounting::UnmountResult& result);
+  void leave_mount(UnmountEnd end);
+  void return_from_unmounting(const std::string& why);
+  void died(DriverDeath death);
+  void enter_dead(DriverDeath death);
+  void unmounted_by_others(bool clean);
+  void leave_to_others(bool clean);
+  void take_away(Done<void> then);
+  void start_grace();
+  void end_grace();
+  void take_away_gone();
+  void stop_everything();
+  void look_in_background();
+  void found_users(std::uint64_t inquiry, Result<std::vector<BusyProcess>> users);
+
+  Tools tools_;
+  Owner& owner_;
+  Volume& volume_;
+
+  std::unique_ptr<PendingProbe> probing_;
+  std::unique_ptr<PendingOperation> working_;
+  JobTable::Job job_;
+  std::string job_operation_;
+  Waiters<void> probe_waiters_;
+  Waiters<std::string> mount_waiters_;
+  Waiters<Mounting::UnmountResult> unmount_waiters_;
+  Waiters<void> detach_waiters_;
+  Waiters<CheckReply> check_waiters_;
+  std::string checking_;             // "being checked", while it is
+  std::string reason_before_check_;  // of its state
+  std::string reason_before_probe_;  // the same, if it was available
+
+  std::unique_ptr<MountWatch> watch_;
+  std::uint64_t watches_ = 0;  // what an old watch still has to say is not heard
+  // What happened to the mount while it was being unmounted; told if the unmounting fails.
+  std::optional<DriverDeath> death_meanwhile_;
+  std::optional<bool> unmounted_meanwhile_;  // clean or not
+  EventSource grace_;
+  int attempts_ = 0;                             // to detach what is gone
+  std::unique_ptr<PendingOperation> leftovers_;  // the place of a mount others took away
+  std::unique_ptr<PendingProbe> background_probe_;
+
+  struct Inquiry {
+    std::unique_ptr<PendingOperation> operation;
+    Done<std::vector<BusyProcess>> done;
+  };
+  std::map<std::uint64_t, Inquiry> inquiries_;
+  std::uint64_t last_inquiry_ = 0;
+};
+
+}  // namespace airlock

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Checking, repairing and naming a volume that is not mounted.
+#include <utility>
+
+#include "daemon/volumes/journal.h"
+#include "daemon/volumes/machine.h"
+
+namespace airlock {
+namespace {
+
+std::string_view word_for(CheckOperation operation) {
+  switch (operation) {
+    case CheckOperation::kLabel:
+      return "set-label";
+    case CheckOperation::kRepair:
+      return "repair";
+    default:
+      return "check";
+  }
+}
+
+std::string_view being(CheckOperation operation) {
+  switch (operation) {
+    case CheckOperation::kLabel:
+      return "being given its label";
+    case CheckOperation::kRepair:
+      return "being repaired";
+    default:
+      return "being checked";
+  }
+}
+
+MediumState state_after(CheckVerdict verdict, MediumState before) {
+  // A sleeping system sleeps on, whatever a checker thinks of its filesystem.
+  if (before == MediumState::kHibernated) return before;
+  switch (verdict) {
+    case CheckVerdict::kClean:
+      return MediumState::kClean;
+    case CheckVerdict::kDirty:
+    case CheckVerdict::kNeedsReplay:
+      return MediumState::kDirty;
+    case CheckVerdict::kErrors:
+    case CheckVerdict::kUncorrectable:
+      return MediumState::kErrors;
+    default:
+      return before;
+  }
+}
+
+const char* not_said(MediumState state) {
+  switch (state) {
+    case MediumState::kDirty:
+      return "it was not unmounted";
+    case MediumState::kHibernated:
+      return "it holds a hibernated system";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+bool VolumeMachine::can_check() const {
+  return !busy() && !volume_.mount && volume_.probe &&
+         (volume_.state == VolumeState::kAvailable || volume_.state == VolumeState::kRefused);
+}
+
+void VolumeMachine::check(CheckRequest request, uid_t started_by, Done<CheckReply> done) {
+  if (!can_check()) return done(std::unexpected(why_not(word_for(request.operation))));
+  request.type = volume_.probe->type;
+  check_waiters_.add(std::move(done));
+  start_job(std::string(word_for(request.operation)), started_by);
+  checking_ = being(request.operation);
+  reason_before_check_ = volume_.state_reason;
+  const CheckOperation operation = request.operation;
+  working_ = tools_.checking.check(
+      volume_.source, request, [this](double share) { job_.set_progress(share); },
+      [this, operation](Result<CheckReply> reply) { checked(operation, std::move(reply)); });
+  become(volume_.state, checking_);
+}
+
+void VolumeMachine::checked(CheckOperation operation, Result<CheckReply> reply) {
+  end_work();
+  checking_.clear();
+  become(volume_.state, std::exchange(reason_before_check_, {}));
+  if (reply) keep_check(word_for(operation), *reply);
+  journal_checked(volume_, word_for(operation), reply);
+  // Label and condition may be others now.
+  const bool may_have_written = !only_reads(operation);
+  if (!may_have_written) return check_waiters_.tell(reply);
+  probe(std::nullopt,
+        [this, reply = std::move(reply)](const Result<void>&) { check_waiters_.tell(reply); });
+}
+
+void VolumeMachine::keep_check(std::string_view operation, CheckReply& reply) {
+  // Not every checker says so itself.
+  if (operation == "check" && reply.verdict == CheckVerdict::kClean) {
+    if (const auto* what = not_said(volume_.probe->state)) {
+      reply.verdict = CheckVerdict::kDirty;
+      reply.summary = fmt::format("{}; otherwise {}", what, reply.summary);
+    }
+  }
+  volume_.check = VolumeCheck{.operation = std::string(operation),
+                              .reply = reply,
+                              .when = std::chrono::system_clock::now()};
+  if (operation == "check") volume_.probe->state = state_after(reply.verdict, volume_.probe->state);
+  publish();
+}
+
+void VolumeMachine::cancel_check() {
+  const bool may_have_written = job_operation_ != "check";
+  checking_.clear();
+  become(volume_.state, std::exchange(reason_before_check_, {}));
+  if (may_have_written) probe(std::nullopt, {});
+}
+
+}  // namespace airlock

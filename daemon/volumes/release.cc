@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/volumes/release.h"
+
+#include <utility>
+
+#include "lib/base/log.h"
+
+namespace airlock {
+namespace {
+
+// Still has something in the kernel.
+bool holds_mount(const Volume& volume) {
+  return volume.mount.has_value() && volume.state != VolumeState::kGone;
+}
+
+// What uses a partitioned drive uses its partitions, which are asked after one by one. What is no
+// volume keeps the kernel from giving us the drive in the end.
+bool used_by_its_parts(const Device& device) {
+  return device.number == device.drive && device.has_partitions;
+}
+
+Result<void> require_written(const Mounting::UnmountResult& result) {
+  if (result.flushed) return {};
+  return fail(Errc::kIo, "it is unmounted, but not safe to remove: {}", result.warning);
+}
+
+}  // namespace
+
+Result<void> DriveReleases::check(const Volume& volume) const {
+  if (!volume.device) return fail(Errc::kUnsupported, "an image is no drive");
+  if (releasing(volume.device->drive)) return fail(Errc::kBusy, "that is being done already");
+  for (const Volume* part : parts_.supervisor.registry().of_drive(volume.device->drive)) {
+    const Device now = parts_.devices.find(part->source.device).value_or(*part->device);
+    if (!now.system_reason.empty())
+      return fail(Errc::kNotPermitted, "{} belongs to the system: {}", now.name, now.system_reason);
+    if (!holds_mount(*part) && !now.users.empty() && !used_by_its_parts(now))
+      return fail(Errc::kBusy, "{} is in use: {}", now.name, now.users.front());
+    if (parts_.supervisor.find(part->id)->busy())
+      return fail(Errc::kBusy, "{} is {} just now", now.name, state_name(part->state));
+  }
+  return {};
+}
+
+void DriveReleases::start(Order order) {
+  const Volume* volume = parts_.supervisor.registry().find(order.volume);
+  if (volume == nullptr)
+    return order.answer->give(fail(Errc::kPeerGone, "the medium was pulled out"));
+  if (auto fine = check(*volume); !fine) return order.answer->give(std::move(fine));
+  const dev_t drive = volume->device->drive;
+  Release& release = releases_[drive];
+  const Device whole = parts_.devices.find(drive).value_or(*volume->device);
+  release.node = whole.node;
+  release.sysfs_path = whole.sysfs_path;
+  release.job =
+      parts_.supervisor.jobs().start({.operation = order.way == Way::kEject ? "eject" : "power-off",
+                                      .volume = order.volume,
+                                      .started_by = order.started_by,
+                                      .cancel = [this, drive] {
+                                        const auto found = releases_.find(drive);
+                                        if (found == releases_.end()) return;
+                                        found->second.operation.reset();
+                                        finish(drive, fail(Errc::kCancelled, "it was cancelled"));
+                                      }});
+  release.order = std::move(order);
+  next(drive);
+}
+
+void DriveReleases::next(dev_t drive) {
+  const auto found = releases_.find(drive);
+  if (found == releases_.end()) return;  // cancelled
+  for (const Volume* part : parts_.supervisor.registry().of_drive(drive))
+    if (holds_mount(*part)) return unmount(drive, *parts_.supervisor.find(part->id));
+  let_go(drive);
+}
+
+void DriveReleases::unmount(dev_t drive, VolumeMachine& machine) {
+  const Order& order = releases_.at(drive).order;
+  const std::string id = machine.volume().id;
+  if (machine.volume().state == VolumeState::kDead)
+    return machine.detach(order.started_by, [this, drive](const Result<void>& done) {
+      if (done) return next(drive);
+      finish(drive, std::unexpected(done.error()));
+    });
+  machine.unmount(order.force ? UnmountForce::kForce : UnmountForce::kNone, order.started_by,
+                  [this, drive, id, force = order.force](Result<Mounting::UnmountResult> done) {
+                    if (!done)
+                      return parts_.explain(id, done.error(), [this, drive](Error error) {
+                        finish(drive, std::unexpected(std::move(error)));
+                      });
+                    if (auto written = require_written(*done); !written && !force)
+                      return finish(drive, std::move(written));
+                    next(drive);
+                  });
+}
+
+// From here on the medium may disappear: that is what was asked for.
+void DriveReleases::let_go(dev_t drive) {
+  Release& release = releases_.at(drive);
+  auto done = [this, drive](const Result<bool>& result) {
+    if (result) return finish(drive, {});
+    finish(drive, std::unexpected(result.error()));
+  };
+  release.operation = release.order.way == Way::kEject
+                          ? parts_.mounting.eject(release.node, std::move(done))
+                          : parts_.mounting.power_off(release.sysfs_path, std::move(done));
+}
+
+void DriveReleases::stop() {
+  while (!releases_.empty())
+    finish(releases_.begin()->first, fail(Errc::kPeerGone, "airlockd stopped before it was done"));
+}
+
+void DriveReleases::finish(dev_t drive, Result<void> result) {
+  const auto found = releases_.find(drive);
+  if (found == releases_.end()) return;
+  Release release = std::move(found->second);
+  releases_.erase(found);
+  parts_.supervisor.deferred().add(std::move(release.operation));
+  release.job = {};
+  release.order.answer->give(std::move(result));
+}
+
+}  // namespace airlock

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How a request is handled, and the methods of the whole daemon. service_volumes.cc has those of
+// one volume, service_check.cc those of one that is not mounted.
+#include "daemon/volumes/service.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/launch/driver_table.h"
+#include "daemon/places/adoption.h"
+#include "daemon/volumes/request_details.h"
+#include "daemon/volumes/request_image.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+
+namespace airlock {
+namespace {
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    if (end > 0) words.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
+}  // namespace
+
+VolumeService::VolumeService(Parts parts, Options options)
+    : parts_(parts),
+      options_(std::move(options)),
+      requests_({.callers = parts.callers,
+                 .sessions = parts.volumes.sessions,
+                 .authority = parts.authority}),
+      releases_({.supervisor = supervisor_,
+                 .mounting = parts.volumes.mounting,
+                 .devices = parts.volumes.devices,
+                 .explain =
+                     [this](const std::string& volume, Error error, auto explained) {
+                       explain_busy(volume, std::move(error), std::move(explained));
+                     }}),
+      supervisor_(parts.volumes, options_.volumes,
+                  {.on_removed = [this](const std::string& id,
+                                        const Error& why) { requests_.volume_gone(id, why); },
+                   .on_changed = [this] { review(); }}) {}
+
+VolumeService::~VolumeService() {
+  releases_.stop();
+}
+
+Result<void> VolumeService::start() {
+  parts_.callers.on_gone([this](const std::string& sender) { caller_gone(sender); });
+  parts_.volumes.sessions.on_change([this] { supervisor_.replay(); });
+  parts_.volumes.rules.on_change([this] {
+    supervisor_.replay();
+    review();
+  });
+  TRY_VOID(supervisor_.start());
+  review();
+  return {};
+}
+
+// What the manager's properties say, and whether there is a reason to stay.
+void VolumeService::review() {
+  const VolumeRules& rules = parts_.volumes.rules;
+  const auto waiting = supervisor_.registry().count(VolumeState::kWaiting);
+  parts_.volumes.publisher.set_manager({{"Version", options_.version},
+                                        {"Automount", rules.automount()},
+                                        {"Waiting", static_cast<std::uint32_t>(waiting)},
+                                        {"SettingsProblem", rules.problem()}});
+  if (supervisor_.of_interest() == 0 && supervisor_.jobs().size() == 0)
+    busy_ = {};
+  else if (!busy_.held())
+    busy_ = parts_.idle.hold();
+}
+
+void VolumeService::caller_gone(const std::string& sender) {
+  requests_.caller_gone(sender);
+  supervisor_.opener_left(sender);
+}
+
+void VolumeService::go(Way way, Requests::Failed failed) {
+  const Call call = way.call;
+  const std::string volume = way.volume;
+  requests_.begin(call, volume, limits().requests_per_user, std::move(failed),
+                  [this, way = std::move(way)](Requests::Id id, const CallerFacts& caller) mutable {
+                    if (way.may_look)
+                      examine(id, std::move(way), caller);
+                    else
+                      permit(id, std::move(way));
+                  });
+}
+
+void VolumeService::permit(Requests::Id id, Way way) {
+  const auto shared = std::make_shared<Way>(std::move(way));
+  requests_.permit(
+      id, [this, shared](const CallerFacts& caller) { return permission(*shared, caller); },
+      [this, shared](const CallerFacts& caller) {
+        // It was there a moment ago, when the needs were looked at.
+        if (VolumeMachine* machine = supervisor_.find(shared->volume))
+          shared->act(*machine, caller);
+      });
+}
+
+Result<Permission> VolumeService::permission(Way& way, const CallerFacts& caller) {
+  VolumeMachine* machine = supervisor_.find(way.volume);
+  if (machine == nullptr) return fail(Errc::kNotFound, "no volume {}", quote(way.volume));
+  TRY(auto actions, way.needs(*machine, caller));
+  return Permission{.actions = std::move(actions),
+                    .details = details_of(machine->volume(), way.call.options.mount_options)};
+}
+
+// A look at a medium nobody looked at yet is the first step of a request that depends on it.
+void VolumeService::examine(Requests::Id id, Way way, const CallerFacts& caller) {
+  VolumeMachine* machine = supervisor_.find(way.volume);
+  const bool looking = machine != nullptr && machine->volume().state == VolumeState::kProbing;
+  const bool unknown = machine != nullptr && !machine->volume().probe && !machine->volume().mount;
+  if (!looking && (!unknown || machine->busy())) return permit(id, std::move(way));
+  if (auto may = way.may_look(*machine, caller); !may)
+    return requests_.refuse(id, std::move(may).error());
+  machine->probe(caller.user,
+                 [this, id, way = std::move(way)](const Result<void>& outcome) mutable {
+                   if (!outcome) return requests_.refuse(id, outcome.error());
+                   permit(id, std::move(way));
+                 });
+}
+
+void VolumeService::open_image(Call call, UniqueFd image, std::string name,
+                               Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  VolumeImage opened{.name = image_name(name),
+                     .opener = call.sender,
+                     .file = std::make_shared<UniqueFd>(std::move(image))};
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, opened = std::move(opened)](Requests::Id id,
+                                                             const CallerFacts& caller) mutable {
+                    opened.owner = caller.user;
+                    check_opened(id, std::move(opened), answer);
+                  });
+}
+
+std::size_t VolumeService::images_of(uid_t user) {
+  const auto volumes = supervisor_.registry().all();
+  return static_cast<std::size_t>(std::ranges::count_if(volumes, [&](const Volume* volume) {
+    return volume->image && volume->image->owner == user;
+  }));
+}
+
+void VolumeService::check_opened(Requests::Id id, VolumeImage image, Answer<std::string> answer) {
+  const std::size_t most = limits().images_per_user;
+  const auto room = [this, user = image.owner, most] {
+    return user == 0 || images_of(user) < most;
+  };
+  const Error no_room = fail(Errc::kLimitExceeded, "you have {} images open already", most).error();
+  if (!room()) return requests_.refuse(id, no_room);
+  const BorrowedFd file = image.file->borrow();
+  auto done = [=, this, image = std::move(image)](Result<ImageCheck> check) mutable {
+    if (!check) return requests_.refuse(id, std::move(check).error());
+    image.writable = check->writable;
+    image.size = check->size;
+    // Others may have been opened meanwhile.
+    if (!room()) return requests_.refuse(id, no_room);
+    requests_.permit(
+        id, [](const CallerFacts&) { return Permission{}; },
+        [this, answer, image = std::move(image)](const CallerFacts&) mutable {
+          answer->give(supervisor_.add_image(std::move(image)).volume().id);
+        });
+  };
+  run(
+      [&](Finished finished) {
+        return check_image(parts_.volumes.loop, file,
+                           [finished, done = std::move(done)](Result<ImageCheck> check) mutable {
+                             done(std::move(check));
+                             finished();
+                           });
+      },
+      [this, id](Error error) { requests_.refuse(id, std::move(error)); });
+}
+
+void VolumeService::run(std::move_only_function<Result<Errand>(Finished)> start,
+                        std::move_only_function<void(Error)> failed) {
+  const std::uint64_t number = ++last_errand_;
+  auto errand = start([this, number] { errands_.erase(number); });
+  if (!errand) return failed(std::move(errand).error());
+  errands_.emplace(number, *std::move(errand));
+}
+
+void VolumeService::adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
+    if (caller.user == 0) return Permission{};
+    return fail(Errc::kNotPermitted, "only root makes mounts of its own");
+  };
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [=, this, handed = std::make_shared<MountHandover>(std::move(mount))](
+                      Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, root_alone, [this, answer, handed](const CallerFacts&) {
+                      auto found =
+                          identify_handed_over(std::move(*handed), options_.volumes.mountinfo);
+                      if (!found) return answer->refuse(std::move(found).error());
+                      answer->give(supervisor_.take_over(*std::move(found)));
+                    });
+                  });
+}
+
+void VolumeService::find_volume(Call /*call*/, std::string device, Reply<std::string> volume) {
+  const auto answer = once(parts_.idle, std::move(volume));
+  VolumeRegistry& registry = supervisor_.registry();
+  if (const Volume* named = registry.find(device)) return answer->give(named->id);
+  if (const Volume* mounted = registry.find_mounted_on(device)) return answer->give(mounted->id);
+  const auto known = parts_.volumes.devices.find(device);
+  if (!known) return answer->give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
+  if (const Volume* found = registry.find(known->number)) return answer->give(found->id);
+  answer->give(fail(Errc::kNotFound, "{}: there is no medium inside", quote(device)));
+}
+
+std::optional<Facts> VolumeService::facts_of(const std::string& device) {
+  const auto known = parts_.volumes.devices.find(device);
+  const Volume* volume =
+      known ? supervisor_.registry().find(known->number) : supervisor_.registry().find(device);
+  if (volume == nullptr && !known) volume = supervisor_.registry().find_mounted_on(device);
+  if (volume != nullptr) return supervisor_.facts_of(*volume);
+  if (!known) return std::nullopt;
+  Facts facts;
+  facts.device = known;
+  facts.session = parts_.volumes.sessions.at_seat(known->seat);
+  return facts;
+}
+
+void VolumeService::explain(Call /*call*/, std::string device, Reply<PropertyMap> explanation) {
+  const auto answer = once(parts_.idle, std::move(explanation));
+  auto facts = facts_of(device);
+  if (!facts) return answer->give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
+  facts->request.automatic = true;
+  answer->give(parts_.volumes.rules.explain(*facts));
+}
+
+// Services are found through their sockets, as they are when it comes to mounting.
+std::string VolumeService::origin_of(const std::vector<std::string>& types) const {
+  for (const std::string& directory : options_.driver_directories)
+    for (const std::string& type : types)
+      if (::access((directory + "/" + type).c_str(), F_OK) == 0) return directory;
+  return "builtin";
+}
+
+void VolumeService::list_drivers(Call /*call*/, Reply<std::vector<PropertyMap>> drivers) {
+  const auto answer = once(parts_.idle, std::move(drivers));
+  std::vector<PropertyMap> all;
+  for (const DriverRow& row : driver_table()) {
+    const auto types = words_of(row.subtypes);
+    const std::string origin = origin_of(types);
+    const std::string program = options_.program_directory + "/" + std::string(row.program);
+    const bool available = origin != "builtin" || ::access(program.c_str(), X_OK) == 0;
+    all.push_back({{"name", std::string(row.name)},
+                   {"types", types},
+                   {"program", std::string(row.program)},
+                   {"writes", row.can("write")},
+                   {"available", available},
+                   {"origin", origin}});
+  }
+  answer->give(std::move(all));
+}
+
+void VolumeService::settings(Call /*call*/, Reply<PropertyMap> settings) {
+  once(parts_.idle, std::move(settings))->give(parts_.volumes.rules.describe());
+}
+
+void VolumeService::set_automount(Call call, std::string mode, Reply<void> done) {
+  const auto answer = once(parts_.idle, std::move(done));
+  if (mode != "on" && mode != "ask" && mode != "off")
+    return answer->give(
+        fail(Errc::kInvalidArgument, "automount is on, ask or off, not {}", quote(mode)));
+  const auto needs = [mode](const CallerFacts&) -> Result<Permission> {
+    TRY(auto actions, required_actions("Manager", "SetAutomount", {}));
+    return Permission{.actions = std::move(actions), .details = {{"automount", mode}}};
+  };
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, mode, needs](Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, needs, [this, answer, mode](const CallerFacts&) {
+                      answer->give(parts_.volumes.rules.switch_automount(mode));
+                      review();
+                    });
+                  });
+}
+
+void VolumeService::cancel(Call call, std::string job, Reply<void> done) {
+  change_job("Cancel", &JobTable::cancel, std::move(call), std::move(job), std::move(done));
+}
+
+void VolumeService::skip(Call call, std::string job, Reply<void> done) {
+  change_job("Skip", &JobTable::skip, std::move(call), std::move(job), std::move(done));
+}
+
+// Whose mount it will be has a say in how it comes about, though Airlock began it by itself.
+Result<Ownership> VolumeService::ownership_of_job(std::string_view method, const std::string& job,
+                                                  uid_t user) {
+  TRY(const uid_t starter, supervisor_.jobs().started_by(job));
+  if (starter == user) return Ownership::kCallers;
+  TRY(const auto id, supervisor_.jobs().volume_of(job));
+  const Volume* volume = supervisor_.registry().find(id);
+  const bool for_user = method == "Skip" && volume != nullptr && volume->mounted_for == user;
+  return for_user ? Ownership::kCallers : Ownership::kOthers;
+}
+
+void VolumeService::change_job(std::string_view method, JobChange change, Call call,
+                               std::string job, Reply<void> done) {
+  const auto answer = once(parts_.idle, std::move(done));
+  const auto needs = [this, method, job](const CallerFacts& caller) -> Result<Permission> {
+    TRY(const auto ownership, ownership_of_job(method, job, caller.user));
+    TRY(auto actions, required_actions("Job", method, {.ownership = ownership}));
+    return Permission{.actions = std::move(actions), .details = {{"job", job}}};
+  };
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, job, change, needs](Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, needs, [this, answer, job, change](const CallerFacts&) {
+                      answer->give((supervisor_.jobs().*change)(job));
+                    });
+                  });
+}
+
+}  // namespace airlock

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/api/service.h"
+#include "daemon/loop/errand.h"
+#include "daemon/loop/idle.h"
+#include "daemon/people/authority.h"
+#include "daemon/people/authorization.h"
+#include "daemon/people/callers.h"
+#include "daemon/volumes/release.h"
+#include "daemon/volumes/requests.h"
+#include "daemon/volumes/supervisor.h"
+
+namespace airlock {
+
+// What people and programs ask of volumes: every request is understood, its caller looked up, the
+// policy asked what it takes, polkit asked for that, everything checked again, and then carried
+// out by the volume's machine. Each gets exactly one answer. What happens by itself is the
+// supervisor's business, which this owns.
+class VolumeService final : public Service {
+ public:
+  struct Parts {
+    VolumeSupervisor::Parts volumes;
+    Authority& authority;
+    Callers& callers;
+    Idle& idle;
+  };
+  struct Options {
+    VolumeSupervisor::Options volumes;
+    std::string version;
+    // Where list_drivers() looks: services first, then programs.
+    std::vector<std::string> driver_directories;
+    std::string program_directory;
+  };
+
+  VolumeService(Parts parts, Options options);
+  VolumeService(const VolumeService&) = delete;
+  VolumeService& operator=(const VolumeService&) = delete;
+  ~VolumeService() override;
+
+  // Finds what is there and begins to follow what comes. Call once, before there are callers.
+  Result<void> start();
+
+  [[nodiscard]] VolumeSupervisor& supervisor() { return supervisor_; }
+  [[nodiscard]] std::size_t open_requests() const { return requests_.size(); }
+
+  void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
+  void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
+  void mount_at(Call call, MountThere wanted, Reply<std::string> volume) override;
+  void find_volume(Call call, std::string device, Reply<std::string> volume) override;
+  void explain(Call call, std::string device, Reply<PropertyMap> explanation) override;
+  void list_drivers(Call call, Reply<std::vector<PropertyMap>> drivers) override;
+  void set_automount(Call call, std::string mode, Reply<void> done) override;
+  void settings(Call call, Reply<PropertyMap> settings) override;
+
+  void mount(Call call, std::string volume, Reply<std::string> mount_point) override;
+  void unmount(Call call, std::string volume, Reply<void> done) override;
+  void eject(Call call, std::string volume, Reply<void> done) override;
+  void power_off(Call call, std::string volume, Reply<void> done) override;
+  void recover(Call call, std::string volume, std::string mode,
+               Reply<std::string> mount_point) override;
+  void detach(Call call, std::string volume, Reply<void> done) override;
+  void users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) override;
+  void log_lines(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
+  void containment(Call call, std::string volume, Reply<std::string> report) override;
+  void check(Call call, std::string volume, Reply<PropertyMap> result) override;
+  void repair(Call call, std::string volume, Reply<PropertyMap> result) override;
+  void set_label(Call call, std::string volume, std::string label, Reply<void> done) override;
+  void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
+
+  void cancel(Call call, std::string job, Reply<void> done) override;
+  void skip(Call call, std::string job, Reply<void> done) override;
+  void caller_gone(const std::string& sender) override;
+
+ private:
+  // The actions it takes to do something with a volume, or why it can't be done. Asked again
+  // after every answer of polkit.
+  using Needs =
+      std::move_only_function<Result<std::vector<std::string>>(VolumeMachine&, const CallerFacts&)>;
+  using Act = std::move_only_function<void(VolumeMachine&, const CallerFacts&)>;
+  // The whole way of a request that needs one volume.
+  struct Way {
+    Call call;
+    std::string volume;
+    Needs needs;
+    Act act;
+    // Given if what is on the medium has to be known: whether this caller may have it looked at.
+    std::move_only_function<Result<void>(VolumeMachine&, const CallerFacts&)> may_look = {};
+  };
+  // What was decided for a mount when it was looked at last.
+  struct MountPlan {
+    Call call;
+    Decision decision;
+    bool join = false;  // the same is being done already
+  };
+
+  using Finished = std::function<void()>;
+
+  void go(Way way, Requests::Failed failed);
+  void permit(Requests::Id id, Way way);
+  void examine(Requests::Id id, Way way, const CallerFacts& caller);
+  Result<Permission> permission(Way& way, const CallerFacts& caller);
+
+  Result<std::vector<std::string>> decide_mount(MountPlan& plan, VolumeMachine& machine,
+                                                const CallerFacts& caller);
+  Result<std::string> volume_of_device(const std::string& device);
+  void mount_there(Call call, MountThere wanted, const Answer<std::string>& answer);
+  static void tell_refused(VolumeMachine& machine, const Error& why);
+  Result<std::vector<std::string>> decide_recovery(MountPlan& plan, VolumeMachine& machine,
+                                                   const CallerFacts& caller);
+  Result<void> may_look(MountPlan& plan, VolumeMachine& machine, const CallerFacts& caller);
+  Result<std::vector<std::string>> apply_policy(MountPlan& plan, Facts facts,
+                                                const CallerFacts& caller);
+  Result<std::vector<std::string>> release_needs(DriveReleases::Way way, VolumeMachine& machine,
+                                                 const CallerFacts& caller);
+  void release(DriveReleases::Way way, Call call, std::string volume, Reply<void> done);
+  using JobChange = Result<void> (JobTable::*)(const std::string& id);
+  void change_job(std::string_view method, JobChange change, Call call, std::string job,
+                  Reply<void> done);
+  Result<Ownership> ownership_of_job(std::string_view method, const std::string& job, uid_t user);
+  void close_image(VolumeMachine& machine, const CallerFacts& caller, Answer<void> answer);
+  void answer_unmount(const std::string& volume, UnmountForce force,
+                      Result<Mounting::UnmountResult> result, const Answer<void>& answer);
+  void explain_busy(const std::string& volume, Error error,
+                    std::move_only_function<void(Error)> explained);
+  void start_check(CheckRequest request, Call call, std::string volume, Answer<PropertyMap> answer);
+  void measure(pid_t driver, Answer<std::string> answer);
+  void check_opened(Requests::Id id, VolumeImage image, Answer<std::string> answer);
+  // An errand of ours, kept until it says that it has finished.
+  void run(std::move_only_function<Result<Errand>(Finished)> start,
+           std::move_only_function<void(Error)> failed);
+  [[nodiscard]] std::size_t images_of(uid_t user);
+  [[nodiscard]] VolumeRules::Limits limits() const { return parts_.volumes.rules.limits(); }
+  [[nodiscard]] std::string origin_of(const std::vector<std::string>& types) const;
+  std::optional<Facts> facts_of(const std::string& device);
+  void review();
+
+  Parts parts_;
+  Options options_;
+  Idle::Token busy_;
+  // The machines' last words go to these two.
+  Requests requests_;
+  DriveReleases releases_;
+  VolumeSupervisor supervisor_;
+  std::map<std::uint64_t, Errand> errands_;
+  std::uint64_t last_errand_ = 0;
+};
+
+}  // namespace airlock

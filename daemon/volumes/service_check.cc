@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is asked of one volume that is not mounted: checking, repairing, naming it.
+#include <algorithm>
+#include <utility>
+
+#include "daemon/volumes/properties.h"
+#include "daemon/volumes/request_details.h"
+#include "daemon/volumes/service.h"
+#include "lib/base/text.h"
+#include "lib/protocol/checkers.h"
+
+namespace airlock {
+namespace {
+
+std::string_view method_for(CheckOperation operation) {
+  switch (operation) {
+    case CheckOperation::kRepair:
+      return "Repair";
+    case CheckOperation::kLabel:
+      return "SetLabel";
+    default:
+      return "Check";
+  }
+}
+
+std::string_view verb_for(CheckOperation operation) {
+  switch (operation) {
+    case CheckOperation::kRepair:
+      return "repair";
+    case CheckOperation::kLabel:
+      return "label";
+    default:
+      return "check";
+  }
+}
+
+Result<void> check_writable(const Volume& volume) {
+  if (volume.image && !volume.image->writable)
+    return fail(Errc::kReadOnly, "the image was opened for reading only");
+  if (volume.device && volume.device->read_only)
+    return fail(Errc::kReadOnly, "the medium is write-protected");
+  return {};
+}
+
+// What can't be done, whoever asks.
+Result<void> check_possible(const Volume& volume, const CheckRequest& request) {
+  if (volume.image && !volume.image->file)
+    return fail(Errc::kNotFound, "the image is not open any more: open it again");
+  if (!volume.probe || volume.probe->usage != ProbeUsage::kFilesystem)
+    return fail(Errc::kWrongFormat, "there is no filesystem on it");
+  const CheckerRow* row = find_checker(volume.probe->type);
+  if (row == nullptr)
+    return fail(Errc::kUnsupported, "there is no checker for {}", quote(volume.probe->type));
+  TRY_VOID(check_offered(*row, request.operation));
+  if (only_reads(request.operation)) return {};
+  TRY_VOID(check_writable(volume));
+  // The only thing that writes to a sleeping system's filesystem is that system.
+  if (volume.probe->state == MediumState::kHibernated)
+    return fail(Errc::kBusy, "it holds a hibernated system, which writing would destroy");
+  if (request.operation == CheckOperation::kLabel) return check_label(row->family, request.label);
+  return {};
+}
+
+// A device that somebody else uses is found out here, and once more when it is claimed.
+Result<void> check_unused(const Facts& facts) {
+  if (!facts.device) return {};
+  if (!facts.device->users.empty())
+    return fail(Errc::kBusy, "it is in use: {}", facts.device->users.front());
+  if (facts.device->has_partitions)
+    return fail(Errc::kWrongFormat, "it has partitions, which are checked one by one");
+  return {};
+}
+
+}  // namespace
+
+void VolumeService::check(Call call, std::string volume, Reply<PropertyMap> result) {
+  start_check({.operation = CheckOperation::kCheck, .type = {}, .label = {}}, std::move(call),
+              std::move(volume), once(parts_.idle, std::move(result)));
+}
+
+void VolumeService::repair(Call call, std::string volume, Reply<PropertyMap> result) {
+  start_check({.operation = CheckOperation::kRepair, .type = {}, .label = {}}, std::move(call),
+              std::move(volume), once(parts_.idle, std::move(result)));
+}
+
+void VolumeService::set_label(Call call, std::string volume, std::string label, Reply<void> done) {
+  const auto answer = once(parts_.idle, std::move(done));
+  Reply<PropertyMap> result = [answer](const Result<PropertyMap>& written) {
+    if (!written) return answer->refuse(written.error());
+    if (std::get<std::string>(written->at("verdict")) == "clean") return answer->give({});
+    answer->give(fail(Errc::kIo, "{}", std::get<std::string>(written->at("summary"))));
+  };
+  start_check({.operation = CheckOperation::kLabel, .type = {}, .label = std::move(label)},
+              std::move(call), std::move(volume), once(parts_.idle, std::move(result)));
+}
+
+void VolumeService::start_check(CheckRequest request, Call call, std::string volume,
+                                Answer<PropertyMap> answer) {
+  const auto wanted = std::make_shared<CheckRequest>(std::move(request));
+  go({.call = std::move(call),
+      .volume = std::move(volume),
+      .needs = [this, wanted](VolumeMachine& machine,
+                              const CallerFacts& caller) -> Result<std::vector<std::string>> {
+        const Volume& now = machine.volume();
+        if (now.mount && !now.death) return fail(Errc::kBusy, "it is mounted: unmount it first");
+        if (!machine.busy() && now.probe) TRY_VOID(check_possible(now, *wanted));
+        if (!machine.can_check())
+          return std::unexpected(machine.why_not(verb_for(wanted->operation)));
+        if (now.device && releases_.releasing(now.device->drive))
+          return fail(Errc::kBusy, "its drive is being ejected");
+        TRY_VOID(check_unused(supervisor_.facts_of(now)));
+        return required_actions("Volume", method_for(wanted->operation),
+                                authorization_facts(now, caller));
+      },
+      .act =
+          [wanted, answer](VolumeMachine& machine, const CallerFacts& caller) {
+            const VolumeMachine* told = &machine;
+            machine.check(*wanted, caller.user, [answer, told](const Result<CheckReply>& reply) {
+              if (!reply) return answer->refuse(reply.error());
+              answer->give(told->volume().check ? check_properties(*told->volume().check)
+                                                : PropertyMap{});
+            });
+          },
+      .may_look = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<void> {
+        const Volume& now = machine.volume();
+        const bool ignored = now.state == VolumeState::kIgnored;
+        if (ignored && caller.user != 0)
+          return fail(Errc::kNotPermitted, "it is left alone: {}", now.state_reason);
+        return {};
+      }},
+     refuse_with(answer));
+}
+
+void VolumeService::check_log(Call call, std::string volume,
+                              Reply<std::vector<std::string>> lines) {
+  const auto answer = once(parts_.idle, std::move(lines));
+  go({.call = std::move(call),
+      .volume = std::move(volume),
+      .needs =
+          [](VolumeMachine& machine, const CallerFacts& caller) {
+            return required_actions("Volume", "GetCheckLog",
+                                    authorization_facts(machine.volume(), caller));
+          },
+      .act =
+          [answer](VolumeMachine& machine, const CallerFacts&) {
+            std::vector<std::string> all;
+            const auto& check = machine.volume().check;
+            std::string_view text = check ? std::string_view(check->reply.log) : "";
+            while (!text.empty()) {
+              const std::size_t end = std::min(text.find('\n'), text.size());
+              all.push_back(showable(text.substr(0, end)));
+              text.remove_prefix(std::min(end + 1, text.size()));
+            }
+            answer->give(std::move(all));
+          }},
+     refuse_with(answer));
+}
+
+}  // namespace airlock

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/devices/device.h"
+#include "daemon/people/sessions.h"
+#include "daemon/places/mount_records.h"
+#include "daemon/volumes/deferred_delete.h"
+#include "daemon/volumes/jobs.h"
+#include "daemon/volumes/machine.h"
+#include "daemon/volumes/registry.h"
+#include "daemon/volumes/rules.h"
+
+namespace airlock {
+
+// What happens to volumes without anybody asking: devices come and go, mounts of an earlier
+// airlockd are found again, what may be mounted by itself is, and what has to wait for a session
+// waits. Owns the machines. Requests of people are VolumeService's business.
+class VolumeSupervisor final : public VolumeMachine::Owner {
+ public:
+  struct Parts {
+    EventLoop& loop;
+    Publisher& publisher;
+    DeviceSource& devices;
+    Prober& prober;
+    Mounting& mounting;
+    Checking& checking;
+    Sessions& sessions;
+    VolumeRules& rules;
+    MountRecords& records;
+  };
+  struct Options {
+    std::chrono::milliseconds death_grace{30'000};
+    std::chrono::milliseconds retry{5'000};
+    std::string mount_base = "/run/media";
+    std::string mountinfo = "/proc/self/mountinfo";
+    bool kernel_has_fuseblk = false;
+  };
+  struct Listener {
+    // The volume is no more; what still wants something of it fails with `why`.
+    std::move_only_function<void(const std::string& id, const Error& why)> on_removed;
+    // A state, or how many volumes there are.
+    std::move_only_function<void()> on_changed;
+  };
+
+  VolumeSupervisor(Parts parts, Options options, Listener listener);
+  VolumeSupervisor(const VolumeSupervisor&) = delete;
+  VolumeSupervisor& operator=(const VolumeSupervisor&) = delete;
+  ~VolumeSupervisor() override;
+
+  // Finds the mounts there are, then listens to the devices. Call once.
+  Result<void> start();
+  // Sessions or settings are others now.
+  void replay();
+  // Has everything written that was written to mounts; `written` is called when that is over, also
+  // where it failed. Once at a time.
+  void write_everything(std::move_only_function<void()> written);
+  // What is not mounted may have been changed elsewhere meanwhile.
+  void look_again();
+
+  [[nodiscard]] VolumeRegistry& registry() { return registry_; }
+  [[nodiscard]] JobTable& jobs() { return jobs_; }
+  [[nodiscard]] DeferredDelete& deferred() { return deferred_; }
+  [[nodiscard]] VolumeMachine* find(const std::string& id);
+  // What a decision about it depends on; the request is left to the caller.
+  [[nodiscard]] Facts facts_of(const Volume& volume) const;
+  // How many volumes are a reason to stay: what people plugged in, and whatever is going on.
+  [[nodiscard]] std::size_t of_interest();
+
+  // A device somebody asks for before its event has come.
+  void show(const Device& device) { on_device(DeviceEvent::kAdded, device); }
+  VolumeMachine& add_image(VolumeImage image);
+  // Watches a mount that others made; the id of its volume.
+  Result<std::string> take_over(AdoptedMount adopted);
+  // Images of a caller that left close once they are not mounted.
+  void opener_left(const std::string& sender);
+  // Takes an image away that is not mounted.
+  void close_image(const std::string& id);
+
+ private:
+  // What only the automatic side needs to know of a volume.
+  struct Supervised {
+    std::unique_ptr<VolumeMachine> machine;
+    bool decided = false;       // automount has had its one chance with this medium
+    std::string last_decision;  // logged once, however often it is made
+  };
+
+  void on_probed(const std::string& id, const Result<void>& outcome) override;
+  void on_changed(const std::string& id) override;
+  void on_ended(std::string id) override;
+  [[nodiscard]] std::string in_use_beside(const Volume& volume) override;
+
+  void on_device(DeviceEvent event, const Device& device);
+  void device_is_there(const Device& device);
+  void device_changed(VolumeMachine& machine, const Device& device);
+  void add_device(const Device& device);
+  void pull_out(VolumeMachine& machine);
+  Supervised& add_volume(const std::string& wished_id, Volume volume);
+
+  void apply_rules(VolumeMachine& machine);
+  void decide(Supervised& entry);
+  void decide_again(Supervised& entry);
+  void decide_on_successor(dev_t device);
+  void look(Supervised& entry);
+  void carry_out(Supervised& entry, const Decision& decision);
+  void log_once(Supervised& entry, const Decision& decision);
+  [[nodiscard]] Decision automatic_decision(const Volume& volume) const;
+  void close_unused_images();
+  void wrote(const std::string& id, const Result<bool>& result);
+
+  void adopt();
+  void adopt(AdoptedMount adopted);
+  void pull_out_unclaimed();
+
+  Parts parts_;
+  Options options_;
+  Listener listener_;
+  VolumeRegistry registry_;
+  JobTable jobs_;
+  DeferredDelete deferred_;
+  VolumeMachine::Tools tools_;
+  std::map<std::string, Supervised> supervised_;
+  std::set<std::string> adopted_;  // ids whose device was not seen yet
+  EventSource closing_;
+  std::map<std::string, std::unique_ptr<PendingOperation>> writing_;  // by id
+  std::move_only_function<void()> written_;
+};
+
+}  // namespace airlock
