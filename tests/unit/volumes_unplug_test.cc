@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A medium is pulled out in every state a volume can be in, with somebody waiting for whatever can
 // be waited for there. Everybody gets one answer, and nothing is left.
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

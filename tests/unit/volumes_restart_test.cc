@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "daemon/system/process_identity.h"
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A machine that sleeps and wakes up again.
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

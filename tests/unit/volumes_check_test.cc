@@ -2,7 +2,7 @@
 // Checking, repairing and naming volumes, with a checker that answers when it is told to.
 #include <algorithm>
 
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

@@ -9,7 +9,7 @@
 
 #include <fstream>
 
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The small parts of the core on their own.
 #include "daemon/volumes/properties.h"
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/unit/core_world.h"
+#include "tests/unit/volumes_world.h"
 
 namespace airlock {
 namespace {
