@@ -14,6 +14,8 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -29,11 +31,22 @@ struct Errand::State {
   std::optional<Result<ErrandReport>> result;
   EventSource on_report, on_end, on_deadline;
 
+  // By its descriptor: the child may have ended and been reaped, and its number be somebody else's.
+  // A child that is stuck in the kernel dies later; whoever reaps orphans gets it then.
   ~State() {
     if (pid < 0) return;
-    // A child that is stuck in the kernel dies later; whoever reaps orphans gets it then.
-    (void)::kill(pid, SIGKILL);
-    (void)::waitpid(pid, nullptr, WNOHANG);
+    if (!life.valid()) {
+      (void)::kill(pid, SIGKILL);  // it was born a moment ago and nobody has waited for it
+      return;
+    }
+    (void)::syscall(SYS_pidfd_send_signal, life.get(), SIGKILL, nullptr, 0);
+    (void)reap();
+  }
+
+  bool reap() const {
+    siginfo_t ended{};
+    return ::waitid(P_PIDFD, static_cast<id_t>(life.get()), &ended, WEXITED | WNOHANG) == 0 &&
+           ended.si_pid != 0;
   }
 };
 
@@ -92,10 +105,25 @@ void send_report(int socket, const Header& header, std::string_view bytes,
   (void)::sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-[[noreturn]] void run_child(int report, std::vector<int> keep, pid_t parent, Errand::Work& work) {
+// The daemon's frames below must never be unwound in a child: their destructors would stop errands,
+// watches and the bus connection of the daemon itself.
+Result<ErrandReport> do_work(Errand::Work& work) noexcept {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return fail(Errc::kOutOfMemory, "there is no memory left");
+  } catch (const std::exception& error) {
+    return fail(Errc::kSystem, "an unexpected failure: {}", error.what());
+  } catch (...) {
+    return fail(Errc::kSystem, "an unexpected failure");
+  }
+}
+
+[[noreturn]] void run_child(int report, std::vector<int> keep, pid_t parent,
+                            Errand::Work& work) noexcept {
   become_errand(report, std::move(keep));
   if (::getppid() != parent) ::_exit(0);  // it died before we could ask to die with it
-  auto done = work();
+  auto done = do_work(work);
   if (done && done->bytes.size() > ErrandReport::kMostBytes)
     done = fail(Errc::kLimitExceeded, "a report of {} bytes", done->bytes.size());
   Header header;
@@ -189,7 +217,7 @@ Result<Errand> Errand::start(EventLoop& loop, std::string what, ErrandOptions op
     state->on_report.reset();
   }));
   TRY(state->on_end, loop.watch(state->life.borrow(), EPOLLIN, [state = state.get(), end](auto) {
-    if (::waitpid(state->pid, nullptr, WNOHANG) == state->pid) state->pid = -1;
+    if (state->reap()) state->pid = -1;
     if (!state->result) state->result = read_report(state->report.get(), state->what);
     end(std::move(*state->result));
   }));

@@ -66,4 +66,24 @@ std::string redact(std::string_view text) {
   return fmt::format("<{} bytes>", text.size());
 }
 
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return taken;
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (!text.empty())
+    if (const auto part = take_until(text, separator); !part.empty()) parts.emplace_back(part);
+  return parts;
+}
+
+bool has_word(std::string_view list, char separator, std::string_view word) {
+  while (!list.empty())
+    if (take_until(list, separator) == word) return true;
+  return false;
+}
+
 }  // namespace airlock

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <new>
 #include <optional>
 
 #include "daemon/loop/errand.h"
@@ -149,6 +150,42 @@ TEST(Errand, BringsBackAFailureWithItsCause) {
   EXPECT_EQ(report.error().code, Errc::kBusy);
   EXPECT_EQ(report.error().cause.value(), EBUSY);
   EXPECT_EQ(report.error().what, "unmount it");
+}
+
+// Tells through a pipe if it is destroyed in another process than its own.
+class FrameOfTheDaemon {
+ public:
+  explicit FrameOfTheDaemon(int unwound) : unwound_(unwound) {}
+  FrameOfTheDaemon(const FrameOfTheDaemon&) = delete;
+  FrameOfTheDaemon& operator=(const FrameOfTheDaemon&) = delete;
+  ~FrameOfTheDaemon() {
+    if (::getpid() == process_) return;
+    (void)!::write(unwound_, "!", 1);
+    ::_exit(1);  // else two processes would go on with the tests
+  }
+
+ private:
+  int unwound_;
+  pid_t process_ = ::getpid();
+};
+
+TEST(Errand, AnExceptionIsAFailureAndUnwindsNothingOfTheDaemon) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+  const UniqueFd unwound(ends[0]);
+  const UniqueFd told(ends[1]);
+  auto loop = make_loop();
+  for (const bool standard : {true, false}) {
+    const FrameOfTheDaemon frame(told.get());
+    const auto result = run_errand(loop, {}, {told.borrow()}, [standard]() -> Result<ErrandReport> {
+      if (standard) throw std::bad_alloc();
+      throw 42;
+    });
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, standard ? Errc::kOutOfMemory : Errc::kSystem);
+  }
+  char byte = 0;
+  EXPECT_EQ(::read(unwound.get(), &byte, 1), -1) << "a frame of the daemon was unwound in a child";
 }
 
 TEST(Errand, OneThatDiesIsAFailureAndLeavesNoZombie) {
