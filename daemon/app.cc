@@ -135,7 +135,7 @@ Result<void> App::Parts::connect() {
   services = std::make_unique<SystemdServices>(bus->connection());
   TRY(sessions, LogindSessions::create(loop, bus->connection(), UserFile()));
   TRY(inhibitor, SleepInhibitor::create(bus->connection()));
-  TRY(callers, BusCallers::create(bus->connection(), *sessions, UserFile()));
+  TRY(callers, BusCallers::create(bus->connection(), *sessions));
   TRY(authority, PolkitAuthority::create(loop, bus->connection(), *callers, {}));
   return {};
 }

@@ -24,8 +24,8 @@ bool is_unique_name(const std::string& name) {
 }  // namespace
 
 Result<std::unique_ptr<BusCallers>> BusCallers::create(sdbus::IConnection& connection,
-                                                       const Sessions& sessions, UserFile users) {
-  std::unique_ptr<BusCallers> callers(new BusCallers(sessions, std::move(users)));
+                                                       const Sessions& sessions) {
+  std::unique_ptr<BusCallers> callers(new BusCallers(sessions));
   TRY_VOID(callers->watch(connection));
   return callers;
 }
@@ -56,7 +56,11 @@ void BusCallers::look_up(const std::string& sender, Found found) {
     return;
   }
   Caller& caller = place->second;
-  if (caller.known) return found(facts(*caller.known));
+  if (caller.known) {
+    // Somebody who logged in since the first call may have a name now.
+    if (caller.known->name.empty()) caller.known = sessions_.account(caller.known->user);
+    return found(facts(*caller.known));
+  }
   if (caller.waiting.size() >= kMostWaiting)
     return found(fail(Errc::kLimitExceeded, "more than {} calls of a new caller", kMostWaiting));
   caller.waiting.push_back(std::move(found));
@@ -74,7 +78,7 @@ Result<void> BusCallers::ask_bus(const std::string& sender) {
                                          quote(error->getMessage())));
           const auto user = bus_peer::property<std::uint32_t>(answer, "UnixUserID");
           if (!user) return answered(sender, fail(Errc::kSystem, "{} has no user id", sender));
-          answered(sender, users_.find(*user));
+          answered(sender, sessions_.account(*user));
         });
   });
 }

@@ -31,7 +31,7 @@ class BusCallers final : public Callers {
   // For the start of the program: waits for the bus once. `connection` and `sessions` must
   // outlive it.
   static Result<std::unique_ptr<BusCallers>> create(sdbus::IConnection& connection,
-                                                    const Sessions& sessions, UserFile users);
+                                                    const Sessions& sessions);
 
   // Only unique names (":1.42") are somebody; others are refused.
   void look_up(const std::string& sender, Found found) override;
@@ -45,8 +45,7 @@ class BusCallers final : public Callers {
   };
   using Credentials = std::map<std::string, sdbus::Variant>;
 
-  BusCallers(const Sessions& sessions, UserFile users)
-      : sessions_(sessions), users_(std::move(users)) {}
+  explicit BusCallers(const Sessions& sessions) : sessions_(sessions) {}
   Result<void> watch(sdbus::IConnection& connection);
   Result<void> ask_bus(const std::string& sender);
   void answered(const std::string& sender, Result<UserEntry> user);
@@ -54,7 +53,6 @@ class BusCallers final : public Callers {
   [[nodiscard]] CallerFacts facts(const UserEntry& user) const;
 
   const Sessions& sessions_;
-  UserFile users_;
   std::map<std::string, Caller> callers_;
   std::vector<std::move_only_function<void(const std::string&)>> gone_callbacks_;
   std::unique_ptr<sdbus::IProxy> bus_;

@@ -16,6 +16,7 @@ constexpr auto kService = "org.freedesktop.login1";
 constexpr auto kManagerPath = "/org/freedesktop/login1";
 constexpr auto kManager = "org.freedesktop.login1.Manager";
 constexpr auto kSession = "org.freedesktop.login1.Session";
+constexpr auto kUser = "org.freedesktop.login1.User";
 constexpr auto kProperties = "org.freedesktop.DBus.Properties";
 constexpr std::chrono::seconds kAnswerTime{10};
 constexpr std::chrono::seconds kRetryTime{30};
@@ -165,7 +166,44 @@ void LogindSessions::described(const std::string& path, SessionRecord record) {
       session.later = *std::move(timer);
   const bool different = std::exchange(session.record, record) != record;
   if (std::exchange(session.asking, Asking::kNo) == Asking::kAgain) ask_for_session(path);
-  if (different) changed();
+  if (!different) return;
+  ask_for_account(path);
+  changed();
+}
+
+// sssd, systemd-homed and their like have users whom no line of /etc/passwd names. logind has asked
+// the name service already, so nothing has to wait for that here.
+void LogindSessions::ask_for_account(const std::string& path) {
+  Session& session = sessions_.at(path);
+  const SessionRecord& record = session.record;
+  if (!record.user || session.account_awaited) return;
+  if (session.account && session.account->user == *record.user) return;
+  session.account.reset();
+  if (users_.find(*record.user)) return;
+  const auto asked = bus_peer::catch_errors("ask logind for a user", [&] {
+    auto proxy = bus_peer::make_proxy(connection_, kService, record.user_path);
+    if (!proxy) return log(LogLevel::kWarning, "{}", proxy.error().message());
+    session.user_proxy = *std::move(proxy);
+    session.user_proxy->callMethodAsync("GetAll")
+        .onInterface(kProperties)
+        .withTimeout(kAnswerTime)
+        .withArguments(std::string(kUser))
+        .uponReplyInvoke([this, path, user = *record.user](bus_peer::ReplyError error,
+                                                           const Properties& properties) {
+          account_told(path, error ? UserEntry{.user = user} : account_of(user, properties));
+        });
+    session.account_awaited = true;
+  });
+  if (!asked) log(LogLevel::kWarning, "{}", asked.error().message());
+}
+
+void LogindSessions::account_told(const std::string& path, UserEntry account) {
+  Session& session = sessions_.at(path);
+  session.account_awaited = false;
+  session.account = std::move(account);
+  // It may be somebody else's meanwhile.
+  ask_for_account(path);
+  changed();
 }
 
 void LogindSessions::ask_for_sleep() {
@@ -221,14 +259,14 @@ void LogindSessions::on_change(std::move_only_function<void()> callback) {
 
 const SessionRecord* LogindSessions::find(const std::string& seat) const {
   for (const auto& [path, session] : sessions_)
-    if (session.record.in_use() && session.record.seat == seat) return &session.record;
+    if (session.in_use() && session.record.seat == seat) return &session.record;
   return nullptr;
 }
 
 SessionFacts LogindSessions::at_seat(const std::string& seat) const {
   const SessionRecord* record = find(seat);
   if (record == nullptr) return {};
-  const UserEntry user = users_.find(*record->user);
+  const UserEntry user = account(*record->user);
   return {.user = user.user,
           .group = user.group,
           .user_name = user.name,
@@ -238,11 +276,18 @@ SessionFacts LogindSessions::at_seat(const std::string& seat) const {
 
 bool LogindSessions::is_active(uid_t user, std::string* seat) const {
   for (const auto& [path, session] : sessions_) {
-    if (!session.record.in_use() || session.record.user != user) continue;
+    if (!session.in_use() || session.record.user != user) continue;
     if (seat != nullptr) *seat = session.record.seat;
     return true;
   }
   return false;
+}
+
+UserEntry LogindSessions::account(uid_t user) const {
+  if (auto entry = users_.find(user)) return *std::move(entry);
+  for (const auto& [path, session] : sessions_)
+    if (session.account && session.account->user == user) return *session.account;
+  return {.user = user};
 }
 
 std::string LogindSessions::describe() const {
@@ -256,8 +301,8 @@ std::string LogindSessions::describe() const {
     case Presence::kThere:
       break;
   }
-  const auto in_use = std::ranges::count_if(
-      sessions_, [](const auto& known) { return known.second.record.in_use(); });
+  const auto in_use =
+      std::ranges::count_if(sessions_, [](const auto& known) { return known.second.in_use(); });
   return fmt::format("logind knows {} sessions, {} of them in use{}", sessions_.size(), in_use,
                      sleeping_ ? "; the machine is going to sleep" : "");
 }

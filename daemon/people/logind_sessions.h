@@ -33,6 +33,7 @@ class LogindSessions final : public Sessions {
 
   [[nodiscard]] SessionFacts at_seat(const std::string& seat) const override;
   [[nodiscard]] bool is_active(uid_t user, std::string* seat) const override;
+  [[nodiscard]] UserEntry account(uid_t user) const override;
   // May be used more than once; every callback is called.
   void on_change(std::move_only_function<void()> callback) override;
   // Called with true when the machine is about to sleep, and with false when it is awake again.
@@ -52,6 +53,13 @@ class LogindSessions final : public Sessions {
     SessionRecord record;
     Asking asking = Asking::kNo;
     EventSource later;  // while it is opening
+    // Of a user whom /etc/passwd does not name. Until logind has said who that is, the session does
+    // not count: its media would get another folder.
+    std::unique_ptr<sdbus::IProxy> user_proxy;
+    std::optional<UserEntry> account;
+    bool account_awaited = false;
+
+    [[nodiscard]] bool in_use() const { return record.in_use() && !account_awaited; }
   };
   using Properties = std::map<std::string, sdbus::Variant>;
   using ListedSession =
@@ -71,6 +79,8 @@ class LogindSessions final : public Sessions {
   void add_session(const std::string& path);
   void ask_for_session(const std::string& path);
   void described(const std::string& path, SessionRecord record);
+  void ask_for_account(const std::string& path);
+  void account_told(const std::string& path, UserEntry account);
   void ask_for_sleep();
   void set_sleeping(bool sleeping);
   void forget_everything(Presence presence);

@@ -8,15 +8,18 @@
 #include <optional>
 #include <string>
 
+#include "daemon/people/user_file.h"
+
 namespace airlock {
 
 // One session as logind describes it. What is missing or of another type than documented is at
 // its default, and the default is the session that may do less.
 struct SessionRecord {
   std::optional<uid_t> user;
-  std::string seat;     // empty: none, as for ssh
-  std::string purpose;  // logind's Class: "user", "greeter", ...
-  std::string state;    // "active", "online", "closing"
+  std::string user_path;  // of the object that describes the user
+  std::string seat;       // empty: none, as for ssh
+  std::string purpose;    // logind's Class: "user", "greeter", ...
+  std::string state;      // "active", "online", "closing"
   bool active = false;
   bool remote = true;
   bool locked = true;
@@ -28,5 +31,9 @@ struct SessionRecord {
 
 // From the answer to GetAll of org.freedesktop.login1.Session.
 SessionRecord session_record(const std::map<std::string, sdbus::Variant>& properties);
+
+// The account of `user`, from the answer to GetAll of org.freedesktop.login1.User. What is missing
+// or describes somebody else leaves the account of somebody unknown.
+UserEntry account_of(uid_t user, const std::map<std::string, sdbus::Variant>& properties);
 
 }  // namespace airlock

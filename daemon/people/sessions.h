@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "daemon/people/user_file.h"
 #include "daemon/policy/facts.h"
 #include "lib/base/error.h"
 
@@ -17,6 +18,9 @@ class Sessions {
   [[nodiscard]] virtual SessionFacts at_seat(const std::string& seat) const = 0;
   // Whether the user has an active local session, and at which seat (first match).
   [[nodiscard]] virtual bool is_active(uid_t user, std::string* seat) const = 0;
+  // Name and group of a user: as /etc/passwd says or, for those it does not name, as logind says of
+  // somebody who is logged in.
+  [[nodiscard]] virtual UserEntry account(uid_t user) const = 0;
   // Called after anything changed.
   virtual void on_change(std::move_only_function<void()> callback) = 0;
 };

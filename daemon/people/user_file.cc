@@ -5,28 +5,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdint>
 
+#include "lib/base/file_text.h"
 #include "lib/base/number.h"
+#include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
 namespace airlock {
 namespace {
 
-constexpr std::size_t kMostNameBytes = 32;
+constexpr std::size_t kMostNameBytes = 128;
 constexpr std::size_t kMostFileBytes = 4U << 20;
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-// Takes everything up to the separator off the front.
-std::string_view take_until(std::string_view& rest, char separator) {
-  const std::size_t end = rest.find(separator);
-  const std::string_view taken = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-  return taken;
 }
 
 // name:password:user:group:... ; anything else, as the "+" of NIS, is no user.
@@ -46,14 +39,7 @@ std::string read_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status{};
   if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  std::string content;
-  std::array<char, 16384> piece{};
-  ssize_t count = 0;
-  while ((count = ::read(file.get(), piece.data(), piece.size())) > 0) {
-    content.append(piece.data(), static_cast<std::size_t>(count));
-    if (content.size() > kMostFileBytes) return {};
-  }
-  return count == 0 ? content : std::string();
+  return read_text(file.borrow(), kMostFileBytes).value_or("");
 }
 
 }  // namespace
@@ -62,7 +48,7 @@ bool is_safe_user_name(std::string_view name) {
   if (name.empty() || name.size() > kMostNameBytes) return false;
   if (!is_letter_or_digit(name.front()) && name.front() != '_') return false;
   for (const char c : name)
-    if (!is_letter_or_digit(c) && c != '_' && c != '-' && c != '.') return false;
+    if (!is_letter_or_digit(c) && c != '_' && c != '-' && c != '.' && c != '@') return false;
   return true;
 }
 
@@ -73,9 +59,8 @@ std::optional<UserEntry> find_user(std::string_view passwd, uid_t user) {
   return std::nullopt;
 }
 
-UserEntry UserFile::find(uid_t user) const {
-  if (auto entry = find_user(read_file(path_), user)) return *std::move(entry);
-  return {.user = user, .group = kUnknownGroup, .name = {}};
+std::optional<UserEntry> UserFile::find(uid_t user) const {
+  return find_user(read_file(path_), user);
 }
 
 }  // namespace airlock

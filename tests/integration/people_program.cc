@@ -41,7 +41,7 @@ class Program {
           PolkitAuthority::Limits limits)
       : loop_(loop),
         sessions_(expect(LogindSessions::create(loop, bus, UserFile(passwd)))),
-        callers_(expect(BusCallers::create(bus, *sessions_, UserFile(passwd)))),
+        callers_(expect(BusCallers::create(bus, *sessions_))),
         authority_(expect(PolkitAuthority::create(loop, bus, *callers_, limits))) {
     sessions_->on_change([this] { say("changed"); });
     callers_->on_gone([this](const std::string& sender) { say("gone\t" + sender); });

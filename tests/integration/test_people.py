@@ -336,6 +336,43 @@ def test_two_seats_are_two(world):
     assert program.expect("who")[2:] == [str(BOB), str(BOB), "bob", "true", "seat1"]
 
 
+def test_a_user_whom_passwd_does_not_name_is_as_logind_says(world):
+    """sssd and systemd-homed have users without a line in /etc/passwd."""
+    logind = world.logind()
+    add_session(logind, 1, "seat0", STRANGER, "carol@example.org", True)
+    update(logind, f"{MANAGER}/user/{STRANGER}", "User", GID=dbus.UInt32(5000))
+    program, carol = world.program(), world.person(STRANGER)
+    program.wait_for("seat seat0", "true", str(STRANGER), "5000", "carol@example.org", "open")
+    program.tell("who", carol.name)
+    assert program.expect("who")[2:] == [str(STRANGER), "5000", "carol@example.org", "true", "seat0"]
+
+
+def test_a_caller_gets_a_name_once_logged_in(world):
+    logind, carol, program = world.logind(), world.person(STRANGER), world.program()
+    program.tell("who", carol.name)
+    assert program.expect("who")[2:4] == [str(STRANGER), "65534"]
+    add_session(logind, 1, "seat0", STRANGER, "carol", True)
+    tell_of_session(logind, "SessionNew", 1)
+    program.wait_for(f"active {STRANGER}", "true", "seat0")
+    program.tell("who", carol.name)
+    assert program.expect("who")[4] == "carol"
+
+
+def test_an_unsafe_name_of_logind_is_no_part_of_a_path(world):
+    logind = world.logind()
+    add_session(logind, 1, "seat0", STRANGER, "../carol", True)
+    program = world.program()
+    program.wait_for("seat seat0", "true", str(STRANGER), str(STRANGER), "", "open")
+
+
+def test_a_session_whose_user_logind_does_not_describe_counts_without_a_name(world):
+    logind = world.logind()
+    add_session(logind, 1, "seat0", STRANGER, "carol", True)
+    logind.mock(MANAGER).RemoveObject(f"{MANAGER}/user/{STRANGER}")
+    program = world.program()
+    program.wait_for("seat seat0", "true", str(STRANGER), "65534", "", "open")
+
+
 def test_a_greeter_and_a_remote_session_are_nobody(world):
     logind = world.logind()
     greeter = add_session(logind, 1, "seat0", 120, "greeter", True)

@@ -42,6 +42,12 @@ class FakeSessions final : public Sessions {
     }
     return false;
   }
+  [[nodiscard]] UserEntry account(uid_t user) const override {
+    for (const auto& [name, session] : seats_)
+      if (session.user == user)
+        return {.user = user, .group = session.group, .name = session.user_name};
+    return {.user = user};
+  }
   void on_change(std::move_only_function<void()> callback) override {
     callback_ = std::move(callback);
   }
