@@ -51,7 +51,7 @@ void KernelMountWatch::look_again() {
 }
 
 void KernelMountWatch::look() {
-  if (const auto table = read_mount_table("/proc/self/mountinfo")) table_changed(*table);
+  if (const auto table = read_mount_table(tools_.options.mountinfo)) table_changed(*table);
   // An end nobody was told of because we were taking the mount away, and then were not.
   if (!vanished_ && driver_ && driver_->end()) driver_ended(*driver_->end());
 }
@@ -64,12 +64,19 @@ bool KernelMountWatch::we_take_it_away() const {
   return tools_.on_their_way_out.contains(mount_.mount_id);
 }
 
+// Where the table can't be read, the driver's own end says which it was: it leaves in order only
+// when its mount has gone.
+bool KernelMountWatch::is_still_mounted(const DriverEnd& end) const {
+  const auto table = read_mount_table(tools_.options.mountinfo);
+  if (table) return find_mount(*table, mount_.mount_id, mount_.filesystem) != nullptr;
+  log(LogLevel::kError, "{}", table.error().message());
+  return !end.clean();
+}
+
 // A driver leaves because it has nothing to serve any more, or dies with its mount still there.
 void KernelMountWatch::driver_ended(const DriverEnd& end) {
   if (told_ || we_take_it_away()) return;
-  const auto table = read_mount_table("/proc/self/mountinfo");
-  const bool there = table && find_mount(*table, mount_.mount_id, mount_.filesystem) != nullptr;
-  if (!there) return tell_unmounted(end.clean());
+  if (!is_still_mounted(end)) return tell_unmounted(end.clean());
   DriverDeath death = describe_death(end);
   death.last_lines = last_lines();
   tell_death(std::move(death));

@@ -33,6 +33,7 @@ class KernelMountWatch final : public MountWatch {
   void look();
   [[nodiscard]] bool we_take_it_away() const;
   void driver_ended(const DriverEnd& end);
+  [[nodiscard]] bool is_still_mounted(const DriverEnd& end) const;
   void table_changed(const MountTableWatch::Table& table);
   void vanished();
   void restart_stall_clock();

@@ -11,8 +11,8 @@
 #include "daemon/loop/errand_queue.h"
 #include "daemon/loop/event_loop.h"
 #include "daemon/mount/driver_start.h"
+#include "daemon/mount/fuse_control.h"
 #include "daemon/mounting/driver_watch.h"
-#include "daemon/mounting/fuse_control.h"
 #include "daemon/system/mount_table_watch.h"
 
 namespace airlock {
@@ -23,6 +23,7 @@ class KernelMountWatch;
 struct MountingOptions {
   DriverPlaces places;
   std::string base = "/run/media";
+  std::string mountinfo = "/proc/self/mountinfo";
   SessionDeadlines session;
   CheckerPlaces checkers;
   std::chrono::milliseconds check{900'000};  // before a mount, where one is wanted
@@ -47,7 +48,7 @@ struct MountingTools {
       : loop(event_loop),
         options(std::move(with)),
         drivers(loop, options.services),
-        table(loop),
+        table(loop, options.mountinfo),
         mounting(loop, options.errands_at_once),
         leaving(loop, options.errands_at_once),
         small(loop, options.errands_at_once),

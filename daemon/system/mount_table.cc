@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/system/mount_table.h"
 
+#include <fcntl.h>
 #include <sys/sysmacros.h>
 
 #include <cerrno>
-#include <fstream>
 #include <optional>
-#include <sstream>
 
+#include "lib/base/file_text.h"
 #include "lib/base/number.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
 
+// The kernel lets a namespace have 100,000 mounts.
+constexpr std::size_t kMostTableBytes = 256U << 20;
+
 bool is_octal(char c) {
   return c >= '0' && c <= '7';
-}
-
-// The part up to the next separator, which is taken away with it.
-std::string_view take_until(std::string_view& text, char separator) {
-  const std::size_t end = text.find(separator);
-  const std::string_view part = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return part;
 }
 
 template <typename Number>
@@ -102,17 +97,21 @@ std::vector<MountEntry> parse_mount_table(std::string_view text) {
 }
 
 Result<std::vector<MountEntry>> read_mount_table(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return fail_errno(errno, Errc::kSystem, "read {}", quote(file));
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return parse_mount_table(text.view());
+  const UniqueFd table(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!table.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(file));
+  auto text = read_text(table.borrow(), kMostTableBytes);
+  if (!text) return fail(std::move(text), "{}", quote(file));
+  // Every process has a root: an empty table is one that could not be read.
+  if (text->empty()) return fail(Errc::kSystem, "{} is empty", quote(file));
+  return parse_mount_table(*text);
+}
+
+bool is_airlock_mount(const MountEntry& entry) {
+  return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
 }
 
 bool has_option(std::string_view options, std::string_view word) {
-  while (!options.empty())
-    if (take_until(options, ',') == word) return true;
-  return false;
+  return has_word(options, ',', word);
 }
 
 std::optional<std::uint64_t> option_number(std::string_view options, std::string_view key) {

@@ -10,11 +10,6 @@
 #include "lib/base/log.h"
 
 namespace airlock {
-namespace {
-
-constexpr const char* kTable = "/proc/self/mountinfo";
-
-}  // namespace
 
 std::unique_ptr<MountTableWatch::Subscription> MountTableWatch::subscribe(OnChange callback) {
   const auto place =
@@ -26,14 +21,14 @@ std::unique_ptr<MountTableWatch::Subscription> MountTableWatch::subscribe(OnChan
 
 Result<void> MountTableWatch::start() {
   if (on_change_.active()) return {};
-  file_ = UniqueFd(::open(kTable, O_RDONLY | O_CLOEXEC));
-  if (!file_.valid()) return fail_errno(errno, Errc::kSystem, "open {}", kTable);
+  file_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file_.valid()) return fail_errno(errno, Errc::kSystem, "open {}", path_);
   TRY(on_change_, loop_.watch(file_.borrow(), EPOLLPRI, [this](auto) { changed(); }));
   return {};
 }
 
 void MountTableWatch::changed() {
-  const auto table = read_mount_table(kTable);
+  const auto table = read_mount_table(path_);
   if (!table) return log(LogLevel::kError, "{}", table.error().message());
   telling_ = true;
   // A callback may remove itself or others, and add some.

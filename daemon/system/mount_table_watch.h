@@ -37,7 +37,8 @@ class MountTableWatch {
     std::list<std::shared_ptr<OnChange>>::iterator place_;
   };
 
-  explicit MountTableWatch(EventLoop& loop) : loop_(loop) {}
+  // `file` is /proc/self/mountinfo but in tests.
+  MountTableWatch(EventLoop& loop, std::string file) : loop_(loop), path_(std::move(file)) {}
   MountTableWatch(const MountTableWatch&) = delete;
   MountTableWatch& operator=(const MountTableWatch&) = delete;
 
@@ -49,6 +50,7 @@ class MountTableWatch {
   void remove(std::list<std::shared_ptr<OnChange>>::iterator place);
 
   EventLoop& loop_;
+  std::string path_;
   std::list<std::shared_ptr<OnChange>> callbacks_;
   bool telling_ = false;
   UniqueFd file_;

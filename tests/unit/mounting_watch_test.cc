@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-#include "daemon/mounting/fuse_control.h"
+#include "daemon/mount/fuse_control.h"
 #include "tests/unit/mounting_fixture.h"
 
 namespace airlock {
@@ -87,6 +87,11 @@ TEST_F(MountEndRunAsRoot, AKilledDriverIsToldWithinASecondAndConcernsNoOther) {
 TEST_F(MountEndRunAsRoot, AFaultIsASignal) {
   EXPECT_EQ(death_after("segv").signal_number, SIGSEGV);
   EXPECT_EQ(death_after("abort").signal_number, SIGABRT);
+}
+
+TEST_F(MountEndRunAsRoot, ADeathIsToldAsOneThoughTheMountTableCannotBeRead) {
+  options_.mountinfo = "/proc";
+  EXPECT_EQ(death_after("segv").signal_number, SIGSEGV);
 }
 
 TEST_F(MountEndRunAsRoot, AnExitCodeIsTold) {

@@ -107,6 +107,9 @@ TEST(MountTable, UndoesOctalEscapesOnly) {
 
 TEST(MountTable, AMissingTableIsAnError) {
   EXPECT_FALSE(read_mount_table("/nonexistent"));
+  // Opening these two works, reading the one does not and the other says nothing.
+  EXPECT_FALSE(read_mount_table("/proc"));
+  EXPECT_FALSE(read_mount_table("/dev/null"));
 }
 
 TEST(Phrases, AreJoinedAsPeopleDo) {
