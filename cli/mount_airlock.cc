@@ -19,8 +19,7 @@
 #include "cli/mount_command.h"
 #include "cli/mount_exit_code.h"
 #include "cli/mount_options.h"
-#include "daemon/mount/driver_start.h"
-#include "daemon/mount/mounter.h"
+#include "daemon/mount/contained_mount.h"
 #include "lib/base/local_time.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -53,13 +52,13 @@ void print_help() {
 }
 
 // Everything one invocation needs, found out step by step before a driver is started.
-class MountJob {
+class MountRun {
  public:
-  static Result<MountJob> prepare(const MountCommand& command);
+  static Result<MountRun> prepare(const MountCommand& command);
   Result<void> run();
 
  private:
-  MountJob(const MountCommand& command, const DriverRow& row, MountOptions options, Medium medium,
+  MountRun(const MountCommand& command, const DriverRow& row, MountOptions options, Medium medium,
            MountPoint place)
       : command_(command),
         row_(row),
@@ -68,7 +67,7 @@ class MountJob {
         place_(std::move(place)) {}
 
   void choose_owner();
-  [[nodiscard]] SessionPlan plan(DriverOrigin origin) const;
+  [[nodiscard]] ContainedMount::Plan plan() const;
   void report(const Mounter& mounter, const StartedDriver& driver) const;
 
   MountCommand command_;
@@ -105,7 +104,7 @@ Result<MountPoint> pin_directory(const std::string& path) {
   return fail(Errc::kInvalidArgument, "mount point {} is not a directory", quote(path));
 }
 
-Result<MountJob> MountJob::prepare(const MountCommand& command) {
+Result<MountRun> MountRun::prepare(const MountCommand& command) {
   TRY(const DriverRow* row, driver_for(command.subtype));
   TRY(auto options, parse_mount_options(command.options, command.sloppy ? UnknownOptions::kIgnore
                                                                         : UnknownOptions::kRefuse));
@@ -118,7 +117,7 @@ Result<MountJob> MountJob::prepare(const MountCommand& command) {
         quote(medium.path()));
     options.flags |= MS_RDONLY;
   }
-  MountJob job(command, *row, std::move(options), std::move(medium), std::move(place));
+  MountRun job(command, *row, std::move(options), std::move(medium), std::move(place));
   job.fuseblk_ = job.medium_.is_block() && job.options_.transport == Transport::kAutomatic &&
                  kernel_has_filesystem("fuseblk");
   TRY_VOID(job.medium_.claim(job.fuseblk_ ? MediumHold::kKernel : MediumHold::kOurs));
@@ -128,52 +127,45 @@ Result<MountJob> MountJob::prepare(const MountCommand& command) {
 
 // The mount belongs to who asked for it, or to whom they named. The environment (SUDO_UID and the
 // like) decides nothing.
-void MountJob::choose_owner() {
+void MountRun::choose_owner() {
   uid_ = options_.uid.value_or(::getuid());
   gid_ = options_.gid.value_or(::getgid());
   if (!options_.uid || options_.gid) return;
   if (const passwd* user = ::getpwuid(uid_)) gid_ = user->pw_gid;
 }
 
-SessionPlan MountJob::plan(DriverOrigin origin) const {
-  SessionPlan plan;
-  plan.subtype = command_.subtype;
-  plan.medium_path = medium_.path();
-  plan.mount_point = place_.path();
-  plan.allow_fuseblk = fuseblk_;
-  plan.allow_other = options_.allow_other;
-  plan.forced_flags = options_.flags;
-  plan.user = uid_;
-  plan.group = gid_;
-  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o",
-                    options_for_driver(options_, {.block = fuseblk_,
-                                                  .uid = uid_,
-                                                  .gid = gid_,
-                                                  .is_ours = origin == DriverOrigin::kOurs,
-                                                  .zone_minutes = zone_for(row_)})};
-  return plan;
+ContainedMount::Plan MountRun::plan() const {
+  return {.row = row_,
+          .subtype = command_.subtype,
+          .fuseblk = fuseblk_,
+          .flags = options_.flags,
+          .allow_other = options_.allow_other,
+          .words = options_.words_for_driver(zone_for(row_)),
+          .user = uid_,
+          .group = gid_,
+          .places = DriverPlaces::of_this_system(),
+          .on_driver = [this](pid_t pid, BorrowedFd) -> Result<void> {
+            log(LogLevel::kInfo, "driver {} runs as process {}", row_.program, pid);
+            return {};
+          }};
 }
 
-Result<void> MountJob::run() {
+Result<void> MountRun::run() {
   if (command_.fake) return {};
-  TRY(auto driver, start_driver(row_, command_.subtype, DriverPlaces::of_this_system()));
-  if (driver.worker)
-    log(LogLevel::kInfo, "driver {} runs as process {}", row_.program, driver.worker->pid());
-  Mounter mounter(medium_, place_, {.flags = options_.flags});
-  MountSession session(std::move(driver.channel), plan(driver.origin), mounter);
-  TRY_VOID(run_session(session, driver, row_));
-  const auto number = mounter.mount().id();
-  mounter.keep();
-  report(mounter, driver);
-  const auto watched = number ? hand_over(medium_, *number, driver, std::string(row_.program), uid_)
-                              : Result<void>(std::unexpected(number.error()));
+  ContainedMount mount(medium_, place_, plan());
+  TRY_VOID(mount.make());
+  const auto number = mount.mounter().mount().id();
+  report(mount.mounter(), mount.driver());
+  const auto watched =
+      number ? hand_over(medium_, *number, mount.driver(), std::string(row_.program), uid_)
+             : Result<void>(std::unexpected(number.error()));
   if (!watched)
     log(LogLevel::kInfo, "airlockd does not watch this mount: {}", watched.error().message());
-  if (driver.worker) driver.worker->let_go();
+  mount.keep();
   return {};
 }
 
-void MountJob::report(const Mounter& mounter, const StartedDriver& driver) const {
+void MountRun::report(const Mounter& mounter, const StartedDriver& driver) const {
   if (mounter.mounted_read_only() && !options_.read_only()) {
     const std::string words = last_words(driver, row_);
     log(LogLevel::kNotice, "{} is mounted read-only{}", quote(medium_.path()),
@@ -195,7 +187,7 @@ Result<void> mount_by_airlockd(const MountCommand& command) {
 }
 
 Result<void> mount_here(const MountCommand& command) {
-  TRY(auto job, MountJob::prepare(command));
+  TRY(auto job, MountRun::prepare(command));
   return job.run();
 }
 

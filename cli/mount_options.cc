@@ -158,19 +158,14 @@ bool MountOptions::read_only() const {
 Result<MountOptions> parse_mount_options(std::string_view text, UnknownOptions unknown) {
   MountOptions options;
   options.flags = MS_NOSUID | MS_NODEV;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    TRY_VOID(apply(text.substr(0, end), unknown, options));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  while (!text.empty()) TRY_VOID(apply(take_until(text, ','), unknown, options));
   return options;
 }
 
 std::string options_for_airlockd(std::string_view text) {
   std::string kept;
   while (!text.empty()) {
-    const std::string_view option = text.substr(0, std::min(text.find(','), text.size()));
-    text.remove_prefix(std::min(option.size() + 1, text.size()));
+    const std::string_view option = take_until(text, ',');
     if (option.empty() || option == "rw" || has_no_effect(option)) continue;
     if (!kept.empty()) kept += ',';
     kept += option;
@@ -178,19 +173,12 @@ std::string options_for_airlockd(std::string_view text) {
   return kept;
 }
 
-std::string options_for_driver(const MountOptions& options, const DriverOptions& decided) {
-  std::string text = options.read_only() ? "ro" : "rw";
-  for (const FlagOption& row : kFlagOptions)
-    if (row.set != 0 && row.set != MS_RDONLY && (options.flags & row.set) != 0)
-      text += fmt::format(",{}", row.name);
-  if (decided.block) text += ",blkdev";
-  if (options.allow_other) text += ",allow_other";
-  if (!decided.is_ours) return text;
-  ForeignOptions foreign = options.foreign;
-  if (!foreign.zone_minutes) foreign.zone_minutes = decided.zone_minutes;
-  for (const std::string& option : foreign.words()) text += "," + option;
-  text += options.owner == OwnerMapping::kUser ? ",owner=user" : ",owner=media";
-  return text + fmt::format(",uid={},gid={}", decided.uid, decided.gid);
+std::vector<std::string> MountOptions::words_for_driver(std::optional<int> local_zone) const {
+  ForeignOptions shown = foreign;
+  if (!shown.zone_minutes) shown.zone_minutes = local_zone;
+  std::vector<std::string> words = shown.words();
+  words.emplace_back(owner == OwnerMapping::kUser ? "owner=user" : "owner=media");
+  return words;
 }
 
 }  // namespace airlock

@@ -38,6 +38,9 @@ struct MountOptions {
   std::string helper;                // the service that asks, of uhelper=: "udisks2"
 
   [[nodiscard]] bool read_only() const;
+  // What goes to the driver beside flags, user and group. `local_zone`, in minutes, is for a driver
+  // that wants to know it and counts where nothing else was asked for.
+  [[nodiscard]] std::vector<std::string> words_for_driver(std::optional<int> local_zone) const;
 };
 
 enum class UnknownOptions { kRefuse, kIgnore };
@@ -49,15 +52,5 @@ Result<MountOptions> parse_mount_options(std::string_view text,
 // Those airlockd has to know of. It is not told rw, which udisks says whatever was asked for, so
 // that settings may still make a mount read-only.
 std::string options_for_airlockd(std::string_view text);
-
-// What the driver gets after its -o.
-struct DriverOptions {
-  bool block = false;
-  uid_t uid = 0;
-  gid_t gid = 0;
-  bool is_ours = true;  // those of others need not know owner=, uid=, gid= and foreign options
-  std::optional<int> zone_minutes = {};  // local time, for a driver that wants to know
-};
-std::string options_for_driver(const MountOptions& options, const DriverOptions& decided);
 
 }  // namespace airlock

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/api/property_map.h"
+#include "daemon/api/reply.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 
@@ -29,9 +30,6 @@ struct Call {
   std::string sender;  // unique bus name
   CallOptions options;
 };
-
-template <typename T>
-using Reply = std::move_only_function<void(Result<T>)>;  // exactly once, maybe at once
 
 // A mount somebody else made. A descriptor is as good as none if it is not of the right kind.
 struct MountHandover {

@@ -18,7 +18,7 @@
 
 namespace airlock {
 
-// Calls of one bus name that wait for their answer at the same time.
+// Calls of one connection that wait for their answer at the same time.
 inline constexpr std::size_t kMostCallsPerCaller = 32;
 
 // Where the objects hand in the calls they receive: counts them, reads their options, and passes

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "lib/base/duplicate.h"
 #include "lib/base/unique_fd.h"
 
 namespace airlock {
@@ -20,9 +21,7 @@ const PropertyMap kDefaults = {
 
 // The library copies descriptors without close-on-exec, so its copy is not the one we keep.
 Result<UniqueFd> adopt(const sdbus::UnixFd& descriptor) {
-  UniqueFd own(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 3));
-  if (!own.valid()) return fail_errno(errno, Errc::kSystem, "take the caller's descriptor");
-  return own;
+  return duplicate(BorrowedFd(descriptor.get()));
 }
 
 Result<MountHandover> take_over(const sdbus::UnixFd& driver, const sdbus::UnixFd& log,

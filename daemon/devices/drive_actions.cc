@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/system/block_identity.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
@@ -47,20 +48,6 @@ Result<UniqueFd> claim(const Device& drive, const SystemView& view) {
   return fd;
 }
 
-// Between looking and opening another drive may have got the name, or another medium have come in.
-Result<void> check_identity(const Device& drive, BorrowedFd fd) {
-  struct stat info = {};
-  if (::fstat(fd.get(), &info) != 0)
-    return fail_errno(errno, Errc::kSystem, "look at {}", drive.name);
-  if (!S_ISBLK(info.st_mode) || info.st_rdev != drive.number)
-    return fail(Errc::kNotFound, "{} is another device now", drive.name);
-  std::uint64_t sequence = 0;
-  const bool told = ::ioctl(fd.get(), BLKGETDISKSEQ, &sequence) == 0;
-  if (told && drive.disk_sequence != 0 && sequence != drive.disk_sequence)
-    return fail(Errc::kNotFound, "{} holds another medium now", drive.name);
-  return {};
-}
-
 Result<void> flush(const Device& drive, BorrowedFd fd) {
   if (::fsync(fd.get()) != 0)
     return fail_errno(errno, Errc::kIo, "write what is left to {}", drive.name);
@@ -72,7 +59,8 @@ Result<UniqueFd> prepare(const Device& drive, const SystemView& view) {
   if (drive.kind == DeviceKind::kPartition)
     return fail(Errc::kInvalidArgument, "{} is a partition, not a drive", drive.name);
   TRY(auto fd, claim(drive, view));
-  TRY_VOID(check_identity(drive, fd.borrow()));
+  TRY_VOID(require_block_device(
+      fd.borrow(), {.number = drive.number, .disk_sequence = drive.disk_sequence}, drive.name));
   TRY_VOID(flush(drive, fd.borrow()));
   return fd;
 }

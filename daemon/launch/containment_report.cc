@@ -14,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "lib/base/file_text.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
@@ -24,18 +25,17 @@ constexpr std::array kNamespaces = {"user", "mnt", "pid", "net", "ipc", "uts", "
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
-Result<std::string> read_text(const std::string& path) {
+// Of /proc, whose files are as long as what they tell.
+constexpr std::size_t kMostBytes = 16U << 20;
+
+Result<std::string> text_of(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
     const int error = errno;
     return fail_errno(error, errc_from_errno(error), "open {}", path);
   }
-  std::string text;
-  std::array<char, 4096> buffer;
-  ssize_t length = 0;
-  while ((length = ::read(file.get(), buffer.data(), buffer.size())) > 0)
-    text.append(buffer.data(), static_cast<std::size_t>(length));
-  if (length < 0) return fail_errno(errno, Errc::kIo, "read {}", path);
+  auto text = read_text(file.borrow(), kMostBytes);
+  if (!text) return fail(std::move(text), "{}", path);
   return text;
 }
 
@@ -84,7 +84,7 @@ Result<Number> number(const Fields& fields, std::string_view name, int base) {
 }
 
 Result<void> read_status(const std::string& folder, ContainmentReport& report) {
-  TRY(const auto text, read_text(folder + "/status"));
+  TRY(const auto text, text_of(folder + "/status"));
   const Fields fields = status_fields(text);
   report.user_ids = numbers<uid_t>(fields, "Uid", 10);
   report.group_ids = numbers<gid_t>(fields, "Gid", 10);
@@ -115,7 +115,7 @@ Result<void> read_namespaces(const std::string& folder, ContainmentReport& repor
 
 // The options of the mount at "/" are the sixth field of its line.
 Result<void> read_mounts(const std::string& folder, ContainmentReport& report) {
-  TRY(const auto text, read_text(folder + "/mountinfo"));
+  TRY(const auto text, text_of(folder + "/mountinfo"));
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     ++report.mounts;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/base/text.h"
+
 namespace airlock {
 namespace {
 
@@ -14,23 +16,14 @@ constexpr auto kDrivers = std::to_array<DriverRow>({
 #undef AIRLOCK_DRIVER
 });
 
-bool has_word(std::string_view words, std::string_view wanted) {
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    if (words.substr(0, end) == wanted) return true;
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return false;
-}
-
 }  // namespace
 
 bool DriverRow::serves(std::string_view subtype) const {
-  return has_word(subtypes, subtype);
+  return has_word(subtypes, ' ', subtype);
 }
 
 bool DriverRow::can(std::string_view ability) const {
-  return has_word(abilities, ability);
+  return has_word(abilities, ' ', ability);
 }
 
 std::span<const DriverRow> driver_table() {

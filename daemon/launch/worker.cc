@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lib/base/file_text.h"
 #include "lib/base/log.h"
 
 namespace airlock {
@@ -23,13 +24,7 @@ constexpr std::chrono::milliseconds kEndGrace{5000};
 // How often this machine killed something for want of memory since it was started. A SIGKILL
 // nobody of ours sent while this number grew was, most likely, that.
 std::optional<unsigned long> machine_oom_kills() {
-  const UniqueFd statistics(::open("/proc/vmstat", O_RDONLY | O_CLOEXEC));
-  if (!statistics.valid()) return std::nullopt;
-  std::string text;
-  std::array<char, 4096> buffer{};
-  ssize_t length = 0;
-  while ((length = ::read(statistics.get(), buffer.data(), buffer.size())) > 0)
-    text.append(buffer.data(), static_cast<std::size_t>(length));
+  const std::string text = file_text("/proc/vmstat");
   constexpr std::string_view kField = "\noom_kill ";
   const auto at = text.find(kField);
   if (at == std::string::npos) return std::nullopt;

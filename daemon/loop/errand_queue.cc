@@ -22,9 +22,24 @@ std::unique_ptr<ErrandQueue::Ticket> ErrandQueue::run(std::string what, ErrandOp
   ticket->keep_ = std::move(keep);
   ticket->work_ = std::move(work);
   ticket->done_ = std::move(done);
+  if (is_full()) {
+    refuse(*ticket);
+    return ticket;
+  }
   line_.push_back(ticket.get());
   start_more();
   return ticket;
+}
+
+void ErrandQueue::refuse(Ticket& ticket) {
+  auto soon = loop_.soon([&ticket, most = most_waiting_] {
+    auto done = std::move(ticket.done_);
+    done(fail(Errc::kLimitExceeded, "{}: {} wait already", ticket.what_, most));
+  });
+  if (soon)
+    ticket.refused_ = std::move(*soon);
+  else
+    log(LogLevel::kError, "{}", soon.error().message());
 }
 
 // Always from a round of its own: `done` may be called for a failure to start, and the caller of

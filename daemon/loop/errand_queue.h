@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,26 +35,36 @@ class ErrandQueue {
     Errand::Work work_;
     Errand::Done done_;
     std::unique_ptr<Errand> errand_;
+    EventSource refused_;
     bool started_ = false;
     bool counted_ = false;
   };
 
-  ErrandQueue(EventLoop& loop, std::size_t at_once) : loop_(loop), at_once_(at_once) {}
+  ErrandQueue(EventLoop& loop, std::size_t at_once,
+              std::size_t most_waiting = std::numeric_limits<std::size_t>::max() / 2)
+      : loop_(loop), at_once_(at_once), most_waiting_(most_waiting) {}
   ErrandQueue(const ErrandQueue&) = delete;
   ErrandQueue& operator=(const ErrandQueue&) = delete;
 
   // As Errand::start(); the deadline counts from its turn. A failure to start comes to `done` too.
-  // The descriptors to keep must stay open until then.
+  // The descriptors to keep must stay open until then. With `most_waiting` in line already, `done`
+  // gets Errc::kLimitExceeded in the next round.
   std::unique_ptr<Ticket> run(std::string what, ErrandOptions options, std::vector<BorrowedFd> keep,
                               Errand::Work work, Errand::Done done);
 
+  [[nodiscard]] std::size_t running() const { return running_; }
+  [[nodiscard]] std::size_t waiting() const { return line_.size(); }
+
  private:
+  [[nodiscard]] bool is_full() const { return waiting() + running_ >= most_waiting_ + at_once_; }
+  void refuse(Ticket& ticket);
   void start_more();
   void start(Ticket& ticket);
   void release(Ticket& ticket);
 
   EventLoop& loop_;
   std::size_t at_once_;
+  std::size_t most_waiting_;
   std::size_t running_ = 0;
   std::deque<Ticket*> line_;
   EventSource soon_;

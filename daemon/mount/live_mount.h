@@ -23,8 +23,8 @@ struct MountSource {
   std::shared_ptr<UniqueFd> image;  // images only; opened by the caller, mode checked
 };
 
-// A mount that exists, with everything needed to watch it, undo it and find it again.
-struct LiveMount : MountIdentity {
+// Everything known of a mount that can be copied, written down and read again.
+struct MountFacts : MountIdentity {
   bool fuseblk = false;
   bool read_only = false;
   std::string read_only_reason;    // the driver's words; foreign text
@@ -34,9 +34,32 @@ struct LiveMount : MountIdentity {
   pid_t driver_pid = 0;            // 0: not known (a foreign service that hides it)
   std::uint64_t driver_start = 0;  // field 22 of /proc/PID/stat: tells a reused pid
   uid_t driver_user = 0;
+  std::chrono::system_clock::time_point since;
+};
+
+// Every field of MountFacts once, under its name in records: records, reports and whatever else
+// walks the fields cannot differ.
+template <typename Facts, typename Visitor>
+void each_fact(Facts& facts, Visitor&& visit) {
+  visit("mount-point", facts.mount_point);
+  visit("mount-id", facts.mount_id);
+  visit("filesystem", facts.filesystem);
+  visit("fuseblk", facts.fuseblk);
+  visit("read-only", facts.read_only);
+  visit("read-only-reason", facts.read_only_reason);
+  visit("subtype", facts.subtype);
+  visit("driver", facts.driver);
+  visit("origin", facts.origin);
+  visit("driver-pid", facts.driver_pid);
+  visit("driver-start", facts.driver_start);
+  visit("driver-user", facts.driver_user);
+  visit("since", facts.since);
+}
+
+// A mount that exists, with everything needed to watch it, undo it and find it again.
+struct LiveMount : MountFacts {
   UniqueFd life;  // pidfd; invalid when the pid is not known
   UniqueFd log;   // read end of its standard error; invalid for services and after a restart
-  std::chrono::system_clock::time_point since;
   std::optional<CheckReply> check;  // what was found out before; not kept
 };
 

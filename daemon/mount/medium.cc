@@ -14,13 +14,12 @@
 #include <cstdlib>
 #include <memory>
 
+#include "daemon/system/block_identity.h"
+#include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
-
-// BLKGETDISKSEQ of Linux 5.15.
-constexpr unsigned long kGetDiskSequence = _IOR(0x12, 128, std::uint64_t);
 
 // The name without symlinks, as /dev/disk/by-label/STICK and relative paths are not what a mount
 // table should show.
@@ -37,12 +36,6 @@ Result<std::string> full_path(const std::string& path) {
 bool means_write_protected(int error) {
   // EPERM: a file marked immutable.
   return error == EROFS || error == EACCES || error == EPERM;
-}
-
-Result<UniqueFd> duplicate(BorrowedFd fd) {
-  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy.valid()) return fail_errno(errno, Errc::kSystem, "copy a descriptor");
-  return copy;
 }
 
 // What the kernel calls the file behind a descriptor now; empty if it has no name.
@@ -115,7 +108,7 @@ Result<void> Medium::examine(MediumAccess wanted) {
     return fail_errno(error, errc_from_errno(error), "ask {} for its size", quote(path_));
   }
   if (size_ == 0) return fail(Errc::kInvalidArgument, "{} is empty", quote(path_));
-  if (is_block_ && ::ioctl(look.get(), kGetDiskSequence, &disk_sequence_) != 0) disk_sequence_ = 0;
+  if (is_block_) disk_sequence_ = disk_sequence_of(look.borrow());
   if (wanted == MediumAccess::kReadOnly) return {};
 
   auto writable = device_read_only != 0 ? Result<UniqueFd>(fail(Errc::kReadOnly, "write-protected"))

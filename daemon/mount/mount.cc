@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/mount/mount.h"
+#include "daemon/mount/fuse_control.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -15,6 +16,7 @@
 #include <string_view>
 
 #include "daemon/system/mount_table.h"
+#include "lib/base/duplicate.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
@@ -90,19 +92,16 @@ class Context {
     return set(option.substr(0, equals), option.substr(equals + 1));
   }
 
-  Result<void> create_shared() {
-    if (::fsconfig(fd_.get(), FSCONFIG_CMD_CREATE, /*key=*/nullptr, /*value=*/nullptr, 0) == 0)
-      return {};
-    return refused(errno, "create the filesystem");
-  }
-
   // Fails rather than share a superblock that exists already.
   Result<void> create() {
     if (::fsconfig(fd_.get(), kCreateExclusive, /*key=*/nullptr, /*value=*/nullptr, 0) == 0)
       return {};
     // A kernel older than 6.6 refuses the command itself and leaves the context as it was.
-    if (errno != EOPNOTSUPP) return refused(errno, "create the filesystem");
-    return create_shared();
+    const bool old = errno == EOPNOTSUPP;
+    if (old &&
+        ::fsconfig(fd_.get(), FSCONFIG_CMD_CREATE, /*key=*/nullptr, /*value=*/nullptr, 0) == 0)
+      return {};
+    return refused(errno, "create the filesystem");
   }
 
   Result<UniqueFd> mount(unsigned attributes) {
@@ -153,21 +152,6 @@ Result<int> mount_id(BorrowedFd mount) {
   return fail(Errc::kSystem, "find the mount's number in /proc");
 }
 
-// Closes the connection between the kernel and the driver. The control filesystem is mounted for
-// this one write and for nobody to see, so it works wherever /sys is.
-Result<void> abort_connection(dev_t device) {
-  TRY(auto context, Context::open("fusectl"));
-  // There is one control filesystem for all: here sharing is what is wanted.
-  TRY_VOID(context.create_shared());
-  TRY(auto control, context.mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-  const auto number = (static_cast<std::uint64_t>(major(device)) << 20) | minor(device);
-  const std::string name = fmt::format("{}/abort", number);
-  UniqueFd file(::openat(control.get(), name.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid() || ::write(file.get(), "1", 1) != 1)
-    return fail_errno(errno, Errc::kSystem, "abort connection {}", number);
-  return {};
-}
-
 }  // namespace
 
 Result<MountPoint> MountPoint::pin(const std::string& path) {
@@ -187,8 +171,8 @@ Result<MountPoint> MountPoint::pin(const std::string& path) {
 
 Result<MountPoint> MountPoint::of_directory(BorrowedFd directory) {
   struct stat info = {};
-  UniqueFd own(::fcntl(directory.get(), F_DUPFD_CLOEXEC, 0));
-  if (!own.valid() || ::fstat(own.get(), &info) != 0)
+  TRY(auto own, duplicate(directory));
+  if (::fstat(own.get(), &info) != 0)
     return fail_errno(errno, Errc::kSystem, "look at the mount point");
   if (!S_ISDIR(info.st_mode)) return fail(Errc::kInvalidArgument, "the mount point is no folder");
   if (info.st_nlink == 0) return fail(Errc::kNotFound, "the mount point was removed");
@@ -236,7 +220,7 @@ Result<void> Mount::unmount() {
 
 Result<void> Mount::abandon() {
   auto where = device();
-  auto aborted = where ? abort_connection(*where) : std::unexpected(where.error());
+  auto aborted = where ? FuseControl().abort(*where) : std::unexpected(where.error());
   if (!aborted) log(LogLevel::kDebug, "{}", aborted.error().message());
   return unmount();
 }

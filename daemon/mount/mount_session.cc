@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "lib/base/duplicate.h"
 #include "lib/protocol/argument_memfd.h"
 
 namespace airlock {
@@ -30,13 +31,6 @@ HelperRules rules_of(const SessionPlan& plan) {
 
 bool peer_closed(const Error& error) {
   return error.code == Errc::kPeerGone || error.cause.value() == ECONNRESET;
-}
-
-// For the packet that carries it away; our own stays for the mount.
-Result<UniqueFd> duplicate(BorrowedFd descriptor) {
-  UniqueFd copy(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy.valid()) return fail_errno(errno, errc_from_errno(errno), "duplicate a descriptor");
-  return copy;
 }
 
 Error timed_out(std::string_view waiting_for) {

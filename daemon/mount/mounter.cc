@@ -17,11 +17,11 @@
 
 namespace airlock {
 
-Mounter::Mounter(Medium& medium, const MountPoint& mount_point, const MountPlan& plan)
-    : medium_(medium), mount_point_(mount_point), plan_(plan) {
+Mounter::Mounter(Medium& medium, const MountPoint& mount_point, const MounterOptions& options)
+    : medium_(medium), mount_point_(mount_point), options_(options) {
   // Whatever is on removable media, its set-uid files and device nodes mean nothing here.
-  plan_.flags |= MS_NOSUID | MS_NODEV;
-  if (medium_.read_only()) plan_.flags |= MS_RDONLY;
+  options_.flags |= MS_NOSUID | MS_NODEV;
+  if (medium_.read_only()) options_.flags |= MS_RDONLY;
 }
 
 Result<UniqueFd> Mounter::open_fuse_device() {
@@ -60,11 +60,12 @@ Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device
   decided.source = medium_.path();
   // Mount tables then show "fuseblk.airlock.ext4": contained, and by whom.
   decided.subtype = "airlock." + request.subtype;
-  decided.flags |= plan_.flags;
+  decided.flags |= options_.flags;
   decided.root_mode = mount_point_.file_type();
   // Nothing lies between this and the kernel's own claim.
   if (decided.block) medium_.yield_to_kernel();
   auto mount = Mount::attach(decided, fuse_device, mount_point_.descriptor());
+  device_was_busy_ = !mount && decided.block && mount.error().cause.value() == EBUSY;
   if (!mount) return fail(std::move(mount), "mount {}", quote(medium_.path()));
   mount_.emplace(std::move(*mount));
   read_only_ = (decided.flags & MS_RDONLY) != 0;

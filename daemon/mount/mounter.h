@@ -16,7 +16,7 @@ namespace airlock {
 
 // What the mounting side has decided before it listens to a driver. Nothing a driver asks for can
 // widen it.
-struct MountPlan {
+struct MounterOptions {
   std::uint32_t flags = 0;  // MS_ bits that must be set
 };
 
@@ -26,7 +26,7 @@ struct MountPlan {
 // mount point, owns the mount it made. One mount per object.
 class Mounter final : public MountEffects {
  public:
-  Mounter(Medium& medium, const MountPoint& mount_point, const MountPlan& plan);
+  Mounter(Medium& medium, const MountPoint& mount_point, const MounterOptions& options);
   Mounter(const Mounter&) = delete;
   Mounter& operator=(const Mounter&) = delete;
   ~Mounter() override = default;
@@ -43,16 +43,20 @@ class Mounter final : public MountEffects {
   [[nodiscard]] bool mounted_read_only() const { return read_only_; }
   [[nodiscard]] bool mounted_as_fuseblk() const { return fuseblk_; }
   [[nodiscard]] const Mount& mount() const { return *mount_; }
+  // The kernel refused the device as busy though it was ours alone until then: a mount of it that
+  // was just taken away still lives on in some other namespace.
+  [[nodiscard]] bool device_was_busy() const { return device_was_busy_; }
   // The mount stays when this object goes.
   void keep();
 
  private:
   Medium& medium_;
   const MountPoint& mount_point_;
-  MountPlan plan_;
+  MounterOptions options_;
   std::optional<Mount> mount_;
   bool read_only_ = false;
   bool fuseblk_ = false;
+  bool device_was_busy_ = false;
 };
 
 // Whether the running kernel has the filesystem type ("fuse", "fuseblk").

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 #include "lib/protocol/checkers.h"
 
@@ -178,7 +179,7 @@ Result<void> require_same(const Medium& medium, const MountSource& source) {
 
 Result<Medium> take_source(const MountSource& source, MediumAccess wanted) {
   if (source.image) {
-    UniqueFd copy(::fcntl(source.image->get(), F_DUPFD_CLOEXEC, 0));
+    TRY(auto copy, duplicate(source.image->borrow()));
     return Medium::adopt(std::move(copy), source.path, wanted);
   }
   TRY(auto medium, Medium::find(source.path, wanted));

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <utility>
 
+#include "lib/base/duplicate.h"
 #include "lib/base/log.h"
 
 namespace airlock {
@@ -47,10 +48,6 @@ std::optional<ExitCause> cause_from_kernel(BorrowedFd life, const LineTail& line
   ended.si_code = exited ? CLD_EXITED : WCOREDUMP(info.exit_code) ? CLD_DUMPED : CLD_KILLED;
   ended.si_status = exited ? WEXITSTATUS(info.exit_code) : WTERMSIG(info.exit_code);
   return exit_cause(ended, lines, {});
-}
-
-UniqueFd copy(BorrowedFd fd) {
-  return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
 }
 
 // What served the mount, if it is a service manager's.
@@ -94,7 +91,9 @@ void WatchedDriver::Subscription::reset() {
 Result<std::shared_ptr<WatchedDriver>> WatchedDriver::create(EventLoop& loop, pid_t pid,
                                                              BorrowedFd life, BorrowedFd log,
                                                              Service service) {
-  Worker worker({.pid = pid, .life = copy(life), .log = copy(log)});
+  Worker worker({.pid = pid,
+                 .life = duplicate(life).value_or(UniqueFd()),
+                 .log = duplicate(log).value_or(UniqueFd())});
   auto driver = std::shared_ptr<WatchedDriver>(
       new WatchedDriver(loop, std::move(worker), std::move(service)));
   TRY_VOID(driver->start());

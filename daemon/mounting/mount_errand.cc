@@ -11,17 +11,17 @@
 #include <thread>
 #include <utility>
 
-#include "daemon/mount/mounter.h"
+#include "daemon/mount/contained_mount.h"
+#include "daemon/mount/fuse_control.h"
 #include "daemon/mounting/check_errand.h"
-#include "daemon/mounting/fuse_control.h"
 #include "daemon/mounting/mount_news.h"
 #include "daemon/mounting/mount_report.h"
 #include "daemon/places/mount_place.h"
 #include "daemon/system/mount_table.h"
 #include "daemon/system/process_identity.h"
+#include "lib/base/duplicate.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "lib/protocol/foreign_options.h"
 
 namespace airlock {
 namespace {
@@ -29,27 +29,13 @@ namespace {
 // How often mounts may lie over each other at one place before we stop taking them away.
 constexpr int kMostLayers = 8;
 
-UniqueFd copy(BorrowedFd fd) {
-  return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
-}
-
 Result<Medium> take_medium(const MountWork& work) {
   return take_source(work.source,
                      work.decision.read_only ? MediumAccess::kReadOnly : MediumAccess::kReadWrite);
 }
 
-// For a driver that minds the mark of a medium that was not unmounted.
-constexpr const char* kChecked = "checked";
-
 bool was_found_consistent(const Preparation& preparation) {
   return preparation.check && preparation.read_only_reason.empty();
-}
-
-// What drivers of others need not know.
-bool only_ours_know(const std::string& option) {
-  ForeignOptions foreign;
-  return option.starts_with("owner=") || option.starts_with("uid=") || option.starts_with("gid=") ||
-         apply_foreign_option(option, foreign).value_or(false);
 }
 
 // One mount being made. Everything it holds is undone when it goes before keep().
@@ -60,13 +46,13 @@ class MountJob {
 
   Result<LiveMount> run(Channel& news);
   [[nodiscard]] const Preparation& preparation() const { return preparation_; }
+  // It failed, and may not fail a moment later.
+  [[nodiscard]] bool device_was_busy() const { return device_was_busy_; }
 
  private:
   [[nodiscard]] const MountDecision& decision() const { return work_.decision; }
-  [[nodiscard]] std::uint32_t flags() const;
-  [[nodiscard]] std::string driver_options(DriverOrigin origin) const;
-  [[nodiscard]] SessionPlan plan(DriverOrigin origin) const;
-  Result<LiveMount> describe(const Mounter& mounter, StartedDriver& driver) const;
+  [[nodiscard]] ContainedMount::Plan plan(Channel& news) const;
+  Result<LiveMount> describe(ContainedMount& mount) const;
   [[nodiscard]] std::string read_only_reason(const StartedDriver& driver) const;
 
   const MountWork& work_;
@@ -75,45 +61,24 @@ class MountJob {
   MountPoint place_;
   Preparation preparation_;
   bool fuseblk_ = false;
+  bool device_was_busy_ = false;
 };
 
-std::uint32_t MountJob::flags() const {
-  std::uint32_t flags = MS_NOSUID | MS_NODEV;
-  if (!decision().allow_exec) flags |= MS_NOEXEC;
-  if (medium_.read_only()) flags |= MS_RDONLY;
-  return flags;
-}
-
-std::string MountJob::driver_options(DriverOrigin origin) const {
-  std::string text = medium_.read_only() ? "ro" : "rw";
-  if (!decision().allow_exec) text += ",noexec";
-  text += ",nosuid,nodev";
-  if (fuseblk_) text += ",blkdev";
-  if (decision().allow_other) text += ",allow_other";
-  const bool ours = origin == DriverOrigin::kOurs;
-  if (ours && was_found_consistent(preparation_)) text += fmt::format(",{}", kChecked);
-  const auto& options = decision().driver_options;
-  for (const std::string& option : options)
-    if (ours || !only_ours_know(option)) text += "," + option;
-  if (!ours) return text;
-  const auto names_owner = [](const std::string& option) { return option.starts_with("owner="); };
-  if (std::ranges::none_of(options, names_owner)) text += ",owner=user";
-  return text + fmt::format(",uid={},gid={}", decision().user, decision().group);
-}
-
-SessionPlan MountJob::plan(DriverOrigin origin) const {
-  SessionPlan plan;
-  plan.subtype = decision().subtype;
-  plan.medium_path = medium_.path();
-  plan.mount_point = place_.path();
-  plan.allow_fuseblk = fuseblk_;
-  plan.allow_other = decision().allow_other;
-  plan.forced_flags = flags();
-  plan.user = decision().user;
-  plan.group = decision().group;
-  plan.deadlines = work_.deadlines;
-  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o", driver_options(origin)};
-  return plan;
+ContainedMount::Plan MountJob::plan(Channel& news) const {
+  return {.row = row_,
+          .subtype = decision().subtype,
+          .fuseblk = fuseblk_,
+          .flags = decision().allow_exec ? 0U : std::uint32_t{MS_NOEXEC},
+          .allow_other = decision().allow_other,
+          .found_consistent = was_found_consistent(preparation_),
+          .words = decision().driver_options,
+          .user = decision().user,
+          .group = decision().group,
+          .places = work_.places,
+          .deadlines = work_.deadlines,
+          .on_driver = [&news](pid_t pid, BorrowedFd life) {
+            return MountNews::tell_driver(news, pid, life);
+          }};
 }
 
 std::string MountJob::read_only_reason(const StartedDriver& driver) const {
@@ -125,7 +90,9 @@ std::string MountJob::read_only_reason(const StartedDriver& driver) const {
   return fmt::format("its driver wants it so; journalctl -t {} may say why", row_.program);
 }
 
-Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driver) const {
+Result<LiveMount> MountJob::describe(ContainedMount& mount) const {
+  const Mounter& mounter = mount.mounter();
+  StartedDriver& driver = mount.driver();
   LiveMount live;
   live.mount_point = place_.path();
   TRY(live.mount_id, mounter.mount().id());
@@ -141,8 +108,8 @@ Result<LiveMount> MountJob::describe(const Mounter& mounter, StartedDriver& driv
     live.origin = "builtin";
     live.driver_pid = driver.worker->pid();
     live.driver_user = driver.worker->uid();
-    live.life = copy(driver.worker->life());
-    live.log = copy(driver.worker->log());
+    live.life = duplicate(driver.worker->life()).value_or(UniqueFd());
+    live.log = duplicate(driver.worker->log()).value_or(UniqueFd());
   } else {
     live.driver = driver.peer.unit.empty() ? decision().subtype : driver.peer.unit;
     live.origin = driver.service_directory;
@@ -164,22 +131,12 @@ Result<LiveMount> MountJob::run(Channel& news) {
       medium_, decision().check, decision().subtype, work_.checkers, work_.check_deadline,
       {.progress = [&news](auto done) { MountNews::tell_check(news, done); },
        .stop = news.descriptor()});
-  TRY(auto driver, start_driver(row_, decision().subtype, work_.places));
-  if (driver.worker)
-    TRY_VOID(MountNews::tell_driver(news, driver.worker->pid(), driver.worker->life()));
-  Mounter mounter(medium_, place_, {.flags = flags()});
-  MountSession session(std::move(driver.channel), plan(driver.origin), mounter);
-  TRY_VOID(run_session(session, driver, row_));
-  if (!driver.worker && driver.peer.life.valid())
-    TRY_VOID(MountNews::tell_driver(news, driver.peer.pid, driver.peer.life.borrow()));
-  // fuseblk: the kernel opened the device by its path once more, and holds it from now on.
-  if (fuseblk_) {
-    TRY(const auto again, Medium::find(work_.source.path, MediumAccess::kReadOnly));
-    TRY_VOID(require_same(again, work_.source));
-  }
-  TRY(auto live, describe(mounter, driver));
-  mounter.keep();
-  if (driver.worker) driver.worker->let_go();
+  ContainedMount mount(medium_, place_, plan(news));
+  const auto made = mount.make();
+  device_was_busy_ = mount.mounter().device_was_busy();
+  TRY_VOID(made);
+  TRY(auto live, describe(mount));
+  mount.keep();
   return live;
 }
 
@@ -194,10 +151,6 @@ Result<const DriverRow*> chosen_driver(const MountDecision& decision) {
   return fail(Errc::kUnsupported, "no driver{} for {}", which, quote(decision.subtype));
 }
 
-bool is_ours(const MountEntry& entry) {
-  return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
-}
-
 Result<void> detach_layers(const std::string& place) {
   FuseControl control;
   for (int layer = 0; layer < kMostLayers; ++layer) {
@@ -205,7 +158,7 @@ Result<void> detach_layers(const std::string& place) {
     const auto top =
         std::ranges::find(table.rbegin(), table.rend(), place, &MountEntry::mount_point);
     // Only what is ours may be given up on.
-    if (top == table.rend() || !is_ours(*top)) return {};
+    if (top == table.rend() || !is_airlock_mount(*top)) return {};
     (void)control.abort(top->device);
     if (::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
       return fail_errno(errno, Errc::kSystem, "detach {}", quote(place));
@@ -217,14 +170,6 @@ Result<void> detach_layers(const std::string& place) {
 // some process that is being born, and the kernel never shares one. Not for long.
 constexpr int kMostAttempts = 8;
 constexpr auto kBetweenAttempts = std::chrono::milliseconds(100);
-bool is_still_going(const Error& error) {
-  return error.cause.value() == EBUSY &&
-         error.what.find("create the filesystem") != std::string::npos;
-}
-
-}  // namespace
-
-namespace {
 
 // The caller's own folder must carry nothing yet: what is mounted there would be ours to undo.
 Result<std::string> given_place(BorrowedFd folder) {
@@ -269,13 +214,14 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
     rest.decision.read_only = true;
     rest.decision.read_only_reason = reason;
   }
-  for (int attempt = 1; !live && is_still_going(live.error()) && attempt < kMostAttempts;
-       ++attempt) {
+  bool wait = job.device_was_busy();
+  for (int attempt = 1; !live && wait && attempt < kMostAttempts; ++attempt) {
     std::this_thread::sleep_for(kBetweenAttempts);
     TRY(auto medium_again, take_medium(rest));
     TRY(auto place_again, pin_place(decision, path));
     MountJob again(rest, *row, std::move(medium_again), std::move(place_again));
     live = again.run(news);
+    wait = again.device_was_busy();
   }
   if (!live) return std::unexpected(std::move(live).error());
   if (!live->check) live->check = job.preparation().check;

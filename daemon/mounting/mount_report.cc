@@ -60,29 +60,11 @@ void for_each_field(Check& check, auto& with) {
   with.take(check.log);
 }
 
-template <typename Mount>
-  requires std::is_same_v<std::remove_const_t<Mount>, LiveMount>
-void for_each_field(Mount& mount, auto& with) {
-  with.take(mount.mount_point);
-  with.take(mount.mount_id);
-  with.take(mount.filesystem);
-  with.take(mount.fuseblk);
-  with.take(mount.read_only);
-  with.take(mount.read_only_reason);
-  with.take(mount.subtype);
-  with.take(mount.driver);
-  with.take(mount.origin);
-  with.take(mount.driver_pid);
-  with.take(mount.driver_start);
-  with.take(mount.driver_user);
-  with.take(mount.since);
-}
-
 }  // namespace
 
 ErrandReport pack_live_mount(LiveMount mount) {
   Packer packer;
-  for_each_field(mount, packer);
+  each_fact(mount, [&](std::string_view, const auto& value) { packer.take(value); });
   // Which of the two descriptors there are.
   packer.take(mount.life.valid());
   packer.take(mount.log.valid());
@@ -97,7 +79,7 @@ ErrandReport pack_live_mount(LiveMount mount) {
 Result<LiveMount> unpack_live_mount(ErrandReport report) {
   LiveMount mount;
   Unpacker unpacker(report.bytes);
-  for_each_field(mount, unpacker);
+  each_fact(mount, [&](std::string_view, auto& value) { unpacker.take(value); });
   bool has_life = false;
   bool has_log = false;
   unpacker.take(has_life);

@@ -16,41 +16,22 @@
 #include <fstream>
 #include <string_view>
 
+#include "daemon/system/block_identity.h"
 #include "daemon/system/mount_table.h"
 #include "daemon/system/mount_table_watch.h"
+#include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
 
 constexpr const char* kTable = "/proc/self/mountinfo";
-// BLKGETDISKSEQ of Linux 5.15.
-constexpr unsigned long kGetDiskSequence = _IOR(0x12, 128, std::uint64_t);
-
 // umount2() takes a path, so it must be the uppermost mount there: the last one in the table.
 Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry& ours) {
   const auto top =
       std::ranges::find(table.rbegin(), table.rend(), ours.mount_point, &MountEntry::mount_point);
   if (top->id == ours.id) return true;
   return fail(Errc::kBusy, "something else is mounted over {}", quote(ours.mount_point));
-}
-
-Result<void> require_same_device(BorrowedFd device, const MountSource& source) {
-  struct stat info = {};
-  if (::fstat(device.get(), &info) != 0)
-    return fail_errno(errno, Errc::kIo, "look at {}", quote(source.path));
-  std::uint64_t sequence = 0;
-  const bool counted = ::ioctl(device.get(), kGetDiskSequence, &sequence) == 0;
-  const bool same = S_ISBLK(info.st_mode) && info.st_rdev == source.device &&
-                    (!counted || source.disk_sequence == 0 || sequence == source.disk_sequence);
-  if (same) return {};
-  return fail(Errc::kNotFound, "{} holds another medium now", quote(source.path));
-}
-
-Result<UniqueFd> duplicate(BorrowedFd image, const std::string& path) {
-  UniqueFd copy(::fcntl(image.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy.valid()) return fail_errno(errno, Errc::kSystem, "keep {}", quote(path));
-  return copy;
 }
 
 struct Owner {
@@ -111,7 +92,7 @@ Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
 }
 
 Result<UniqueFd> open_to_flush(const MountSource& source) {
-  if (source.image) return duplicate(source.image->borrow(), source.path);
+  if (source.image) return duplicate(source.image->borrow());
   if (source.device == 0)
     return fail(Errc::kNotFound, "nobody kept the image {} open", quote(source.path));
   // For reading: a device closed after writing would be looked at anew by udev.
@@ -120,7 +101,9 @@ Result<UniqueFd> open_to_flush(const MountSource& source) {
     const int error = errno;
     return fail_errno(error, errc_from_errno(error), "open {}", quote(source.path));
   }
-  TRY_VOID(require_same_device(device.borrow(), source));
+  TRY_VOID(require_block_device(device.borrow(),
+                                {.number = source.device, .disk_sequence = source.disk_sequence},
+                                source.path));
   return device;
 }
 

@@ -121,10 +121,6 @@ AdoptedMount adopt_unrecorded(const MountEntry& entry, std::string user_name) {
   return adopted;
 }
 
-bool is_ours(const MountEntry& entry) {
-  return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
-}
-
 // Whose pidfd it is, if it is one; a process that has ended has none of the numbers there are.
 std::optional<pid_t> process_of(const UniqueFd& descriptor) {
   std::ifstream lines(fmt::format("/proc/self/fdinfo/{}", descriptor.get()));
@@ -184,7 +180,7 @@ Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::str
       table, [&](const auto& one) { return std::cmp_equal(one.id, handed.mount); });
   if (entry == table.end())
     return fail(Errc::kInvalidArgument, "there is no mount {}", handed.mount);
-  if (!is_ours(*entry) || entry->root != "/")
+  if (!is_airlock_mount(*entry) || entry->root != "/")
     return fail(Errc::kInvalidArgument, "{} is no mount of a driver of Airlock",
                 quote(entry->mount_point));
   AdoptedMount adopted{.record = record_of(*entry), .state = AdoptedMount::State::kAlive};
@@ -225,7 +221,7 @@ std::vector<AdoptedMount> find_unrecorded_mounts(const std::string& base,
     std::string user_name = user_of_place(base, entry.mount_point);
     const bool recorded = std::ranges::any_of(
         known, [&](const AdoptedMount& one) { return fits(entry, one.record.mount); });
-    if (is_ours(entry) && !user_name.empty() && !recorded)
+    if (is_airlock_mount(entry) && !user_name.empty() && !recorded)
       found.push_back(adopt_unrecorded(entry, std::move(user_name)));
   }
   return found;

@@ -10,6 +10,7 @@
 #include "daemon/places/folder_names.h"
 #include "daemon/places/record_text.h"
 #include "lib/base/defer.h"
+#include "lib/base/file_text.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
@@ -71,13 +72,7 @@ Result<std::string> read_file(BorrowedFd directory, const std::string& name) {
   if (::fstat(file.get(), &status) != 0) return fail_errno(errno, Errc::kSystem, "look at it");
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
     return fail(Errc::kNotPermitted, "not a file of ours");
-  if (status.st_size > static_cast<off_t>(kMostRecordBytes))
-    return fail(Errc::kLimitExceeded, "{} bytes long", status.st_size);
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  const ssize_t size = ::read(file.get(), text.data(), text.size());
-  if (size < 0) return fail_errno(errno, errc_from_errno(errno), "read it");
-  text.resize(static_cast<std::size_t>(size));
-  return text;
+  return read_text(file.borrow(), kMostRecordBytes);
 }
 
 Result<MountRecord> load_one(BorrowedFd directory, const std::string& name) {

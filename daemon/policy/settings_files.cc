@@ -14,6 +14,7 @@
 
 #include "daemon/policy/settings_parse.h"
 #include "daemon/policy/toml_document.h"
+#include "lib/base/file_text.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
@@ -41,23 +42,6 @@ Result<void> check_rights(BorrowedFd fd, const std::string& path, uid_t owner) {
   return {};
 }
 
-Result<std::string> read_all(BorrowedFd fd, const std::string& path) {
-  std::string text(kMostSettingsBytes + 1, '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    const ssize_t got = read(fd.get(), text.data() + filled, text.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno(errno, Errc::kIo, "{}: read", path);
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  if (filled > kMostSettingsBytes)
-    return fail(Errc::kLimitExceeded, "{}: the file is larger than {} bytes", path,
-                kMostSettingsBytes);
-  text.resize(filled);
-  return text;
-}
-
 // Nothing at all if there is no such file.
 Result<std::optional<std::string>> read_file(BorrowedFd folder, const std::string& name,
                                              const std::string& path, uid_t owner) {
@@ -72,8 +56,9 @@ Result<std::optional<std::string>> read_file(BorrowedFd folder, const std::strin
   if (fstat(fd.get(), &status) < 0) return fail_errno(errno, Errc::kSystem, "{}: look at it", path);
   if (!S_ISREG(status.st_mode)) return fail(Errc::kNotPermitted, "{}: is not a regular file", path);
   TRY_VOID(check_rights(fd.borrow(), path, owner));
-  TRY(std::string text, read_all(fd.borrow(), path));
-  return std::optional(std::move(text));
+  auto text = read_text(fd.borrow(), kMostSettingsBytes);
+  if (!text) return fail(std::move(text), "{}", path);
+  return std::optional(*std::move(text));
 }
 
 // Invalid if there is no such folder.

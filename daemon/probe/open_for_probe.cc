@@ -7,31 +7,15 @@
 #include <cerrno>
 
 #include "daemon/probe/probe_errand.h"
+#include "daemon/system/block_identity.h"
 #include "lib/base/text.h"
 
 // Newer than the headers of some systems we build on.
-#ifndef BLKGETDISKSEQ
-#define BLKGETDISKSEQ _IOR(0x12, 128, __u64)
-#endif
-
 namespace airlock {
 namespace {
 
 // Without waiting for a drive to become ready, and before it is known what the path names.
 constexpr int kOpenFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-
-Result<void> check_sequence(BorrowedFd device, const ProbeTarget& target) {
-  if (target.disk_sequence == 0) return {};
-  std::uint64_t sequence = 0;
-  if (::ioctl(device.get(), BLKGETDISKSEQ, &sequence) != 0) {
-    if (errno == ENOTTY) return {};  // this kernel does not count media
-    const int error = errno;
-    return fail_errno(error, errc_from_errno(error), "ask {} which medium it is",
-                      quote(target.path));
-  }
-  if (sequence == target.disk_sequence) return {};
-  return fail(Errc::kNotFound, "{} is another medium by now", quote(target.path));
-}
 
 Result<UniqueFd> open_device(const ProbeTarget& target) {
   UniqueFd device(::open(target.path.c_str(), kOpenFlags));
@@ -39,14 +23,9 @@ Result<UniqueFd> open_device(const ProbeTarget& target) {
     const int error = errno;
     return fail_errno(error, errc_from_errno(error), "open {}", quote(target.path));
   }
-  struct stat status{};
-  if (::fstat(device.get(), &status) != 0)
-    return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
-  if (!S_ISBLK(status.st_mode))
-    return fail(Errc::kInvalidArgument, "{} is no block device", quote(target.path));
-  if (status.st_rdev != target.device)
-    return fail(Errc::kNotFound, "{} is another device by now", quote(target.path));
-  TRY_VOID(check_sequence(device.borrow(), target));
+  TRY_VOID(require_block_device(device.borrow(),
+                                {.number = target.device, .disk_sequence = target.disk_sequence},
+                                target.path));
   return device;
 }
 

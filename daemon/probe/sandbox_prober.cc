@@ -2,13 +2,10 @@
 #include "daemon/probe/sandbox_prober.h"
 
 #include <cstdlib>
-#include <deque>
-#include <optional>
 #include <span>
 #include <utility>
 #include <variant>
 
-#include "lib/base/log.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -49,123 +46,37 @@ Result<ProbeRecord> outcome(Result<ErrandReport> report, const std::string& path
 
 }  // namespace
 
-// Shared by the prober and its pending probes, so that none of them has to outlive the others.
-class SandboxProber::Queue : public std::enable_shared_from_this<Queue> {
- public:
-  struct Probe {
-    ProbeTarget target;
-    Done done;
-    std::optional<Errand> errand;  // while it runs
-    EventSource soon;              // while a failure to start is on its way
-  };
-  using Handle = std::shared_ptr<Probe>;
-
-  Queue(EventLoop& loop, Options options) : loop_(loop), options_(std::move(options)) {}
-
-  [[nodiscard]] std::size_t running() const { return running_; }
-  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
-
-  Handle add(const ProbeTarget& target, Done done) {
-    auto probe = std::make_shared<Probe>();
-    probe->target = target;
-    probe->done = std::move(done);
-    if (waiting_.size() >= options_.most_waiting) {
-      answer_soon(probe, fail(Errc::kLimitExceeded, "{} probes wait already", waiting_.size()));
-      return probe;
-    }
-    waiting_.push_back(probe);
-    start_next();
-    return probe;
-  }
-
-  void cancel(const Handle& probe) {
-    probe->done = {};
-    probe->soon.reset();
-    std::erase(waiting_, probe);
-    if (!probe->errand) return;
-    probe->errand.reset();
-    --running_;
-    start_next();
-  }
-
- private:
-  void start_next() {
-    while (running_ < options_.most_at_once && !waiting_.empty()) {
-      const Handle probe = std::move(waiting_.front());
-      waiting_.pop_front();
-      start(probe);
-    }
-  }
-
-  void start(const Handle& probe) {
-    std::vector<BorrowedFd> keep;
-    if (probe->target.image) keep.push_back(probe->target.image->borrow());
-    auto errand = Errand::start(
-        loop_, "probe", {.deadline = options_.limits.deadline + kErrandGrace}, std::move(keep),
-        [target = probe->target, options = options_] {
-          return run_probe(target, options.program, options.limits);
-        },
-        [queue = weak_from_this(), weak = std::weak_ptr(probe)](Result<ErrandReport> report) {
-          const auto here = queue.lock();
-          const Handle alive = weak.lock();
-          if (here && alive) here->finish(alive, std::move(report));
-        });
-    if (!errand) return answer_soon(probe, std::unexpected(std::move(errand).error()));
-    probe->errand = std::move(*errand);
-    ++running_;
-  }
-
-  void finish(const Handle& probe, Result<ErrandReport> report) {
-    probe->errand.reset();
-    --running_;
-    start_next();
-    answer(probe, std::move(report));
-  }
-
-  void answer_soon(const Handle& probe, Result<ErrandReport> report) {
-    auto soon = loop_.soon([queue = weak_from_this(), weak = std::weak_ptr(probe),
-                            report = std::move(report)]() mutable {
-      const auto here = queue.lock();
-      const Handle alive = weak.lock();
-      if (here && alive) here->answer(alive, std::move(report));
-    });
-    if (soon)
-      probe->soon = std::move(*soon);
-    else  // no memory for one event: the daemon has worse to care about
-      log(LogLevel::kError, "{}", soon.error().message());
-  }
-
-  // Nothing of this object is used after `done`, which may destroy all of it.
-  static void answer(const Handle& probe, Result<ErrandReport> report) {
-    Done done = std::exchange(probe->done, {});
-    if (done) done(outcome(std::move(report), probe->target.path));
-  }
-
-  EventLoop& loop_;
-  Options options_;
-  std::deque<Handle> waiting_;
-  std::size_t running_ = 0;
-};
-
+// Shares the queue with the prober, so that neither has to outlive the other.
 class SandboxProber::Pending final : public PendingProbe {
  public:
-  Pending(std::shared_ptr<Queue> queue, Queue::Handle probe)
-      : queue_(std::move(queue)), probe_(std::move(probe)) {}
-  Pending(const Pending&) = delete;
-  Pending& operator=(const Pending&) = delete;
-  ~Pending() override { queue_->cancel(probe_); }
+  Pending(std::shared_ptr<ErrandQueue> queue, const ProbeTarget& target, const Options& options,
+          Done done)
+      : queue_(std::move(queue)), ticket_(start(*queue_, target, options, std::move(done))) {}
 
  private:
-  std::shared_ptr<Queue> queue_;
-  Queue::Handle probe_;
+  static std::unique_ptr<ErrandQueue::Ticket> start(ErrandQueue& queue, const ProbeTarget& target,
+                                                    const Options& options, Done done) {
+    std::vector<BorrowedFd> keep;
+    if (target.image) keep.push_back(target.image->borrow());
+    return queue.run(
+        "probe", {.deadline = options.limits.deadline + kErrandGrace}, std::move(keep),
+        [target, options] { return run_probe(target, options.program, options.limits); },
+        [path = target.path, done = std::move(done)](Result<ErrandReport> report) mutable {
+          done(outcome(std::move(report), path));
+        });
+  }
+
+  std::shared_ptr<ErrandQueue> queue_;
+  std::unique_ptr<ErrandQueue::Ticket> ticket_;
 };
 
 SandboxProber::SandboxProber(EventLoop& loop, Options options)
-    : queue_(std::make_shared<Queue>(loop, std::move(options))) {}
+    : options_(std::move(options)),
+      queue_(std::make_shared<ErrandQueue>(loop, options_.most_at_once, options_.most_waiting)) {}
 SandboxProber::~SandboxProber() = default;
 
 std::unique_ptr<PendingProbe> SandboxProber::probe(const ProbeTarget& target, Done done) {
-  return std::make_unique<Pending>(queue_, queue_->add(target, std::move(done)));
+  return std::make_unique<Pending>(queue_, target, options_, std::move(done));
 }
 
 std::size_t SandboxProber::running() const {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/loop/errand_queue.h"
 #include "daemon/loop/event_loop.h"
 #include "daemon/probe/probe_errand.h"
 #include "daemon/probe/prober.h"
@@ -35,9 +36,9 @@ class SandboxProber final : public Prober {
   [[nodiscard]] std::size_t waiting() const;
 
  private:
-  class Queue;
   class Pending;
-  std::shared_ptr<Queue> queue_;
+  Options options_;
+  std::shared_ptr<ErrandQueue> queue_;
 };
 
 }  // namespace airlock

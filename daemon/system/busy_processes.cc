@@ -17,6 +17,7 @@
 #include "daemon/system/mount_copies.h"
 #include "daemon/system/mount_table.h"
 #include "lib/base/c_ptr.h"
+#include "lib/base/file_text.h"
 #include "lib/base/number.h"
 #include "lib/base/unique_fd.h"
 
@@ -36,14 +37,13 @@ std::string link_text(BorrowedFd directory, const char* name) {
   return size <= 0 ? std::string() : std::string(text.data(), static_cast<std::size_t>(size));
 }
 
+// What one process has mapped: 65,530 lines by default, of any length.
+constexpr std::size_t kMostMapBytes = 256U << 20;
+
 // Processes end while they are looked at: what can't be read (any more) is empty.
 std::string file_text(BorrowedFd directory, const char* name) {
-  std::string text;
   const UniqueFd file = open_at(directory, name, O_RDONLY);
-  std::array<char, 16384> part;
-  for (ssize_t size = 0; (size = ::read(file.get(), part.data(), part.size())) > 0;)
-    text.append(part.data(), static_cast<std::size_t>(size));
-  return text;
+  return file.valid() ? read_text(file.borrow(), kMostMapBytes).value_or("") : "";
 }
 
 // Calls back with each name in the directory until the answer is false.

@@ -9,28 +9,6 @@
 #include "lib/base/log.h"
 
 namespace airlock {
-namespace {
-
-LiveMount without_descriptors(const LiveMount& mount) {
-  LiveMount copy;
-  copy.mount_point = mount.mount_point;
-  copy.mount_id = mount.mount_id;
-  copy.filesystem = mount.filesystem;
-  copy.fuseblk = mount.fuseblk;
-  copy.read_only = mount.read_only;
-  copy.read_only_reason = mount.read_only_reason;
-  copy.subtype = mount.subtype;
-  copy.driver = mount.driver;
-  copy.origin = mount.origin;
-  copy.driver_pid = mount.driver_pid;
-  copy.driver_start = mount.driver_start;
-  copy.driver_user = mount.driver_user;
-  copy.since = mount.since;
-  return copy;
-}
-
-}  // namespace
-
 VolumeMachine::VolumeMachine(Tools tools, Owner& owner, Volume& volume)
     : tools_(tools), owner_(owner), volume_(volume) {}
 
@@ -60,7 +38,6 @@ void VolumeMachine::explain(std::string reason, std::string rule) {
 }
 
 void VolumeMachine::start_job(std::string operation, uid_t started_by) {
-  job_operation_ = operation;
   job_ = tools_.jobs.start({.operation = std::move(operation),
                             .volume = volume_.id,
                             .started_by = started_by,
@@ -76,8 +53,8 @@ void VolumeMachine::end_work() {
 // Why an operation can't begin now, for whoever asked for it.
 Error VolumeMachine::why_not(std::string_view operation) const {
   using enum VolumeState;
-  if (!checking_.empty())
-    return fail(Errc::kBusy, "cannot {} it now: it is {}", operation, checking_).error();
+  if (checking_)
+    return fail(Errc::kBusy, "cannot {} it now: it is {}", operation, being(*checking_)).error();
   switch (volume_.state) {
     case kMounted:
       return fail(Errc::kAlreadyMounted, "it is mounted already, on {}", volume_.mount->mount_point)
@@ -117,7 +94,7 @@ void VolumeMachine::cancel() {
   probing_.reset();
   working_.reset();
   job_ = {};
-  if (!checking_.empty())
+  if (checking_)
     cancel_check();
   else if (volume_.state == VolumeState::kProbing)
     become(VolumeState::kAvailable, "looking what is on it was cancelled");
@@ -194,8 +171,7 @@ void VolumeMachine::mount(MountOrder order, Done<std::string> done) {
 
 // Who does not want to wait for a long check gets a mount that only reads.
 void VolumeMachine::start_mount_job(const MountOrder& order) {
-  job_operation_ = volume_.death ? "recover" : "mount";
-  JobTable::Description description{.operation = job_operation_,
+  JobTable::Description description{.operation = volume_.death ? "recover" : "mount",
                                     .volume = volume_.id,
                                     .started_by = order.started_by,
                                     .cancel = [this] { cancel(); }};
@@ -269,7 +245,7 @@ void VolumeMachine::save_record() {
   record.volume_id = volume_.id;
   record.source = volume_.source;
   record.source.image.reset();
-  record.mount = without_descriptors(*volume_.mount);
+  static_cast<MountFacts&>(record.mount) = *volume_.mount;
   record.user = volume_.mounted_for;
   record.user_name = volume_.mounted_for_name;
   record.decided_by = volume_.decided_by;

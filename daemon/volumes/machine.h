@@ -129,8 +129,10 @@ class VolumeMachine {
   // What the probe saw is not true any more: how the mount ended counts.
   void remember_end(bool clean);
 
+  // What a volume is while an operation goes on: "being checked".
+  static std::string_view being(CheckOperation operation);
   void checked(CheckOperation operation, Result<CheckReply> reply);
-  void keep_check(std::string_view operation, CheckReply& reply);
+  void keep_check(CheckOperation operation, CheckReply& reply);
   void cancel_check();
 
   void start_unmounting(UnmountForce force);
@@ -157,15 +159,14 @@ class VolumeMachine {
   std::unique_ptr<PendingProbe> probing_;
   std::unique_ptr<PendingOperation> working_;
   JobTable::Job job_;
-  std::string job_operation_;
   Waiters<void> probe_waiters_;
   Waiters<std::string> mount_waiters_;
   Waiters<Mounting::UnmountResult> unmount_waiters_;
   Waiters<void> detach_waiters_;
   Waiters<CheckReply> check_waiters_;
-  std::string checking_;             // "being checked", while it is
-  std::string reason_before_check_;  // of its state
-  std::string reason_before_probe_;  // the same, if it was available
+  std::optional<CheckOperation> checking_;  // while it is under way
+  std::string reason_before_check_;         // of its state
+  std::string reason_before_probe_;         // the same, if it was available
 
   std::unique_ptr<MountWatch> watch_;
   std::uint64_t watches_ = 0;  // what an old watch still has to say is not heard

@@ -19,17 +19,6 @@ std::string_view word_for(CheckOperation operation) {
   }
 }
 
-std::string_view being(CheckOperation operation) {
-  switch (operation) {
-    case CheckOperation::kLabel:
-      return "being given its label";
-    case CheckOperation::kRepair:
-      return "being repaired";
-    default:
-      return "being checked";
-  }
-}
-
 MediumState state_after(CheckVerdict verdict, MediumState before) {
   // A sleeping system sleeps on, whatever a checker thinks of its filesystem.
   if (before == MediumState::kHibernated) return before;
@@ -60,6 +49,17 @@ const char* not_said(MediumState state) {
 
 }  // namespace
 
+std::string_view VolumeMachine::being(CheckOperation operation) {
+  switch (operation) {
+    case CheckOperation::kLabel:
+      return "being given its label";
+    case CheckOperation::kRepair:
+      return "being repaired";
+    default:
+      return "being checked";
+  }
+}
+
 bool VolumeMachine::can_check() const {
   return !busy() && !volume_.mount && volume_.probe &&
          (volume_.state == VolumeState::kAvailable || volume_.state == VolumeState::kRefused);
@@ -70,20 +70,20 @@ void VolumeMachine::check(CheckRequest request, uid_t started_by, Done<CheckRepl
   request.type = volume_.probe->type;
   check_waiters_.add(std::move(done));
   start_job(std::string(word_for(request.operation)), started_by);
-  checking_ = being(request.operation);
+  checking_ = request.operation;
   reason_before_check_ = volume_.state_reason;
   const CheckOperation operation = request.operation;
   working_ = tools_.checking.check(
       volume_.source, request, [this](double share) { job_.set_progress(share); },
       [this, operation](Result<CheckReply> reply) { checked(operation, std::move(reply)); });
-  become(volume_.state, checking_);
+  become(volume_.state, std::string(being(operation)));
 }
 
 void VolumeMachine::checked(CheckOperation operation, Result<CheckReply> reply) {
   end_work();
-  checking_.clear();
+  checking_.reset();
   become(volume_.state, std::exchange(reason_before_check_, {}));
-  if (reply) keep_check(word_for(operation), *reply);
+  if (reply) keep_check(operation, *reply);
   journal_checked(volume_, word_for(operation), reply);
   // Label and condition may be others now.
   const bool may_have_written = !only_reads(operation);
@@ -92,24 +92,25 @@ void VolumeMachine::checked(CheckOperation operation, Result<CheckReply> reply) 
         [this, reply = std::move(reply)](const Result<void>&) { check_waiters_.tell(reply); });
 }
 
-void VolumeMachine::keep_check(std::string_view operation, CheckReply& reply) {
+void VolumeMachine::keep_check(CheckOperation operation, CheckReply& reply) {
+  const bool is_check = operation == CheckOperation::kCheck;
   // Not every checker says so itself.
-  if (operation == "check" && reply.verdict == CheckVerdict::kClean) {
+  if (is_check && reply.verdict == CheckVerdict::kClean) {
     if (const auto* what = not_said(volume_.probe->state)) {
       reply.verdict = CheckVerdict::kDirty;
       reply.summary = fmt::format("{}; otherwise {}", what, reply.summary);
     }
   }
-  volume_.check = VolumeCheck{.operation = std::string(operation),
+  volume_.check = VolumeCheck{.operation = std::string(word_for(operation)),
                               .reply = reply,
                               .when = std::chrono::system_clock::now()};
-  if (operation == "check") volume_.probe->state = state_after(reply.verdict, volume_.probe->state);
+  if (is_check) volume_.probe->state = state_after(reply.verdict, volume_.probe->state);
   publish();
 }
 
 void VolumeMachine::cancel_check() {
-  const bool may_have_written = job_operation_ != "check";
-  checking_.clear();
+  const bool may_have_written = !only_reads(*checking_);
+  checking_.reset();
   become(volume_.state, std::exchange(reason_before_check_, {}));
   if (may_have_written) probe(std::nullopt, {});
 }

@@ -216,7 +216,7 @@ void VolumeMachine::stop_everything() {
   working_.reset();
   leftovers_.reset();
   grace_.reset();
-  checking_.clear();
+  checking_.reset();
   job_ = {};
   const Error why = fail(Errc::kPeerGone, "it is not mounted any more").error();
   for (auto& [number, inquiry] : std::exchange(inquiries_, {})) {

@@ -44,23 +44,23 @@ Result<void> DriveReleases::check(const Volume& volume) const {
 void DriveReleases::start(Order order) {
   const Volume* volume = parts_.supervisor.registry().find(order.volume);
   if (volume == nullptr)
-    return order.answer->give(fail(Errc::kPeerGone, "the medium was pulled out"));
-  if (auto fine = check(*volume); !fine) return order.answer->give(std::move(fine));
+    return order.answer.give(fail(Errc::kPeerGone, "the medium was pulled out"));
+  if (auto fine = check(*volume); !fine) return order.answer.give(std::move(fine));
   const dev_t drive = volume->device->drive;
   Release& release = releases_[drive];
   const Device whole = parts_.devices.find(drive).value_or(*volume->device);
   release.node = whole.node;
   release.sysfs_path = whole.sysfs_path;
-  release.job =
-      parts_.supervisor.jobs().start({.operation = order.way == Way::kEject ? "eject" : "power-off",
-                                      .volume = order.volume,
-                                      .started_by = order.started_by,
-                                      .cancel = [this, drive] {
-                                        const auto found = releases_.find(drive);
-                                        if (found == releases_.end()) return;
-                                        found->second.operation.reset();
-                                        finish(drive, fail(Errc::kCancelled, "it was cancelled"));
-                                      }});
+  release.job = parts_.supervisor.jobs().start(
+      {.operation = order.kind == Kind::kEject ? "eject" : "power-off",
+       .volume = order.volume,
+       .started_by = order.started_by,
+       .cancel = [this, drive] {
+         const auto found = releases_.find(drive);
+         if (found == releases_.end()) return;
+         found->second.operation.reset();
+         finish(drive, fail(Errc::kCancelled, "it was cancelled"));
+       }});
   release.order = std::move(order);
   next(drive);
 }
@@ -100,7 +100,7 @@ void DriveReleases::let_go(dev_t drive) {
     if (result) return finish(drive, {});
     finish(drive, std::unexpected(result.error()));
   };
-  release.operation = release.order.way == Way::kEject
+  release.operation = release.order.kind == Kind::kEject
                           ? parts_.mounting.eject(release.node, std::move(done))
                           : parts_.mounting.power_off(release.sysfs_path, std::move(done));
 }
@@ -117,7 +117,7 @@ void DriveReleases::finish(dev_t drive, Result<void> result) {
   releases_.erase(found);
   parts_.supervisor.deferred().add(std::move(release.operation));
   release.job = {};
-  release.order.answer->give(std::move(result));
+  release.order.answer.give(std::move(result));
 }
 
 }  // namespace airlock

@@ -20,13 +20,13 @@ namespace airlock {
 // asked of authorised callers only.
 class DriveReleases {
  public:
-  enum class Way { kEject, kPowerOff };
+  enum class Kind { kEject, kPowerOff };
   struct Order {
-    Way way = Way::kEject;
+    Kind kind = Kind::kEject;
     std::string volume;  // the one that was named
     uid_t started_by = 0;
     bool force = false;  // unmount what is in use
-    Answer<void> answer;
+    Reply<void> answer;
   };
   // Tells why an unmount failed as well as it can be told.
   using Explain = std::function<void(const std::string& volume, Error error,

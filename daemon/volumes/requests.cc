@@ -24,11 +24,6 @@ void Requests::refuse(Id id, Error error) {
   request.failed(std::move(error));
 }
 
-std::size_t Requests::open_of_sender(const std::string& sender) const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      requests_, [&](const auto& entry) { return entry.second.call.sender == sender; }));
-}
-
 std::size_t Requests::open_of_user(uid_t user) const {
   return static_cast<std::size_t>(std::ranges::count_if(requests_, [&](const auto& entry) {
     return entry.second.caller_known && entry.second.caller.user == user;
@@ -36,10 +31,6 @@ std::size_t Requests::open_of_user(uid_t user) const {
 }
 
 void Requests::begin(Call call, std::string volume, std::size_t most, Failed failed, Known known) {
-  if (open_of_sender(call.sender) >= kMostOfOneSender)
-    return failed(
-        fail(Errc::kLimitExceeded, "{} requests of yours have no answer yet", kMostOfOneSender)
-            .error());
   const Id id = ++last_;
   const std::string sender = call.sender;
   Request request;
@@ -75,7 +66,7 @@ void Requests::refresh(CallerFacts& caller) const {
   caller.seat = caller.in_active_session ? seat : "";
 }
 
-void Requests::permit(Id id, Needs needs, Permitted permitted) {
+void Requests::permit(Id id, PermissionNeeded needs, Permitted permitted) {
   Request* request = find(id);
   if (request == nullptr) return;
   request->needs = std::move(needs);

@@ -12,50 +12,11 @@
 #include <vector>
 
 #include "daemon/api/service.h"
-#include "daemon/loop/idle.h"
 #include "daemon/people/authority.h"
 #include "daemon/people/callers.h"
 #include "daemon/people/sessions.h"
 
 namespace airlock {
-
-// The answer a caller waits for. Whatever path a request takes, and however many parts of the
-// daemon think they should end it, the first answer is given and the others are not; one that was
-// never answered is answered when it is destroyed.
-template <typename T>
-class OnceReply {
- public:
-  OnceReply(Reply<T> reply, Idle::Token token)
-      : reply_(std::move(reply)), token_(std::move(token)) {}
-  OnceReply(const OnceReply&) = delete;
-  OnceReply& operator=(const OnceReply&) = delete;
-  ~OnceReply() { give(fail(Errc::kPeerGone, "airlockd stopped before it was done")); }
-
-  void give(Result<T> result) {
-    if (!reply_) return;
-    auto reply = std::exchange(reply_, {});
-    token_ = {};
-    reply(std::move(result));
-  }
-  void refuse(Error error) { give(std::unexpected(std::move(error))); }
-
- private:
-  Reply<T> reply_;
-  Idle::Token token_;
-};
-template <typename T>
-using Answer = std::shared_ptr<OnceReply<T>>;
-
-// A request that keeps airlockd from ending until it is answered.
-template <typename T>
-Answer<T> once(Idle& idle, Reply<T> reply) {
-  return std::make_shared<OnceReply<T>>(std::move(reply), idle.hold());
-}
-
-template <typename T>
-std::move_only_function<void(Error)> refuse_with(Answer<T> answer) {
-  return [answer = std::move(answer)](Error error) { answer->refuse(std::move(error)); };
-}
 
 // What must be allowed before something is done, and what a person who is asked gets to see.
 struct Permission {
@@ -74,7 +35,7 @@ class Requests {
   using Known = std::move_only_function<void(Id, const CallerFacts&)>;
   // Worked out anew before and after every question, because everything may have changed while a
   // person looked for a password.
-  using Needs = std::move_only_function<Result<Permission>(const CallerFacts&)>;
+  using PermissionNeeded = std::move_only_function<Result<Permission>(const CallerFacts&)>;
   using Permitted = std::move_only_function<void(const CallerFacts&)>;
 
   struct Parts {
@@ -82,16 +43,14 @@ class Requests {
     Sessions& sessions;
     Authority& authority;
   };
-  static constexpr std::size_t kMostOfOneSender = 64;
-
   explicit Requests(Parts parts) : parts_(parts) {}
   Requests(const Requests&) = delete;
   Requests& operator=(const Requests&) = delete;
 
   // `volume` may be empty: the request then does not end with one. `most` requests of one user
-  // other than root may be open.
+  // other than root may be open; how many one connection may have is the bus side's business.
   void begin(Call call, std::string volume, std::size_t most, Failed failed, Known known);
-  void permit(Id id, Needs needs, Permitted permitted);
+  void permit(Id id, PermissionNeeded needs, Permitted permitted);
   void refuse(Id id, Error error);
   [[nodiscard]] bool open(Id id) const { return requests_.contains(id); }
   [[nodiscard]] std::size_t size() const { return requests_.size(); }
@@ -106,7 +65,7 @@ class Requests {
     CallerFacts caller;
     bool caller_known = false;
     Failed failed;
-    Needs needs;
+    PermissionNeeded needs;
     Permitted permitted;
     std::set<std::string> granted;
     std::optional<std::map<std::string, std::string>> shown;  // to whoever was asked
@@ -119,7 +78,6 @@ class Requests {
   void answered(Id id, const std::string& action, Result<void> answer);
   void refresh(CallerFacts& caller) const;
   [[nodiscard]] std::size_t open_of_user(uid_t user) const;
-  [[nodiscard]] std::size_t open_of_sender(const std::string& sender) const;
   Request* find(Id id);
   Request take(Id id);
   template <typename Fits>

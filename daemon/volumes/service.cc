@@ -16,20 +16,6 @@
 #include "lib/base/text.h"
 
 namespace airlock {
-namespace {
-
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    if (end > 0) words.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return words;
-}
-
-}  // namespace
-
 VolumeService::VolumeService(Parts parts, Options options)
     : parts_(parts),
       options_(std::move(options)),
@@ -72,7 +58,7 @@ void VolumeService::review() {
                                         {"Automount", rules.automount()},
                                         {"Waiting", static_cast<std::uint32_t>(waiting)},
                                         {"SettingsProblem", rules.problem()}});
-  if (supervisor_.of_interest() == 0 && supervisor_.jobs().size() == 0)
+  if (supervisor_.reasons_to_stay() == 0 && supervisor_.jobs().size() == 0)
     busy_ = {};
   else if (!busy_.held())
     busy_ = parts_.idle.hold();
@@ -83,20 +69,21 @@ void VolumeService::caller_gone(const std::string& sender) {
   supervisor_.opener_left(sender);
 }
 
-void VolumeService::go(Way way, Requests::Failed failed) {
-  const Call call = way.call;
-  const std::string volume = way.volume;
-  requests_.begin(call, volume, limits().requests_per_user, std::move(failed),
-                  [this, way = std::move(way)](Requests::Id id, const CallerFacts& caller) mutable {
-                    if (way.may_look)
-                      examine(id, std::move(way), caller);
-                    else
-                      permit(id, std::move(way));
-                  });
+void VolumeService::handle(VolumeRequest request, Requests::Failed failed) {
+  const Call call = request.call;
+  const std::string volume = request.volume;
+  requests_.begin(
+      call, volume, limits().requests_per_user, std::move(failed),
+      [this, request = std::move(request)](Requests::Id id, const CallerFacts& caller) mutable {
+        if (request.may_look)
+          examine(id, std::move(request), caller);
+        else
+          permit(id, std::move(request));
+      });
 }
 
-void VolumeService::permit(Requests::Id id, Way way) {
-  const auto shared = std::make_shared<Way>(std::move(way));
+void VolumeService::permit(Requests::Id id, VolumeRequest request) {
+  const auto shared = std::make_shared<VolumeRequest>(std::move(request));
   requests_.permit(
       id, [this, shared](const CallerFacts& caller) { return permission(*shared, caller); },
       [this, shared](const CallerFacts& caller) {
@@ -106,32 +93,32 @@ void VolumeService::permit(Requests::Id id, Way way) {
       });
 }
 
-Result<Permission> VolumeService::permission(Way& way, const CallerFacts& caller) {
-  VolumeMachine* machine = supervisor_.find(way.volume);
-  if (machine == nullptr) return fail(Errc::kNotFound, "no volume {}", quote(way.volume));
-  TRY(auto actions, way.needs(*machine, caller));
+Result<Permission> VolumeService::permission(VolumeRequest& request, const CallerFacts& caller) {
+  VolumeMachine* machine = supervisor_.find(request.volume);
+  if (machine == nullptr) return fail(Errc::kNotFound, "no volume {}", quote(request.volume));
+  TRY(auto actions, request.needs(*machine, caller));
   return Permission{.actions = std::move(actions),
-                    .details = details_of(machine->volume(), way.call.options.mount_options)};
+                    .details = details_of(machine->volume(), request.call.options.mount_options)};
 }
 
 // A look at a medium nobody looked at yet is the first step of a request that depends on it.
-void VolumeService::examine(Requests::Id id, Way way, const CallerFacts& caller) {
-  VolumeMachine* machine = supervisor_.find(way.volume);
+void VolumeService::examine(Requests::Id id, VolumeRequest request, const CallerFacts& caller) {
+  VolumeMachine* machine = supervisor_.find(request.volume);
   const bool looking = machine != nullptr && machine->volume().state == VolumeState::kProbing;
   const bool unknown = machine != nullptr && !machine->volume().probe && !machine->volume().mount;
-  if (!looking && (!unknown || machine->busy())) return permit(id, std::move(way));
-  if (auto may = way.may_look(*machine, caller); !may)
+  if (!looking && (!unknown || machine->busy())) return permit(id, std::move(request));
+  if (auto may = request.may_look(*machine, caller); !may)
     return requests_.refuse(id, std::move(may).error());
   machine->probe(caller.user,
-                 [this, id, way = std::move(way)](const Result<void>& outcome) mutable {
+                 [this, id, request = std::move(request)](const Result<void>& outcome) mutable {
                    if (!outcome) return requests_.refuse(id, outcome.error());
-                   permit(id, std::move(way));
+                   permit(id, std::move(request));
                  });
 }
 
 void VolumeService::open_image(Call call, UniqueFd image, std::string name,
                                Reply<std::string> volume) {
-  const auto answer = once(parts_.idle, std::move(volume));
+  const auto answer = accept(std::move(volume));
   VolumeImage opened{.name = image_name(name),
                      .opener = call.sender,
                      .file = std::make_shared<UniqueFd>(std::move(image))};
@@ -150,7 +137,7 @@ std::size_t VolumeService::images_of(uid_t user) {
   }));
 }
 
-void VolumeService::check_opened(Requests::Id id, VolumeImage image, Answer<std::string> answer) {
+void VolumeService::check_opened(Requests::Id id, VolumeImage image, Reply<std::string> answer) {
   const std::size_t most = limits().images_per_user;
   const auto room = [this, user = image.owner, most] {
     return user == 0 || images_of(user) < most;
@@ -167,7 +154,7 @@ void VolumeService::check_opened(Requests::Id id, VolumeImage image, Answer<std:
     requests_.permit(
         id, [](const CallerFacts&) { return Permission{}; },
         [this, answer, image = std::move(image)](const CallerFacts&) mutable {
-          answer->give(supervisor_.add_image(std::move(image)).volume().id);
+          answer.give(supervisor_.add_image(std::move(image)).volume().id);
         });
   };
   run(
@@ -190,7 +177,7 @@ void VolumeService::run(std::move_only_function<Result<Errand>(Finished)> start,
 }
 
 void VolumeService::adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) {
-  const auto answer = once(parts_.idle, std::move(volume));
+  const auto answer = accept(std::move(volume));
   const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
     if (caller.user == 0) return Permission{};
     return fail(Errc::kNotPermitted, "only root makes mounts of its own");
@@ -201,21 +188,21 @@ void VolumeService::adopt_mount(Call call, MountHandover mount, Reply<std::strin
                     requests_.permit(id, root_alone, [this, answer, handed](const CallerFacts&) {
                       auto found =
                           identify_handed_over(std::move(*handed), options_.volumes.mountinfo);
-                      if (!found) return answer->refuse(std::move(found).error());
-                      answer->give(supervisor_.take_over(*std::move(found)));
+                      if (!found) return answer.refuse(std::move(found).error());
+                      answer.give(supervisor_.take_over(*std::move(found)));
                     });
                   });
 }
 
 void VolumeService::find_volume(Call /*call*/, std::string device, Reply<std::string> volume) {
-  const auto answer = once(parts_.idle, std::move(volume));
+  const auto answer = accept(std::move(volume));
   VolumeRegistry& registry = supervisor_.registry();
-  if (const Volume* named = registry.find(device)) return answer->give(named->id);
-  if (const Volume* mounted = registry.find_mounted_on(device)) return answer->give(mounted->id);
+  if (const Volume* named = registry.find(device)) return answer.give(named->id);
+  if (const Volume* mounted = registry.find_mounted_on(device)) return answer.give(mounted->id);
   const auto known = parts_.volumes.devices.find(device);
-  if (!known) return answer->give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
-  if (const Volume* found = registry.find(known->number)) return answer->give(found->id);
-  answer->give(fail(Errc::kNotFound, "{}: there is no medium inside", quote(device)));
+  if (!known) return answer.give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
+  if (const Volume* found = registry.find(known->number)) return answer.give(found->id);
+  answer.give(fail(Errc::kNotFound, "{}: there is no medium inside", quote(device)));
 }
 
 std::optional<Facts> VolumeService::facts_of(const std::string& device) {
@@ -232,11 +219,11 @@ std::optional<Facts> VolumeService::facts_of(const std::string& device) {
 }
 
 void VolumeService::explain(Call /*call*/, std::string device, Reply<PropertyMap> explanation) {
-  const auto answer = once(parts_.idle, std::move(explanation));
+  const auto answer = accept(std::move(explanation));
   auto facts = facts_of(device);
-  if (!facts) return answer->give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
+  if (!facts) return answer.give(fail(Errc::kNotFound, "there is no device {}", quote(device)));
   facts->request.automatic = true;
-  answer->give(parts_.volumes.rules.explain(*facts));
+  answer.give(parts_.volumes.rules.explain(*facts));
 }
 
 // Services are found through their sockets, as they are when it comes to mounting.
@@ -248,10 +235,10 @@ std::string VolumeService::origin_of(const std::vector<std::string>& types) cons
 }
 
 void VolumeService::list_drivers(Call /*call*/, Reply<std::vector<PropertyMap>> drivers) {
-  const auto answer = once(parts_.idle, std::move(drivers));
+  const auto answer = accept(std::move(drivers));
   std::vector<PropertyMap> all;
   for (const DriverRow& row : driver_table()) {
-    const auto types = words_of(row.subtypes);
+    const auto types = split(row.subtypes, ' ');
     const std::string origin = origin_of(types);
     const std::string program = options_.program_directory + "/" + std::string(row.program);
     const bool available = origin != "builtin" || ::access(program.c_str(), X_OK) == 0;
@@ -262,17 +249,17 @@ void VolumeService::list_drivers(Call /*call*/, Reply<std::vector<PropertyMap>> 
                    {"available", available},
                    {"origin", origin}});
   }
-  answer->give(std::move(all));
+  answer.give(std::move(all));
 }
 
 void VolumeService::settings(Call /*call*/, Reply<PropertyMap> settings) {
-  once(parts_.idle, std::move(settings))->give(parts_.volumes.rules.describe());
+  accept(std::move(settings)).give(parts_.volumes.rules.describe());
 }
 
 void VolumeService::set_automount(Call call, std::string mode, Reply<void> done) {
-  const auto answer = once(parts_.idle, std::move(done));
+  const auto answer = accept(std::move(done));
   if (mode != "on" && mode != "ask" && mode != "off")
-    return answer->give(
+    return answer.give(
         fail(Errc::kInvalidArgument, "automount is on, ask or off, not {}", quote(mode)));
   const auto needs = [mode](const CallerFacts&) -> Result<Permission> {
     TRY(auto actions, required_actions("Manager", "SetAutomount", {}));
@@ -281,7 +268,7 @@ void VolumeService::set_automount(Call call, std::string mode, Reply<void> done)
   requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
                   [this, answer, mode, needs](Requests::Id id, const CallerFacts&) {
                     requests_.permit(id, needs, [this, answer, mode](const CallerFacts&) {
-                      answer->give(parts_.volumes.rules.switch_automount(mode));
+                      answer.give(parts_.volumes.rules.switch_automount(mode));
                       review();
                     });
                   });
@@ -308,7 +295,7 @@ Result<Ownership> VolumeService::ownership_of_job(std::string_view method, const
 
 void VolumeService::change_job(std::string_view method, JobChange change, Call call,
                                std::string job, Reply<void> done) {
-  const auto answer = once(parts_.idle, std::move(done));
+  const auto answer = accept(std::move(done));
   const auto needs = [this, method, job](const CallerFacts& caller) -> Result<Permission> {
     TRY(const auto ownership, ownership_of_job(method, job, caller.user));
     TRY(auto actions, required_actions("Job", method, {.ownership = ownership}));
@@ -317,7 +304,7 @@ void VolumeService::change_job(std::string_view method, JobChange change, Call c
   requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
                   [this, answer, job, change, needs](Requests::Id id, const CallerFacts&) {
                     requests_.permit(id, needs, [this, answer, job, change](const CallerFacts&) {
-                      answer->give((supervisor_.jobs().*change)(job));
+                      answer.give((supervisor_.jobs().*change)(job));
                     });
                   });
 }

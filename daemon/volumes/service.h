@@ -83,14 +83,14 @@ class VolumeService final : public Service {
  private:
   // The actions it takes to do something with a volume, or why it can't be done. Asked again
   // after every answer of polkit.
-  using Needs =
+  using ActionsNeeded =
       std::move_only_function<Result<std::vector<std::string>>(VolumeMachine&, const CallerFacts&)>;
   using Act = std::move_only_function<void(VolumeMachine&, const CallerFacts&)>;
-  // The whole way of a request that needs one volume.
-  struct Way {
+  // A request that needs one volume, from the call to what is done in the end.
+  struct VolumeRequest {
     Call call;
     std::string volume;
-    Needs needs;
+    ActionsNeeded needs;
     Act act;
     // Given if what is on the medium has to be known: whether this caller may have it looked at.
     std::move_only_function<Result<void>(VolumeMachine&, const CallerFacts&)> may_look = {};
@@ -104,36 +104,43 @@ class VolumeService final : public Service {
 
   using Finished = std::function<void()>;
 
-  void go(Way way, Requests::Failed failed);
-  void permit(Requests::Id id, Way way);
-  void examine(Requests::Id id, Way way, const CallerFacts& caller);
-  Result<Permission> permission(Way& way, const CallerFacts& caller);
+  // airlockd does not end before the request is answered.
+  template <typename T>
+  Reply<T> accept(Reply<T> reply) {
+    reply.attach(std::make_shared<Idle::Token>(parts_.idle.hold()));
+    return reply;
+  }
+
+  void handle(VolumeRequest request, Requests::Failed failed);
+  void permit(Requests::Id id, VolumeRequest request);
+  void examine(Requests::Id id, VolumeRequest request, const CallerFacts& caller);
+  Result<Permission> permission(VolumeRequest& request, const CallerFacts& caller);
 
   Result<std::vector<std::string>> decide_mount(MountPlan& plan, VolumeMachine& machine,
                                                 const CallerFacts& caller);
   Result<std::string> volume_of_device(const std::string& device);
-  void mount_there(Call call, MountThere wanted, const Answer<std::string>& answer);
-  static void tell_refused(VolumeMachine& machine, const Error& why);
+  void mount_there(Call call, MountThere wanted, const Reply<std::string>& answer);
+  static void show_refusal(VolumeMachine& machine, const Error& why);
   Result<std::vector<std::string>> decide_recovery(MountPlan& plan, VolumeMachine& machine,
                                                    const CallerFacts& caller);
   Result<void> may_look(MountPlan& plan, VolumeMachine& machine, const CallerFacts& caller);
   Result<std::vector<std::string>> apply_policy(MountPlan& plan, Facts facts,
                                                 const CallerFacts& caller);
-  Result<std::vector<std::string>> release_needs(DriveReleases::Way way, VolumeMachine& machine,
+  Result<std::vector<std::string>> release_needs(DriveReleases::Kind kind, VolumeMachine& machine,
                                                  const CallerFacts& caller);
-  void release(DriveReleases::Way way, Call call, std::string volume, Reply<void> done);
+  void release(DriveReleases::Kind kind, Call call, std::string volume, Reply<void> done);
   using JobChange = Result<void> (JobTable::*)(const std::string& id);
   void change_job(std::string_view method, JobChange change, Call call, std::string job,
                   Reply<void> done);
   Result<Ownership> ownership_of_job(std::string_view method, const std::string& job, uid_t user);
-  void close_image(VolumeMachine& machine, const CallerFacts& caller, Answer<void> answer);
+  void close_image(VolumeMachine& machine, const CallerFacts& caller, Reply<void> answer);
   void answer_unmount(const std::string& volume, UnmountForce force,
-                      Result<Mounting::UnmountResult> result, const Answer<void>& answer);
+                      Result<Mounting::UnmountResult> result, const Reply<void>& answer);
   void explain_busy(const std::string& volume, Error error,
                     std::move_only_function<void(Error)> explained);
-  void start_check(CheckRequest request, Call call, std::string volume, Answer<PropertyMap> answer);
-  void measure(pid_t driver, Answer<std::string> answer);
-  void check_opened(Requests::Id id, VolumeImage image, Answer<std::string> answer);
+  void start_check(CheckRequest request, Call call, std::string volume, Reply<PropertyMap> answer);
+  void measure(pid_t driver, Reply<std::string> answer);
+  void check_opened(Requests::Id id, VolumeImage image, Reply<std::string> answer);
   // An errand of ours, kept until it says that it has finished.
   void run(std::move_only_function<Result<Errand>(Finished)> start,
            std::move_only_function<void(Error)> failed);

@@ -75,85 +75,85 @@ Result<void> check_unused(const Facts& facts) {
 
 void VolumeService::check(Call call, std::string volume, Reply<PropertyMap> result) {
   start_check({.operation = CheckOperation::kCheck, .type = {}, .label = {}}, std::move(call),
-              std::move(volume), once(parts_.idle, std::move(result)));
+              std::move(volume), accept(std::move(result)));
 }
 
 void VolumeService::repair(Call call, std::string volume, Reply<PropertyMap> result) {
   start_check({.operation = CheckOperation::kRepair, .type = {}, .label = {}}, std::move(call),
-              std::move(volume), once(parts_.idle, std::move(result)));
+              std::move(volume), accept(std::move(result)));
 }
 
 void VolumeService::set_label(Call call, std::string volume, std::string label, Reply<void> done) {
-  const auto answer = once(parts_.idle, std::move(done));
+  const auto answer = accept(std::move(done));
   Reply<PropertyMap> result = [answer](const Result<PropertyMap>& written) {
-    if (!written) return answer->refuse(written.error());
-    if (std::get<std::string>(written->at("verdict")) == "clean") return answer->give({});
-    answer->give(fail(Errc::kIo, "{}", std::get<std::string>(written->at("summary"))));
+    if (!written) return answer.refuse(written.error());
+    if (std::get<std::string>(written->at("verdict")) == "clean") return answer.give({});
+    answer.give(fail(Errc::kIo, "{}", std::get<std::string>(written->at("summary"))));
   };
   start_check({.operation = CheckOperation::kLabel, .type = {}, .label = std::move(label)},
-              std::move(call), std::move(volume), once(parts_.idle, std::move(result)));
+              std::move(call), std::move(volume), accept(std::move(result)));
 }
 
 void VolumeService::start_check(CheckRequest request, Call call, std::string volume,
-                                Answer<PropertyMap> answer) {
+                                Reply<PropertyMap> answer) {
   const auto wanted = std::make_shared<CheckRequest>(std::move(request));
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [this, wanted](VolumeMachine& machine,
-                              const CallerFacts& caller) -> Result<std::vector<std::string>> {
-        const Volume& now = machine.volume();
-        if (now.mount && !now.death) return fail(Errc::kBusy, "it is mounted: unmount it first");
-        if (!machine.busy() && now.probe) TRY_VOID(check_possible(now, *wanted));
-        if (!machine.can_check())
-          return std::unexpected(machine.why_not(verb_for(wanted->operation)));
-        if (now.device && releases_.releasing(now.device->drive))
-          return fail(Errc::kBusy, "its drive is being ejected");
-        TRY_VOID(check_unused(supervisor_.facts_of(now)));
-        return required_actions("Volume", method_for(wanted->operation),
-                                authorization_facts(now, caller));
-      },
-      .act =
-          [wanted, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            const VolumeMachine* told = &machine;
-            machine.check(*wanted, caller.user, [answer, told](const Result<CheckReply>& reply) {
-              if (!reply) return answer->refuse(reply.error());
-              answer->give(told->volume().check ? check_properties(*told->volume().check)
-                                                : PropertyMap{});
-            });
-          },
-      .may_look = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<void> {
-        const Volume& now = machine.volume();
-        const bool ignored = now.state == VolumeState::kIgnored;
-        if (ignored && caller.user != 0)
-          return fail(Errc::kNotPermitted, "it is left alone: {}", now.state_reason);
-        return {};
-      }},
-     refuse_with(answer));
+  handle(
+      {.call = std::move(call),
+       .volume = std::move(volume),
+       .needs = [this, wanted](VolumeMachine& machine,
+                               const CallerFacts& caller) -> Result<std::vector<std::string>> {
+         const Volume& now = machine.volume();
+         if (now.mount && !now.death) return fail(Errc::kBusy, "it is mounted: unmount it first");
+         if (!machine.busy() && now.probe) TRY_VOID(check_possible(now, *wanted));
+         if (!machine.can_check())
+           return std::unexpected(machine.why_not(verb_for(wanted->operation)));
+         if (now.device && releases_.releasing(now.device->drive))
+           return fail(Errc::kBusy, "its drive is being ejected");
+         TRY_VOID(check_unused(supervisor_.facts_of(now)));
+         return required_actions("Volume", method_for(wanted->operation),
+                                 authorization_facts(now, caller));
+       },
+       .act =
+           [this, wanted, answer](VolumeMachine& machine, const CallerFacts& caller) {
+             // The machine may be gone by then.
+             machine.check(
+                 *wanted, caller.user,
+                 [this, answer, id = machine.volume().id](const Result<CheckReply>& reply) {
+                   if (!reply) return answer.refuse(reply.error());
+                   const VolumeMachine* checked = supervisor_.find(id);
+                   const bool known = checked != nullptr && checked->volume().check;
+                   answer.give(known ? check_properties(*checked->volume().check) : PropertyMap{});
+                 });
+           },
+       .may_look = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<void> {
+         const Volume& now = machine.volume();
+         const bool ignored = now.state == VolumeState::kIgnored;
+         if (ignored && caller.user != 0)
+           return fail(Errc::kNotPermitted, "it is left alone: {}", now.state_reason);
+         return {};
+       }},
+      refuse_with(answer));
 }
 
 void VolumeService::check_log(Call call, std::string volume,
                               Reply<std::vector<std::string>> lines) {
-  const auto answer = once(parts_.idle, std::move(lines));
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs =
-          [](VolumeMachine& machine, const CallerFacts& caller) {
-            return required_actions("Volume", "GetCheckLog",
-                                    authorization_facts(machine.volume(), caller));
-          },
-      .act =
-          [answer](VolumeMachine& machine, const CallerFacts&) {
-            std::vector<std::string> all;
-            const auto& check = machine.volume().check;
-            std::string_view text = check ? std::string_view(check->reply.log) : "";
-            while (!text.empty()) {
-              const std::size_t end = std::min(text.find('\n'), text.size());
-              all.push_back(showable(text.substr(0, end)));
-              text.remove_prefix(std::min(end + 1, text.size()));
-            }
-            answer->give(std::move(all));
-          }},
-     refuse_with(answer));
+  const auto answer = accept(std::move(lines));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs =
+              [](VolumeMachine& machine, const CallerFacts& caller) {
+                return required_actions("Volume", "GetCheckLog",
+                                        authorization_facts(machine.volume(), caller));
+              },
+          .act =
+              [answer](VolumeMachine& machine, const CallerFacts&) {
+                std::vector<std::string> all;
+                const auto& check = machine.volume().check;
+                std::string_view text = check ? std::string_view(check->reply.log) : "";
+                while (!text.empty()) all.push_back(showable(take_until(text, '\n')));
+                answer.give(std::move(all));
+              }},
+         refuse_with(answer));
 }
 
 }  // namespace airlock

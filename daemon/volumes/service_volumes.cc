@@ -15,16 +15,6 @@ namespace {
 
 using Actions = std::vector<std::string>;
 
-std::vector<std::string> split_at_commas(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 Result<UnmountForce> force_of(const CallOptions& options) {
   if (options.force && options.lazy)
     return fail(Errc::kInvalidArgument, "an unmount can be forced or lazy, not both");
@@ -51,29 +41,29 @@ VolumeMachine::MountOrder order_of(const Decision& decision, const Volume& volum
 }
 
 template <typename T>
-std::move_only_function<void(Result<T>)> give_to(Answer<T> answer) {
-  return [answer = std::move(answer)](Result<T> result) { answer->give(std::move(result)); };
+std::move_only_function<void(Result<T>)> give_to(Reply<T> answer) {
+  return [answer = std::move(answer)](Result<T> result) { answer.give(std::move(result)); };
 }
 
 }  // namespace
 
 void VolumeService::mount(Call call, std::string volume, Reply<std::string> mount_point) {
-  const auto answer = once(parts_.idle, std::move(mount_point));
+  const auto answer = accept(std::move(mount_point));
   const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [this, plan](
-                   VolumeMachine& machine,
-                   const CallerFacts& caller) { return decide_mount(*plan, machine, caller); },
-      .act =
-          [plan, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            if (plan->join) return machine.join_mount(give_to(answer));
-            machine.mount(order_of(plan->decision, machine.volume(), caller), give_to(answer));
-          },
-      .may_look = [this, plan](
-                      VolumeMachine& machine,
-                      const CallerFacts& caller) { return may_look(*plan, machine, caller); }},
-     refuse_with(answer));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs = [this, plan](
+                       VolumeMachine& machine,
+                       const CallerFacts& caller) { return decide_mount(*plan, machine, caller); },
+          .act =
+              [plan, answer](VolumeMachine& machine, const CallerFacts& caller) {
+                if (plan->join) return machine.join_mount(give_to(answer));
+                machine.mount(order_of(plan->decision, machine.volume(), caller), give_to(answer));
+              },
+          .may_look = [this, plan](
+                          VolumeMachine& machine,
+                          const CallerFacts& caller) { return may_look(*plan, machine, caller); }},
+         refuse_with(answer));
 }
 
 Result<Actions> VolumeService::decide_mount(MountPlan& plan, VolumeMachine& machine,
@@ -106,7 +96,7 @@ Result<void> VolumeService::may_look(MountPlan& plan, VolumeMachine& machine,
 Result<Actions> VolumeService::apply_policy(MountPlan& plan, Facts facts,
                                             const CallerFacts& caller) {
   facts.request.caller = caller;
-  facts.request.options = split_at_commas(plan.call.options.mount_options);
+  facts.request.options = split(plan.call.options.mount_options, ',');
   if (!plan.call.options.type.empty()) facts.request.type = plan.call.options.type;
   if (!facts.device) facts.session = parts_.volumes.sessions.at_seat(caller.seat);
   plan.decision = parts_.volumes.rules.decide(facts);
@@ -132,7 +122,7 @@ Result<std::string> VolumeService::volume_of_device(const std::string& device) {
 }
 
 // Who waits for the answer may not pass it on, so that the volume has to tell it.
-void VolumeService::tell_refused(VolumeMachine& machine, const Error& why) {
+void VolumeService::show_refusal(VolumeMachine& machine, const Error& why) {
   const VolumeState state = machine.volume().state;
   const bool rests = state == VolumeState::kAvailable || state == VolumeState::kRefused ||
                      state == VolumeState::kWaiting;
@@ -142,7 +132,7 @@ void VolumeService::tell_refused(VolumeMachine& machine, const Error& why) {
 
 // Nothing is looked for or shown before it is known that root asks.
 void VolumeService::mount_at(Call call, MountThere wanted, Reply<std::string> volume) {
-  const auto answer = once(parts_.idle, std::move(volume));
+  const auto answer = accept(std::move(volume));
   const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
     if (caller.user == 0) return Permission{};
     return fail(Errc::kNotPermitted, "only root has places of its own");
@@ -157,9 +147,9 @@ void VolumeService::mount_at(Call call, MountThere wanted, Reply<std::string> vo
                   });
 }
 
-void VolumeService::mount_there(Call call, MountThere wanted, const Answer<std::string>& answer) {
+void VolumeService::mount_there(Call call, MountThere wanted, const Reply<std::string>& answer) {
   const auto id = volume_of_device(wanted.device);
-  if (!id) return answer->refuse(id.error());
+  if (!id) return answer.refuse(id.error());
   const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
   const auto place = std::make_shared<UniqueFd>(std::move(wanted.place));
   const auto refuse = [this, id = *id, answer](Error why) {
@@ -167,53 +157,57 @@ void VolumeService::mount_there(Call call, MountThere wanted, const Answer<std::
     const bool busy = why.code == Errc::kAlreadyMounted || why.code == Errc::kBusy;
     if (VolumeMachine* machine = supervisor_.find(id); machine != nullptr && !busy) {
       journal_mount_failed(machine->volume(), why);
-      tell_refused(*machine, why);
+      show_refusal(*machine, why);
     }
-    answer->refuse(std::move(why));
+    answer.refuse(std::move(why));
   };
-  go({.call = std::move(call),
-      .volume = *id,
-      .needs = [this, plan, space = wanted.mount_namespace](
-                   VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
-        TRY_VOID(require_our_namespace(space));
-        return decide_mount(*plan, machine, caller);
-      },
-      .act =
-          [plan, place, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            auto order = order_of(plan->decision, machine.volume(), caller);
-            order.decision.place = place;
-            machine.mount(std::move(order), [answer, &machine](Result<std::string> mounted) {
-              if (mounted) return answer->give(machine.volume().id);
-              tell_refused(machine, mounted.error());
-              answer->refuse(std::move(mounted).error());
-            });
+  handle({.call = std::move(call),
+          .volume = *id,
+          .needs = [this, plan, space = wanted.mount_namespace](
+                       VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+            TRY_VOID(require_our_namespace(space));
+            return decide_mount(*plan, machine, caller);
           },
-      .may_look = [this, plan, space = wanted.mount_namespace](
-                      VolumeMachine& machine, const CallerFacts& caller) -> Result<void> {
-        TRY_VOID(require_our_namespace(space));
-        return may_look(*plan, machine, caller);
-      }},
-     refuse);
+          .act =
+              [this, plan, place, answer](VolumeMachine& machine, const CallerFacts& caller) {
+                auto order = order_of(plan->decision, machine.volume(), caller);
+                order.decision.place = place;
+                // The machine may be gone by then.
+                machine.mount(std::move(order), [this, answer, id = machine.volume().id](
+                                                    Result<std::string> mounted) {
+                  if (mounted) return answer.give(id);
+                  if (VolumeMachine* refused = supervisor_.find(id))
+                    show_refusal(*refused, mounted.error());
+                  answer.refuse(std::move(mounted).error());
+                });
+              },
+          .may_look = [this, plan, space = wanted.mount_namespace](
+                          VolumeMachine& machine, const CallerFacts& caller) -> Result<void> {
+            TRY_VOID(require_our_namespace(space));
+            return may_look(*plan, machine, caller);
+          }},
+         refuse);
 }
 
 void VolumeService::recover(Call call, std::string volume, std::string mode,
                             Reply<std::string> mount_point) {
-  const auto answer = once(parts_.idle, std::move(mount_point));
+  const auto answer = accept(std::move(mount_point));
   if (mode != "read-write" && mode != "read-only")
-    return answer->give(fail(Errc::kInvalidArgument,
-                             "a mount is recovered read-write or read-only, not {}", quote(mode)));
+    return answer.give(fail(Errc::kInvalidArgument,
+                            "a mount is recovered read-write or read-only, not {}", quote(mode)));
   const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
   plan->call.options.mount_options = mode == "read-only" ? "ro" : "rw";
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [this, plan, mode](
-                   VolumeMachine& machine,
-                   const CallerFacts& caller) { return decide_recovery(*plan, machine, caller); },
-      .act =
-          [plan, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            machine.mount(order_of(plan->decision, machine.volume(), caller), give_to(answer));
-          }},
-     refuse_with(answer));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs =
+              [this, plan, mode](VolumeMachine& machine, const CallerFacts& caller) {
+                return decide_recovery(*plan, machine, caller);
+              },
+          .act =
+              [plan, answer](VolumeMachine& machine, const CallerFacts& caller) {
+                machine.mount(order_of(plan->decision, machine.volume(), caller), give_to(answer));
+              }},
+         refuse_with(answer));
 }
 
 // The mount comes back for whom it was, whoever asks.
@@ -248,36 +242,36 @@ Result<Actions> VolumeService::decide_recovery(MountPlan& plan, VolumeMachine& m
 }
 
 void VolumeService::unmount(Call call, std::string volume, Reply<void> done) {
-  const auto answer = once(parts_.idle, std::move(done));
+  const auto answer = accept(std::move(done));
   const auto force = force_of(call.options);
-  if (!force) return answer->refuse(force.error());
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
-        const Volume& now = machine.volume();
-        const bool can = now.state == VolumeState::kMounted || now.state == VolumeState::kDead;
-        if (!can || machine.busy()) return std::unexpected(machine.why_not("unmount"));
-        return needed_for("Unmount", now, caller);
-      },
-      .act =
-          [this, force = *force, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            if (machine.volume().state == VolumeState::kDead)
-              return machine.detach(caller.user, give_to(answer));
-            machine.unmount(force, caller.user,
-                            [this, id = machine.volume().id, force,
-                             answer](Result<Mounting::UnmountResult> result) {
-                              answer_unmount(id, force, std::move(result), answer);
-                            });
-          }},
-     refuse_with(answer));
+  if (!force) return answer.refuse(force.error());
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+            const Volume& now = machine.volume();
+            const bool can = now.state == VolumeState::kMounted || now.state == VolumeState::kDead;
+            if (!can || machine.busy()) return std::unexpected(machine.why_not("unmount"));
+            return needed_for("Unmount", now, caller);
+          },
+          .act =
+              [this, force = *force, answer](VolumeMachine& machine, const CallerFacts& caller) {
+                if (machine.volume().state == VolumeState::kDead)
+                  return machine.detach(caller.user, give_to(answer));
+                machine.unmount(force, caller.user,
+                                [this, id = machine.volume().id, force,
+                                 answer](Result<Mounting::UnmountResult> result) {
+                                  answer_unmount(id, force, std::move(result), answer);
+                                });
+              }},
+         refuse_with(answer));
 }
 
 void VolumeService::answer_unmount(const std::string& volume, UnmountForce force,
                                    Result<Mounting::UnmountResult> result,
-                                   const Answer<void>& answer) {
+                                   const Reply<void>& answer) {
   if (!result) return explain_busy(volume, std::move(result).error(), refuse_with(answer));
-  if (result->flushed || force != UnmountForce::kNone) return answer->give({});
-  answer->give(fail(Errc::kIo, "it is unmounted, but {}", result->warning));
+  if (result->flushed || force != UnmountForce::kNone) return answer.give({});
+  answer.give(fail(Errc::kIo, "it is unmounted, but {}", result->warning));
 }
 
 // "Busy" is no help without a name.
@@ -295,61 +289,61 @@ void VolumeService::explain_busy(const std::string& volume, Error error,
 }
 
 void VolumeService::detach(Call call, std::string volume, Reply<void> done) {
-  const auto answer = once(parts_.idle, std::move(done));
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
-        const Volume& now = machine.volume();
-        if (now.state == VolumeState::kMounted)
-          return fail(Errc::kBusy, "it is mounted and its driver lives: unmount it");
-        const bool image_at_rest = now.image && !now.mount;
-        if (machine.busy() || (now.state != VolumeState::kDead && !image_at_rest))
-          return std::unexpected(machine.why_not("detach"));
-        return needed_for("Detach", now, caller);
-      },
-      .act =
-          [this, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            if (machine.volume().state == VolumeState::kDead)
-              return machine.detach(caller.user, give_to(answer));
-            supervisor_.close_image(machine.volume().id);
-            answer->give({});
-          }},
-     refuse_with(answer));
+  const auto answer = accept(std::move(done));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+            const Volume& now = machine.volume();
+            if (now.state == VolumeState::kMounted)
+              return fail(Errc::kBusy, "it is mounted and its driver lives: unmount it");
+            const bool image_at_rest = now.image && !now.mount;
+            if (machine.busy() || (now.state != VolumeState::kDead && !image_at_rest))
+              return std::unexpected(machine.why_not("detach"));
+            return needed_for("Detach", now, caller);
+          },
+          .act =
+              [this, answer](VolumeMachine& machine, const CallerFacts& caller) {
+                if (machine.volume().state == VolumeState::kDead)
+                  return machine.detach(caller.user, give_to(answer));
+                supervisor_.close_image(machine.volume().id);
+                answer.give({});
+              }},
+         refuse_with(answer));
 }
 
 void VolumeService::eject(Call call, std::string volume, Reply<void> done) {
-  release(DriveReleases::Way::kEject, std::move(call), std::move(volume), std::move(done));
+  release(DriveReleases::Kind::kEject, std::move(call), std::move(volume), std::move(done));
 }
 
 void VolumeService::power_off(Call call, std::string volume, Reply<void> done) {
-  release(DriveReleases::Way::kPowerOff, std::move(call), std::move(volume), std::move(done));
+  release(DriveReleases::Kind::kPowerOff, std::move(call), std::move(volume), std::move(done));
 }
 
-void VolumeService::release(DriveReleases::Way way, Call call, std::string volume,
+void VolumeService::release(DriveReleases::Kind kind, Call call, std::string volume,
                             Reply<void> done) {
-  const auto answer = once(parts_.idle, std::move(done));
+  const auto answer = accept(std::move(done));
   const bool force = call.options.force;
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [this, way](
-                   VolumeMachine& machine,
-                   const CallerFacts& caller) { return release_needs(way, machine, caller); },
-      .act =
-          [this, way, force, answer](VolumeMachine& machine, const CallerFacts& caller) {
-            if (machine.volume().image) return close_image(machine, caller, answer);
-            releases_.start({.way = way,
-                             .volume = machine.volume().id,
-                             .started_by = caller.user,
-                             .force = force,
-                             .answer = answer});
-          }},
-     refuse_with(answer));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs = [this, kind](
+                       VolumeMachine& machine,
+                       const CallerFacts& caller) { return release_needs(kind, machine, caller); },
+          .act =
+              [this, kind, force, answer](VolumeMachine& machine, const CallerFacts& caller) {
+                if (machine.volume().image) return close_image(machine, caller, answer);
+                releases_.start({.kind = kind,
+                                 .volume = machine.volume().id,
+                                 .started_by = caller.user,
+                                 .force = force,
+                                 .answer = answer});
+              }},
+         refuse_with(answer));
 }
 
-Result<Actions> VolumeService::release_needs(DriveReleases::Way way, VolumeMachine& machine,
+Result<Actions> VolumeService::release_needs(DriveReleases::Kind kind, VolumeMachine& machine,
                                              const CallerFacts& caller) {
   const Volume& volume = machine.volume();
-  const bool eject = way == DriveReleases::Way::kEject;
+  const bool eject = kind == DriveReleases::Kind::kEject;
   AuthorizationFacts facts = authorization_facts(volume, caller);
   if (volume.image && eject) {
     if (machine.busy()) return std::unexpected(machine.why_not("eject"));
@@ -364,15 +358,15 @@ Result<Actions> VolumeService::release_needs(DriveReleases::Way way, VolumeMachi
 
 // Ejecting an image: unmount it, and let the descriptor go.
 void VolumeService::close_image(VolumeMachine& machine, const CallerFacts& caller,
-                                Answer<void> answer) {
+                                Reply<void> answer) {
   const std::string id = machine.volume().id;
   const auto close = [this, id, answer] {
     supervisor_.close_image(id);
-    answer->give({});
+    answer.give({});
   };
   if (machine.volume().state == VolumeState::kDead)
     return machine.detach(caller.user, [close, answer](const Result<void>& detached) {
-      if (!detached) return answer->refuse(detached.error());
+      if (!detached) return answer.refuse(detached.error());
       close();
     });
   if (machine.volume().state != VolumeState::kMounted) return close();
@@ -385,61 +379,61 @@ void VolumeService::close_image(VolumeMachine& machine, const CallerFacts& calle
 }
 
 void VolumeService::users(Call call, std::string volume, Reply<std::vector<UserOfMount>> users) {
-  const auto answer = once(parts_.idle, std::move(users));
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
-        if (!machine.volume().mount) return Actions{};
-        return needed_for("GetUsers", machine.volume(), caller);
-      },
-      .act =
-          [answer](VolumeMachine& machine, const CallerFacts&) {
-            if (!machine.volume().mount) return answer->give(std::vector<UserOfMount>{});
-            machine.find_users([answer](const Result<std::vector<BusyProcess>>& found) {
-              if (!found) return answer->refuse(found.error());
-              std::vector<UserOfMount> all;
-              for (const BusyProcess& process : *found)
-                all.push_back(
-                    {static_cast<std::uint32_t>(process.pid), process.name, process.path});
-              answer->give(std::move(all));
-            });
-          }},
-     refuse_with(answer));
+  const auto answer = accept(std::move(users));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+            if (!machine.volume().mount) return Actions{};
+            return needed_for("GetUsers", machine.volume(), caller);
+          },
+          .act =
+              [answer](VolumeMachine& machine, const CallerFacts&) {
+                if (!machine.volume().mount) return answer.give(std::vector<UserOfMount>{});
+                machine.find_users([answer](const Result<std::vector<BusyProcess>>& found) {
+                  if (!found) return answer.refuse(found.error());
+                  std::vector<UserOfMount> all;
+                  for (const BusyProcess& process : *found)
+                    all.push_back(
+                        {static_cast<std::uint32_t>(process.pid), process.name, process.path});
+                  answer.give(std::move(all));
+                });
+              }},
+         refuse_with(answer));
 }
 
 void VolumeService::log_lines(Call call, std::string volume,
                               Reply<std::vector<std::string>> lines) {
-  const auto answer = once(parts_.idle, std::move(lines));
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs =
-          [](VolumeMachine& machine, const CallerFacts& caller) {
-            return needed_for("GetLog", machine.volume(), caller);
-          },
-      .act = [answer](VolumeMachine& machine,
-                      const CallerFacts&) { answer->give(machine.last_lines()); }},
-     refuse_with(answer));
+  const auto answer = accept(std::move(lines));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs =
+              [](VolumeMachine& machine, const CallerFacts& caller) {
+                return needed_for("GetLog", machine.volume(), caller);
+              },
+          .act = [answer](VolumeMachine& machine,
+                          const CallerFacts&) { answer.give(machine.last_lines()); }},
+         refuse_with(answer));
 }
 
 void VolumeService::containment(Call call, std::string volume, Reply<std::string> report) {
-  const auto answer = once(parts_.idle, std::move(report));
-  go({.call = std::move(call),
-      .volume = std::move(volume),
-      .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
-        const Volume& now = machine.volume();
-        if (!now.mount || now.death) return fail(Errc::kInvalidArgument, "it is not mounted");
-        if (now.mount->driver_pid <= 0)
-          return fail(Errc::kNotFound, "its driver does not say which process it is");
-        return needed_for("GetContainment", now, caller);
-      },
-      .act = [this, answer](
-                 VolumeMachine& machine,
-                 const CallerFacts&) { measure(machine.volume().mount->driver_pid, answer); }},
-     refuse_with(answer));
+  const auto answer = accept(std::move(report));
+  handle({.call = std::move(call),
+          .volume = std::move(volume),
+          .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+            const Volume& now = machine.volume();
+            if (!now.mount || now.death) return fail(Errc::kInvalidArgument, "it is not mounted");
+            if (now.mount->driver_pid <= 0)
+              return fail(Errc::kNotFound, "its driver does not say which process it is");
+            return needed_for("GetContainment", now, caller);
+          },
+          .act = [this, answer](
+                     VolumeMachine& machine,
+                     const CallerFacts&) { measure(machine.volume().mount->driver_pid, answer); }},
+         refuse_with(answer));
 }
 
 // Its root and its descriptors are looked up through /proc, where anything may hang.
-void VolumeService::measure(pid_t driver, Answer<std::string> answer) {
+void VolumeService::measure(pid_t driver, Reply<std::string> answer) {
   run(
       [this, answer, driver](Finished finished) {
         return Errand::start(
@@ -453,9 +447,9 @@ void VolumeService::measure(pid_t driver, Answer<std::string> answer) {
             },
             [answer, finished](Result<ErrandReport> text) {
               if (text)
-                answer->give(std::move(text->bytes));
+                answer.give(std::move(text->bytes));
               else
-                answer->refuse(std::move(text).error());
+                answer.refuse(std::move(text).error());
               finished();
             });
       },

@@ -84,7 +84,7 @@ Facts VolumeSupervisor::facts_of(const Volume& volume) const {
   return facts;
 }
 
-std::size_t VolumeSupervisor::of_interest() {
+std::size_t VolumeSupervisor::reasons_to_stay() {
   const auto volumes = registry_.all();
   return static_cast<std::size_t>(std::ranges::count_if(volumes, [](const Volume* volume) {
     if (!rests(volume->state) || volume->image) return true;

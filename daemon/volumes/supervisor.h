@@ -72,7 +72,7 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
   // What a decision about it depends on; the request is left to the caller.
   [[nodiscard]] Facts facts_of(const Volume& volume) const;
   // How many volumes are a reason to stay: what people plugged in, and whatever is going on.
-  [[nodiscard]] std::size_t of_interest();
+  [[nodiscard]] std::size_t reasons_to_stay();
 
   // A device somebody asks for before its event has come.
   void show(const Device& device) { on_device(DeviceEvent::kAdded, device); }

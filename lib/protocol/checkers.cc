@@ -5,6 +5,8 @@
 #include <array>
 #include <optional>
 
+#include "lib/base/text.h"
+
 namespace airlock {
 namespace {
 
@@ -18,15 +20,6 @@ constexpr std::array kRows = {
 constexpr std::size_t kMostExtBytes = 16;
 constexpr std::size_t kMostFatCharacters = 11;
 constexpr std::size_t kMostExfatUnits = 11;
-
-bool has_word(std::string_view words, std::string_view word) {
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    if (words.substr(0, end) == word) return true;
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return false;
-}
 
 // How many UTF-16 units the text takes; nothing if it is no UTF-8 or holds control characters.
 std::optional<std::size_t> utf16_units(std::string_view text) {
@@ -85,8 +78,8 @@ Result<void> check_exfat_label(std::string_view label, std::size_t units) {
 }  // namespace
 
 const CheckerRow* find_checker(std::string_view type) {
-  const auto row =
-      std::ranges::find_if(kRows, [&](const CheckerRow& r) { return has_word(r.types, type); });
+  const auto row = std::ranges::find_if(
+      kRows, [&](const CheckerRow& r) { return has_word(r.types, ' ', type); });
   return row == kRows.end() ? nullptr : &*row;
 }
 

@@ -106,18 +106,12 @@ TEST(MountOptions, WhatAirlockDecidesItselfCannotBeSmuggledIn) {
     EXPECT_FALSE(parse_mount_options(text)) << text;
 }
 
-TEST(MountOptions, TheDriverIsToldEverythingDecided) {
-  const MountOptions options = parsed("ro,noexec,noatime,sync,allow_other,owner=media,x-y");
-  EXPECT_EQ(options_for_driver(options, {.block = true, .uid = 1000, .gid = 100}),
-            "ro,noexec,sync,noatime,nosuid,nodev,blkdev,allow_other,owner=media,uid=1000,gid=100");
-  EXPECT_EQ(options_for_driver(parsed(""), {.block = false, .uid = 0, .gid = 0}),
-            "rw,nosuid,nodev,owner=user,uid=0,gid=0");
-  EXPECT_EQ(
-      options_for_driver(parsed("uid=7"), {.block = true, .uid = 7, .gid = 0, .is_ours = false}),
-      "rw,nosuid,nodev,blkdev");
-  EXPECT_EQ(options_for_driver(parsed("umask=22,tz=UTC,windows_names"),
-                               {.block = false, .uid = 1, .gid = 2}),
-            "rw,nosuid,nodev,fmask=22,dmask=22,time_offset=0,windows_names,owner=user,uid=1,gid=2");
+TEST(MountOptions, TheDriverIsToldWhatWasAskedForBeyondFlags) {
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(parsed("ro,owner=media,x-y").words_for_driver(std::nullopt), Words{"owner=media"});
+  EXPECT_EQ(parsed("umask=22,tz=UTC,windows_names").words_for_driver(120),
+            (Words{"fmask=22", "dmask=22", "time_offset=0", "windows_names", "owner=user"}));
+  EXPECT_EQ(parsed("").words_for_driver(120), (Words{"time_offset=120", "owner=user"}));
 }
 
 }  // namespace

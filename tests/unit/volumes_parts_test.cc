@@ -56,19 +56,29 @@ TEST(CoreProperties, OnlyWhatDiffersIsTold) {
 }
 
 TEST(CoreReply, TheFirstAnswerCountsAndOneAlwaysComes) {
-  auto loop = std::move(*EventLoop::create());
-  Idle idle(loop, std::chrono::milliseconds{0}, [] {});
   Asked<int> asked;
   {
-    const auto answer = once(idle, asked.reply());
-    answer->give(1);
-    answer->give(2);
-    answer->refuse({});
+    const Reply<int> answer = asked.reply();
+    const Reply<int> copy = answer;
+    answer.give(1);
+    copy.give(2);
+    answer.refuse({});
   }
   EXPECT_EQ(*asked.result(), 1);
   Asked<int> dropped;
-  (void)once(idle, dropped.reply());
+  { const Reply<int> answer = dropped.reply(); }
   EXPECT_EQ(dropped.code(), Errc::kPeerGone);
+}
+
+TEST(CoreReply, WhatIsAttachedIsHeldUntilTheAnswer) {
+  Asked<int> asked;
+  const Reply<int> answer = asked.reply();
+  auto held = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = held;
+  answer.attach(std::move(held));
+  EXPECT_FALSE(watched.expired());
+  answer.give(1);
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST(CoreIdle, NeverMeansNever) {

@@ -199,7 +199,7 @@ TEST_F(CorePermission, ACallerMayAskOnlySoMuchAtOnce) {
   std::vector<Asked<std::string>> asked;
   for (int i = 0; i < 200; ++i) asked.push_back(mount(anna, "sdb1"));
   settle();
-  EXPECT_LE(manager->open_requests(), Requests::kMostOfOneSender);
+  EXPECT_LE(manager->open_requests(), VolumeRules::Limits{}.requests_per_user);
   EXPECT_EQ(asked.back().code(), Errc::kLimitExceeded);
   EXPECT_EQ(mount(root, "sdb1").code(), std::nullopt) << "others are served";
   settle();

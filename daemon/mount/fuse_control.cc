@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/mounting/fuse_control.h"
+#include "daemon/mount/fuse_control.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/mount/contained_mount.h"
+
+#include <sys/mount.h>
+
+#include <utility>
+
+#include "lib/base/text.h"
+
+namespace airlock {
+
+DriverOptions ContainedMount::driver_options() const {
+  return {.flags = plan_.flags | MS_NOSUID | MS_NODEV |
+                   (medium_.read_only() ? std::uint32_t{MS_RDONLY} : 0U),
+          .block = plan_.fuseblk,
+          .allow_other = plan_.allow_other,
+          .found_consistent = plan_.found_consistent,
+          .words = plan_.words,
+          .user = plan_.user,
+          .group = plan_.group};
+}
+
+SessionPlan ContainedMount::session_plan() const {
+  const DriverOptions options = driver_options();
+  SessionPlan plan;
+  plan.subtype = plan_.subtype;
+  plan.medium_path = medium_.path();
+  plan.mount_point = place_.path();
+  plan.allow_fuseblk = plan_.fuseblk;
+  plan.allow_other = plan_.allow_other;
+  plan.forced_flags = options.flags;
+  plan.user = plan_.user;
+  plan.group = plan_.group;
+  plan.deadlines = plan_.deadlines;
+  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o",
+                    options_for_driver(options, driver_->origin)};
+  return plan;
+}
+
+// The kernel opened the device by its path once more. From now on it holds that device, so a path
+// that names another one now has named another one then.
+Result<void> ContainedMount::require_same_medium() const {
+  if (!plan_.fuseblk) return {};
+  TRY(const auto again, Medium::find(medium_.path(), MediumAccess::kReadOnly));
+  if (again.device() == medium_.device() && again.disk_sequence() == medium_.disk_sequence())
+    return {};
+  return fail(Errc::kNotFound, "{} became another device or medium while it was mounted",
+              quote(medium_.path()));
+}
+
+Result<void> ContainedMount::tell_driver(pid_t pid, BorrowedFd life) {
+  return plan_.on_driver ? plan_.on_driver(pid, life) : Result<void>{};
+}
+
+Result<void> ContainedMount::make() {
+  TRY(driver_, start_driver(plan_.row, plan_.subtype, plan_.places));
+  if (driver_->worker) TRY_VOID(tell_driver(driver_->worker->pid(), driver_->worker->life()));
+  MountSession session(std::move(driver_->channel), session_plan(), mounter_);
+  TRY_VOID(run_session(session, *driver_, plan_.row));
+  if (!driver_->worker && driver_->peer.life.valid())
+    TRY_VOID(tell_driver(driver_->peer.pid, driver_->peer.life.borrow()));
+  return require_same_medium();
+}
+
+void ContainedMount::keep() {
+  mounter_.keep();
+  if (driver_->worker) driver_->worker->let_go();
+}
+
+}  // namespace airlock
