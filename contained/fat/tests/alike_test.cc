@@ -197,6 +197,60 @@ TEST_P(Volumes, NeverShowWhatWasThereBefore) {
   expect_sound();
 }
 
+// What a listing of a directory has as the number of the one it lies in.
+class ParentShown final : public EntrySink {
+ public:
+  bool add(std::string_view name, const Attributes& attributes, std::uint64_t) override {
+    if (name == "..") number = attributes.stat.st_ino;
+    return true;
+  }
+  ino_t number = 0;
+};
+
+ino_t parent_shown(MountedFat& mounted, NodeId directory) {
+  ParentShown shown;
+  EXPECT_TRUE(mounted.driver().list(directory, 0, DirectoryDetail::kNames, shown).has_value());
+  return shown.number;
+}
+
+TEST_P(Volumes, ShowTheParentsNumberInEveryDirectory) {
+  {
+    MountedFat mounted(medium_);
+    const NodeId above = mounted.make(kRoot, "above", S_IFDIR);
+    const NodeId below = mounted.make(above, "below", S_IFDIR);
+    const NodeId other = mounted.make(kRoot, "other", S_IFDIR);
+    EXPECT_EQ(parent_shown(mounted, kRoot), kRoot);
+    EXPECT_EQ(parent_shown(mounted, above), kRoot);
+    EXPECT_EQ(parent_shown(mounted, below), above);
+    ASSERT_EQ(mounted.rename(above, "below", other, "moved"), 0);
+    EXPECT_EQ(parent_shown(mounted, below), other);
+    ASSERT_NE(mounted.make(above, "empty", S_IFDIR), 0u);
+    ASSERT_EQ(mounted.rename(other, "moved", above, "empty"), 0);
+    EXPECT_EQ(parent_shown(mounted, below), above);
+    mounted.close();
+  }
+  MountedFat mounted(medium_);
+  // As after listing with attributes, where the kernel looks nothing up.
+  const NodeId above = mounted.list(kRoot).find("above")->second.node;
+  const NodeId below = mounted.list(above).find("empty")->second.node;
+  EXPECT_EQ(parent_shown(mounted, above), kRoot);
+  EXPECT_EQ(parent_shown(mounted, below), above);
+  EXPECT_EQ(mounted.find(kRoot, "above"), above);
+  EXPECT_EQ(parent_shown(mounted, mounted.find(above, "empty")), above);
+  mounted.close();
+}
+
+TEST_P(Volumes, RememberAParentUntilTheKernelHasDroppedTheDirectory) {
+  MountedFat mounted(medium_);
+  const NodeId above = mounted.make(kRoot, "above", S_IFDIR);
+  const NodeId below = mounted.make(above, "below", S_IFDIR);
+  EXPECT_TRUE(mounted.driver().forgotten(below));  // is it really gone?
+  EXPECT_EQ(parent_shown(mounted, below), above);
+  mounted.driver().gone(below);
+  EXPECT_FALSE(mounted.driver().forgotten(below));
+  EXPECT_EQ(parent_shown(mounted, mounted.find(above, "below")), above);
+}
+
 // How many bytes the last write to the medium had of a text.
 std::size_t written_with(MemoryMedium& medium, std::string_view text) {
   std::size_t size = 0;
