@@ -5,9 +5,12 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "contained/ext/posix_acl.h"
 #include "contained/ext/tests/mounted_image.h"
@@ -302,6 +305,34 @@ TEST_F(DriverTest, CuttingAFileOnAFullMediumKeepsItsContent) {
   EXPECT_EQ(mounted->read(node, 12 * 1024, 2048), std::string(1500, 'm'));
   EXPECT_EQ(mounted->read(node, 13 * 1024, 400), std::string(400, 'm'));
   close_clean();
+}
+
+// As a request does that the medium held up while the driver was told to end.
+TEST_F(DriverTest, AChangeThatComesWhileTheVolumeIsClosedIsRefused) {
+  for (const char* options : {kPlain, "-t ext4 -b 1024 -N 256 -J size=1"}) {
+    mount(options, "8M");
+    const NodeId node = mounted->make_file(kRoot, "file");
+    ASSERT_TRUE(mounted->driver().allocate(node, 0, 0, 1024).has_value());
+    std::vector<std::jthread> late;
+    std::uint64_t next = 1;
+    medium->judge_with([&](MemoryMedium::Access, std::uint64_t, std::uint64_t) {
+      const std::uint64_t offset = 1024 * next++;
+      std::promise<void> promise;
+      auto done = promise.get_future();
+      late.emplace_back([&, offset, promise = std::move(promise)]() mutable {
+        (void)mounted->driver().allocate(node, 0, offset, 1024);
+        promise.set_value();
+      });
+      (void)done.wait_for(std::chrono::milliseconds(200));  // it may need the lock, which is taken
+      return 0;
+    });
+    mounted->close();
+    medium->judge_with({});
+    EXPECT_FALSE(late.empty());
+    late.clear();
+    const Verdict verdict = fsck(medium->bytes(), Fsck::kLook);
+    EXPECT_EQ(verdict.status, 0) << verdict.report;
+  }
 }
 
 TEST_F(DriverTest, AnEntryThatLeadsToADeletedFileIsDamage) {

@@ -4,8 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <future>
 #include <ostream>
+#include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "contained/fat/tests/exfat_seal.h"
 #include "contained/fat/tests/fat_image.h"
@@ -249,6 +254,34 @@ TEST_P(Volumes, RememberAParentUntilTheKernelHasDroppedTheDirectory) {
   mounted.driver().gone(below);
   EXPECT_FALSE(mounted.driver().forgotten(below));
   EXPECT_EQ(parent_shown(mounted, mounted.find(above, "below")), above);
+}
+
+// As a request does that the medium held up while the driver was told to end.
+TEST_P(Volumes, RefuseChangesThatComeWhileTheyAreClosed) {
+  std::vector<std::string> made;
+  {
+    MountedFat mounted(medium_);
+    ASSERT_NE(mounted.make(kRoot, "first"), 0u);
+    std::vector<std::jthread> late;
+    medium_.judge_with([&](MemoryMedium::Access, std::uint64_t, std::uint64_t) {
+      const std::string name = "late" + std::to_string(late.size());
+      std::promise<void> promise;
+      auto done = promise.get_future();
+      late.emplace_back([&, name, promise = std::move(promise)]() mutable {
+        if (mounted.make(kRoot, name) != 0) made.push_back(name);
+        promise.set_value();
+      });
+      (void)done.wait_for(std::chrono::milliseconds(200));  // it may need the lock, which is taken
+      return 0;
+    });
+    mounted.close();
+    medium_.judge_with({});
+    EXPECT_FALSE(late.empty());
+  }
+  MountedFat mounted(medium_);
+  for (const std::string& name : made) EXPECT_NE(mounted.find(kRoot, name), 0u) << name;
+  mounted.close();
+  expect_sound();
 }
 
 // How many bytes the last write to the medium had of a text.
