@@ -159,6 +159,7 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
   current_request = {.buffers = &mine,
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
+  const Defer answered([] { current_request = {}; });
   if (is_first() && helpers.empty()) prepare_for(current_request.header->opcode);
   if (moves_data(current_request.header->opcode)) Lead::give();
   if (current_request.header->opcode == FUSE_SYNCFS) {
@@ -167,7 +168,6 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
   }
   process(mine, size);
   if (current_request.header->opcode == FUSE_INIT) learn_of_forgetting();
-  current_request = {};
   return true;
 }
 

@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/fuse_session.h"
 #include "contained/runtime/lead.h"
 
 namespace airlock {
@@ -429,6 +430,30 @@ TEST(FuseServer, EndsWhenToldToWhoeverReads) {
   (void)::sigaction(SIGUSR1, &before, nullptr);
   for (int i = 0; i < 500 && threads() > alone; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(threads(), alone);
+}
+
+class Syncing final : public Quiet {
+ public:
+  using Quiet::Quiet;
+  Outcome<void> sync_all() override { return {}; }
+};
+
+TEST(FuseServer, NoRequestIsCurrentAfterItsAnswer) {
+  for (const std::uint32_t last : {FUSE_GETATTR, FUSE_SYNCFS}) {
+    int calls = 0;
+    Syncing files(calls);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+    UniqueFd kernel(ends[0]);
+    auto server = FuseServer::create(UniqueFd(ends[1]), {});
+    ASSERT_TRUE(server.has_value());
+    ASSERT_TRUE((*server)->prepare().has_value());
+    const fuse_getattr_in getattr = {};  // longer than what SYNCFS has
+    send(kernel.get(), last, 2, &getattr, sizeof getattr);
+    ASSERT_EQ(::shutdown(kernel.get(), SHUT_WR), 0);
+    EXPECT_TRUE((*server)->serve(files).has_value());
+    EXPECT_EQ(current_request.header, nullptr) << last;
+  }
 }
 
 std::chrono::nanoseconds processor_time() {
