@@ -6,9 +6,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cstdlib>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -73,6 +72,14 @@ ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medi
   return mount;
 }
 
+// The medium still holds a request up. Everything is written, and what that request will return into
+// has to be there until the process is not.
+[[noreturn]] void leave_at_once(const Result<void>& served) {
+  log(LogLevel::kWarning, "the medium has not answered; its driver ends without waiting for it");
+  if (!served) log(LogLevel::kError, "{}", served.error().message());
+  ::_exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 // From the first packet to the end of the mount.
 Result<void> run(Server& session, std::span<const std::string> own_arguments,
                  const DriverProgram& program) {
@@ -99,6 +106,7 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   stop_on_terminate(*server);
   auto served = server->serve(medium->files());
   medium->files().unmounted();
+  if (!server->is_at_rest()) leave_at_once(served);
   return served;
 }
 
