@@ -295,10 +295,11 @@ bool FuseServer::Impl::seeker_returned() {
 }
 
 // The seeker may be waiting for the kernel to write something, and the kernel for an answer to
-// that. So as long as it has not returned requests are answered, by the first thread.
+// that. So as long as it has not returned requests are answered, by the first thread; there is no
+// deadline while the kernel writes, because nothing could kill a process that waits for that.
 bool FuseServer::Impl::end_seeker(Deadline deadline) {
   while (!seeker_returned()) {
-    if (std::chrono::steady_clock::now() >= deadline) return false;
+    if (!kernel_writes && std::chrono::steady_clock::now() >= deadline) return false;
     pollfd requests = {.fd = ended ? -1 : device, .events = POLLIN, .revents = 0};
     const int ready = ::poll(&requests, 1, static_cast<int>(kBetweenWakeUps.count()));
     if (ready > 0 && !lead_on(buffers.front())) ended = true;
@@ -343,7 +344,11 @@ void FuseServer::Impl::answer_seeks() {
 // Makes the kernel write what it holds of a hole, to the end of the file where there is no end.
 void FuseServer::Impl::write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end) {
   const off_t length = end && *end > from ? static_cast<off_t>(*end - from) : 0;
-  (void)fuse_lowlevel_notify_inval_inode(session.get(), node, static_cast<off_t>(from), length);
+  kernel_writes = true;
+  // In this order: whoever cancels looks at the other one afterwards.
+  if (!cancelled)
+    (void)fuse_lowlevel_notify_inval_inode(session.get(), node, static_cast<off_t>(from), length);
+  kernel_writes = false;
 }
 
 Outcome<std::uint64_t> FuseServer::Impl::seek_written(const Seek& seek) {

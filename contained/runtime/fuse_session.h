@@ -100,8 +100,9 @@ struct FuseServer::Impl {
   std::condition_variable changed;
   std::atomic<bool> cancelled = false;  // no question for data or holes is answered any more
   std::deque<std::pair<fuse_req_t, Seek>> seeks;
-  bool seeking = false;  // the seeker has not returned
-  unsigned helping = 0;  // helpers that have not returned
+  bool seeking = false;                     // the seeker has not returned
+  std::atomic<bool> kernel_writes = false;  // and waits for that
+  unsigned helping = 0;                     // helpers that have not returned
   // One thread answers until it has to wait for the first time: the others cost memory and the time
   // to start them, and could do nothing while it holds the file system's one lock.
   std::vector<Buffers> buffers;  // of the first thread, then of each helper
