@@ -2,7 +2,6 @@
 #include "contained/check/doorkeeper.h"
 
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -67,12 +66,18 @@ Result<void> done(int outcome) {
   return fail_errno(errno, Errc::kSystem, "answer the checker");
 }
 
+// A process number says whose memory is meant only as long as the process waits for an answer. When
+// it has ended, another may get the number at once.
+bool still_asks(BorrowedFd listener, std::uint64_t id) {
+  return ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
 // 0 is no error: it is told that its call went well.
-Result<void> answer(BorrowedFd listener, std::uint64_t id, int error) {
-  seccomp_notif_resp reply{};
-  reply.id = id;
-  reply.error = -error;
-  return done(::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &reply));
+Result<void> reply(BorrowedFd listener, std::uint64_t id, int error) {
+  seccomp_notif_resp answer{};
+  answer.id = id;
+  answer.error = -error;
+  return done(::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer));
 }
 
 Result<void> let_it_look(BorrowedFd listener, std::uint64_t id) {
@@ -91,7 +96,7 @@ Result<void> hand_over(BorrowedFd listener, std::uint64_t id, BorrowedFd medium,
   added.srcfd = static_cast<std::uint32_t>(medium.get());
   added.newfd_flags = static_cast<std::uint32_t>(flags & O_CLOEXEC);
   const int outcome = ::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &added);
-  if (outcome < 0 && errno == EMFILE) return answer(listener, id, EMFILE);
+  if (outcome < 0 && errno == EMFILE) return reply(listener, id, EMFILE);
   return done(outcome);
 }
 
@@ -101,18 +106,22 @@ Result<void> describe(BorrowedFd listener, const seccomp_notif& question, std::u
 #ifdef SYS_newfstatat
   struct stat status{};
   if (::syscall(SYS_newfstatat, medium.get(), "", &status, AT_EMPTY_PATH) != 0)
-    return answer(listener, question.id, errno);
+    return reply(listener, question.id, errno);
   iovec here{.iov_base = &status, .iov_len = sizeof status};
   iovec there{.iov_base = nullptr, .iov_len = sizeof status};
   std::memcpy(&there.iov_base, &into, sizeof there.iov_base);
   const auto asking = static_cast<pid_t>(question.pid);
+  // As late as can be. What remains between this and the write is harmless for the checker itself,
+  // whose number only we give back; a thread of it that ends would have to be followed by as many
+  // others as there are numbers. The answer below goes to nobody if the process has ended.
+  if (!still_asks(listener, question.id)) return {};
   if (::process_vm_writev(asking, &here, 1, &there, 1, 0) != static_cast<ssize_t>(sizeof status))
-    return answer(listener, question.id, EFAULT);
-  return answer(listener, question.id, 0);
+    return reply(listener, question.id, EFAULT);
+  return reply(listener, question.id, 0);
 #else
   (void)into;
   (void)medium;
-  return answer(listener, question.id, ENOSYS);
+  return reply(listener, question.id, ENOSYS);
 #endif
 }
 
@@ -121,18 +130,23 @@ Result<void> describe(BorrowedFd listener, const seccomp_notif& question, std::u
 Result<void> Doorkeeper::answer_one() const {
   seccomp_notif question{};
   if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &question) != 0) return done(-1);
+  return answer(question);
+}
+
+Result<void> Doorkeeper::answer(const seccomp_notif& question) const {
   const Opening opening = opening_of(question.data);
   const BorrowedFd listener = listener_.borrow();
   const auto asking = static_cast<pid_t>(question.pid);
-  if (const auto into = look_of(question.data))
-    return is_name_at(asking, question.data.args[1], kMediumPath)
-               ? describe(listener, question, *into, medium_)
-               : let_it_look(listener, question.id);
-  if (is_name_at(asking, opening.path, kNullPath))
-    return hand_over(listener, question.id, BorrowedFd{STDIN_FILENO}, opening.flags);
-  if (!is_name_at(asking, opening.path, kMediumPath)) return let_it_look(listener, question.id);
+  const auto into = look_of(question.data);
+  const std::uint64_t name = into ? question.data.args[1] : opening.path;
+  const bool null = !into && is_name_at(asking, name, kNullPath);
+  const bool medium = is_name_at(asking, name, kMediumPath);
+  if (!still_asks(listener, question.id)) return {};  // the name may have been another's
+  if (into && medium) return describe(listener, question, *into, medium_);
+  if (null) return hand_over(listener, question.id, BorrowedFd{STDIN_FILENO}, opening.flags);
+  if (!medium) return let_it_look(listener, question.id);
   const bool writes = (opening.flags & O_ACCMODE) != O_RDONLY;
-  if (writes && access_ == Access::kReadOnly) return answer(listener, question.id, EROFS);
+  if (writes && access_ == Access::kReadOnly) return reply(listener, question.id, EROFS);
   return hand_over(listener, question.id, medium_, opening.flags);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <linux/seccomp.h>
+
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 
@@ -20,6 +22,8 @@ class Doorkeeper {
   // Readable when somebody waits for an answer; hangs up when there is nobody left to ask.
   [[nodiscard]] BorrowedFd listener() const { return listener_.borrow(); }
   Result<void> answer_one() const;
+  // Answers a question that was taken from the listener. Nobody hears it if who asked has ended.
+  Result<void> answer(const seccomp_notif& question) const;
 
  private:
   UniqueFd listener_;

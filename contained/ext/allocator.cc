@@ -301,7 +301,9 @@ Outcome<void> Allocator::mark(BlockRange range, Use use) {
 
 Outcome<void> Allocator::use_reserved(BlockRange range) {
   remove_range(reserved_, range);
-  return mark(range, Use::kTaken);
+  auto taken = mark(range, Use::kTaken);
+  if (!taken) free_blocks_ += range.count;
+  return taken;
 }
 
 void Allocator::cancel_reserved(BlockRange range) {

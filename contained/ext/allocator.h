@@ -33,7 +33,7 @@ class Allocator {
   // a commit before use() leaves them free on the medium. ENOSPC when nothing is free;
   // blocks_pending() then says whether a commit would help.
   Outcome<BlockRange> reserve_blocks(std::uint64_t goal, std::uint64_t want);
-  // What was reserved is now referred to; or is not needed after all.
+  // What was reserved is now referred to, or after an error free again; or is not needed after all.
   Outcome<void> use_reserved(BlockRange range);
   void cancel_reserved(BlockRange range);
   // EUCLEAN for blocks that are not in use.

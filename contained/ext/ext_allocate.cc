@@ -151,16 +151,10 @@ Outcome<void> ExtDriver::preallocate(const Inode& inode, std::uint64_t first, st
       continue;
     }
     TRY(const BlockRange range, volume_.allocator().reserve_blocks(goal, run.count));
-    auto done = blocks.map().insert({.logical = at,
-                                     .physical = range.start,
-                                     .count = range.count,
-                                     .state = RunState::kUnwritten});
-    if (!done) {
-      volume_.allocator().cancel_reserved(range);
-      return done;
-    }
-    TRY_VOID(volume_.allocator().use_reserved(range));
-    TRY_VOID(blocks.account_data(range.count));
+    TRY_VOID(blocks.adopt({.logical = at,
+                           .physical = range.start,
+                           .count = range.count,
+                           .state = RunState::kUnwritten}));
     at += range.count;
     goal = range.end();
   }

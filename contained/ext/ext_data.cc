@@ -164,17 +164,15 @@ Outcome<void> ExtDriver::adopt_segments(InodeBlocks& blocks, const Segments& seg
     const Segment& segment = segments[i];
     Outcome<void> done;
     if (segment.kind == Segment::Kind::kNew) {
-      done = blocks.map().insert({.logical = segment.logical,
-                                  .physical = segment.physical,
-                                  .count = segment.count,
-                                  .state = RunState::kWritten});
-      if (done) done = volume_.allocator().use_reserved({segment.physical, segment.count});
-      if (done) done = blocks.account_data(segment.count);
+      done = blocks.adopt({.logical = segment.logical,
+                           .physical = segment.physical,
+                           .count = segment.count,
+                           .state = RunState::kWritten});
     } else if (segment.kind == Segment::Kind::kUnwritten) {
       done = blocks.map().mark_written(segment.logical, segment.count);
     }
     if (!done) {
-      cancel(Segments(segments.begin() + static_cast<std::ptrdiff_t>(i), segments.end()));
+      cancel(Segments(segments.begin() + static_cast<std::ptrdiff_t>(i) + 1, segments.end()));
       return done;
     }
   }

@@ -103,7 +103,10 @@ Outcome<std::vector<std::byte>> ExtDriver::inline_content(const Inode& inode) {
 Outcome<void> ExtDriver::unfold_file(const Inode& inode) {
   TRY(std::vector<std::byte> content, inline_content(inode));
   TRY(const BlockRange range, reserve_unfolded(inode, content));
-  TRY_VOID(drop_inline_data(inode));
+  if (auto dropped = drop_inline_data(inode); !dropped) {
+    if (range.count > 0) volume_.allocator().cancel_reserved(range);
+    return dropped;
+  }
   InodeBlocks blocks(volume_, inode);
   if (range.count > 0)
     TRY_VOID(adopt_segments(blocks,

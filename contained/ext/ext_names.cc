@@ -292,10 +292,8 @@ Outcome<void> ExtDriver::write_target(const Inode& inode, std::string_view targe
   } else {
     InodeBlocks blocks(volume_, inode);
     TRY(const BlockRange range, volume_.allocator().reserve_blocks(blocks.goal(), 1));
-    TRY_VOID(volume_.allocator().use_reserved(range));
-    TRY_VOID(blocks.map().insert(
+    TRY_VOID(blocks.adopt(
         {.logical = 0, .physical = range.start, .count = 1, .state = RunState::kWritten}));
-    TRY_VOID(blocks.account_data(1));
     TRY(const auto bytes, volume_.cache().fresh(range.start));
     std::memcpy(bytes.data(), target.data(), target.size());
   }

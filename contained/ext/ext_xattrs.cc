@@ -94,12 +94,19 @@ Outcome<void> ExtDriver::store_attributes(const Inode& inode, const AttributeSet
       std::ranges::copy(body_before, inode.body().begin());
       return std::unexpected(range.error());
     }
+    InodeBlocks blocks(volume_, inode);
+    auto done = blocks.take(*range);
     // Not before there is another block: without one the inode keeps what it has.
-    if (shared) TRY_VOID(release_attribute_block(inode));
-    TRY_VOID(volume_.allocator().use_reserved(*range));
+    if (done && shared) {
+      done = release_attribute_block(inode);
+      if (!done) (void)blocks.release(range->start, range->count, MapUse::kData);
+    }
+    if (!done) {
+      std::ranges::copy(body_before, inode.body().begin());
+      return done;
+    }
     block = range->start;
     inode.set_attribute_block(block);
-    (void)inode.add_blocks(1, volume_.block_size(), /*huge_files=*/true);
     volume_.require_feature_attributes();
   }
   TRY(const auto bytes, volume_.cache().fresh(block));

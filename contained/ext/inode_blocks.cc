@@ -35,12 +35,25 @@ std::uint64_t InodeBlocks::goal() {
   return volume_.allocator().goal_for_group(volume_.group_of_inode(inode_.number()));
 }
 
-Outcome<void> InodeBlocks::account_data(std::uint64_t count) {
+// The count comes first: it is what can refuse, and the only step that is undone without a trace.
+Outcome<void> InodeBlocks::take(BlockRange range) {
   const bool huge =
       (volume_.superblock().s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_HUGE_FILE) != 0;
-  if (!inode_.add_blocks(static_cast<std::int64_t>(count), volume_.block_size(), huge))
+  const auto count = static_cast<std::int64_t>(range.count);
+  if (!inode_.add_blocks(count, volume_.block_size(), huge)) {
+    volume_.allocator().cancel_reserved(range);
     return refuse(EFBIG);
-  return {};
+  }
+  auto used = volume_.allocator().use_reserved(range);
+  if (!used) (void)inode_.add_blocks(-count, volume_.block_size(), huge);
+  return used;
+}
+
+Outcome<void> InodeBlocks::adopt(const Run& run) {
+  TRY_VOID(take({run.physical, run.count}));
+  auto mapped = map().insert(run);
+  if (!mapped) (void)release(run.physical, run.count, MapUse::kData);
+  return mapped;
 }
 
 Outcome<MapBlock> InodeBlocks::block(std::uint64_t physical) {
@@ -65,8 +78,7 @@ void InodeBlocks::changed(std::uint64_t physical) {
 Outcome<std::uint64_t> InodeBlocks::allocate(std::uint64_t goal) {
   TRY(const BlockRange range,
       volume_.allocator().reserve_blocks(goal != 0 ? goal : this->goal(), 1));
-  TRY_VOID(volume_.allocator().use_reserved(range));
-  TRY_VOID(account_data(1));
+  TRY_VOID(take(range));
   return range.start;
 }
 
@@ -134,16 +146,10 @@ Outcome<std::uint32_t> DirectoryInode::append() {
     TRY(goal, physical(index - 1));
     ++goal;
   }
-  Allocator& allocator = volume_.allocator();
-  TRY(const BlockRange range, allocator.reserve_blocks(goal != 0 ? goal : blocks_.goal(), 1));
-  auto mapped = blocks_.map().insert(
-      {.logical = index, .physical = range.start, .count = 1, .state = RunState::kWritten});
-  if (!mapped) {
-    allocator.cancel_reserved(range);
-    return std::unexpected(mapped.error());
-  }
-  TRY_VOID(allocator.use_reserved(range));
-  TRY_VOID(blocks_.account_data(1));
+  TRY(const BlockRange range,
+      volume_.allocator().reserve_blocks(goal != 0 ? goal : blocks_.goal(), 1));
+  TRY_VOID(blocks_.adopt(
+      {.logical = index, .physical = range.start, .count = 1, .state = RunState::kWritten}));
   TRY_VOID(blocks_.fresh(range.start));
   blocks_.inode().set_size(std::uint64_t{index + 1} * volume_.block_size());
   last_run_ = {};

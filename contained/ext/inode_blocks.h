@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "contained/ext/allocator.h"
 #include "contained/ext/block_map.h"
 #include "contained/ext/directory.h"
 #include "contained/ext/extent_map.h"
@@ -24,8 +25,11 @@ class InodeBlocks final : public MapBlocks {
   // Near what the file has already, or near its inode.
   [[nodiscard]] std::uint64_t goal();
   void set_goal(std::uint64_t goal) { goal_ = goal; }
-  // Data blocks that were given to the map.
-  Outcome<void> account_data(std::uint64_t count);
+  // Reserved blocks become this inode's, in use and counted; EFBIG if it cannot have that many.
+  // After an error they are reserved no more.
+  Outcome<void> take(BlockRange range);
+  // Puts reserved blocks, which are taken for it, into the map. After an error they are free again.
+  Outcome<void> adopt(const Run& run);
 
   Outcome<MapBlock> block(std::uint64_t physical) override;
   Outcome<std::span<std::byte>> fresh(std::uint64_t physical) override;

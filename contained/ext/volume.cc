@@ -163,7 +163,7 @@ Outcome<void> Volume::mark_in_use() {
 }
 
 Outcome<void> Volume::require_writable() const {
-  if (!writable() || failure_ != 0) return refuse(EROFS);
+  if (!writable() || closing_ || failure_ != 0) return refuse(EROFS);
   return {};
 }
 

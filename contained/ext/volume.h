@@ -56,7 +56,7 @@ class Volume {
 
   // Everything changed so far is on the medium when it returns.
   Outcome<void> commit();
-  // Commits and marks the volume clean. No operation may follow.
+  // Commits and marks the volume clean. Changes that come later are refused.
   Outcome<void> close();
 
   // Holds the volume's lock and keeps the memory of blocks and inodes valid.
@@ -72,7 +72,7 @@ class Volume {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // EROFS on a read-only volume or after a failed write; waits for nothing.
+  // EROFS on a read-only or closing volume or after a failed write; waits for nothing.
   Outcome<void> require_writable() const;
 
   MetadataCache& cache() { return cache_; }
@@ -125,6 +125,7 @@ class Volume {
   bool superblock_changed_ = false;
   std::optional<ext2_super_block> mark_;  // in use, and not yet on the medium; under commit_mutex_
   std::atomic<int> failure_ = 0;
+  bool closing_ = false;
 
   std::unique_ptr<Mmp>
       protection_;  // empty without one; before background_, whose writes it covers

@@ -94,6 +94,12 @@ Outcome<void> Volume::write_back() {
 
 Outcome<void> Volume::close() {
   if (!writable()) return {};
+  {
+    // A request the medium held up may come back while the last commit is on its way. What it
+    // changed then would be neither in that nor checksummed, on a medium that is marked clean.
+    const std::scoped_lock lock(mutex_);
+    closing_ = true;
+  }
   background_.stop();
   TRY_VOID(commit());
   TRY_VOID(mark_clean());

@@ -160,6 +160,7 @@ Outcome<Attributes> ExfatDriver::make_entry(NodeId parent, std::string_view name
   set.set_info(info);
   TRY(const ExfatName added, where->add(place, set));
   const Attributes attributes = attributes_of(nodes_.hand_out(added), info);
+  if (is_directory) nodes_.lies_in(attributes.node, parent);
   touch_directory(*above);
   return attributes;
 }
@@ -228,6 +229,7 @@ Outcome<void> ExfatDriver::rename_once(const Renaming& renaming) {
   } else {
     TRY_VOID(move_to_new_name(*from, entry, *node, *above, units));
   }
+  if (entry.info.is_directory()) nodes_.lies_in(node->id, above->id);
   touch_directory(*below);
   touch_directory(*above);
   return {};

@@ -155,6 +155,7 @@ Outcome<Attributes> FatDriver::make_entry(NodeId parent, std::string_view name, 
   if (is_directory) {
     TRY(Node* const node, nodes_.find(id));
     node->found_in = where->chain().first();
+    nodes_.lies_in(id, parent);
   }
   touch_directory(*above);
   return attributes;
@@ -262,11 +263,14 @@ Outcome<void> FatDriver::rename_once(const Renaming& renaming) {
   const bool itself = target && target->position == entry.position;
   if (itself && target->name == planned.units) return {};
   if (target && !itself && (renaming.flags & RENAME_NOREPLACE) != 0) return refuse(EEXIST);
+  TRY(const Node* const node, node_of(entry));
+  TRY(const FileInfo info, nodes_.info_of(*node));
   if (target && !itself) {
     TRY_VOID(replace(*from, entry, *below, *above, *target));
   } else {
     TRY_VOID(move_to_new_name(*from, entry, *below, *above, planned));
   }
+  if (info.is_directory()) nodes_.lies_in(node->id, above->id);
   touch_directory(*below);
   touch_directory(*above);
   return {};

@@ -216,6 +216,7 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
   const Session session(volume_, nodes_);
   const auto found = file(node);
   if (done && !found) done = std::unexpected(found.error());
+  if (done) done = volume_.begin_change();  // the volume may have been closed meanwhile
   if (done) done = adopt(*found, runs, end, end);
   if (!done) cancel(runs);
   return done;

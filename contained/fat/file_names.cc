@@ -22,6 +22,7 @@ Outcome<Attributes> FileDriver::lookup(NodeId parent, std::string_view name) {
   const Session session(volume_, nodes_);
   TRY(Node* const above, directory_node(parent));
   TRY(const Listed found, find_in(*above, name));
+  if (found.info.is_directory()) nodes_.lies_in(found.id, parent);
   Attributes attributes = attributes_of(found.id, found.info);
   attributes.other_spelling = to_utf8(found.name) != name;
   return attributes;
@@ -39,12 +40,15 @@ Outcome<void> FileDriver::list(NodeId directory, std::uint64_t cookie, Directory
   const Attributes self = attributes_of(directory, known.info);
   if (cookie < kAfterDot && !sink.add(".", self, kAfterDot)) return {};
   Attributes parent = self;
-  parent.node = parent.stat.st_ino = Nodes::kRoot;
+  parent.node = parent.stat.st_ino = nodes_.parent_of(directory);
   if (cookie < kAfterDots && !sink.add("..", parent, kAfterDots)) return {};
   while (found) {
     const auto name = to_utf8(found->name).value_or("_");
     const Attributes attributes = attributes_of(found->id, found->info);
     if (!sink.add(name, attributes, found->next + kAfterDots)) return {};
+    // Names alone do not tell the kernel a number.
+    if (found->info.is_directory() && detail == DirectoryDetail::kAttributes)
+      nodes_.lies_in(found->id, directory);
     TRY(found, next_in(*known.node, found->next, detail));
   }
   return {};

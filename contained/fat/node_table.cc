@@ -6,6 +6,8 @@ namespace {
 
 constexpr std::size_t kMostNodes = 1024;
 constexpr std::size_t kMostNames = std::size_t{1} << 19;
+// The kernel spends twenty times as much memory on each.
+constexpr std::size_t kMostParents = std::size_t{1} << 16;
 constexpr unsigned kCallsBetween = 1024;
 // An answer with the number in it has reached the kernel after this long.
 constexpr std::chrono::seconds kInFlight{10};
@@ -52,18 +54,35 @@ void NodeTable::moved(Node& node, std::uint64_t position) {
 
 void NodeTable::deleted(Node& node, const FileInfo& info) {
   by_position_.erase(node.position);
+  parents_.erase(node.id);
   node.position = 0;
   node.positions.clear();
   node.deleted = true;
   node.own_info = info;
 }
 
+void NodeTable::lies_in(NodeId directory, NodeId parent) {
+  if (const auto known = parents_.find(directory); known != parents_.end()) {
+    known->second = parent;
+  } else if (parents_.size() < kMostParents) {
+    parents_.emplace(directory, parent);
+  }
+}
+
+NodeId NodeTable::parent_of(NodeId directory) const {
+  if (directory == kRoot) return kRoot;
+  const auto known = parents_.find(directory);
+  return known != parents_.end() ? known->second : kUnknown;
+}
+
 bool NodeTable::waits_for_end(NodeId id) const {
+  if (parents_.contains(id)) return true;
   const auto found = nodes_.find(id);
   return found != nodes_.end() && id != kRoot && !is_natural(found->second);
 }
 
 Node* NodeTable::ended(NodeId id) {
+  parents_.erase(id);
   const auto found = nodes_.find(id);
   if (found == nodes_.end() || id == kRoot) return nullptr;
   Node& node = found->second;

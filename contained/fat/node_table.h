@@ -42,6 +42,7 @@ struct Node {
 class NodeTable {
  public:
   static constexpr NodeId kRoot = 1;
+  static constexpr NodeId kUnknown = (NodeId{1} << 48) - 1;  // no file has this number
 
   Node* known(NodeId id);
   [[nodiscard]] NodeId id_at(std::uint64_t position) const;
@@ -69,6 +70,12 @@ class NodeTable {
   // The name is gone; the node keeps what was said of the file.
   void deleted(Node& node, const FileInfo& info);
 
+  // A directory lies in another one; said whenever the kernel is told its number. The medium cannot
+  // be asked later: exFAT does not know, FAT knows a cluster but not the number that goes with it.
+  void lies_in(NodeId directory, NodeId parent);
+  // kUnknown for one of which that was never said.
+  [[nodiscard]] NodeId parent_of(NodeId directory) const;
+
   // Whether it matters that the kernel forgets it.
   [[nodiscard]] bool waits_for_end(NodeId id) const;
   // The node if it was deleted and nobody uses it any more; what only moved is dropped.
@@ -83,13 +90,14 @@ class NodeTable {
 
  private:
   // Above every place on a medium.
-  static constexpr NodeId kFirstUnnatural = NodeId{1} << 48;
+  static constexpr NodeId kFirstUnnatural = kUnknown + 1;
 
   [[nodiscard]] static bool is_natural(const Node& node);
 
   std::unordered_map<NodeId, Node> nodes_;
   std::unordered_map<std::uint64_t, NodeId> by_position_;
-  std::list<Node*> recency_;  // front: used last
+  std::unordered_map<NodeId, NodeId> parents_;  // of the directories the kernel knows
+  std::list<Node*> recency_;                    // front: used last
   NodeId next_unnatural_ = kFirstUnnatural;
   unsigned calls_ = 0;          // of trim() since it looked
   std::size_t names_read_ = 0;  // since then

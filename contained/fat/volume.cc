@@ -142,7 +142,7 @@ Outcome<void> Volume::mark_medium(bool clean) {
 }
 
 Outcome<void> Volume::begin_change() {
-  if (!writable() || failure_ != 0) return refuse(EROFS);
+  if (!writable() || closing_ || failure_ != 0) return refuse(EROFS);
   if (in_use_) return {};
   if (auto marked = mark_medium(false); !marked) {
     failure_ = marked.error().value;
@@ -309,6 +309,12 @@ Outcome<std::uint32_t> Volume::read_map_ahead(std::uint32_t segment) {
 Outcome<void> Volume::close() {
   counter_.stop();
   if (!writable()) return {};
+  {
+    // A request the medium held up may come back while the last commits are on their way; what it
+    // changed then would stay here.
+    const std::scoped_lock lock(mutex_);
+    closing_ = true;
+  }
   background_.stop();
   // What one commit released the next one erases.
   constexpr int kCommitsToSettle = 4;

@@ -69,7 +69,7 @@ class Volume {
 
   // Everything changed so far is on the medium when it returns.
   Outcome<void> commit();
-  // Commits and marks the volume clean. No operation may follow.
+  // Commits and marks the volume clean. Changes that come later are refused.
   Outcome<void> close();
 
   // Holds the volume's lock and keeps the memory of blocks valid.
@@ -85,8 +85,8 @@ class Volume {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // Before the first change of an operation: EROFS on a read-only volume or after a failed write;
-  // marks the medium as being in use.
+  // Before the first change of an operation: EROFS on a read-only or closing volume or after a
+  // failed write; marks the medium as being in use.
   Outcome<void> begin_change();
 
   ClusterTable& table() { return table_; }
@@ -225,6 +225,7 @@ class Volume {
   bool in_use_ = false;  // the medium is marked
   std::atomic<bool> data_written_ = false;
   std::atomic<int> failure_ = 0;
+  bool closing_ = false;
 
   // Last: their threads use the rest.
   BackgroundCommit background_{mutex_};

@@ -2,18 +2,17 @@
 #include "contained/runtime/driver_main.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <cstdlib>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "contained/runtime/fuse_ops.h"
 #include "contained/runtime/medium_head.h"
+#include "contained/runtime/stop_on_terminate.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/server.h"
@@ -25,24 +24,6 @@ namespace {
 // as large as it can be, or every access would go sector by sector.
 constexpr std::uint32_t kLargestDeviceBlock = 4096;
 constexpr unsigned kThreads = 3;
-
-FuseServer* server_to_stop = nullptr;
-
-// A signal between the look at the flag and the read that waits would be noticed only with the
-// next request, so it comes again until the driver is gone.
-void on_terminate(int) {
-  if (server_to_stop != nullptr) server_to_stop->stop();
-  (void)::alarm(1);
-}
-
-// SIGTERM ends the driver in good order: everything is written, the mount is dead afterwards.
-void stop_on_terminate(FuseServer& server) {
-  server_to_stop = &server;
-  struct sigaction action = {};
-  action.sa_handler = on_terminate;  // without SA_RESTART, so that a waiting read returns
-  (void)::sigaction(SIGTERM, &action, nullptr);
-  (void)::sigaction(SIGALRM, &action, nullptr);
-}
 
 Result<DescriptorIo> ask_for_medium(Server& session, const DriverOptions& options) {
   // The kernel claims the device of a fuseblk mount itself and would find it taken.
@@ -73,6 +54,14 @@ ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medi
   return mount;
 }
 
+// The medium still holds a request up. Everything is written, and what that request will return
+// into has to be there until the process is not.
+[[noreturn]] void leave_at_once(const Result<void>& served) {
+  log(LogLevel::kWarning, "the medium has not answered; its driver ends without waiting for it");
+  if (!served) log(LogLevel::kError, "{}", served.error().message());
+  ::_exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
 // From the first packet to the end of the mount.
 Result<void> run(Server& session, std::span<const std::string> own_arguments,
                  const DriverProgram& program) {
@@ -96,9 +85,10 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   // The mount exists. Before the goodbye, because the starter may be gone right after it.
   outlive_starter();
   TRY_VOID(session.goodbye(0));
-  stop_on_terminate(*server);
+  const StopOnTerminate stopper(*server);
   auto served = server->serve(medium->files());
   medium->files().unmounted();
+  if (!server->is_at_rest()) leave_at_once(served);
   return served;
 }
 

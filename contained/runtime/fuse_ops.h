@@ -36,6 +36,11 @@ class FuseServer {
   // Serves until the filesystem is unmounted, the connection is aborted or stop() was called.
   Result<void> serve(FileSystem& files);
 
+  // Whether every thread had come back when serve() returned, which waits a little for that. Where
+  // the medium holds one up, the file system and the server have to outlive it: the destructor
+  // waits for it, and _exit() does not.
+  [[nodiscard]] bool is_at_rest() const;
+
   // Ends serve() soon; async-signal-safe.
   void stop() noexcept;
 

@@ -29,15 +29,29 @@ constexpr int kMostSeekRounds = 1000;
 constexpr std::int32_t kForgetNames = 8;
 constexpr std::uint32_t kForgetNamesSince = 44;
 
+// Has a thread come back from the system call it waits in.
+constexpr int kWakeUp = SIGUSR1;
+constexpr std::chrono::milliseconds kBetweenWakeUps{10};
+// What a helper and a seeker get to come back; a medium that answers at all takes less.
+constexpr std::chrono::seconds kPatience{2};
+
+void catch_wake_up() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {};  // without SA_RESTART
+  (void)::sigaction(kWakeUp, &action, nullptr);
+}
+
 // Being told to end is the first thread's; what the kernel raises for a fault must stay
 // deliverable. No thread where the limit on them is reached.
 template <typename Work>
 std::optional<std::jthread> start_thread(Work work) {
-  sigset_t terminate, before;
-  sigemptyset(&terminate);
-  sigaddset(&terminate, SIGTERM);
-  sigaddset(&terminate, SIGALRM);
-  (void)::pthread_sigmask(SIG_BLOCK, &terminate, &before);
+  sigset_t before;
+  (void)::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  sigset_t its = before;
+  sigaddset(&its, SIGTERM);
+  sigaddset(&its, SIGALRM);
+  sigdelset(&its, kWakeUp);
+  (void)::pthread_sigmask(SIG_SETMASK, &its, nullptr);
   const Defer restore([&before] { (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr); });
   try {
     return std::jthread(std::move(work));
@@ -159,6 +173,7 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
   current_request = {.buffers = &mine,
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
+  const Defer answered([] { current_request = {}; });
   if (is_first() && helpers.empty()) prepare_for(current_request.header->opcode);
   if (moves_data(current_request.header->opcode)) Lead::give();
   if (current_request.header->opcode == FUSE_SYNCFS) {
@@ -167,7 +182,6 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
   }
   process(mine, size);
   if (current_request.header->opcode == FUSE_INIT) learn_of_forgetting();
-  current_request = {};
   return true;
 }
 
@@ -228,22 +242,81 @@ void FuseServer::Impl::call_helpers() {
     if (!its) return;
     its->make_resident();
     buffers.push_back(std::move(*its));
-    auto helper = start_thread([this, &mine = buffers.back()] { run(mine); });
-    if (!helper) {
+    if (!start_helper(buffers.back())) {
       buffers.pop_back();
       return;
     }
-    helpers.push_back(std::move(*helper));
   }
+}
+
+bool FuseServer::Impl::start_helper(const Buffers& mine) {
+  const std::scoped_lock lock(mutex);
+  auto helper = start_thread([this, &mine] {
+    run(mine);
+    const std::scoped_lock returning(mutex);
+    --helping;
+    changed.notify_all();
+  });
+  if (!helper) return false;
+  ++helping;
+  helpers.push_back(std::move(*helper));
+  return true;
+}
+
+// A wake-up that comes between a look at `stopping` and the wait is lost, so they are repeated.
+// False if a helper is still somewhere at the deadline.
+bool FuseServer::Impl::end_helpers(Deadline deadline) {
+  std::unique_lock lock(mutex);
+  while (helping > 0) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    for (auto& helper : helpers) (void)::pthread_kill(helper.native_handle(), kWakeUp);
+    changed.wait_for(lock, kBetweenWakeUps, [this] { return helping == 0; });
+  }
+  lock.unlock();
+  helpers.clear();
+  return true;
+}
+
+// Nobody hears the answers; the connection ends.
+void FuseServer::Impl::cancel_seeks() {
+  std::deque<std::pair<fuse_req_t, Seek>> left;
+  {
+    const std::scoped_lock lock(mutex);
+    cancelled = true;
+    left = std::exchange(seeks, {});
+  }
+  changed.notify_all();
+  for (const auto& [request, seek] : left) (void)fuse_reply_err(request, ENOTCONN);
+}
+
+bool FuseServer::Impl::seeker_returned() {
+  const std::scoped_lock lock(mutex);
+  return !seeking;
+}
+
+// The seeker may be waiting for the kernel to write something, and the kernel for an answer to
+// that. So as long as it has not returned requests are answered, by the first thread; there is no
+// deadline while the kernel writes, because nothing could kill a process that waits for that.
+bool FuseServer::Impl::end_seeker(Deadline deadline) {
+  while (!seeker_returned()) {
+    if (!kernel_writes && std::chrono::steady_clock::now() >= deadline) return false;
+    pollfd requests = {.fd = ended ? -1 : device, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&requests, 1, static_cast<int>(kBetweenWakeUps.count()));
+    if (ready > 0 && !lead_on(buffers.front())) ended = true;
+  }
+  if (seeker.joinable()) seeker.join();
+  return true;
 }
 
 void FuseServer::Impl::answer_later(fuse_req_t request, const Seek& seek) {
   {
     const std::scoped_lock lock(mutex);
+    if (cancelled) return void(fuse_reply_err(request, ENOTCONN));
     if (!seeker.joinable()) {
       auto started = start_thread([this] { answer_seeks(); });
       if (!started) return void(fuse_reply_err(request, EAGAIN));
       seeker = std::move(*started);
+      seeking = true;
     }
     seeks.emplace_back(request, seek);
   }
@@ -254,7 +327,7 @@ void FuseServer::Impl::answer_seeks() {
   std::unique_lock lock(mutex);
   while (true) {
     changed.wait(lock, [this] { return cancelled || !seeks.empty(); });
-    if (cancelled) return;
+    if (cancelled) break;
     const auto [request, seek] = seeks.front();
     seeks.pop_front();
     lock.unlock();
@@ -265,12 +338,17 @@ void FuseServer::Impl::answer_seeks() {
     }
     lock.lock();
   }
+  seeking = false;
 }
 
 // Makes the kernel write what it holds of a hole, to the end of the file where there is no end.
 void FuseServer::Impl::write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end) {
   const off_t length = end && *end > from ? static_cast<off_t>(*end - from) : 0;
-  (void)fuse_lowlevel_notify_inval_inode(session.get(), node, static_cast<off_t>(from), length);
+  kernel_writes = true;
+  // In this order: whoever cancels looks at the other one afterwards.
+  if (!cancelled)
+    (void)fuse_lowlevel_notify_inval_inode(session.get(), node, static_cast<off_t>(from), length);
+  kernel_writes = false;
 }
 
 Outcome<std::uint64_t> FuseServer::Impl::seek_written(const Seek& seek) {
@@ -282,7 +360,7 @@ Outcome<std::uint64_t> FuseServer::Impl::seek_written(const Seek& seek) {
   }
   // Each round either confirms the hole or finds that it was none; somebody who keeps filling
   // holes meanwhile gets an answer that was true once.
-  for (int round = 0; round < kMostSeekRounds; ++round) {
+  for (int round = 0; round < kMostSeekRounds && !cancelled; ++round) {
     const std::uint64_t hole = found.value_or(offset);
     write_back(seek.node, hole, files->seek(seek.node, hole, SEEK_DATA));
     auto again = files->seek(seek.node, offset, SEEK_HOLE);
@@ -303,14 +381,12 @@ void FuseServer::Impl::answer_syncfs(const fuse_in_header& header) {
 FuseServer::FuseServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 FuseServer::~FuseServer() {
-  {
-    const std::scoped_lock lock(impl_->mutex);
-    impl_->cancelled = true;
-  }
-  impl_->changed.notify_all();
+  impl_->cancel_seeks();
+  (void)impl_->end_helpers(Impl::Deadline::max());
 }
 
 Result<std::unique_ptr<FuseServer>> FuseServer::create(UniqueFd&& device, const Options& options) {
+  catch_wake_up();
   auto impl = std::make_unique<Impl>(options);
   std::array<char, 8> program = {"airlock"};
   std::array<char*, 2> arguments = {program.data(), nullptr};
@@ -340,16 +416,20 @@ Result<void> FuseServer::serve(FileSystem& files) {
   impl_->files = &files;
   impl_->serving = true;
   impl_->run(impl_->buffers.front());
-  // Once the connection has ended every helper's read ends too. After stop() they may sit in a
-  // read for ever, and the process is about to exit.
-  if (!impl_->ended) {
-    for (auto& helper : impl_->helpers) helper.detach();
-  }
-  impl_->helpers.clear();
+  // Also if nobody stopped us: one may be in the file system still, or in a read that failed here.
+  impl_->stopping = true;
+  impl_->cancel_seeks();
+  const auto deadline = [] { return std::chrono::steady_clock::now() + kPatience; };
+  const bool helpers_returned = impl_->end_helpers(deadline());
+  impl_->at_rest = impl_->end_seeker(deadline()) && helpers_returned;
   impl_->serving = false;
   if (const int failure = impl_->failure; failure != 0)
     return fail_errno(failure, Errc::kSystem, "read from the fuse device");
   return {};
+}
+
+bool FuseServer::is_at_rest() const {
+  return impl_->at_rest;
 }
 
 void FuseServer::stop() noexcept {

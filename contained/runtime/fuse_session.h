@@ -7,6 +7,7 @@
 #include <linux/limits.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -89,15 +90,19 @@ struct FuseServer::Impl {
   std::atomic<bool> stopping = false;  // we want to end
   std::atomic<bool> ended = false;     // the connection has ended
   std::atomic<bool> serving = false;   // afterwards the file system may be gone
+  bool at_rest = true;                 // no other thread is in the file system
   std::atomic<int> failure = 0;
   Alertness alertness;  // of whoever has the lead
   Lead lead;
 
-  // The seeker waits here.
+  // The seeker waits here, and in the end the first thread for all others.
   std::mutex mutex;
   std::condition_variable changed;
-  bool cancelled = false;
+  std::atomic<bool> cancelled = false;  // no question for data or holes is answered any more
   std::deque<std::pair<fuse_req_t, Seek>> seeks;
+  bool seeking = false;                     // the seeker has not returned
+  std::atomic<bool> kernel_writes = false;  // and waits for that
+  unsigned helping = 0;                     // helpers that have not returned
   // One thread answers until it has to wait for the first time: the others cost memory and the time
   // to start them, and could do nothing while it holds the file system's one lock.
   std::vector<Buffers> buffers;  // of the first thread, then of each helper
@@ -109,6 +114,12 @@ struct FuseServer::Impl {
   [[nodiscard]] bool is_first() const;
   void make_room();
   void call_helpers();
+  bool start_helper(const Buffers& mine);
+  void cancel_seeks();
+  using Deadline = std::chrono::steady_clock::time_point;
+  bool end_helpers(Deadline deadline);
+  bool end_seeker(Deadline deadline);
+  bool seeker_returned();
   void answer_later(fuse_req_t request, const Seek& seek);
   void answer_seeks();
   Outcome<std::uint64_t> seek_written(const Seek& seek);

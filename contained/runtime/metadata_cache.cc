@@ -120,9 +120,8 @@ void MetadataCache::forget(std::uint64_t block) {
 
 std::uint64_t& MetadataCache::marks(std::uint64_t block) {
   if (block == last_block_) return last_slot_->marks;
-  static std::uint64_t nowhere = 0;
   const auto found = slots_.find(block);
-  if (found == slots_.end()) return nowhere = 0;
+  if (found == slots_.end()) return no_marks_ = 0;
   return found->second.marks;
 }
 

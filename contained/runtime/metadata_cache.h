@@ -95,6 +95,7 @@ class MetadataCache {
   // The last slot asked for: most operations touch one block several times.
   std::uint64_t last_block_ = ~std::uint64_t{0};
   Slot* last_slot_ = nullptr;
+  std::uint64_t no_marks_ = 0;  // of a block that is not here
 };
 
 }  // namespace airlock

@@ -175,6 +175,29 @@ def test_folders_say_that_they_know_no_case(mount):
     assert flags(mount.where / "file") == 0
 
 
+def numbers_listed(folder):
+    """What readdir() gives as inode numbers; Python shows neither those nor the dots."""
+    lines = harness.run(["ls", "-Uai1", folder]).stdout.splitlines()
+    return {name: int(number) for number, name in (line.split(maxsplit=1) for line in lines)}
+
+
+@pytest.mark.parametrize("kind", ("fat16", "fat32", "exfat"))
+def test_the_dots_have_the_number_of_the_folder_above(scratch, kind):
+    with mounted(make_image(scratch / "image", kind)) as mount:
+        (mount.where / "above/below").mkdir(parents=True)
+    # Once more, so that the kernel knows nothing yet; listed with attributes, then moved.
+    with mounted(scratch / "image") as mount:
+        above = mount.where / "above"
+        for folder in (mount.where, above, above / "below"):
+            os.listdir(folder)
+        for folder in (above, above / "below"):
+            listed = numbers_listed(folder)
+            assert listed[".."] == os.stat(folder.parent).st_ino
+            assert listed["."] == os.stat(folder).st_ino
+        (above / "below").rename(mount.where / "moved")
+        assert numbers_listed(mount.where / "moved")[".."] == os.stat(mount.where).st_ino
+
+
 def test_the_size_of_a_block_is_told(mount):
     with open(mount.where / "file", "w", encoding="ascii") as file:
         size = struct.unpack("i", fcntl.ioctl(file, FIGETBSZ, bytes(4)))[0]

@@ -5,9 +5,12 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "contained/ext/posix_acl.h"
 #include "contained/ext/tests/mounted_image.h"
@@ -107,6 +110,85 @@ TEST_F(DriverTest, AWriteThatRunsOutOfMapBlocksLeavesNothingBehind) {
   }
 }
 
+// Until it ends, an inode says that it has all but so many of the blocks it can have without the
+// feature huge_file.
+class AlmostHuge {
+ public:
+  AlmostHuge(Volume& volume, NodeId node, std::uint32_t blocks_left)
+      : volume_(volume), node_(node) {
+    const Volume::Operation operation(volume_);
+    const auto inode = volume_.inode(number());
+    before_ = inode->raw().i_blocks;
+    inode->raw().i_blocks = 0 - 2 - blocks_left * 2;
+  }
+  ~AlmostHuge() {
+    const Volume::Operation operation(volume_);
+    const auto inode = volume_.inode(number());
+    inode->raw().i_blocks = before_;
+    volume_.inode_changed(*inode);
+  }
+  AlmostHuge(const AlmostHuge&) = delete;
+  AlmostHuge& operator=(const AlmostHuge&) = delete;
+
+ private:
+  [[nodiscard]] std::uint32_t number() const {
+    return node_ == kRoot ? std::uint32_t{EXT2_ROOT_INO} : static_cast<std::uint32_t>(node_);
+  }
+  Volume& volume_;
+  NodeId node_;
+  std::uint32_t before_ = 0;
+};
+
+// Of a file that needs a block for its map with the next one that does not follow the others.
+NodeId make_scattered_file(MountedImage& mounted, std::uint64_t blocks) {
+  const NodeId node = mounted.make_file(kRoot, "scattered");
+  for (std::uint64_t i = 0; i < blocks; ++i) EXPECT_EQ(mounted.write(node, i * 4096, "x"), 0);
+  return node;
+}
+
+TEST_F(DriverTest, ATooLargeNumberOfBlocksLeavesNothingBehind) {
+  constexpr const char* kExtents = "-t ext4 -b 1024 -O ^has_journal,^huge_file -N 256";
+  constexpr const char* kTables = "-t ext2 -b 1024 -O ^huge_file -N 256";
+  for (const char* const options : {kExtents, kTables}) {
+    mount(options, "8M");
+    const bool extents = options == kExtents;
+    const NodeId node = make_scattered_file(*mounted, extents ? 4 : 3);
+    for (const std::uint32_t left : {0u, 1u}) {
+      const auto free = mounted->driver().statistics()->f_bfree;
+      {
+        const AlmostHuge huge(mounted->volume(), node, left);
+        EXPECT_EQ(mounted->write(node, 1 << 20, "x"), EFBIG) << options << left;
+        if (left == 0) {
+          const auto set = mounted->driver().set_attribute(node, "user.x", bytes_of(300), 0);
+          EXPECT_FALSE(set.has_value());
+        }
+        if (extents) {
+          EXPECT_EQ(mounted->driver().allocate(node, 0, 1 << 20, 1024).error().value, EFBIG);
+        }
+      }
+      EXPECT_EQ(mounted->driver().statistics()->f_bfree, free) << options << left;
+    }
+    close_clean();
+  }
+}
+
+TEST_F(DriverTest, ADirectoryWithATooLargeNumberOfBlocksLeavesNothingBehind) {
+  mount("-t ext4 -b 1024 -O ^has_journal,^huge_file,^dir_index -N 256", "8M");
+  const auto free = mounted->driver().statistics()->f_bfree;
+  int error = 0;
+  {
+    const AlmostHuge huge(mounted->volume(), kRoot, 0);
+    for (int i = 0; i < 100 && error == 0; ++i) {
+      const std::string name = std::string(200, 'n') + std::to_string(i);
+      const auto made = mounted->driver().make_node(kRoot, name, {.mode = S_IFREG | 0644});
+      error = made ? 0 : made.error().value;
+    }
+  }
+  EXPECT_EQ(error, EFBIG);
+  EXPECT_EQ(mounted->driver().statistics()->f_bfree, free);
+  close_clean();
+}
+
 TEST_F(DriverTest, AFailedChangeOfAttributesChangesNothing) {
   mount(kPlain);
   const NodeId node = mounted->make_file(kRoot, "file", S_IFREG | 0600);
@@ -129,28 +211,53 @@ TEST_F(DriverTest, AFailedChangeOfAttributesChangesNothing) {
   close_clean();
 }
 
+// As e2fsprogs and the kernel share blocks of equal attributes.
+void share_attribute_block(Volume& volume, NodeId owner, NodeId other) {
+  const Volume::Operation operation(volume);
+  const auto from = volume.inode(static_cast<std::uint32_t>(owner));
+  const auto to = volume.inode(static_cast<std::uint32_t>(other));
+  ASSERT_TRUE(from && to);
+  const std::uint64_t block = from->attribute_block();
+  ASSERT_NE(block, 0u);
+  const auto content = volume.cache().read(block);
+  set_attribute_block_references(*content, 2);
+  set_attribute_block_checksum(*content, volume.checksum_seed(), block);
+  volume.cache().changed(block);
+  to->set_attribute_block(block);
+  (void)to->add_blocks(1, volume.block_size(), /*huge_files=*/true);
+  volume.inode_changed(*to);
+}
+
+// The block for the content is there, that for the attributes is not.
+TEST_F(DriverTest, AFileThatCannotLeaveItsInodeLeavesNothingBehind) {
+  // Only mke2fs and the kernel leave a file inline.
+  std::string tree = (std::filesystem::temp_directory_path() / "airlock-tree-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(tree.data()), nullptr);
+  std::ofstream(tree + "/file") << "inside";
+  mount(kInline + (" -d " + tree));
+  std::filesystem::remove_all(tree);
+  const NodeId owner = mounted->make_file(kRoot, "owner");
+  const NodeId file = mounted->driver().lookup(kRoot, "file")->node;
+  const NodeId last = mounted->make_file(kRoot, "last");
+  ASSERT_EQ(mounted->write(last, 0, std::string(1000, 'l')), 0);
+  ASSERT_TRUE(mounted->driver().set_attribute(owner, "user.x", bytes_of(400), 0).has_value());
+  share_attribute_block(mounted->volume(), owner, file);
+  fill_medium();
+  ASSERT_TRUE(mounted->driver().change(last, {.size = 0}).has_value());
+  ASSERT_TRUE(mounted->volume().commit().has_value());
+  ASSERT_EQ(mounted->driver().statistics()->f_bfree, 1u);
+  EXPECT_EQ(mounted->write(file, 0, std::string(500, 'x')), ENOSPC);
+  EXPECT_EQ(mounted->driver().statistics()->f_bfree, 1u);
+  EXPECT_EQ(mounted->read_file(kRoot, "file"), "inside");
+  close_clean();
+}
+
 TEST_F(DriverTest, ASharedAttributeBlockSurvivesAFullMedium) {
   mount("-t ext4 -b 1024 -O ^has_journal -N 256");
   const NodeId a = mounted->make_file(kRoot, "a");
   const NodeId b = mounted->make_file(kRoot, "b");
   ASSERT_TRUE(mounted->driver().set_attribute(a, "user.x", bytes_of(400), 0).has_value());
-  {
-    // As e2fsprogs and the kernel share blocks of equal attributes.
-    Volume& volume = mounted->volume();
-    const Volume::Operation operation(volume);
-    const auto from = volume.inode(static_cast<std::uint32_t>(a));
-    const auto to = volume.inode(static_cast<std::uint32_t>(b));
-    ASSERT_TRUE(from && to);
-    const std::uint64_t block = from->attribute_block();
-    ASSERT_NE(block, 0u);
-    const auto content = volume.cache().read(block);
-    set_attribute_block_references(*content, 2);
-    set_attribute_block_checksum(*content, volume.checksum_seed(), block);
-    volume.cache().changed(block);
-    to->set_attribute_block(block);
-    (void)to->add_blocks(1, volume.block_size(), /*huge_files=*/true);
-    volume.inode_changed(*to);
-  }
+  share_attribute_block(mounted->volume(), a, b);
   fill_medium();
   EXPECT_EQ(mounted->driver().set_attribute(b, "user.y", bytes_of(300), 0).error().value, ENOSPC);
   EXPECT_TRUE(mounted->driver().get_attribute(b, "user.x").has_value());
@@ -198,6 +305,34 @@ TEST_F(DriverTest, CuttingAFileOnAFullMediumKeepsItsContent) {
   EXPECT_EQ(mounted->read(node, 12 * 1024, 2048), std::string(1500, 'm'));
   EXPECT_EQ(mounted->read(node, 13 * 1024, 400), std::string(400, 'm'));
   close_clean();
+}
+
+// As a request does that the medium held up while the driver was told to end.
+TEST_F(DriverTest, AChangeThatComesWhileTheVolumeIsClosedIsRefused) {
+  for (const char* options : {kPlain, "-t ext4 -b 1024 -N 256 -J size=1"}) {
+    mount(options, "8M");
+    const NodeId node = mounted->make_file(kRoot, "file");
+    ASSERT_TRUE(mounted->driver().allocate(node, 0, 0, 1024).has_value());
+    std::vector<std::jthread> late;
+    std::uint64_t next = 1;
+    medium->judge_with([&](MemoryMedium::Access, std::uint64_t, std::uint64_t) {
+      const std::uint64_t offset = 1024 * next++;
+      std::promise<void> promise;
+      auto done = promise.get_future();
+      late.emplace_back([&, offset, promise = std::move(promise)]() mutable {
+        (void)mounted->driver().allocate(node, 0, offset, 1024);
+        promise.set_value();
+      });
+      (void)done.wait_for(std::chrono::milliseconds(200));  // it may need the lock, which is taken
+      return 0;
+    });
+    mounted->close();
+    medium->judge_with({});
+    EXPECT_FALSE(late.empty());
+    late.clear();
+    const Verdict verdict = fsck(medium->bytes(), Fsck::kLook);
+    EXPECT_EQ(verdict.status, 0) << verdict.report;
+  }
 }
 
 TEST_F(DriverTest, AnEntryThatLeadsToADeletedFileIsDamage) {

@@ -4,8 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <future>
 #include <ostream>
+#include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "contained/fat/tests/exfat_seal.h"
 #include "contained/fat/tests/fat_image.h"
@@ -194,6 +199,88 @@ TEST_P(Volumes, NeverShowWhatWasThereBefore) {
   mounted.close();
   MountedFat again(medium_, MountMode::kReadOnly);
   EXPECT_TRUE(again.read_file(kRoot, "file") == expected);
+  expect_sound();
+}
+
+// What a listing of a directory has as the number of the one it lies in.
+class ParentShown final : public EntrySink {
+ public:
+  bool add(std::string_view name, const Attributes& attributes, std::uint64_t) override {
+    if (name == "..") number = attributes.stat.st_ino;
+    return true;
+  }
+  ino_t number = 0;
+};
+
+ino_t parent_shown(MountedFat& mounted, NodeId directory) {
+  ParentShown shown;
+  EXPECT_TRUE(mounted.driver().list(directory, 0, DirectoryDetail::kNames, shown).has_value());
+  return shown.number;
+}
+
+TEST_P(Volumes, ShowTheParentsNumberInEveryDirectory) {
+  {
+    MountedFat mounted(medium_);
+    const NodeId above = mounted.make(kRoot, "above", S_IFDIR);
+    const NodeId below = mounted.make(above, "below", S_IFDIR);
+    const NodeId other = mounted.make(kRoot, "other", S_IFDIR);
+    EXPECT_EQ(parent_shown(mounted, kRoot), kRoot);
+    EXPECT_EQ(parent_shown(mounted, above), kRoot);
+    EXPECT_EQ(parent_shown(mounted, below), above);
+    ASSERT_EQ(mounted.rename(above, "below", other, "moved"), 0);
+    EXPECT_EQ(parent_shown(mounted, below), other);
+    ASSERT_NE(mounted.make(above, "empty", S_IFDIR), 0u);
+    ASSERT_EQ(mounted.rename(other, "moved", above, "empty"), 0);
+    EXPECT_EQ(parent_shown(mounted, below), above);
+    mounted.close();
+  }
+  MountedFat mounted(medium_);
+  // As after listing with attributes, where the kernel looks nothing up.
+  const NodeId above = mounted.list(kRoot).find("above")->second.node;
+  const NodeId below = mounted.list(above).find("empty")->second.node;
+  EXPECT_EQ(parent_shown(mounted, above), kRoot);
+  EXPECT_EQ(parent_shown(mounted, below), above);
+  EXPECT_EQ(mounted.find(kRoot, "above"), above);
+  EXPECT_EQ(parent_shown(mounted, mounted.find(above, "empty")), above);
+  mounted.close();
+}
+
+TEST_P(Volumes, RememberAParentUntilTheKernelHasDroppedTheDirectory) {
+  MountedFat mounted(medium_);
+  const NodeId above = mounted.make(kRoot, "above", S_IFDIR);
+  const NodeId below = mounted.make(above, "below", S_IFDIR);
+  EXPECT_TRUE(mounted.driver().forgotten(below));  // is it really gone?
+  EXPECT_EQ(parent_shown(mounted, below), above);
+  mounted.driver().gone(below);
+  EXPECT_FALSE(mounted.driver().forgotten(below));
+  EXPECT_EQ(parent_shown(mounted, mounted.find(above, "below")), above);
+}
+
+// As a request does that the medium held up while the driver was told to end.
+TEST_P(Volumes, RefuseChangesThatComeWhileTheyAreClosed) {
+  std::vector<std::string> made;
+  {
+    MountedFat mounted(medium_);
+    ASSERT_NE(mounted.make(kRoot, "first"), 0u);
+    std::vector<std::jthread> late;
+    medium_.judge_with([&](MemoryMedium::Access, std::uint64_t, std::uint64_t) {
+      const std::string name = "late" + std::to_string(late.size());
+      std::promise<void> promise;
+      auto done = promise.get_future();
+      late.emplace_back([&, name, promise = std::move(promise)]() mutable {
+        if (mounted.make(kRoot, name) != 0) made.push_back(name);
+        promise.set_value();
+      });
+      (void)done.wait_for(std::chrono::milliseconds(200));  // it may need the lock, which is taken
+      return 0;
+    });
+    mounted.close();
+    medium_.judge_with({});
+    EXPECT_FALSE(late.empty());
+  }
+  MountedFat mounted(medium_);
+  for (const std::string& name : made) EXPECT_NE(mounted.find(kRoot, name), 0u) << name;
+  mounted.close();
   expect_sound();
 }
 

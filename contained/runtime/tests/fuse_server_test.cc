@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/fuse_session.h"
 #include "contained/runtime/lead.h"
 
 namespace airlock {
@@ -87,6 +88,40 @@ class Slow final : public Quiet {
     medium_.acquire();
   }
   std::counting_semaphore<>& medium_;
+};
+
+// Reading from an offset, and the seeker's look for data or holes, take until the medium answers.
+// Writing is what the medium waits for.
+class HeldUp final : public Quiet {
+ public:
+  HeldUp(int& unmounted, std::counting_semaphore<>& medium) : Quiet(unmounted), medium_(medium) {}
+  Outcome<std::size_t> read(NodeId, std::uint64_t offset, std::span<std::byte>) override {
+    if (offset > 0) wait();
+    return 0;
+  }
+  Outcome<std::uint64_t> seek(NodeId, std::uint64_t offset, int) override {
+    if (seeks_++ > 0) wait();  // the first is whoever read the request
+    return offset + 4096 + last_;
+  }
+  Outcome<Written> write(NodeId, std::uint64_t, std::span<const std::byte> from,
+                         const WriteOptions&) override {
+    medium_.release();
+    return Written{.count = from.size()};
+  }
+  // Who waits; nobody if that is not known.
+  [[nodiscard]] std::thread::id waiting() const { return waiting_; }
+
+ private:
+  void wait() {
+    waiting_ = std::this_thread::get_id();
+    medium_.acquire();
+    waiting_ = std::thread::id();
+    ++last_;  // it returned into this object
+  }
+  std::counting_semaphore<>& medium_;
+  std::atomic<std::thread::id> waiting_;
+  std::atomic<int> seeks_ = 0;
+  std::atomic<std::uint64_t> last_ = 0;
 };
 
 void send(int socket, std::uint32_t opcode, std::uint64_t number, const void* body,
@@ -149,12 +184,37 @@ class Session {
     server.reset();
   }
 
+  // As SIGTERM does for a driver.
+  void stop() {
+    struct sigaction action = {};
+    action.sa_handler = [](int) {};
+    ASSERT_EQ(::sigaction(SIGUSR2, &action, nullptr), 0);
+    server->stop();
+    for (int i = 0; i < 1000 && !over; ++i) {
+      (void)::pthread_kill(serving.native_handle(), SIGUSR2);
+      std::this_thread::sleep_for(10ms);
+    }
+    EXPECT_TRUE(over);
+  }
+  // What a driver does at its end; the medium answers whatever still waits for it.
+  void end_as_a_driver(std::counting_semaphore<>& medium) {
+    serving.join();
+    if (server->is_at_rest()) {
+      files_.reset();
+      server.reset();
+    }
+    medium.release();
+    std::this_thread::sleep_for(100ms);
+    server.reset();
+    files_.reset();
+  }
+
   void ask_attributes(std::uint64_t number) const {
     const fuse_getattr_in getattr = {};
     send(kernel.get(), FUSE_GETATTR, number, &getattr, sizeof getattr);
   }
-  void ask_data(std::uint64_t number) const {
-    const fuse_read_in read = {.size = 4096};
+  void ask_data(std::uint64_t number, std::uint64_t offset = 0) const {
+    const fuse_read_in read = {.offset = offset, .size = 4096};
     send(kernel.get(), FUSE_READ, number, &read, sizeof read);
   }
 
@@ -414,21 +474,118 @@ TEST(FuseServer, EndsWhenToldToWhoeverReads) {
   medium.release();
   EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
 
-  struct sigaction action = {};
-  action.sa_handler = [](int) {};
-  struct sigaction before = {};
-  ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
-  session.server->stop();
-  for (int i = 0; i < 500 && !session.over; ++i) {
-    (void)::pthread_kill(session.serving.native_handle(), SIGUSR1);
-    std::this_thread::sleep_for(10ms);
-  }
-  EXPECT_TRUE(session.over);
-  session.kernel.reset();
+  session.stop();
   session.serving.join();
-  (void)::sigaction(SIGUSR1, &before, nullptr);
-  for (int i = 0; i < 500 && threads() > alone; ++i) std::this_thread::sleep_for(10ms);
-  EXPECT_EQ(threads(), alone);
+  EXPECT_EQ(threads(), alone);  // also who waited for a request that never came
+  EXPECT_TRUE(session.server->is_at_rest());
+}
+
+// Reads with a thread that is not the first, which alone hears of SIGTERM, and waits for the
+// medium.
+void have_a_helper_wait(const Session& session, const HeldUp& files,
+                        std::counting_semaphore<>& medium) {
+  for (std::uint64_t number = 4; number < 400; number += 4) {
+    session.ask_data(number);
+    EXPECT_EQ(expect_answer(session.kernel.get()), number);
+    session.ask_data(number + 2, 1);
+    while (files.waiting() == std::thread::id()) std::this_thread::sleep_for(1ms);
+    if (files.waiting() != session.serving.get_id()) return;
+    medium.release();
+    EXPECT_EQ(expect_answer(session.kernel.get()), number + 2);
+  }
+  ADD_FAILURE() << "no helper ever read";
+}
+
+// The medium takes its time, and a driver that has been told to end does not wait for ever. What
+// comes back late finds everything as it was.
+TEST(FuseServer, WhatTheMediumHoldsUpReturnsIntoWhatIsStillThere) {
+  int calls = 0;
+  std::counting_semaphore<> medium(0);
+  auto owned = std::make_unique<HeldUp>(calls, medium);
+  const HeldUp& files = *owned;
+  Session session(std::move(owned), {.threads = 2}, kRemembering);
+  have_a_helper_wait(session, files, medium);
+  session.stop();
+  EXPECT_FALSE(session.server->is_at_rest());
+  session.end_as_a_driver(medium);
+}
+
+TEST(FuseServer, WhatComesBackSoonIsWaitedFor) {
+  int calls = 0;
+  std::counting_semaphore<> medium(0);
+  auto owned = std::make_unique<HeldUp>(calls, medium);
+  const HeldUp& files = *owned;
+  Session session(std::move(owned), {.threads = 2}, kRemembering);
+  have_a_helper_wait(session, files, medium);
+  const std::jthread later([&medium] {
+    std::this_thread::sleep_for(300ms);
+    medium.release();
+  });
+  session.stop();
+  EXPECT_TRUE(session.server->is_at_rest());
+  session.finish();
+}
+
+// Has the seeker wait for the medium.
+void look_for_a_hole(const Session& session, const HeldUp& files) {
+  const fuse_lseek_in lseek = {.offset = 0, .whence = SEEK_HOLE};
+  send(session.kernel.get(), FUSE_LSEEK, 4, &lseek, sizeof lseek);
+  while (files.waiting() == std::thread::id()) std::this_thread::sleep_for(1ms);
+}
+
+TEST(FuseServer, TheSeekerReturnsIntoWhatIsStillThere) {
+  int calls = 0;
+  std::counting_semaphore<> medium(0);
+  auto owned = std::make_unique<HeldUp>(calls, medium);
+  const HeldUp& files = *owned;
+  Session session(std::move(owned), {.threads = 2}, kRemembering);
+  look_for_a_hole(session, files);
+  session.stop();
+  EXPECT_FALSE(session.server->is_at_rest());
+  session.end_as_a_driver(medium);
+}
+
+// The seeker waits for the kernel, and the kernel for an answer to what it writes.
+TEST(FuseServer, RequestsAreAnsweredUntilTheSeekerHasReturned) {
+  int calls = 0;
+  std::counting_semaphore<> medium(0);
+  auto owned = std::make_unique<HeldUp>(calls, medium);
+  const HeldUp& files = *owned;
+  Session session(std::move(owned), {.threads = 2}, kRemembering);
+  look_for_a_hole(session, files);
+  session.server->stop();
+  const std::jthread later([&session] {
+    std::this_thread::sleep_for(300ms);
+    const std::array<std::byte, sizeof(fuse_write_in) + 8> write = {};
+    send(session.kernel.get(), FUSE_WRITE, 6, write.data(), write.size());
+  });
+  session.stop();
+  EXPECT_TRUE(session.server->is_at_rest());
+  session.finish();
+}
+
+class Syncing final : public Quiet {
+ public:
+  using Quiet::Quiet;
+  Outcome<void> sync_all() override { return {}; }
+};
+
+TEST(FuseServer, NoRequestIsCurrentAfterItsAnswer) {
+  for (const std::uint32_t last : {FUSE_GETATTR, FUSE_SYNCFS}) {
+    int calls = 0;
+    Syncing files(calls);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+    UniqueFd kernel(ends[0]);
+    auto server = FuseServer::create(UniqueFd(ends[1]), {});
+    ASSERT_TRUE(server.has_value());
+    ASSERT_TRUE((*server)->prepare().has_value());
+    const fuse_getattr_in getattr = {};  // longer than what SYNCFS has
+    send(kernel.get(), last, 2, &getattr, sizeof getattr);
+    ASSERT_EQ(::shutdown(kernel.get(), SHUT_WR), 0);
+    EXPECT_TRUE((*server)->serve(files).has_value());
+    EXPECT_EQ(current_request.header, nullptr) << last;
+  }
 }
 
 std::chrono::nanoseconds processor_time() {

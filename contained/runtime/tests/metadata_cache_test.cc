@@ -182,6 +182,14 @@ TEST_F(MetadataCacheTest, MarksBelongToWhatWasRead) {
   EXPECT_EQ(cache.marks(3), 0u);
 }
 
+TEST_F(MetadataCacheTest, MarksOfAnAbsentBlockAreThoseOfNoOtherCache) {
+  MetadataCache other{medium, kBlock, kBlocks, kCapacity};
+  std::uint64_t& marks = cache.marks(4);
+  marks |= 5;
+  EXPECT_EQ(other.marks(4), 0u);
+  EXPECT_EQ(marks, 5u);
+}
+
 // After fresh() of a block that was the last one read, no stale pointer may answer.
 TEST_F(MetadataCacheTest, TheLastBlockIsForgottenWithItsMemory) {
   ASSERT_TRUE(cache.read(3).has_value());
