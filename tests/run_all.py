@@ -26,6 +26,8 @@ GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "skipped": r"^\[  SKIPPED \] (\d+) tests?, listed below"}
 PYTEST_LINE = r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s\b.*$"
 QTEST_LINE = r"^Totals: (\d+) passed, (\d+) failed, (\d+) skipped"
+# What a test found this machine unable to do, so that there was nothing to show.
+IMPOSSIBLE_LINE = r"^IMPOSSIBLE on this machine: .+$"
 UNITTEST_LINE = r"^Ran (\d+) tests? in "
 # Of pytest, gtest, QtTest, unittest.
 FAILURE_LINE = (r"^(?:_{3,} .*|FAILED .*|ERROR .*|E   .*|\[  FAILED  \] .*|FAIL[!:] .*|\w*Error: .*"
@@ -118,6 +120,10 @@ def what_failed(entry):
     return "\n".join([f"--- {entry['name']}: {entry['result']}", *reasons[:30], "...", tail(output, 20)])
 
 
+def found_impossible(entry):
+    return sorted(set(re.findall(IMPOSSIBLE_LINE, entry.get("stdout", ""), re.M)))
+
+
 def meson_tests(report, build, label, arguments):
     begin = time.monotonic()
     log = build / "meson-logs/testlog.json"
@@ -133,6 +139,8 @@ def meson_tests(report, build, label, arguments):
     for line in log.read_text().splitlines():
         entry = json.loads(line)
         counted = count_entry(entry)
+        for finding in found_impossible(entry):
+            print(f"--- {entry['name']}: {finding}", flush=True)
         count += counted
         if counted.failed:
             report.complain(what_failed(entry))
