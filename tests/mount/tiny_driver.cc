@@ -11,22 +11,29 @@
 //   garbled     answer that with nonsense
 //   deaf        serve, but never end
 //   dies-last   serve, and end with code 7
-// Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden; loop
-// and sleep: not to answer any more; lie: to answer with nonsense; say-NAME: to log the name.
+//   fills-last  serve, and fill its memory slowly when it is unmounted
+// Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
+// memory-slowly: to take its time about filling its memory; loop, sleep, and churn, which takes
+// memory and gives it back: not to answer any more; lie: to answer with nonsense; say-NAME: to log
+// the name.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fuse.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "contained/runtime/confine.h"
@@ -88,12 +95,31 @@ void reply(int device, const fuse_in_header& in, int error, const Body* body) {
   for (;;) ::pause();
 }
 
-void eat_memory() {
-  constexpr std::size_t kBite = std::size_t{16} << 20;
+constexpr std::size_t kBite = std::size_t{1} << 20;
+constexpr int kBites = 48;
+
+// Every page is written, so there are only a few MiB: some machines take 50 µs for a page. The
+// limit of a real driver would be a test of that. A bite comes every `pause` at the earliest.
+void eat_memory(std::chrono::milliseconds pause) {
+  const rlimit small{.rlim_cur = kBites * kBite, .rlim_max = kBites * kBite};
+  if (::setrlimit(RLIMIT_DATA, &small) != 0) std::_Exit(2);
   std::vector<std::unique_ptr<char[]>> eaten;
-  for (;;) {
+  for (auto next = std::chrono::steady_clock::now();; next += pause) {
+    std::this_thread::sleep_until(next);
     eaten.push_back(std::make_unique<char[]>(kBite));
-    eaten.back()[0] = 1;  // what is promised counts, so one page will do
+  }
+}
+
+// Two and a half seconds at least.
+void eat_memory_slowly() {
+  eat_memory(std::chrono::milliseconds(2500 / kBites + 1));
+}
+
+[[noreturn]] void churn_memory() {
+  for (;;) {
+    void* const taken = ::mmap(nullptr, kBite, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (taken != MAP_FAILED) ::munmap(taken, kBite);
   }
 }
 
@@ -101,7 +127,9 @@ void obey(std::string_view name) {
   if (name == "segv") *static_cast<volatile int*>(nullptr) = 1;
   if (name == "abort") std::abort();
   if (name == "exit") std::_Exit(9);
-  if (name == "memory") eat_memory();
+  if (name == "memory") eat_memory({});
+  if (name == "memory-slowly") eat_memory_slowly();
+  if (name == "churn") churn_memory();
   if (name == "sleep") hang();
   if (name == "forbidden") {
     if (const auto filter = make_filter({}))
@@ -142,6 +170,7 @@ void serve(int device, const std::string& behaviour) {
     fuse_in_header in = {};
     std::memcpy(&in, buffer.data(), sizeof in);
     if (in.opcode == FUSE_DESTROY && behaviour == "deaf") hang();
+    if (in.opcode == FUSE_DESTROY && behaviour == "fills-last") eat_memory_slowly();
     answer(device, in, buffer.data() + sizeof in, behaviour);
     if (in.opcode == FUSE_DESTROY) break;
   }

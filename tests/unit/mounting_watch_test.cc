@@ -97,9 +97,36 @@ TEST_F(MountEndRunAsRoot, AnExitCodeIsTold) {
 
 #if !defined(__SANITIZE_ADDRESS__)  // its memory is not limited
 TEST_F(MountEndRunAsRoot, RunningOutOfMemoryIsTold) {
-  EXPECT_EQ(death_after("memory", 5s).kind, "out-of-memory");
+  EXPECT_EQ(death_after("memory", 10s).kind, "out-of-memory");
+}
+
+// Some machines take long to hand out memory, and nobody is answered meanwhile.
+TEST_F(MountEndRunAsRoot, ADriverThatFillsItsMemorySlowlyIsNotHung) {
+  options_.heartbeat = 100ms;
+  options_.silence = 1s;
+  EXPECT_EQ(death_after("memory-slowly", 10s).kind, "out-of-memory");
+}
+
+TEST_F(MountEndRunAsRoot, AnUnmountWaitsForADriverThatFillsItsMemorySlowly) {
+  options_.stall = 1s;
+  auto mount = watched("fills-last");
+  const auto result = unmount(mount->live, loops_.back()->source());
+  ASSERT_TRUE(result.has_value()) << result.error().message();
+  EXPECT_FALSE(result->flushed);
+  EXPECT_NE(result->warning.find("ran out of memory"), std::string::npos) << result->warning;
+  mount.reset();
+  expect_nothing_left();
 }
 #endif
+
+// Its memory changes for ever, so that counts for a few deadlines only.
+TEST_F(MountEndRunAsRoot, ADriverWhoseMemoryChangesForEverIsHungAllTheSame) {
+  options_.heartbeat = 100ms;
+  options_.silence = 300ms;
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(death_after("churn", 10s).kind, "hang");
+  EXPECT_GE(std::chrono::steady_clock::now() - start, 5 * 300ms);
+}
 
 TEST_F(MountEndRunAsRoot, AForbiddenCallIsNamed) {
   const auto death = death_after("forbidden");
