@@ -29,11 +29,23 @@ greg_t& instruction_pointer(void* context) {
   return static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
 }
 
-// Back at the instruction, which raises the signal once more; nobody catches that one.
+using Code = std::array<unsigned char, kGateLength>;
+
+Code code_at(greg_t address) {
+  Code code{};
+  std::memcpy(code.data(), reinterpret_cast<void*>(address), code.size());  // NOLINT
+  return code;
+}
+
+// An emulated processor may name the place behind the gate.
+Code faulting_code(greg_t address) {
+  constexpr Code kGate{0xcd, 0x80};
+  return code_at(address - kGateLength) == kGate ? kGate : code_at(address);
+}
+
+// Nobody catches the signal the second time.
 void on_fault(int, siginfo_t*, void* context) {
-  std::array<unsigned char, 2> code{};
-  std::memcpy(code.data(), reinterpret_cast<void*>(instruction_pointer(context)),  // NOLINT
-              code.size());
+  const Code code = faulting_code(instruction_pointer(context));
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::array<char, 10> text{'f', 'a', 'u', 'l', 't', ' '};
   for (std::size_t i = 0; i < code.size(); ++i) {
@@ -41,6 +53,7 @@ void on_fault(int, siginfo_t*, void* context) {
     text[7 + 2 * i] = kDigits[code[i] & 0xf];
   }
   report({text.data(), text.size()});
+  (void)::raise(SIGSEGV);  // for where the instruction does not raise it again
 }
 
 // The filter saw the call; as far as the program can tell, the instruction has not been carried
