@@ -20,6 +20,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # In the tree of ./dev debian, which has no systemd of its own and may not boot another.
 NO_GUEST = "AIRLOCK_NO_GUEST" in os.environ
+# Of the limits in meson.build, which end a program that hangs and are no measure of a machine.
+PATIENCE = "5"
 NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
 GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
@@ -129,7 +131,7 @@ def meson_tests(report, build, label, arguments):
     log = build / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     print(f"==> {label}", flush=True)
-    done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", *arguments],
+    done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", PATIENCE, *arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if not log.exists():
         report.complain(tail(done.stdout))

@@ -27,7 +27,8 @@ VOLUME = "org.airlock1.Volume"
 JOB = "org.airlock1.Job"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 MOCK = "org.freedesktop.DBus.Mock"
-DEADLINE = 20
+DEADLINE = harness.PATIENCE
+BUS_ANSWERS_ALLOWED = harness.BUS_ANSWERS_ALLOWED
 # Accounts every Debian has, standing for two people.
 ALICE = (1, "daemon")
 BOB = (2, "bin")
@@ -420,25 +421,27 @@ class Asking(threading.Thread):
 
 @contextlib.contextmanager
 def ticking(machine, limit=0.05):
-    """Asks for something cheap all the time meanwhile; every answer must come within the limit."""
+    """Asks for something cheap all the time meanwhile; every answer must come within the limit, and what
+    this machine is slower: the bus answers beside it."""
     stop = threading.Event()
-    slowest = [0.0]
+    slowest = {"airlockd": 0.0, "the bus": 0.0}
     bus = caller.connect(machine.address)
 
     def ask():
         while not stop.is_set():
             begin = time.monotonic()
             bus.call_sync("org.airlock1", MANAGER_PATH, PROPERTIES, "GetAll",
-                          GLib.Variant("(s)", (MANAGER,)), None, 0, 10_000, None)
-            slowest[0] = max(slowest[0], time.monotonic() - begin)
+                          GLib.Variant("(s)", (MANAGER,)), None, 0, 60_000, None)
+            slowest["airlockd"] = max(slowest["airlockd"], time.monotonic() - begin)
+            slowest["the bus"] = max(slowest["the bus"], harness.seconds_of_bus(bus))
             time.sleep(0.005)
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     try:
-        yield slowest
+        yield
     finally:
         stop.set()
-        thread.join(15)
-    assert slowest[0] <= limit, f"an answer took {slowest[0] * 1000:.0f} ms"
+        thread.join(harness.PATIENCE)
+    assert slowest["airlockd"] <= limit + BUS_ANSWERS_ALLOWED * slowest["the bus"], slowest
 
 

@@ -101,7 +101,7 @@ def test_drivers_are_what_they_are(machine, ctl):
 def test_status_tells_the_settings_and_what_is_wrong_with_them(machine, ctl):
     assert str(machine.base) in answer(ctl("status"))
     machine.write_settings("automount = perhaps\n")
-    harness.wait_until(lambda: "settings problem:" in answer(ctl("status")), 10, "the complaint")
+    harness.wait_until(lambda: "settings problem:" in answer(ctl("status")), harness.PATIENCE, "the complaint")
 
 
 def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
@@ -116,7 +116,8 @@ def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
         machine.stop_daemon()
         assert ctl("list").returncode == UNREACHABLE
         machine.start_daemon()
-        time.sleep(1)
+        harness.wait_until(lambda: "daemon-started" in events.read_text(), harness.PATIENCE, "the start to be told")
+        time.sleep(1)  # what is told falsely of the volumes comes after it
     finally:
         monitor.terminate()
         monitor.wait()

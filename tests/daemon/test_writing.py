@@ -69,7 +69,7 @@ def is_complete(scratch, medium, checksums):
 def test_what_is_left_to_write_is_told_until_safe_is_true(scratch, method):
     with slow_stick(scratch) as (machine, stick, medium, path, checksums):
         asking = Asking(machine, path, method)
-        harness.wait_until(machine.jobs, 10, "the job")
+        harness.wait_until(machine.jobs, harness.PATIENCE, "the job")
         amounts = amounts_left(machine, asking, "unmount")
         assert asking.outcome == [], asking.outcome
         assert is_complete(scratch, medium, checksums)
@@ -96,7 +96,7 @@ def test_while_it_writes_nothing_calls_it_safe(scratch):
         harness.wait_until(over, 60, "the unmount to end")
         assert is_complete(scratch, medium, checksums)
         assert states == {("unmounting", "being written to the medium")}
-        asking.join(10)
+        asking.join(harness.PATIENCE)
 
 
 def test_airlockctl_shows_what_is_left_to_write(scratch):

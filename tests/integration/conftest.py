@@ -9,7 +9,7 @@ import pytest
 import harness
 from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: F401
 
-TEST_DEADLINE = 300
+TEST_DEADLINE = 5 * harness.PATIENCE
 NEEDED_PROGRAMS = ("mke2fs", "e2fsck", "debugfs", "dumpe2fs", "losetup", "umount")
 
 

@@ -7,6 +7,7 @@
 //   vanish      mount, then die without a goodbye
 //   late        ask for the mount after a while
 //   later       after a long while
+//   held        after somebody has replaced the word "here", which the driver writes instead
 //   mute        answer nothing but the kernel's greeting
 //   garbled     answer that with nonsense
 //   deaf        serve, but never end
@@ -57,12 +58,23 @@ struct Medium {
   std::string behaviour;
 };
 
+std::string first_word(int medium) {
+  std::array<char, 16> word = {};
+  (void)!::pread(medium, word.data(), word.size() - 1, 0);
+  return word.data();
+}
+
+void wait_until_released(int medium) {
+  constexpr std::string_view kHere{"here", 5};
+  if (::pwrite(medium, kHere.data(), kHere.size(), 0) < 0) std::_Exit(2);
+  while (first_word(medium) == kHere.data()) ::usleep(10'000);
+}
+
 Result<Medium> open_medium(Server& server) {
   const std::string& path = server.arguments().at(1);
   TRY(auto opened, server.open_device_or_read_only(path, /*extra_flags=*/0));
-  std::array<char, 16> word = {};
-  (void)!::pread(opened.descriptor.get(), word.data(), word.size() - 1, 0);
-  return Medium{.fd = std::move(opened.descriptor), .behaviour = word.data()};
+  std::string word = first_word(opened.descriptor.get());
+  return Medium{.fd = std::move(opened.descriptor), .behaviour = std::move(word)};
 }
 
 ServiceMount wanted_mount(const Server& server, const std::string& behaviour) {
@@ -194,6 +206,7 @@ Result<void> run() {
   if (medium.behaviour == "read-only") log(LogLevel::kNotice, "the journal must be replayed");
   if (medium.behaviour == "late") ::usleep(300'000);
   if (medium.behaviour == "later") ::usleep(3'000'000);
+  if (medium.behaviour == "held") wait_until_released(medium.fd.get());
   TRY_VOID(server.make_mount(wanted_mount(server, medium.behaviour)));
   if (medium.behaviour == "vanish") std::_Exit(3);
   // Before the goodbye: after it our starter may be gone at any moment, and we with it.

@@ -395,7 +395,7 @@ TEST(FuseServer, OnASingleCoreAllOfThemRead) {
     session.ask_data(4);
     EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
     const int expected = pinned ? 3 : 1;
-    for (int i = 0; i < 500 && reading() != expected; ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 6000 && reading() != expected; ++i) std::this_thread::sleep_for(10ms);
     EXPECT_EQ(reading(), expected);
     session.kernel.reset();
     session.finish();
@@ -419,7 +419,7 @@ TEST(FuseServer, EndsWhenToldToWhoeverReads) {
   struct sigaction before = {};
   ASSERT_EQ(::sigaction(SIGUSR1, &action, &before), 0);
   session.server->stop();
-  for (int i = 0; i < 500 && !session.over; ++i) {
+  for (int i = 0; i < 6000 && !session.over; ++i) {
     (void)::pthread_kill(session.serving.native_handle(), SIGUSR1);
     std::this_thread::sleep_for(10ms);
   }
@@ -427,7 +427,7 @@ TEST(FuseServer, EndsWhenToldToWhoeverReads) {
   session.kernel.reset();
   session.serving.join();
   (void)::sigaction(SIGUSR1, &before, nullptr);
-  for (int i = 0; i < 500 && threads() > alone; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 6000 && threads() > alone; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(threads(), alone);
 }
 
@@ -450,7 +450,7 @@ TEST(FuseServer, SleepsWhenNobodyAsks) {
   std::this_thread::sleep_for(10ms);
   const auto before = processor_time();
   std::this_thread::sleep_for(500ms);
-  EXPECT_LT(processor_time() - before, 5ms);
+  EXPECT_LT(processor_time() - before, 25ms);  // one that does not sleep uses all of it
   session.kernel.reset();
   session.finish();
 }
