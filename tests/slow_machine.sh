@@ -100,7 +100,7 @@ start_load() {
 # grows with the machine's slowness.
 meson_test() {
   meson test -C "$build" --no-rebuild --num-processes 1 --timeout-multiplier 20 --print-errorlogs \
-    --logbase slow_machine "$@" &
+    --logbase "slow_machine-$$" "$@" &
   wait $!
 }
 
@@ -119,6 +119,7 @@ run_tests() {
 }
 
 export AIRLOCK_PATIENCE="${AIRLOCK_PATIENCE:-5}"
+export AIRLOCK_DRIVER_DIR="${AIRLOCK_DRIVER_DIR:-$build/contained}" # where the mount command finds them
 find_controller
 find_home
 trap leave EXIT

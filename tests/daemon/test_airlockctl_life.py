@@ -21,7 +21,7 @@ def ctl(machine):
     def run(*words, person=ALICE):
         return subprocess.run([harness.built("cli/ctl/airlockctl"), *map(str, words)],
                               user=person[0], group=person[0], extra_groups=[], cwd="/",
-                              env=machine.environment, capture_output=True, text=True, timeout=60,
+                              env=machine.environment, capture_output=True, text=True, timeout=harness.PATIENCE,
                               check=False)
     return run
 

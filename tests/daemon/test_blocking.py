@@ -68,7 +68,7 @@ def waiting(scratch):
             yield machine, {HUNG: hung, RESTING: resting}, sticks[2].device
         finally:
             os.kill(driver, signal.SIGKILL)
-            waiter.wait(20)
+            waiter.wait(harness.PATIENCE)
 
 
 def seconds_of(bus, path, interface, method, arguments):

@@ -30,7 +30,7 @@ class ManyCalls:
             self.answers.put(line.strip())
 
     def take(self, count):
-        return [self.answers.get(timeout=20) for _ in range(count)]
+        return [self.answers.get(timeout=harness.PATIENCE) for _ in range(count)]
 
     def leave(self):
         self.process.kill()

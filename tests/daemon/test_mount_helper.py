@@ -34,7 +34,7 @@ class ByHand:
             env={"AIRLOCK_DRIVER_DIR": str(harness.built("contained/airlock-ext").parent),
                  "AIRLOCK_MOUNT_BUS": str(harness.built("cli/airlock-mount-bus")),
                  **(self.machine.environment if environment is None else environment)},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=harness.PATIENCE, check=False)
         assert done.returncode == allowed, done.stdout
         return done.stdout
 

@@ -104,5 +104,5 @@ def test_it_exits_when_there_is_nothing_to_do(scratch):
         machine.start_daemon("--idle-exit", "1")
         # Loop devices of the machine itself may keep it; only a daemon with nothing may leave.
         if not machine.volumes():
-            assert machine.daemon.wait(10) == 0
+            assert machine.daemon.wait(harness.PATIENCE) == 0
             machine.daemon = None

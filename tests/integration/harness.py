@@ -25,11 +25,11 @@ FUSE2FS = "fuse2fs"
 AIRLOCK = "airlock"
 MOUNTERS = (KERNEL, FUSE2FS, AIRLOCK)
 
-COMMAND_DEADLINE = 60
-UNMOUNT_DEADLINE = 60
 # Ends what would wait for ever, and says nothing about how long anything may take. tests/slow_machine.sh
 # makes it longer.
 PATIENCE = 60 * int(os.environ.get("AIRLOCK_PATIENCE", 1))
+COMMAND_DEADLINE = PATIENCE
+UNMOUNT_DEADLINE = PATIENCE
 # A machine that is slow may take longer than what is promised: as often the time that a program which
 # does nothing takes there. That's 0.05 s where this was written.
 STARTS_ALLOWED = 20

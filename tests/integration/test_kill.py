@@ -126,7 +126,7 @@ def one_round(mounter, directory, name, seed):
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.deadline(1500)
+@pytest.mark.deadline(25)
 def test_what_was_synced_survives_a_kill(name, mounter, scratch, seeds):
     todo = seeds or range(rounds_for(name))
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
