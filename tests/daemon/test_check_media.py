@@ -131,12 +131,9 @@ def slow_check(machine, stick, medium):
 
 
 def time_until_over(machine, asking, end):
-    watch = harness.Stopwatch()
-    try:
+    with harness.watching() as watch:
         end()
         harness.wait_until(lambda: not machine.jobs() and not machine.living(), harness.PATIENCE, "the check to end")
-    finally:
-        watch.stop()
     asking.join(harness.PATIENCE)
     assert isinstance(asking.outcome, Refused), "it was over before it could be stopped"
     return watch

@@ -75,12 +75,9 @@ def test_it_is_quick_small_and_quiet(demo, scratch):
         demo.plug("sdb1", "HOLIDAY", "mounted")
         watches = []
         for _ in range(5):
-            watch = harness.Stopwatch()
-            try:
+            with harness.watching() as watch:
                 tray = desktop.start_tray("--tray")
                 desktop.wait_for_icon()
-            finally:
-                watch.stop()
             watches.append(watch)
             desktop.wait_for_tooltip("1 medium mounted")
             if len(watches) < 5:
