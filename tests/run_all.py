@@ -20,12 +20,16 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # In the tree of ./dev debian, which has no systemd of its own and may not boot another.
 NO_GUEST = "AIRLOCK_NO_GUEST" in os.environ
+# Of the limits in meson.build, which end a program that hangs and are no measure of a machine.
+PATIENCE = "5"
 NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
 GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
          "skipped": r"^\[  SKIPPED \] (\d+) tests?, listed below"}
 PYTEST_LINE = r"^=* ?((?:\d+ \w+(?:, )?)+) in [\d.]+s\b.*$"
 QTEST_LINE = r"^Totals: (\d+) passed, (\d+) failed, (\d+) skipped"
+# What a test found this machine unable to do, so that there was nothing to show.
+IMPOSSIBLE_LINE = r"^IMPOSSIBLE on this machine: .+$"
 UNITTEST_LINE = r"^Ran (\d+) tests? in "
 # Of pytest, gtest, QtTest, unittest.
 FAILURE_LINE = (r"^(?:_{3,} .*|FAILED .*|ERROR .*|E   .*|\[  FAILED  \] .*|FAIL[!:] .*|\w*Error: .*"
@@ -118,12 +122,16 @@ def what_failed(entry):
     return "\n".join([f"--- {entry['name']}: {entry['result']}", *reasons[:30], "...", tail(output, 20)])
 
 
+def found_impossible(entry):
+    return sorted(set(re.findall(IMPOSSIBLE_LINE, entry.get("stdout", ""), re.M)))
+
+
 def meson_tests(report, build, label, arguments):
     begin = time.monotonic()
     log = build / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     print(f"==> {label}", flush=True)
-    done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", *arguments],
+    done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", PATIENCE, *arguments],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if not log.exists():
         report.complain(tail(done.stdout))
@@ -133,6 +141,8 @@ def meson_tests(report, build, label, arguments):
     for line in log.read_text().splitlines():
         entry = json.loads(line)
         counted = count_entry(entry)
+        for finding in found_impossible(entry):
+            print(f"--- {entry['name']}: {finding}", flush=True)
         count += counted
         if counted.failed:
             report.complain(what_failed(entry))

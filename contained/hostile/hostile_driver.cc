@@ -5,10 +5,11 @@
 //
 //   airlock-hostile HOW WHAT [VICTIM SOCKET ABSTRACT-NAME PORT]
 //
-// HOW is "bare" (held by nothing, the control run that shows the attack works), "unfiltered" (the
-// launcher's sandbox without the last door) or "confined" (as drivers are). WHAT is an attack or
-// a behaviour. The outcome of an attack is one packet on the control channel: "won" or
-// "lost ERRNO".
+// HOW is "bare" (held by nothing, the control run that shows the attack works), "closed-gate" (the
+// same, as if on a machine that knows no 32-bit calls), "unfiltered" (the launcher's sandbox
+// without the last door) or "confined" (as drivers are). WHAT is an attack or a behaviour. The
+// outcome of an attack is one packet on the control channel: "won", "lost ERRNO" or, from a control
+// run that dies of SIGSEGV, "fault" and the instruction that raised it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 
 #include "contained/hostile/attack.h"
 #include "contained/hostile/behaviour.h"
+#include "contained/hostile/control_run.h"
 #include "contained/runtime/confine.h"
 #include "lib/base/log.h"
 
@@ -42,7 +44,11 @@ constexpr int kUsage = 64;
 constexpr int kNotContained = 65;
 
 Result<void> enter_sandbox(std::string_view how) {
-  if (how == "bare") return {};
+  const bool closed_gate = how == "closed-gate";
+  if (how == "bare" || closed_gate) {
+    report_faults();
+    return closed_gate ? close_gate() : Result<void>{};
+  }
   TRY(const auto root, enter_empty_root());
   if (root != RootState::kEmpty) return fail(Errc::kSystem, "the root is not empty");
   if (how == "unfiltered") return {};

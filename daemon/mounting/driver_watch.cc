@@ -2,6 +2,7 @@
 #include "daemon/mounting/driver_watch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -112,6 +113,11 @@ Result<void> WatchedDriver::start() {
     if ((events & EPOLLIN) == 0) on_log_.reset();  // hung up, and empty
   }));
   return {};
+}
+
+bool WatchedDriver::over() const {
+  pollfd life{.fd = worker_.life().get(), .events = POLLIN, .revents = 0};
+  return ended() || ::poll(&life, 1, /*timeout=*/0) == 1;
 }
 
 void WatchedDriver::look() {

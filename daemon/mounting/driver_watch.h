@@ -56,6 +56,8 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   // Called once from the loop, also when the driver has ended already.
   Subscription on_end(OnEnd callback);
   [[nodiscard]] bool ended() const { return end_.has_value(); }
+  // Its process is over, though the loop may still have to find out how it ended and to tell.
+  [[nodiscard]] bool over() const;
   [[nodiscard]] const std::optional<DriverEnd>& end() const { return end_; }
   [[nodiscard]] std::vector<std::string> last_lines() const;
   [[nodiscard]] pid_t pid() const { return worker_.pid(); }

@@ -4,13 +4,14 @@
 #include <cerrno>
 #include <utility>
 
-#include "daemon/mounting/signs_of_life.h"
 #include "lib/base/log.h"
 
 namespace airlock {
 namespace {
 
-// A driver stuck in the kernel with its device gets this many deadlines.
+// A driver that is stuck in the kernel with its device, or whose memory changes, gets this many
+// deadlines: two and a half minutes as things are set. The largest memory a driver may have, 1 GiB,
+// is filled by then even where a page takes ten times the 46 µs of the slowest machine we know of.
 constexpr int kMostProbes = 5;
 
 bool says_gone(const Error& error) {
@@ -63,6 +64,7 @@ void Heartbeat::look(Subscription& at) {
 }
 
 void Heartbeat::probe(Subscription& at) {
+  (void)at.memory_.changed();  // from here on
   tools_.being_asked.insert(at.mount_.mount_id);
   at.probe_ = tools_.probing.run(
       "ask a driver", {.deadline = tools_.options.silence}, {},
@@ -76,7 +78,8 @@ void Heartbeat::probe(Subscription& at) {
 void Heartbeat::judge(Subscription& at, Result<ErrandReport> answer) {
   const bool hung = !answer && answer.error().code == Errc::kTimedOut;
   at.hung_probes_ = hung ? at.hung_probes_ + 1 : 0;
-  if (hung && at.hung_probes_ < kMostProbes && waits_in_kernel(at.driver_)) return probe(at);
+  const bool alive = hung && (at.memory_.changed() || waits_in_kernel(at.driver_));
+  if (alive && at.hung_probes_ < kMostProbes) return probe(at);
   const bool gone = !answer && says_gone(answer.error());
   if (!hung && !gone) return;
   auto call = std::exchange(at.callback_, {});

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "daemon/mounting/mounting_tools.h"
+#include "daemon/mounting/signs_of_life.h"
 #include "daemon/mounting/unmount_errand.h"
 
 namespace airlock {
@@ -17,7 +18,7 @@ namespace airlock {
 class Heartbeat {
  public:
   enum class Finding {
-    kHung,  // alive, and silent for the whole deadline
+    kHung,  // alive, and silent for the whole deadline, or for several while it shows signs of life
     kGone,  // the connection has no driver any more
   };
   using OnFinding = std::move_only_function<void(Finding)>;
@@ -33,11 +34,13 @@ class Heartbeat {
         : heartbeat_(heartbeat),
           mount_(std::move(mount)),
           driver_(driver),
+          memory_(driver),
           callback_(std::move(callback)) {}
     void end_probe();
     Heartbeat& heartbeat_;
     MountIdentity mount_;
     pid_t driver_;
+    MemorySign memory_;
     OnFinding callback_;
     int hung_probes_ = 0;
     std::unique_ptr<ErrandQueue::Ticket> probe_;

@@ -131,6 +131,7 @@ void KernelMountWatch::give_up_on_driver() {
 
 void KernelMountWatch::found(Heartbeat::Finding finding) {
   if (told_ || vanished_ || we_take_it_away()) return;
+  if (driver_ && driver_->over()) return;  // its end tells more, and is told next
   if (finding == Heartbeat::Finding::kHung) {
     const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
     return stop_driver("hang", fmt::format("did not answer for {} s", seconds));

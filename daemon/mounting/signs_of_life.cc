@@ -5,14 +5,21 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
+#include <cstdlib>
+#include <iterator>
 #include <memory>
+#include <sstream>
+#include <utility>
+#include <vector>
 
 #include "lib/base/file_text.h"
 
 namespace airlock {
 namespace {
 
-constexpr int kPatienceWithDevices = 5;
+constexpr int kPatienceWithSigns = 5;
+// The kernel may take single pages from a driver that stands still, and give them back.
+constexpr std::int64_t kFewPages = 32;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -42,6 +49,26 @@ bool waits_in_kernel(pid_t driver) {
   return false;
 }
 
+MemorySign::Use MemorySign::look() const {
+  if (driver_ <= 0) return {};
+  const std::string line = file_text(fmt::format("/proc/{}/stat", driver_));
+  // After the name, which may hold anything, come numbers and the letter of the state.
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos) return {};
+  std::istringstream text(line.substr(name_end + 1));
+  const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+  constexpr std::size_t kMinorFaults = 7, kMajorFaults = 9, kResident = 21;
+  if (words.size() <= kResident) return {};
+  const auto number = [&](std::size_t at) { return std::int64_t{std::atoll(words[at].c_str())}; };
+  return {.faults = number(kMinorFaults) + number(kMajorFaults), .pages = number(kResident)};
+}
+
+bool MemorySign::changed() {
+  const Use now = look();
+  const Use before = std::exchange(last_, now);
+  return now.faults - before.faults > kFewPages || std::abs(now.pages - before.pages) > kFewPages;
+}
+
 std::chrono::milliseconds StallClock::stalled(Time now) {
   std::string signs = signs_of_work(driver_, device_);
   if (signs != last_) {
@@ -49,7 +76,8 @@ std::chrono::milliseconds StallClock::stalled(Time now) {
     since_ = now;
   }
   const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(now - since_);
-  return waits_in_kernel(driver_) ? time / kPatienceWithDevices : time;
+  const bool alive = memory_.changed() || waits_in_kernel(driver_);
+  return alive ? time / kPatienceWithSigns : time;
 }
 
 }  // namespace airlock

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 namespace airlock {
@@ -16,20 +17,44 @@ std::string signs_of_work(pid_t driver, dev_t device);
 // is slow, and killing the driver would not even work.
 bool waits_in_kernel(pid_t driver);
 
+// Tells whether a driver's memory changes. A driver that fills its memory, or gives it back on its
+// way out, answers nobody meanwhile, but it is not hung. Processor time would be no such sign: a
+// driver that runs in circles uses it too. A driver could change its memory for ever, so whoever
+// asks sets a limit to what the sign is worth.
+class MemorySign {
+ public:
+  // A process of 0 is not known and shows no sign.
+  explicit MemorySign(pid_t driver) : driver_(driver), last_(look()) {}
+  // Whether it has changed since the last question, by more than a few pages.
+  [[nodiscard]] bool changed();
+
+ private:
+  struct Use {
+    std::int64_t faults = 0;  // since it began
+    std::int64_t pages = 0;   // now
+  };
+  [[nodiscard]] Use look() const;
+
+  pid_t driver_;
+  Use last_;
+};
+
 // Tells how long nothing has moved.
 class StallClock {
  public:
   using Time = std::chrono::steady_clock::time_point;
   StallClock(pid_t driver, dev_t device, Time now)
-      : driver_(driver), device_(device), since_(now) {}
+      : driver_(driver), device_(device), since_(now), memory_(driver) {}
 
-  // Looks again. Waiting for a device counts for a fifth of the time only.
+  // Looks again. Time in which the driver waits for a device or its memory changes counts for a
+  // fifth only.
   [[nodiscard]] std::chrono::milliseconds stalled(Time now);
 
  private:
   pid_t driver_;
   dev_t device_;
   Time since_;
+  MemorySign memory_;
   std::string last_;
 };
 

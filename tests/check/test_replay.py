@@ -93,6 +93,13 @@ def tree_of(image, place, options):
         return tree
 
 
+def wait_until_written(scratch):
+    """The writer has made something."""
+    def written():
+        return len(harness.run(["find", scratch / "live.mount"], allowed=None).stdout.splitlines()) > 40
+    harness.wait_until(written, harness.PATIENCE, "the writer to have made something")
+
+
 def needs_replay(image):
     return "needs_recovery" in harness.run(["dumpe2fs", "-h", image]).stdout
 
@@ -146,7 +153,7 @@ def test_a_replay_gives_what_the_kernel_would(scratch, kind):
     chance = random.Random(SEED)
     rounds = max(2, round(ROUNDS * SHARES[kind]))
     with writing_kernel(scratch, kind) as (odd, writer):
-        time.sleep(0.2)  # until there is something on it
+        wait_until_written(scratch)
         replayed = 0
         for _ in range(rounds):
             time.sleep(chance.random() * LONGEST_WAIT)  # the random moment
@@ -211,7 +218,8 @@ def test_fast_commits_are_left_to_the_kernel(scratch):
     """e2fsck would throw them away, and everything that was written last with them."""
     image = scratch / "pulled"
     with writing_kernel(scratch, "fast-commit") as (odd, _):
-        time.sleep(0.5)
+        wait_until_written(scratch)
+        time.sleep(1)  # it commits that often
         odd.copy(image)
     assert needs_replay(image)
     before = image.read_bytes()

@@ -21,7 +21,7 @@ def ctl(machine):
     def run(*words, person=ALICE):
         return subprocess.run([harness.built("cli/ctl/airlockctl"), *map(str, words)],
                               user=person[0], group=person[0], extra_groups=[], cwd="/",
-                              env=machine.environment, capture_output=True, text=True, timeout=60,
+                              env=machine.environment, capture_output=True, text=True, timeout=harness.PATIENCE,
                               check=False)
     return run
 
@@ -101,7 +101,7 @@ def test_drivers_are_what_they_are(machine, ctl):
 def test_status_tells_the_settings_and_what_is_wrong_with_them(machine, ctl):
     assert str(machine.base) in answer(ctl("status"))
     machine.write_settings("automount = perhaps\n")
-    harness.wait_until(lambda: "settings problem:" in answer(ctl("status")), 10, "the complaint")
+    harness.wait_until(lambda: "settings problem:" in answer(ctl("status")), harness.PATIENCE, "the complaint")
 
 
 def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
@@ -116,7 +116,8 @@ def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
         machine.stop_daemon()
         assert ctl("list").returncode == UNREACHABLE
         machine.start_daemon()
-        time.sleep(1)
+        harness.wait_until(lambda: "daemon-started" in events.read_text(), harness.PATIENCE, "the start to be told")
+        time.sleep(1)  # what is told falsely of the volumes comes after it
     finally:
         monitor.terminate()
         monitor.wait()

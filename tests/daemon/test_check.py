@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import harness
 import pytest
@@ -188,7 +187,7 @@ def wait_for_checkers(machine, count):
         spinning = subprocess.run(["pgrep", "-c", "-P", ",".join(map(str, workers(machine))) or "0"],
                                   stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
         return len(jobs) == count and int(spinning or 0) >= count
-    harness.wait_until(running, 20, f"{count} checkers to run")
+    harness.wait_until(running, harness.PATIENCE, f"{count} checkers to run")
 
 
 def workers(machine):
@@ -209,13 +208,12 @@ def test_a_check_can_be_cancelled(odd):
     with pytest.raises(Refused) as refused:
         odd.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
     assert refused.value.name == "Busy"
-    begin = time.monotonic()
-    [job] = odd.jobs()
-    odd.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
-    asking.join(10)
-    assert asking.outcome.name == "Cancelled"
-    harness.wait_until(lambda: not odd.living(), 5, "the checker to end")
-    assert time.monotonic() - begin < 3
+    with harness.within(3):
+        [job] = odd.jobs()
+        odd.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
+        asking.join(harness.PATIENCE)
+        assert asking.outcome.name == "Cancelled"
+        harness.wait_until(lambda: not odd.living(), harness.PATIENCE, "the checker to end")
     # Nobody holds it any more.
     os.close(os.open(stick.device, os.O_RDONLY | os.O_EXCL))
     assert not odd.jobs()
@@ -226,13 +224,12 @@ def test_a_stick_pulled_during_its_check_leaves_nothing(odd):
     path = available(odd, stick)
     asking = Asking(odd, path, "Check")
     wait_for_checkers(odd, 1)
-    begin = time.monotonic()
-    stick.pull()
-    odd.wait_gone(stick)
-    asking.join(10)
-    assert isinstance(asking.outcome, Refused)
-    harness.wait_until(lambda: not odd.living(), 5, "the checker to end")
-    assert time.monotonic() - begin < 4
+    with harness.within(4):
+        stick.pull()
+        odd.wait_gone(stick)
+        asking.join(harness.PATIENCE)
+        assert isinstance(asking.outcome, Refused)
+        harness.wait_until(lambda: not odd.living(), harness.PATIENCE, "the checker to end")
     assert not odd.jobs()
 
 
@@ -248,7 +245,7 @@ def test_two_checks_at_once_do_not_mind_each_other(odd):
     assert refused.value.name == "Busy"
     [job] = odd.jobs()
     odd.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
-    asking.join(10)
+    asking.join(harness.PATIENCE)
 
 
 def test_a_lying_checker_is_told_and_the_medium_is_no_better_for_it(odd):
@@ -418,14 +415,13 @@ def mounting_checker(machine, stick):
     def running():
         found = machine.volume_of(stick)
         return found and "checked" in found[1]["StateReason"] and workers(machine)
-    harness.wait_until(running, 20, "the check to run")
+    harness.wait_until(running, harness.PATIENCE, "the check to run")
 
 
-def nothing_left(machine, begin):
-    harness.wait_until(lambda: not machine.living(), 5, "the checker to end")
+def wait_until_nothing_is_left(machine):
+    harness.wait_until(lambda: not machine.living(), harness.PATIENCE, "the checker to end")
     person = machine.base / ALICE[1]
-    harness.wait_until(lambda: not person.exists() or not os.listdir(person), 5, "the folder to go")
-    assert time.monotonic() - begin < 4
+    harness.wait_until(lambda: not person.exists() or not os.listdir(person), harness.PATIENCE, "the folder to go")
     assert not machine.mounts()
 
 
@@ -437,10 +433,9 @@ def test_the_check_before_a_mount_can_be_skipped_in_one_step(odd_always):
     with pytest.raises(Refused) as refused:
         odd_always.call_as(BOB, job, JOB, "Skip", NO_OPTIONS)
     assert refused.value.name == "NotPermitted"
-    begin = time.monotonic()
-    odd_always.call_as(ALICE, job, JOB, "Skip", NO_OPTIONS)
-    _, volume = odd_always.wait_for_state(stick, "mounted")
-    assert time.monotonic() - begin < 4
+    with harness.within(4):
+        odd_always.call_as(ALICE, job, JOB, "Skip", NO_OPTIONS)
+        _, volume = odd_always.wait_for_state(stick, "mounted")
     assert volume["MountedReadOnly"] and "check was skipped" in volume["ReadOnlyReason"], volume["ReadOnlyReason"]
     assert volume["LastCheck"] == {}
     assert odd_always.read_as(ALICE, f"{volume['MountPoint']}/hello.txt") == "hello"
@@ -473,11 +468,11 @@ def test_the_check_before_a_mount_can_be_cancelled(odd_always):
     mounting_checker(odd_always, stick)
     odd_always.allow("mount-removable", "unmount-others")
     path = odd_always.volume_of(stick)[0]
-    begin = time.monotonic()
-    [job] = odd_always.jobs()
-    odd_always.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
-    odd_always.wait_for_state(stick, "available")
-    nothing_left(odd_always, begin)
+    with harness.within(4):
+        [job] = odd_always.jobs()
+        odd_always.call_as(ALICE, job, JOB, "Cancel", NO_OPTIONS)
+        odd_always.wait_for_state(stick, "available")
+        wait_until_nothing_is_left(odd_always)
     odd_always.call_as(ALICE, path, VOLUME, "Mount", "({'options': <'ro'>},)")
     assert odd_always.volume_of(stick)[1]["MountedReadOnly"]
 
@@ -485,10 +480,10 @@ def test_the_check_before_a_mount_can_be_cancelled(odd_always):
 def test_a_stick_pulled_while_it_is_checked_before_its_mount_leaves_nothing(odd_always):
     stick = odd_stick(odd_always, "spin")
     mounting_checker(odd_always, stick)
-    begin = time.monotonic()
-    stick.pull()
-    odd_always.wait_gone(stick)
-    nothing_left(odd_always, begin)
+    with harness.within(4):
+        stick.pull()
+        odd_always.wait_gone(stick)
+        wait_until_nothing_is_left(odd_always)
 
 
 def test_nobody_slips_in_while_it_is_checked(odd_always):

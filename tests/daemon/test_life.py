@@ -2,7 +2,6 @@
 """The life of a stick: plugged, used, unmounted, pulled, crashed, recovered, ejected."""
 import os
 import signal
-import time
 
 import harness
 import pytest
@@ -65,7 +64,7 @@ def test_unmounting_by_hand_is_noticed(machine):
     _, volume = machine.wait_for_state(stick, "mounted")
     harness.run(["umount", volume["MountPoint"]])
     machine.wait_for_state(stick, "available")
-    harness.wait_until(lambda: not os.path.exists(volume["MountPoint"]), 5, "the folder to go")
+    harness.wait_until(lambda: not os.path.exists(volume["MountPoint"]), harness.PATIENCE, "the folder to go")
 
 
 def test_a_pulled_stick_leaves_nothing_behind(machine):
@@ -74,17 +73,16 @@ def test_a_pulled_stick_leaves_nothing_behind(machine):
     stick.pull()
     machine.wait_gone(stick)
     assert not machine.mounts() and not os.path.exists(volume["MountPoint"])
-    harness.wait_until(lambda: not machine.children(), 10, "the driver to end")
+    harness.wait_until(lambda: not machine.children(), harness.PATIENCE, "the driver to end")
 
 
 def test_a_crashed_driver_is_a_dead_mount_and_recovers(machine):
     machine.allow("mount-removable")
     stick = machine.make_stick(files={"kept": "still here"}).plug()
     path, volume = machine.wait_for_state(stick, "mounted")
-    begin = time.monotonic()
-    os.kill(volume["DriverPid"], signal.SIGKILL)
-    _, dead = machine.wait_for_state(stick, "dead", deadline=5)
-    assert time.monotonic() - begin < 1.5
+    with harness.within(1.5):
+        os.kill(volume["DriverPid"], signal.SIGKILL)
+        _, dead = machine.wait_for_state(stick, "dead")
     assert dead["Death"]["kind"] == "signal" and "SIGKILL" in dead["Death"]["cause"]
     failed = machine.run_as(ALICE, ["ls", volume["MountPoint"]])
     assert failed.returncode != 0
@@ -176,5 +174,5 @@ def test_explain_tells_the_rule_and_the_reason(machine):
 def test_jobs_show_work_and_go_away(machine):
     stick = machine.make_stick().plug()
     machine.wait_for_state(stick, "mounted")
-    harness.wait_until(lambda: not machine.jobs(), 5, "the jobs to end")
+    harness.wait_until(lambda: not machine.jobs(), harness.PATIENCE, "the jobs to end")
     assert JOB.endswith("Job")

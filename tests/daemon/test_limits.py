@@ -30,7 +30,7 @@ class ManyCalls:
             self.answers.put(line.strip())
 
     def take(self, count):
-        return [self.answers.get(timeout=20) for _ in range(count)]
+        return [self.answers.get(timeout=harness.PATIENCE) for _ in range(count)]
 
     def leave(self):
         self.process.kill()
@@ -71,7 +71,7 @@ def test_unanswered_calls_of_one_person_are_limited_and_of_others_are_not(scratc
             with pytest.raises(Refused) as refused:
                 machine.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
             return refused.value.name == "NotPermitted"
-        harness.wait_until(answered, 10, "her calls to be forgotten")
+        harness.wait_until(answered, harness.PATIENCE, "her calls to be forgotten")
 
 
 def test_one_program_asks_polkit_so_many_things_and_the_rest_is_refused_at_once(scratch, many):
@@ -99,7 +99,7 @@ def test_images_of_one_person_are_limited_until_they_are_closed(scratch):
                 assert refused.value.name == "LimitExceeded" and "2 images" in refused.value.message
                 with machine.image_opener(BOB, images[2], "ro") as path:
                     assert path in machine.volumes()
-            harness.wait_until(lambda: len(machine_images(machine)) == 1, 10, "the images to close")
+            harness.wait_until(lambda: len(machine_images(machine)) == 1, harness.PATIENCE, "the images to close")
             with machine.image_opener(ALICE, images[2], "ro") as path:
                 assert path in machine.volumes()
 

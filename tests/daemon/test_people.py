@@ -10,30 +10,37 @@ from machine import (ALICE, BOB, MANAGER, MANAGER_PATH, PROPERTIES, VOLUME, Aski
 
 
 def waiting(machine):
+    """How many volumes wait, as airlockd counts them: loop devices of others are among them."""
     return machine.call(MANAGER_PATH, PROPERTIES, "Get", f"('{MANAGER}', 'Waiting')")
+
+
+def wait_until_counted(machine):
+    """As many as there are. They are asked for one after the other, and others' come and go meanwhile."""
+    def counted():
+        states = [volume["State"] for volume in machine.volumes().values()]
+        return states.count("waiting") == waiting(machine)
+    harness.wait_until(counted, harness.PATIENCE, "every volume that waits to be counted")
 
 
 def test_nobody_there_nothing_is_mounted_until_somebody_comes(scratch):
     with Machine(scratch) as machine:
-        time.sleep(0.5)  # loop devices of others wait as well
-        before = waiting(machine)
         stick = machine.make_stick("EARLY").plug()
         machine.wait_for_state(stick, "waiting")
-        assert not machine.mounts() and waiting(machine) == before + 1
+        wait_until_counted(machine)
+        assert not machine.mounts() and waiting(machine) >= 1
         machine.sit_down(ALICE)
         _, volume = machine.wait_for_state(stick, "mounted")
         assert volume["MountedFor"] == ALICE[0]
-        harness.wait_until(lambda: waiting(machine) == 0, 10, "nothing to wait any more")
+        harness.wait_until(lambda: waiting(machine) == 0, harness.PATIENCE, "nothing to wait any more")
 
 
 def test_a_locked_screen_holds_new_sticks_and_unlocking_mounts_them(machine):
     machine.set_session("1", LockedHint=True)
-    time.sleep(0.5)  # loop devices of others wait from now on as well
-    before = waiting(machine)
     sticks = [machine.make_stick(f"L{number}", size="8M").plug() for number in range(3)]
     for stick in sticks:
         machine.wait_for_state(stick, "waiting")
-    assert waiting(machine) == before + 3 and not machine.mounts()
+    wait_until_counted(machine)
+    assert waiting(machine) >= 3 and not machine.mounts()
     machine.set_session("1", LockedHint=False)
     for stick in sticks:
         machine.wait_for_state(stick, "mounted")
@@ -104,7 +111,7 @@ def test_a_hung_polkit_blocks_nobody_else(scratch):
         machine.polkit("SimulateHang", "(false,)")
         machine.polkit("AllowUnknown", "(true,)")
         machine.polkit("ReleaseHangingCalls", "()")
-        asking.join(20)
+        asking.join(harness.PATIENCE)
         assert isinstance(asking.outcome, Refused), "the answer of before was no"
         place = machine.call_as(ALICE, path, VOLUME, "Mount", "(@a{sv} {},)")
         assert place in machine.mounts()
@@ -119,7 +126,7 @@ def test_a_stick_pulled_while_polkit_thinks_is_answered_once(scratch):
         asking = Asking(machine, path, "Mount")
         time.sleep(1)
         stick.pull()
-        asking.join(20)
+        asking.join(harness.PATIENCE)
         assert isinstance(asking.outcome, Refused)
         assert asking.outcome.name in ("NotFound", "PeerGone", "Io"), asking.outcome
         machine.wait_gone(stick)
@@ -165,4 +172,4 @@ def test_automount_can_be_switched_off_and_on(machine):
     with pytest.raises(Refused) as refused:
         machine.call_as(ALICE, MANAGER_PATH, MANAGER, "SetAutomount", "('perhaps', @a{sv} {})")
     assert refused.value.name == "InvalidArgument"
-    harness.wait_until(lambda: not machine.jobs(), 5, "the jobs to end")
+    harness.wait_until(lambda: not machine.jobs(), harness.PATIENCE, "the jobs to end")

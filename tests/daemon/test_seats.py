@@ -59,7 +59,7 @@ def two_sticks(scratch, seats, **options):
         here = machine.make_stick("HERE", {"of": "alice"}).plug()
         there = machine.make_stick("THERE", {"of": "bob"}).plug()
         seats.put(there, "seat1")
-        harness.wait_until(lambda: seat_of(machine, there) == "seat1", 10, "the second seat")
+        harness.wait_until(lambda: seat_of(machine, there) == "seat1", harness.PATIENCE, "the second seat")
         yield machine, here, there
 
 

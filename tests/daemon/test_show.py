@@ -7,6 +7,7 @@ import subprocess
 
 import bus_peers
 import caller
+import harness
 
 SHOW = pathlib.Path(__file__).resolve().parents[1] / "show.py"
 # In a mount namespace of its own, where the machine's bus, if there is one, cannot be seen.
@@ -64,7 +65,7 @@ def machine_with_a_system_bus(scratch, *command):
     try:
         yield f"unix:path={scratch}/system_bus", run
     finally:
-        stage.communicate("", timeout=60)
+        stage.communicate("", timeout=harness.PATIENCE)
 
 
 def test_the_show_leaves_the_system_bus_of_the_machine_alone(scratch):

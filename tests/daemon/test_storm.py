@@ -25,7 +25,7 @@ def settled(machine):
         return machine.mounts(), machine.jobs(), [(pid, harness.process_name(pid))
                                                   for pid in machine.children()]
     try:
-        harness.wait_until(lambda: not any(left()), 30, "everything to be over")
+        harness.wait_until(lambda: not any(left()), harness.PATIENCE, "everything to be over")
     except harness.HarnessError as late:
         about = [line for line in machine.log().splitlines() if "reaped orphan" not in line]
         raise harness.HarnessError("\n".join([f"{late}: {left()}", str(machine.volumes()), *about[-60:]])) from late
@@ -39,17 +39,17 @@ def test_fifty_sticks_at_once(machine):
         for stick in sticks:
             stick.plug()
         for stick in sticks:
-            machine.wait_for_state(stick, "mounted", deadline=60)
+            machine.wait_for_state(stick, "mounted", deadline=2 * harness.PATIENCE)
     for number, stick in enumerate(sticks):
         place = machine.volume_of(stick)[1]["MountPoint"]
         assert machine.read_as(ALICE, f"{place}/n") == str(number)
     assert len(machine.mounts()) == 50
     for stick in sticks:
         stick.pull()
-    harness.wait_until(lambda: all(machine.volume_of(stick) is None for stick in sticks), 30, "all to go")
+    harness.wait_until(lambda: all(machine.volume_of(stick) is None for stick in sticks), harness.PATIENCE, "all to go")
     settled(machine)
     assert descriptors(machine) <= before + 2
-    harness.wait_until(lambda: not machine.places(), 10, "the folders to go")
+    harness.wait_until(lambda: not machine.places(), harness.PATIENCE, "the folders to go")
 
 
 def test_a_storm_of_a_thousand_events_leaves_nothing(machine):
@@ -74,7 +74,7 @@ def test_a_storm_of_a_thousand_events_leaves_nothing(machine):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(240)
+        thread.join(4 * harness.PATIENCE)
     assert not any(thread.is_alive() for thread in threads)
     settled(machine)
     ours = {stick.device for stick in machine.sticks}
@@ -99,7 +99,7 @@ def test_many_callers_of_one_volume_get_one_answer_each(machine):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(harness.PATIENCE)
     assert len(outcomes) == 8
     assert [outcome for outcome in outcomes if outcome == []], outcomes
     assert not machine.mounts()
@@ -110,13 +110,22 @@ def wake_ups(machine):
     return int(status.split("voluntary_ctxt_switches:")[1].split()[0])
 
 
+def wait_until_asleep(machine):
+    """What goes on once a stick is plugged in may take a while; two seconds in a row without a wake-up end it."""
+    def asleep():
+        before = wake_ups(machine)
+        time.sleep(2)
+        return wake_ups(machine) == before
+    harness.wait_until(asleep, harness.PATIENCE, "airlockd to have nothing to do")
+
+
 @pytest.mark.parametrize("seconds", [60])
 def test_idle_it_sleeps(machine, seconds):
     """A stick that is plugged in and not mounted, and nobody asks for anything."""
     machine.set_session("1", LockedHint=True)
     stick = machine.make_stick().plug()
     machine.wait_for_state(stick, "waiting")
-    time.sleep(2)
+    wait_until_asleep(machine)
     before = wake_ups(machine)
     time.sleep(seconds)
     assert wake_ups(machine) == before

@@ -50,7 +50,7 @@ def amounts_left(machine, asking, operation):
             if job["Operation"] == operation and (not seen or seen[-1] != job["BytesLeft"]):
                 seen.append(job["BytesLeft"])
         return not asking.is_alive()
-    harness.wait_until(look, 60, "the unmount to end")
+    harness.wait_until(look, harness.PATIENCE, "the unmount to end")
     return [left for left in seen if left > 0]
 
 
@@ -69,7 +69,7 @@ def is_complete(scratch, medium, checksums):
 def test_what_is_left_to_write_is_told_until_safe_is_true(scratch, method):
     with slow_stick(scratch) as (machine, stick, medium, path, checksums):
         asking = Asking(machine, path, method)
-        harness.wait_until(machine.jobs, 10, "the job")
+        harness.wait_until(machine.jobs, harness.PATIENCE, "the job")
         amounts = amounts_left(machine, asking, "unmount")
         assert asking.outcome == [], asking.outcome
         assert is_complete(scratch, medium, checksums)
@@ -93,10 +93,10 @@ def test_while_it_writes_nothing_calls_it_safe(scratch):
                 return True
             states.add((volume["State"], volume["StateReason"]))
             return False
-        harness.wait_until(over, 60, "the unmount to end")
+        harness.wait_until(over, harness.PATIENCE, "the unmount to end")
         assert is_complete(scratch, medium, checksums)
         assert states == {("unmounting", "being written to the medium")}
-        asking.join(10)
+        asking.join(harness.PATIENCE)
 
 
 def test_airlockctl_shows_what_is_left_to_write(scratch):
@@ -111,7 +111,7 @@ def test_airlockctl_shows_what_is_left_to_write(scratch):
             with contextlib.suppress(OSError):  # the terminal has hung up
                 while piece := os.read(controller, 4096):
                     said += piece
-            assert process.wait(10) == 0, said
+            assert process.wait(harness.PATIENCE) == 0, said
         assert b"do not unplug yet: " in said and (b"MiB left" in said or not KERNEL_TELLS), said
         assert b"safe to remove" in said, said
         assert is_complete(scratch, medium, checksums)

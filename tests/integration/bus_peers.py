@@ -16,7 +16,7 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 ERROR = "org.airlock1.Error."
 SOURCES = pathlib.Path(__file__).resolve().parents[2]
-DEADLINE = 10.0
+DEADLINE = float(harness.PATIENCE)
 
 # What the system bus forbids, and nothing else of it.
 SYSTEM_POLICY = """

@@ -9,7 +9,7 @@ import pytest
 import harness
 from fit_machine import pytest_sessionfinish, skip_unless_fit  # noqa: F401
 
-TEST_DEADLINE = 300
+TEST_DEADLINE = 5 * harness.PATIENCE
 NEEDED_PROGRAMS = ("mke2fs", "e2fsck", "debugfs", "dumpe2fs", "losetup", "umount")
 
 
@@ -25,7 +25,7 @@ def pytest_configure(config):
         os.environ["AIRLOCK_MOUNTER"] = chosen
     config.addinivalue_line("markers", "contained: needs a driver process; makes no sense for the kernel")
     config.addinivalue_line("markers", "airlock_only: tests something only our driver promises")
-    config.addinivalue_line("markers", "deadline(seconds): longer than the usual watchdog")
+    config.addinivalue_line("markers", "deadline(patiences): longer than the usual watchdog")
 
 
 def does_not_apply(item, mounter):
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(autouse=True)
 def watchdog(request):
     marker = request.node.get_closest_marker("deadline")
-    with harness.WATCHDOG.guard(marker.args[0] if marker else TEST_DEADLINE):
+    with harness.WATCHDOG.guard(marker.args[0] * harness.PATIENCE if marker else TEST_DEADLINE):
         yield
 
 

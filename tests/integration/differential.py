@@ -19,7 +19,7 @@ EITHER_ERROR = {
     ("fallocate", errno.EINVAL, errno.EOPNOTSUPP),
 }
 
-OPRUNNER_DEADLINE = 150
+OPRUNNER_DEADLINE = 3 * harness.PATIENCE
 
 
 class Disagreement(AssertionError):

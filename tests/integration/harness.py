@@ -25,8 +25,16 @@ FUSE2FS = "fuse2fs"
 AIRLOCK = "airlock"
 MOUNTERS = (KERNEL, FUSE2FS, AIRLOCK)
 
-COMMAND_DEADLINE = 60
-UNMOUNT_DEADLINE = 60
+# Ends what would wait for ever, and says nothing about how long anything may take. tests/slow_machine.sh
+# makes it longer.
+PATIENCE = 60 * int(os.environ.get("AIRLOCK_PATIENCE", 1))
+COMMAND_DEADLINE = PATIENCE
+UNMOUNT_DEADLINE = PATIENCE
+# A machine that is slow may take longer than what is promised: as often the time that a program which
+# does nothing takes there. That's 0.05 s where this was written.
+STARTS_ALLOWED = 20
+# An answer on a bus goes through two processes and back.
+STARTS_ALLOWED_FOR_AN_ANSWER = 4
 DRIVER_NAMES = {FUSE2FS: "fuse2fs", AIRLOCK: "airlock-ext"}
 EXT4_IOC_SHUTDOWN = 0x8004587D
 SHUTDOWN_WITHOUT_JOURNAL = struct.pack("<I", 2)
@@ -70,6 +78,64 @@ def wait_until(condition, deadline, what):
         if time.monotonic() > end:
             raise HarnessError(f"after {deadline} s still waiting for {what}")
         time.sleep(0.01)
+
+
+class Stopwatch(threading.Thread):
+    """How long something took, and how slow this machine was meanwhile: the longest that it took to start
+    a program that does nothing and to see it end."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.over = threading.Event()
+        self.longest_start = 0.0
+        # Several, in case what is watched is over soon: a machine that is slow now and then shows it in one.
+        for _ in range(6):
+            self.look()
+            time.sleep(0.03)
+        self.begin = time.monotonic()
+        self.taken = None
+        self.start()
+
+    def look(self):
+        begin = time.monotonic()
+        subprocess.run(["true"], check=True)
+        self.longest_start = max(self.longest_start, time.monotonic() - begin)
+
+    def run(self):
+        while not self.over.wait(0.1):
+            self.look()
+
+    def stop(self):
+        self.taken = time.monotonic() - self.begin
+        self.over.set()
+        self.join()
+
+    def keeps(self, promise):
+        return self.taken < promise + STARTS_ALLOWED * self.longest_start
+
+    def limit_of_answers(self, promise):
+        return promise + STARTS_ALLOWED_FOR_AN_ANSWER * self.longest_start
+
+    def __str__(self):
+        return f"{self.taken:.2f} s, where starting a program takes up to {self.longest_start:.3f} s"
+
+
+@contextlib.contextmanager
+def watching():
+    """Gives the Stopwatch of what is done inside."""
+    watch = Stopwatch()
+    try:
+        yield watch
+    finally:
+        watch.stop()
+
+
+@contextlib.contextmanager
+def within(promise):
+    """What is done inside is promised to take fewer seconds than that, more on a slower machine."""
+    with watching() as watch:
+        yield watch
+    assert watch.keeps(promise), f"took {watch}, and {promise} s are promised"
 
 
 def default_mounter():
@@ -306,7 +372,7 @@ class Mount:
         self.connection = major << 20 | minor
         WATCHDOG.adopt(self)
         if mounter != KERNEL:
-            self.driver = wait_until(lambda: find_driver(mounter, self.device), 5,
+            self.driver = wait_until(lambda: find_driver(mounter, self.device), PATIENCE,
                                      f"the driver of {self.device} to show up")
 
     def _mount(self):

@@ -15,7 +15,7 @@ import dbusmock
 
 import harness
 
-DEADLINE = 10.0
+DEADLINE = float(harness.PATIENCE)
 POLKIT = "org.freedesktop.PolicyKit1"
 LOGIND = "org.freedesktop.login1"
 # Users a bus lets in exist on the machine; these do everywhere, under other names.

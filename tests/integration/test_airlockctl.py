@@ -20,7 +20,7 @@ import harness
 from bus_peers import Client, Demo, PrivateBus, volume
 
 DONE, FAILED, USAGE, NO_SUCH_THING, NOT_ALLOWED, IN_THE_WAY, UNREACHABLE, BAD_MEDIUM = range(8)
-SECONDS = 20
+SECONDS = harness.PATIENCE
 ESCAPES = b"\x1b]0;owned\x07\x1b[2J"
 HOSTILE = ESCAPES + "\u202e\u009b31m".encode() + b"\nsdz9  mounted"
 

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 
+import harness
 import pytest
 
 IMAGES = pathlib.Path(__file__).resolve().parent.parent / "images"
@@ -26,7 +27,7 @@ import mounting  # noqa: E402  the one place to change for another way of mounti
 ROUNDS = int(os.environ.get("AIRLOCK_BROKEN_ROUNDS", "3"))
 # A stand-in may die of what it reads; that is why there is a contained driver.
 DRIVER_MAY_DIE = mounting.mounter() != "airlock"
-EXERCISE_DEADLINE = 60
+EXERCISE_DEADLINE = harness.PATIENCE
 
 GENERAL = [name for name in make_image.VARIANTS if name not in ("ext4-sparse-8T", "ext4-64k")]
 WITH_JOURNAL = ["ext4", "ext4-dirty-journal", "ext3", "ext4-1k", "ext4-fast-commit"]

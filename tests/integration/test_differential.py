@@ -59,7 +59,7 @@ def run_seed(oprunner, mounter, directory, kind, seed, count):
 
 
 @pytest.mark.parametrize("kind", mkfs_spread.KINDS, ids=lambda kind: kind.name)
-@pytest.mark.deadline(1500)
+@pytest.mark.deadline(25)
 def test_random_operations(kind, oprunner, mounter, scratch, seeds, long_run):
     count = LONG_OPERATIONS if long_run else DEFAULT_OPERATIONS
     for seed in seeds or (LONG_SEEDS if long_run else DEFAULT_SEEDS):
@@ -232,7 +232,7 @@ def huge_script():
     return [line for block in lines for line in block.splitlines()] + ["tree"]
 
 
-@pytest.mark.deadline(600)
+@pytest.mark.deadline(10)
 def test_a_sparse_8_tib_filesystem(oprunner, mounter, scratch):
     pair = differential.Pair(oprunner, mounter, scratch, HUGE, size="8T")
     pair.run(huge_script())

@@ -11,7 +11,7 @@ import pytest
 import harness
 import mkfs_spread
 
-RUN_DEADLINE = 120
+RUN_DEADLINE = 2 * harness.PATIENCE
 KIND_BY_NAME = {kind.name: kind for kind in mkfs_spread.KINDS}
 KINDS = ("ext2-1k", "ext3", "ext4", "ext4-1k", "ext4-inline-data")
 OPERATIONS = 3000

@@ -2,9 +2,13 @@
 """What tests of the mount command share: everything happens where the rest of the machine cannot see it."""
 import ctypes
 import os
+import pathlib
 import subprocess
+import sys
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 CLONE_NEWNS = 0x00020000
 _unshared = False

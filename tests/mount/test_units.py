@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from harness import PATIENCE
+
 BUILD = pathlib.Path(os.environ.get("AIRLOCK_BUILD", "build")).resolve()
 UNITS = BUILD / "units"
 # What the directives that come with libfuse's examples score.
@@ -94,7 +96,7 @@ class Activated:
         self.process = subprocess.Popen(
             ["systemd-socket-activate", "--seqpacket", "--accept", "-l", str(path), str(program)],
             stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE
         while not path.exists():
             assert time.monotonic() < deadline and self.process.poll() is None
             time.sleep(0.02)
@@ -102,7 +104,7 @@ class Activated:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=PATIENCE)
 
 
 needs_activation = pytest.mark.skipif(
@@ -128,7 +130,7 @@ def service(private_mounts):
 def mount(source, place):
     environment = {k: v for k, v in os.environ.items() if k != "AIRLOCK_DRIVER_DIR"}
     return subprocess.run([BUILD / "cli/mount.airlock", source, place, "-t", "airlock.ext4"],
-                          capture_output=True, text=True, timeout=30, env=environment)
+                          capture_output=True, text=True, timeout=PATIENCE, env=environment)
 
 
 @needs_activation
@@ -172,7 +174,7 @@ def test_the_ext_driver_works_as_a_service(tmp_path, service):
     assert (place / "file").read_text() == "written through the socket's driver"
     subprocess.run(["umount", place], check=True)
     check = None
-    for _ in range(50):  # plain fuse: umount returns before the driver has written the rest
+    for _ in range(10 * PATIENCE):  # plain fuse: umount returns before the driver has written the rest
         check = subprocess.run(["e2fsck", "-fn", image], capture_output=True, text=True)
         if check.returncode == 0:
             break

@@ -7,26 +7,34 @@
 //   vanish      mount, then die without a goodbye
 //   late        ask for the mount after a while
 //   later       after a long while
+//   held        after somebody has replaced the word "here", which the driver writes instead
 //   mute        answer nothing but the kernel's greeting
 //   garbled     answer that with nonsense
 //   deaf        serve, but never end
 //   dies-last   serve, and end with code 7
-// Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden; loop
-// and sleep: not to answer any more; lie: to answer with nonsense; say-NAME: to log the name.
+//   fills-last  serve, and fill its memory slowly when it is unmounted
+// Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
+// memory-slowly: to take its time about filling its memory; loop, sleep, and churn, which takes
+// memory and gives it back: not to answer any more; lie: to answer with nonsense; say-NAME: to log
+// the name.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fuse.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "contained/runtime/confine.h"
@@ -50,12 +58,23 @@ struct Medium {
   std::string behaviour;
 };
 
+std::string first_word(int medium) {
+  std::array<char, 16> word = {};
+  (void)!::pread(medium, word.data(), word.size() - 1, 0);
+  return word.data();
+}
+
+void wait_until_released(int medium) {
+  constexpr std::string_view kHere{"here", 5};
+  if (::pwrite(medium, kHere.data(), kHere.size(), 0) < 0) std::_Exit(2);
+  while (first_word(medium) == kHere.data()) ::usleep(10'000);
+}
+
 Result<Medium> open_medium(Server& server) {
   const std::string& path = server.arguments().at(1);
   TRY(auto opened, server.open_device_or_read_only(path, /*extra_flags=*/0));
-  std::array<char, 16> word = {};
-  (void)!::pread(opened.descriptor.get(), word.data(), word.size() - 1, 0);
-  return Medium{.fd = std::move(opened.descriptor), .behaviour = word.data()};
+  std::string word = first_word(opened.descriptor.get());
+  return Medium{.fd = std::move(opened.descriptor), .behaviour = std::move(word)};
 }
 
 ServiceMount wanted_mount(const Server& server, const std::string& behaviour) {
@@ -88,12 +107,31 @@ void reply(int device, const fuse_in_header& in, int error, const Body* body) {
   for (;;) ::pause();
 }
 
-void eat_memory() {
-  constexpr std::size_t kBite = std::size_t{16} << 20;
+constexpr std::size_t kBite = std::size_t{1} << 20;
+constexpr int kBites = 48;
+
+// Every page is written, so there are only a few MiB: some machines take 50 µs for a page. The
+// limit of a real driver would be a test of that. A bite comes every `pause` at the earliest.
+void eat_memory(std::chrono::milliseconds pause) {
+  const rlimit small{.rlim_cur = kBites * kBite, .rlim_max = kBites * kBite};
+  if (::setrlimit(RLIMIT_DATA, &small) != 0) std::_Exit(2);
   std::vector<std::unique_ptr<char[]>> eaten;
-  for (;;) {
+  for (auto next = std::chrono::steady_clock::now();; next += pause) {
+    std::this_thread::sleep_until(next);
     eaten.push_back(std::make_unique<char[]>(kBite));
-    eaten.back()[0] = 1;  // what is promised counts, so one page will do
+  }
+}
+
+// Two and a half seconds at least.
+void eat_memory_slowly() {
+  eat_memory(std::chrono::milliseconds(2500 / kBites + 1));
+}
+
+[[noreturn]] void churn_memory() {
+  for (;;) {
+    void* const taken = ::mmap(nullptr, kBite, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (taken != MAP_FAILED) ::munmap(taken, kBite);
   }
 }
 
@@ -101,7 +139,9 @@ void obey(std::string_view name) {
   if (name == "segv") *static_cast<volatile int*>(nullptr) = 1;
   if (name == "abort") std::abort();
   if (name == "exit") std::_Exit(9);
-  if (name == "memory") eat_memory();
+  if (name == "memory") eat_memory({});
+  if (name == "memory-slowly") eat_memory_slowly();
+  if (name == "churn") churn_memory();
   if (name == "sleep") hang();
   if (name == "forbidden") {
     if (const auto filter = make_filter({}))
@@ -142,6 +182,7 @@ void serve(int device, const std::string& behaviour) {
     fuse_in_header in = {};
     std::memcpy(&in, buffer.data(), sizeof in);
     if (in.opcode == FUSE_DESTROY && behaviour == "deaf") hang();
+    if (in.opcode == FUSE_DESTROY && behaviour == "fills-last") eat_memory_slowly();
     answer(device, in, buffer.data() + sizeof in, behaviour);
     if (in.opcode == FUSE_DESTROY) break;
   }
@@ -165,6 +206,7 @@ Result<void> run() {
   if (medium.behaviour == "read-only") log(LogLevel::kNotice, "the journal must be replayed");
   if (medium.behaviour == "late") ::usleep(300'000);
   if (medium.behaviour == "later") ::usleep(3'000'000);
+  if (medium.behaviour == "held") wait_until_released(medium.fd.get());
   TRY_VOID(server.make_mount(wanted_mount(server, medium.behaviour)));
   if (medium.behaviour == "vanish") std::_Exit(3);
   // Before the goodbye: after it our starter may be gone at any moment, and we with it.

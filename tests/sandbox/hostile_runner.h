@@ -12,7 +12,7 @@
 
 namespace airlock::test {
 
-inline constexpr std::chrono::milliseconds kPatience{20'000};
+inline constexpr std::chrono::milliseconds kPatience{60'000};
 
 // The next packet on a control channel as text; nothing when the other end closed or kPatience
 // passed.

@@ -2,9 +2,10 @@
 //
 // Every attack of contained/hostile, run three times: held by nothing it must win, which shows
 // that the attack is real; in the sandbox it must lose, with the filter and, where something else
-// stops it too, without.
+// stops it too, without. An attack that this machine makes impossible is named in the output.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -16,12 +17,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <string>
 
 #include "contained/hostile/attack.h"
 #include "daemon/launch/sandbox_launcher.h"
+#include "tests/sandbox/control_judgement.h"
 #include "tests/sandbox/hostile_runner.h"
 
 namespace airlock::test {
@@ -118,21 +121,30 @@ class Outside {
   ::_exit(1);
 }
 
-std::string attack_bare(std::string_view name, const std::vector<std::string>& targets) {
+ControlEnd attack_bare(std::string_view how, std::string_view name,
+                       const std::vector<std::string>& targets) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw std::runtime_error("socketpair");
   const UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
-  std::vector<std::string> words{"airlock-hostile", "bare", std::string(name)};
+  std::vector<std::string> words{"airlock-hostile", std::string(how), std::string(name)};
   words.insert(words.end(), targets.begin(), targets.end());
   const pid_t driver = ::fork();
   if (driver == 0) become_bare_driver(theirs.get(), words);
   theirs.reset();
-  const auto answer = next_packet(ours.borrow());
-  ::kill(driver, SIGKILL);
-  ::waitpid(driver, nullptr, 0);
-  return answer.value_or("nothing");
+  ControlEnd end{.answer = next_packet(ours.borrow()).value_or("nothing")};
+  // One that reports a fault is about to die of it.
+  if (!end.answer.starts_with("fault")) ::kill(driver, SIGKILL);
+  int status = 0;
+  ::waitpid(driver, &status, 0);
+  if (WIFSIGNALED(status)) end.signal_number = WTERMSIG(status);
+  return end;
+}
+
+void say_impossible(std::string_view name) {
+  fmt::print("IMPOSSIBLE on this machine: {}: int $0x80 raises SIGSEGV without any sandbox\n",
+             name);
 }
 
 struct AttackEnd {
@@ -161,14 +173,31 @@ class HostileTest : public testing::TestWithParam<AttackCase> {
       UniqueFd{::open("/dev/null", O_RDONLY)}, UniqueFd{::open("/dev/null", O_RDONLY)},
       UniqueFd{::open("/dev/null", O_RDONLY)}, UniqueFd{::open("/dev/null", O_RDONLY)}};
   Outside outside_;
+
+  // Says so, and that it ended the same way inside, if its control run shows that.
+  bool impossible_here(const AttackEnd& end) {
+    const std::string_view name = GetParam().name;
+    if (name != "call_as_32_bit") return false;
+    const ControlEnd control = attack_bare("bare", name, outside_.targets());
+    if (judge_control(name, control) != Control::kImpossible) return false;
+    say_impossible(name);
+    EXPECT_EQ(end.answer, "");
+    EXPECT_EQ(end.cause.kind, ExitCause::Kind::kKilled) << end.cause.describe();
+    EXPECT_EQ(end.cause.signal_number, SIGSEGV) << end.cause.describe();
+    return true;
+  }
 };
 
 TEST_P(HostileTest, RunAsRootWinsWhenNothingHoldsIt) {
-  EXPECT_EQ(attack_bare(GetParam().name, outside_.targets()), "won");
+  const ControlEnd end = attack_bare("bare", GetParam().name, outside_.targets());
+  const Control judged = judge_control(GetParam().name, end);
+  if (judged == Control::kImpossible) return say_impossible(GetParam().name);
+  EXPECT_EQ(judged, Control::kWins) << end.answer << ", signal " << end.signal_number;
 }
 
 TEST_P(HostileTest, RunAsRootLosesWhenConfined) {
   const AttackEnd end = attack_sandboxed("confined", GetParam().name, outside_.targets());
+  if (impossible_here(end)) return;
   // It was told no, or it was ended for asking; ending in any other way proves nothing.
   if (end.answer.empty())
     EXPECT_EQ(end.cause.kind, ExitCause::Kind::kForbiddenCall) << end.cause.describe();
@@ -178,6 +207,7 @@ TEST_P(HostileTest, RunAsRootLosesWhenConfined) {
 
 TEST_P(HostileTest, RunAsRootLosesWithoutTheFilterToo) {
   const AttackEnd end = attack_sandboxed("unfiltered", GetParam().name, outside_.targets());
+  if (impossible_here(end)) return;
   if (GetParam().stopped_by == StoppedBy::kNamespacesToo)
     EXPECT_TRUE(end.answer.starts_with("lost ")) << end.answer << " " << end.cause.describe();
   else  // harmless there; that it still answers shows that it was not stopped by accident
@@ -204,6 +234,37 @@ std::vector<AttackCase> all_attacks() {
   for (const AttackCase& attack : kAttacks)
     if (can_be_shown(attack)) shown.push_back(attack);
   return shown;
+}
+
+#if defined(__x86_64__)
+TEST(ControlRun, RunAsRootAMachineWithout32BitCallsIsFoundOut) {
+  const std::vector<std::string> nobody{"0", "", "", "0"};
+  const ControlEnd end = attack_bare("closed-gate", "call_as_32_bit", nobody);
+  EXPECT_EQ(end.answer, "fault cd80");
+  EXPECT_EQ(end.signal_number, SIGSEGV);
+  EXPECT_EQ(judge_control("call_as_32_bit", end), Control::kImpossible);
+  // Nothing else is impossible there.
+  const ControlEnd other = attack_bare("closed-gate", "change_descriptor_table", nobody);
+  EXPECT_EQ(judge_control("change_descriptor_table", other), Control::kWins) << other.answer;
+}
+
+TEST(ControlRun, RunAsRootAnotherFaultExcusesNothing) {
+  const ControlEnd end = attack_bare("bare", "fault", {"0", "", "", "0"});
+  EXPECT_EQ(end.signal_number, SIGSEGV);
+  EXPECT_TRUE(end.answer.starts_with("fault ")) << end.answer;
+  EXPECT_EQ(judge_control("call_as_32_bit", end), Control::kFails);
+}
+#endif
+
+TEST(ControlRun, OnlyThatOneFindingExcuses) {
+  const ControlEnd finding{.answer = "fault cd80", .signal_number = SIGSEGV};
+  EXPECT_EQ(judge_control("call_as_32_bit", finding), Control::kImpossible);
+  EXPECT_EQ(judge_control("map_executable", finding), Control::kFails);
+  EXPECT_EQ(judge_control("call_as_32_bit", {"fault cd80", SIGKILL}), Control::kFails);
+  EXPECT_EQ(judge_control("call_as_32_bit", {"fault cd81", SIGSEGV}), Control::kFails);
+  EXPECT_EQ(judge_control("call_as_32_bit", {"nothing", SIGSEGV}), Control::kFails);
+  EXPECT_EQ(judge_control("call_as_32_bit", {"lost 38", 0}), Control::kFails);
+  EXPECT_EQ(judge_control("call_as_32_bit", {"won", SIGKILL}), Control::kWins);
 }
 
 INSTANTIATE_TEST_SUITE_P(Attack, HostileTest, testing::ValuesIn(all_attacks()),

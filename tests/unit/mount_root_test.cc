@@ -328,7 +328,7 @@ TEST_F(MounterRunAsRoot, DetachingFuseblkDoesNotWaitForASilentDriver) {
   // Nobody ever reads the device, and it stays open.
   const auto begin = std::chrono::steady_clock::now();
   mounter.detach();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 2s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);  // it would wait for ever
   EXPECT_EQ(mounted_on(place_).type, "");
 }
 

@@ -324,7 +324,7 @@ TEST_F(Adoption, AMountWithItsDriverIsAliveAndItsEndIsSeen) {
   ASSERT_TRUE(adopted.record.mount.life.valid());
   EXPECT_EQ(::poll(&wait, 1, /*timeout=*/0), 0);
   driver.kill();
-  EXPECT_EQ(::poll(&wait, 1, /*timeout=*/1000), 1);
+  EXPECT_EQ(::poll(&wait, 1, /*timeout=*/60'000), 1);
 }
 
 TEST_F(Adoption, ADriverThatDiedMeanwhileMakesADeadMount) {

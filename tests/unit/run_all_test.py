@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.dont_write_bytecode = True
 
-from run_all import Count, count_entry  # noqa: E402
+from run_all import Count, count_entry, found_impossible  # noqa: E402
 
 
 def entry(result, stdout="", stderr=""):
@@ -43,6 +43,13 @@ class Counting(unittest.TestCase):
     def test_a_crash_after_passing_tests_is_a_failure(self):
         self.assertEqual(count_entry(entry("FAIL", "[  PASSED  ] 4 tests.\n")), Count(4, 1, 0))
         self.assertEqual(count_entry(entry("FAIL", "[ RUN ] half\nSegmentation fault\n")), Count(0, 1, 0))
+
+    def test_what_a_machine_can_not_do_is_named_once(self):
+        said = "IMPOSSIBLE on this machine: attack: a reason\n"
+        text = f"[ RUN      ] A.b\n{said}[ RUN      ] A.c\n{said}[  PASSED  ] 2 tests.\n"
+        self.assertEqual(found_impossible(entry("OK", text)), [said.strip()])
+        self.assertEqual(found_impossible(entry("OK", "possible\n")), [])
+        self.assertEqual(count_entry(entry("OK", text)), Count(2, 0, 0))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ class CoreWorld : public testing::Test {
   }
   template <typename Condition>
   bool wait_for(Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + 5s;
+    const auto end = std::chrono::steady_clock::now() + 60s;
     while (!condition() && std::chrono::steady_clock::now() < end) (void)loop.run_once(10ms);
     return condition();
   }

@@ -455,7 +455,7 @@ TEST(FuseServer, OnASingleCoreAllOfThemRead) {
     session.ask_data(4);
     EXPECT_EQ(expect_answer(session.kernel.get()), 4u);
     const int expected = pinned ? 3 : 1;
-    for (int i = 0; i < 500 && reading() != expected; ++i) std::this_thread::sleep_for(10ms);
+    for (int i = 0; i < 6000 && reading() != expected; ++i) std::this_thread::sleep_for(10ms);
     EXPECT_EQ(reading(), expected);
     session.kernel.reset();
     session.finish();
@@ -607,7 +607,7 @@ TEST(FuseServer, SleepsWhenNobodyAsks) {
   std::this_thread::sleep_for(10ms);
   const auto before = processor_time();
   std::this_thread::sleep_for(500ms);
-  EXPECT_LT(processor_time() - before, 5ms);
+  EXPECT_LT(processor_time() - before, 25ms);  // one that does not sleep uses all of it
   session.kernel.reset();
   session.finish();
 }

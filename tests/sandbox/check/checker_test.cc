@@ -150,7 +150,7 @@ TEST_F(CheckerRun, EndlessRunningEndsAtTheDeadline) {
   const auto reply = check(wish("spin"), CheckOperation::kCheck);
   ASSERT_FALSE(reply.has_value());
   EXPECT_EQ(reply.error().code, Errc::kTimedOut);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s);  // it would never end
 }
 
 TEST_F(CheckerRun, ARunThatNobodyWantsAnyMoreEndsAtOnce) {
@@ -165,7 +165,7 @@ TEST_F(CheckerRun, ARunThatNobodyWantsAnyMoreEndsAtOnce) {
   const auto reply = check(wish("spin"), CheckOperation::kCheck);
   ASSERT_FALSE(reply.has_value());
   EXPECT_EQ(reply.error().code, Errc::kCancelled);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, time / 2);
 }
 
 TEST_F(CheckerRun, ACrashIsTold) {

@@ -31,7 +31,7 @@ namespace {
 using namespace std::chrono_literals;  // NOLINT: literals only
 namespace fs = std::filesystem;
 
-constexpr auto kPatience = 30s;
+constexpr auto kPatience = 60s;
 
 std::string text_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -161,7 +161,7 @@ TEST_F(ProberTest, RunAsRootAWorkerThatHangsIsKilledAtItsDeadline) {
   for (const char* deed : {"hang", "spin"}) {
     const auto start = std::chrono::steady_clock::now();
     expect_error(after(deed, {.deadline = 300ms}), Errc::kTimedOut, "no answer within 300 ms");
-    EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, kPatience / 2);  // it would never end
     EXPECT_EQ(worker(), std::nullopt);
   }
   expect_error(after("answer and stay"), Errc::kTimedOut, "did not end");
@@ -221,7 +221,7 @@ TEST_F(ProberTest, RunAsRootAnErrandKilledFromOutsideTakesItsWorkerAlong) {
   for (const pid_t errand : children_of(::getpid())) ::kill(errand, SIGKILL);
   ASSERT_TRUE(run_until([&] { return answer.has_value(); }));
   expect_error(*answer, Errc::kWorkerDied, "ended without an answer");
-  EXPECT_TRUE(run_until([&] { return !runs(contained); }, 1s));
+  EXPECT_TRUE(run_until([&] { return !runs(contained); }));
 }
 
 TEST_F(ProberTest, RunAsRootCancellingKillsTheWorkerAndAnswersNobody) {
@@ -232,7 +232,7 @@ TEST_F(ProberTest, RunAsRootCancellingKillsTheWorkerAndAnswersNobody) {
   ASSERT_TRUE(runs(contained));
   pending.reset();
   EXPECT_EQ(prober.running(), 0U);
-  EXPECT_TRUE(run_until([&] { return !runs(contained); }, 1s));
+  EXPECT_TRUE(run_until([&] { return !runs(contained); }));
 }
 
 TEST_F(ProberTest, RunAsRootAnAnswerMayDestroyEverything) {
@@ -410,7 +410,7 @@ TEST_F(ProberTest, TheFakeAnswersOnceThroughTheLoopAndNeverAfterCancelling) {
   EXPECT_EQ(fake.running(), 2U);
   one.reset();
   fake.answer_all();
-  EXPECT_TRUE(run_until([&] { return answers == 1; }, 1s));
+  EXPECT_TRUE(run_until([&] { return answers == 1; }));
   EXPECT_EQ(fake.running(), 0U);
   EXPECT_EQ(fake.cancelled(), 1U);
   EXPECT_EQ(fake.asked().size(), 4U);
