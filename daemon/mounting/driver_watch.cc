@@ -101,7 +101,11 @@ Result<std::shared_ptr<WatchedDriver>> WatchedDriver::create(EventLoop& loop, pi
   return driver;
 }
 
+// The loop first: a descriptor that is closed before cannot be taken out of it any more, while the
+// mount's own copy of it keeps it there.
 WatchedDriver::~WatchedDriver() {
+  on_life_.reset();
+  on_log_.reset();
   worker_.let_go();
 }
 

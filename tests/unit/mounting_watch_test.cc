@@ -455,6 +455,21 @@ TEST_F(MountEndRunAsRoot, ADriverThatEndsBadlyIsNotSafeToRemove) {
   expect_nothing_left();
 }
 
+// The mount keeps a descriptor of its driver, so the loop would go on hearing of a closed copy.
+TEST_F(MountEndRunAsRoot, AWatchThatIsOverLeavesNothingInTheLoop) {
+  auto mount = watched("serve");
+  for (int round = 0; round < 50; ++round) {
+    mount->watch = nullptr;
+    const UniqueFd number_taken(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    Watched again(mounting(), std::move(mount->live));
+    std::swap(again.live, mount->live);
+  }
+  Watched last(mounting(), std::move(mount->live));
+  ASSERT_EQ(::kill(last.live.driver_pid, SIGKILL), 0);
+  EXPECT_TRUE(run_until_promised([&] { return last.death.has_value(); }, 1s));
+  EXPECT_TRUE(detach(last.live).has_value());
+}
+
 TEST_F(MountEndRunAsRoot, AnUnmountNobodyWaitsForGoesOn) {
   auto mount = watched("serve");
   auto operation = mounting().unmount(
