@@ -103,7 +103,20 @@ std::optional<News> newsOfAvailable(const Volume& before, const Volume& now,
   return {};
 }
 
+bool isWritten(const LastUnmount& end) {
+  return end.outcome.isEmpty() || end.outcome == QLatin1String("safe") ||
+         end.outcome == QLatin1String("drive-in-use");
+}
+
 }  // namespace
+
+News ejected(const Volume& volume, const std::vector<Volume>& all) {
+  if (!isWritten(volume.lastUnmount)) return unwritten(volume);
+  for (const Volume& part : all)
+    if (!volume.drive.isEmpty() && part.drive == volume.drive && !isWritten(part.lastUnmount))
+      return unwritten(part);
+  return safeToRemove(volume);
+}
 
 News safeToRemove(const Volume& volume) {
   return {.event = Event::kSafe,

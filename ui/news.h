@@ -29,6 +29,9 @@ struct News {
 [[nodiscard]] std::optional<News> newsOfLeaving(const Volume& last);
 
 [[nodiscard]] News safeToRemove(const Volume& volume);
+// After its drive was ejected: ejecting does not make whole what an earlier end of one of the
+// drive's volumes left unwritten.
+[[nodiscard]] News ejected(const Volume& volume, const std::vector<Volume>& all);
 [[nodiscard]] News stillWriting(const Volume& volume);
 
 }  // namespace airlock::ui

@@ -99,7 +99,7 @@ void Notifier::onGone(const Volume& last) {
 void Notifier::onDone(Verb verb, const Volume& volume) {
   if (verb != Verb::kEject && verb != Verb::kPowerOff) return;
   if (m_shown.value(volume.path).event == Event::kSafe && m_shown.contains(volume.path)) return;
-  tell(volume.path, safeToRemove(volume));
+  tell(volume.path, ejected(volume, m_model.volumes()));
 }
 
 void Notifier::onFailed(Verb verb, const Volume& volume, const QString& problem) {

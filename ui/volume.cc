@@ -85,6 +85,7 @@ void takeTexts(const QVariantMap& changed, Volume& volume) {
   take(changed, "Bus", volume.bus);
   take(changed, "MountPoint", volume.mountPoint);
   take(changed, "ReadOnlyReason", volume.readOnlyReason);
+  take(changed, "Drive", volume.drive);
   take(changed, "Driver", volume.driver);
   take(changed, "DriverOrigin", volume.driverOrigin);
 }

@@ -85,6 +85,7 @@ struct Volume {
   QString bus;
   QString mountPoint;
   QString readOnlyReason;
+  QString drive;
   QString driver;
   QString driverOrigin;
   quint64 size = 0;

@@ -124,6 +124,29 @@ Result<void> unmount_one(Session& session, const std::string& called) {
   return {};
 }
 
+// What is mounted, airlockd unmounts, and it says "ejected" only if all of that was written. What
+// was unmounted before counts as it was told then: this is the drive's worst end, or nothing.
+Result<std::string> unwritten_on_drive(Session& session, const VolumeView& ejected) {
+  TRY(const auto volumes, fetch_volumes(session.bus));
+  for (const VolumeView& volume : volumes) {
+    const Value end = volume.properties.at("LastUnmount");
+    const std::string& outcome = end.at("outcome").text();
+    const bool written = outcome.empty() || outcome == "safe" || outcome == "drive-in-use";
+    if (!written && volume.text("Drive") == ejected.text("Drive"))
+      return fmt::format("{}: {}", volume.id(), end.at("summary").text());
+  }
+  return std::string();
+}
+
+std::string ejected_sentence(const Session& session, const VolumeView& volume,
+                             const std::string& unwritten) {
+  const std::string done = fmt::format("{} is {}", shown(volume.id()),
+                                       session.arguments.power_off ? "switched off" : "ejected");
+  if (session.arguments.force) return done + "; what was not written yet is lost.";
+  if (!unwritten.empty()) return fmt::format("{}. {}.", done, shown(unwritten));
+  return done + ": safe to remove.";
+}
+
 }  // namespace
 
 Result<std::string> path_of_operand(Session& session) {
@@ -157,14 +180,13 @@ Result<void> unmount(Session& session) {
 
 Result<void> eject(Session& session) {
   TRY(const auto volume, find_volume(session.bus, session.operand()));
+  TRY(const auto unwritten, unwritten_on_drive(session, volume));
   const bool off = session.arguments.power_off;
   TRY_VOID(call_volume(session, volume.path,
                        {.method = off ? "PowerOff" : "Eject",
                         .arguments = {common_options(session.arguments)},
                         .shows_progress = true}));
-  say(session, fmt::format("{} is {}{}", shown(volume.id()), off ? "switched off" : "ejected",
-                           session.arguments.force ? "; what was not written yet is lost."
-                                                   : ": safe to remove."));
+  say(session, ejected_sentence(session, volume, unwritten));
   return {};
 }
 

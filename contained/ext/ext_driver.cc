@@ -217,10 +217,10 @@ void ExtDriver::gone(NodeId node) {
     log(LogLevel::kWarning, "inode {} could not be deleted; e2fsck will find it", inode->number());
 }
 
-void ExtDriver::unmounted() {
+Outcome<void> ExtDriver::unmounted() {
   if (!delete_orphans())
     log(LogLevel::kWarning, "unlinked files could not be deleted; e2fsck will find them");
-  if (!volume_.close()) log(LogLevel::kError, "the volume could not be marked clean");
+  return volume_.close();
 }
 
 Outcome<void> ExtDriver::delete_orphans() {

@@ -55,7 +55,7 @@ class ExtDriver final : public FileSystem {
                               std::uint64_t minimum) override;
   bool forgotten(NodeId node) override;
   void gone(NodeId node) override;
-  void unmounted() override;
+  Outcome<void> unmounted() override;
 
   // Deletes every unlinked file: at the start what an earlier mount left, and at the end, when
   // nobody holds one any more.

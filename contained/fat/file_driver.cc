@@ -235,14 +235,14 @@ void FileDriver::gone(NodeId node) {
   nodes_.drop(node);
 }
 
-void FileDriver::unmounted() {
+Outcome<void> FileDriver::unmounted() {
   std::vector<NodeId> left;
   {
     const Session session(volume_, nodes_);
     left = nodes_.deleted_ids();
   }
   for (const NodeId node : left) gone(node);
-  if (!volume_.close()) log(LogLevel::kError, "the volume could not be marked clean");
+  return volume_.close();
 }
 
 }  // namespace airlock::fat

@@ -59,7 +59,7 @@ class FileDriver : public FileSystem {
                               std::uint64_t minimum) override;
   bool forgotten(NodeId node) override;
   void gone(NodeId node) override;
-  void unmounted() override;
+  Outcome<void> unmounted() override;
 
  protected:
   // A node and what the medium says of it.

@@ -54,12 +54,11 @@ ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medi
   return mount;
 }
 
-// The medium still holds a request up. Everything is written, and what that request will return
-// into has to be there until the process is not.
-[[noreturn]] void leave_at_once(const Result<void>& served) {
-  log(LogLevel::kWarning, "the medium has not answered; its driver ends without waiting for it");
-  if (!served) log(LogLevel::kError, "{}", served.error().message());
-  ::_exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
+// The medium still holds a request up, and what that request will return into has to be there until
+// the process is not. It may be a write, so this is no end in good order.
+[[noreturn]] void leave_at_once(const Result<void>& written) {
+  log(LogLevel::kError, "{}; its driver ends without waiting for it", written.error().message());
+  ::_exit(EXIT_FAILURE);
 }
 
 // From the first packet to the end of the mount.
@@ -70,7 +69,8 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   TRY(auto io, ask_for_medium(session, options));
   // libfuse looks around in the system when a session is made, so this comes before confine().
   TRY(auto server,
-      FuseServer::create(session.take_fuse_device(), {.threads = kThreads, .owner = options.user}));
+      FuseServer::create(session.take_fuse_device(),
+                         {.threads = kThreads, .owner = options.user, .block = options.fuseblk}));
   TRY_VOID(confine(program.filter));
 
   // Anything but fuseblk has a claim of its own from the beginning to the end.
@@ -87,8 +87,11 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   TRY_VOID(session.goodbye(0));
   const StopOnTerminate stopper(*server);
   auto served = server->serve(medium->files());
-  medium->files().unmounted();
-  if (!server->is_at_rest()) leave_at_once(served);
+  // The exit code is this driver's word about all that was written, so nothing may hide the answer.
+  const auto written = server->finish();
+  if (!served) log(LogLevel::kError, "{}", served.error().message());
+  if (!server->is_at_rest()) leave_at_once(written);
+  TRY_VOID(written);
   return served;
 }
 

@@ -61,6 +61,8 @@ bool FileSystem::forgotten(NodeId) {
   return false;
 }
 void FileSystem::gone(NodeId) {}
-void FileSystem::unmounted() {}
+Outcome<void> FileSystem::unmounted() {
+  return {};
+}
 
 }  // namespace airlock

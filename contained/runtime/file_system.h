@@ -127,9 +127,10 @@ class FileSystem {
   virtual bool forgotten(NodeId node);
   virtual void gone(NodeId node);
 
-  // The mount is over: everything is to be written and the medium to be marked clean. Perhaps
-  // called twice.
-  virtual void unmounted();
+  // The mount is over: everything is to be written and the medium to be marked clean. Success is
+  // the driver's word that all that was ever written through this mount is on the medium: also what
+  // an earlier commit, perhaps one in the background, did not bring there is a failure now.
+  virtual Outcome<void> unmounted();
 };
 
 }  // namespace airlock

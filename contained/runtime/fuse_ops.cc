@@ -191,6 +191,9 @@ void on_write(fuse_req_t request, fuse_ino_t node, const char* bytes, std::size_
   }
   const auto done = files_of(request).write(node, static_cast<std::uint64_t>(offset),
                                             std::as_bytes(std::span(bytes, size)), options);
+  // A program that waits for the answer is told. What the kernel writes on its own may be of a file
+  // that nobody has open any more.
+  if (!done && options.from_cache) server_of(request).lost_write = done.error().value;
   if (!done) return reply_error(request, done.error().value);
   if (done->occupies_more) forget_attributes(request, node);
   (void)fuse_reply_write(request, done->count);
@@ -371,7 +374,9 @@ void on_init(void* server, fuse_conn_info* connection) {
 // makes one up when its session is destroyed, long after serve().
 void on_destroy(void* server) {
   auto& impl = *static_cast<FuseServer::Impl*>(server);
-  if (impl.serving) impl.files->unmounted();
+  if (!impl.serving) return;
+  impl.destroyed = true;
+  (void)impl.unmount();
 }
 
 }  // namespace

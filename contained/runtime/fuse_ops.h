@@ -23,6 +23,7 @@ class FuseServer {
   struct Options {
     unsigned threads = 1;  // at most; the others start when it first has to wait
     uid_t owner = 0;       // may trim, besides root
+    bool block = false;    // mounted as fuseblk: the kernel says goodbye before the connection ends
   };
 
   static Result<std::unique_ptr<FuseServer>> create(UniqueFd&& device, const Options& options);
@@ -40,6 +41,12 @@ class FuseServer {
   // the medium holds one up, the file system and the server have to outlive it: the destructor
   // waits for it, and _exit() does not.
   [[nodiscard]] bool is_at_rest() const;
+
+  // After serve(): has everything written and the medium marked clean. Success is the driver's word
+  // that all that was written through the mount is on the medium. It fails where a commit failed at
+  // any time, where data failed that no program waited for, where the kernel broke the connection
+  // off, which throws away what it still held, and where a request is still held up.
+  Result<void> finish();
 
   // Ends serve() soon; async-signal-safe.
   void stop() noexcept;

@@ -416,6 +416,7 @@ Result<void> FuseServer::serve(FileSystem& files) {
   impl_->files = &files;
   impl_->serving = true;
   impl_->run(impl_->buffers.front());
+  impl_->broken_off = impl_->options.block && !impl_->destroyed && !impl_->stopping;
   // Also if nobody stopped us: one may be in the file system still, or in a read that failed here.
   impl_->stopping = true;
   impl_->cancel_seeks();
@@ -425,6 +426,25 @@ Result<void> FuseServer::serve(FileSystem& files) {
   impl_->serving = false;
   if (const int failure = impl_->failure; failure != 0)
     return fail_errno(failure, Errc::kSystem, "read from the fuse device");
+  return {};
+}
+
+// Where the kernel says goodbye it waits for the answer, so everything is written before that.
+const Outcome<void>& FuseServer::Impl::unmount() {
+  if (!unmounted) unmounted = files->unmounted();
+  return *unmounted;
+}
+
+Result<void> FuseServer::finish() {
+  if (const auto& done = impl_->unmount(); !done)
+    return fail_errno(done.error().value, Errc::kIo, "the latest changes could not be written");
+  if (const int reason = impl_->lost_write; reason != 0)
+    return fail_errno(reason, Errc::kIo,
+                      "data that programs had written could not be put on the medium");
+  if (impl_->broken_off)
+    return fail(Errc::kIo,
+                "the kernel broke the connection off, and with it what it had not written");
+  if (!impl_->at_rest) return fail(Errc::kTimedOut, "the medium does not answer a request");
   return {};
 }
 

@@ -92,7 +92,11 @@ struct FuseServer::Impl {
   std::atomic<bool> serving = false;   // afterwards the file system may be gone
   bool at_rest = true;                 // no other thread is in the file system
   std::atomic<int> failure = 0;
-  Alertness alertness;  // of whoever has the lead
+  std::atomic<int> lost_write = 0;         // why data failed that the kernel wrote on its own
+  std::atomic<bool> destroyed = false;     // the kernel said goodbye
+  bool broken_off = false;                 // the connection ended without, and nobody stopped us
+  std::optional<Outcome<void>> unmounted;  // what the file system said, once
+  Alertness alertness;                     // of whoever has the lead
   Lead lead;
 
   // The seeker waits here, and in the end the first thread for all others.
@@ -110,6 +114,7 @@ struct FuseServer::Impl {
   std::vector<std::jthread> helpers;
   std::jthread seeker;
 
+  const Outcome<void>& unmount();
   void run(const Buffers& mine);
   [[nodiscard]] bool is_first() const;
   void make_room();

@@ -75,6 +75,11 @@ void Worker::end() noexcept {
   parts_.life.reset();
 }
 
+void Worker::terminate() {
+  if (cause_ || !parts_.life.valid()) return;
+  (void)::syscall(SYS_pidfd_send_signal, parts_.life.get(), SIGTERM, nullptr, 0);
+}
+
 void Worker::kill() {
   if (cause_ || !parts_.life.valid()) return;
   // Fails only when it is dead already, which is what we want.

@@ -52,6 +52,8 @@ class Worker {
   void read_log();
   [[nodiscard]] const LineTail& last_lines() const { return last_lines_; }
 
+  // Asks it to end in good order; nothing but its own end says whether it does.
+  void terminate();
   // Ends it at once; reap it afterwards.
   void kill();
 

@@ -9,7 +9,7 @@
 
 namespace airlock {
 
-DriverOptions ContainedMount::driver_options() const {
+DriverArguments ContainedMount::driver_arguments() const {
   return {.flags = plan_.flags | MS_NOSUID | MS_NODEV |
                    (medium_.read_only() ? std::uint32_t{MS_RDONLY} : 0U),
           .block = plan_.fuseblk,
@@ -21,7 +21,7 @@ DriverOptions ContainedMount::driver_options() const {
 }
 
 SessionPlan ContainedMount::session_plan() const {
-  const DriverOptions options = driver_options();
+  const DriverArguments options = driver_arguments();
   SessionPlan plan;
   plan.subtype = plan_.subtype;
   plan.medium_path = medium_.path();

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/mount/driver_options.h"
+#include "daemon/mount/driver_arguments.h"
 #include "daemon/mount/driver_start.h"
 #include "daemon/mount/medium.h"
 #include "daemon/mount/mount.h"
@@ -28,7 +28,7 @@ class ContainedMount {
     std::uint32_t flags = 0;  // MS_ bits that must be set
     bool allow_other = false;
     bool found_consistent = false;
-    std::vector<std::string> words;  // DriverOptions::words
+    std::vector<std::string> words;  // DriverArguments::words
     uid_t user = 0;
     gid_t group = 0;
     DriverPlaces places;
@@ -56,7 +56,7 @@ class ContainedMount {
 
  private:
   [[nodiscard]] SessionPlan session_plan() const;
-  [[nodiscard]] DriverOptions driver_options() const;
+  [[nodiscard]] DriverArguments driver_arguments() const;
   [[nodiscard]] Result<void> require_same_medium() const;
   Result<void> tell_driver(pid_t pid, BorrowedFd life);
 

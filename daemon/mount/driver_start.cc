@@ -13,6 +13,7 @@
 
 #include "daemon/launch/sandbox_launcher.h"
 #include "daemon/launch/socket_launcher.h"
+#include "daemon/mount/live_mount.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -121,16 +122,20 @@ DriverPlaces DriverPlaces::of_this_system() {
   return places;
 }
 
+DriverOrigin driver_origin(std::string_view place) {
+  return place == kBuiltinOrigin || place == AIRLOCK_SERVICE_SOCKET_DIR ? DriverOrigin::kOurs
+                                                                        : DriverOrigin::kForeign;
+}
+
 Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subtype,
                                    const DriverPlaces& places) {
   TRY(auto service, connect_to_service(places.service_directories, subtype,
                                        deadline_in(SessionDeadlines{}.connect)));
   if (!service) return start_contained(row, places);
-  const bool ours = service->directory == AIRLOCK_SERVICE_SOCKET_DIR;
   ask_for_peer(service->channel.descriptor());
   return StartedDriver{.channel = std::move(service->channel),
                        .worker = std::nullopt,
-                       .origin = ours ? DriverOrigin::kOurs : DriverOrigin::kForeign,
+                       .origin = driver_origin(service->directory),
                        .service_directory = service->directory,
                        .peer = {}};
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/launch/driver_table.h"
@@ -27,6 +28,9 @@ struct DriverPlaces {
 
 // Whose command line the driver understands: ours know owner=, others need not.
 enum class DriverOrigin { kOurs, kForeign };
+
+// Of a place as mounts and D-Bus name it: "builtin", or the directory of a service socket.
+DriverOrigin driver_origin(std::string_view place);
 
 // A driver about to serve one mount: a process of ours in our sandbox, or somebody else's service
 // of which at first only the connection is known.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/system/mount_identity.h"
 #include "lib/base/unique_fd.h"
@@ -22,6 +23,9 @@ struct MountSource {
   std::uint64_t disk_sequence = 0;  // the mount fails if the device has another by then
   std::shared_ptr<UniqueFd> image;  // images only; opened by the caller, mode checked
 };
+
+// Where a driver comes from that Airlock started itself; a directory of sockets otherwise.
+inline constexpr std::string_view kBuiltinOrigin = "builtin";
 
 // Everything known of a mount that can be copied, written down and read again.
 struct MountFacts : MountIdentity {

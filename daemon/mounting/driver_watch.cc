@@ -15,6 +15,7 @@
 
 #include "lib/base/duplicate.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 
 namespace airlock {
 namespace {
@@ -223,6 +224,19 @@ std::shared_ptr<WatchedDriver> DriverWatches::of(pid_t pid, BorrowedFd life, Bor
   }
   watched_[pid] = *driver;
   return *driver;
+}
+
+Mounting::UnmountResult last_word(const DriverEnd& end, const WatchedDriver& driver,
+                                  DriverOrigin origin) {
+  if (end.clean())
+    return {.flushed = true, .vouched = origin == DriverOrigin::kOurs, .warning = ""};
+  constexpr int kGaveUp = 1;  // after saying why
+  const auto lines = driver.last_lines();
+  if (end.cause && end.cause->kind == ExitCause::Kind::kExited && end.cause->code == kGaveUp &&
+      !lines.empty())
+    return {.warning = "the latest changes may be lost: the driver says " + quote(lines.back())};
+  const std::string how = end.cause ? end.cause->describe() : "ended, and it is unknown how";
+  return {.warning = "the driver " + how + ", so the latest changes may be lost"};
 }
 
 DriverDeath describe_death(const DriverEnd& end) {

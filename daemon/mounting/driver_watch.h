@@ -16,6 +16,7 @@
 #include "daemon/launch/service_manager.h"
 #include "daemon/launch/worker.h"
 #include "daemon/loop/event_loop.h"
+#include "daemon/mount/driver_start.h"
 #include "daemon/mounting/mounting.h"
 
 namespace airlock {
@@ -61,6 +62,7 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   [[nodiscard]] const std::optional<DriverEnd>& end() const { return end_; }
   [[nodiscard]] std::vector<std::string> last_lines() const;
   [[nodiscard]] pid_t pid() const { return worker_.pid(); }
+  void terminate() { worker_.terminate(); }
   void kill() { worker_.kill(); }
 
  private:
@@ -100,6 +102,10 @@ class DriverWatches {
   ServiceManager* services_;
   std::map<pid_t, std::weak_ptr<WatchedDriver>> watched_;
 };
+
+// What a driver's end says of what was written through it.
+Mounting::UnmountResult last_word(const DriverEnd& end, const WatchedDriver& driver,
+                                  DriverOrigin origin);
 
 // The words for a death: everything but when and the last lines.
 DriverDeath describe_death(const DriverEnd& end);

@@ -16,6 +16,8 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 
 constexpr auto kLookEvery = 500ms;
 constexpr auto kEndOfProcess = 1s;
+constexpr const char* kNobodyKnows =
+    "the driver is not known, so it is unknown whether all data was written";
 
 }  // namespace
 
@@ -25,6 +27,8 @@ KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
       mount_(mount),
       driver_pid_(mount.driver_pid),
       fuseblk_(mount.fuseblk),
+      read_only_(mount.read_only),
+      origin_(driver_origin(mount.origin)),
       events_(std::move(events)),
       driver_(tools.drivers.of(mount)) {
   if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
@@ -76,7 +80,7 @@ bool KernelMountWatch::is_still_mounted(const DriverEnd& end) const {
 // A driver leaves because it has nothing to serve any more, or dies with its mount still there.
 void KernelMountWatch::driver_ended(const DriverEnd& end) {
   if (told_ || we_take_it_away()) return;
-  if (!is_still_mounted(end)) return tell_unmounted(end.clean());
+  if (!is_still_mounted(end)) return tell_unmounted(result_of(end));
   DriverDeath death = describe_death(end);
   death.last_lines = last_lines();
   tell_death(std::move(death));
@@ -90,7 +94,7 @@ void KernelMountWatch::table_changed(const MountTableWatch::Table& table) {
 // Whether all was written shows in how the driver ends, which it does once nobody uses the mount.
 void KernelMountWatch::vanished() {
   vanished_ = true;
-  if (driver_ && driver_->end()) return tell_unmounted(driver_->end()->clean());
+  if (driver_ && driver_->end()) return tell_unmounted(result_of(*driver_->end()));
   restart_stall_clock();
   await_end();
 }
@@ -113,7 +117,7 @@ void KernelMountWatch::await_end() {
 // lets everybody else wait with it. A driver that gets on may take its time; one that nobody waits
 // for is that of a lazy unmount, which somebody still uses.
 void KernelMountWatch::look_whether_it_ends() {
-  if (!driver_) return tell_unmounted(false);
+  if (!driver_) return tell_unmounted({.warning = kNobodyKnows});
   if (tools_.control.waiting(mount_.filesystem) == 0UL) restart_stall_clock();
   if (stall_->stalled(std::chrono::steady_clock::now()) < tools_.options.silence)
     return await_end();
@@ -121,12 +125,22 @@ void KernelMountWatch::look_whether_it_ends() {
 }
 
 void KernelMountWatch::give_up_on_driver() {
+  // A driver that only waits for something writes everything when it is told to end.
+  if (!std::exchange(told_to_end_, true)) {
+    driver_->terminate();
+    auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });
+    if (timer) {
+      timer_ = std::move(*timer);
+      return;
+    }
+  }
   log(LogLevel::kWarning, "the driver of {} was unmounted and does not end, so it is stopped",
       quote(mount_.mount_point));
   // Plain fuse leaves nothing to abort, and its number may be another's by now.
   if (fuseblk_) (void)tools_.control.abort(mount_.filesystem);
   driver_->kill();
-  tell_unmounted(false);
+  tell_unmounted({.warning = "the driver did not come to an end and was stopped, so the latest "
+                             "changes may be lost"});
 }
 
 void KernelMountWatch::found(Heartbeat::Finding finding) {
@@ -166,11 +180,21 @@ void KernelMountWatch::tell_death(DriverDeath death) {
   if (events_.on_death) std::exchange(events_.on_death, {})(std::move(death));
 }
 
-void KernelMountWatch::tell_unmounted(bool clean) {
+// What was never written cannot be lost.
+Mounting::UnmountResult KernelMountWatch::result_of(const DriverEnd& end) const {
+  if (read_only_) return {.flushed = true, .vouched = true, .warning = ""};
+  Mounting::UnmountResult result = last_word(end, *driver_, origin_);
+  // The kernel breaks the connection of plain fuse off in any case: its driver cannot tell umount
+  // from umount -f, which throws away what was not written.
+  result.vouched = result.vouched && fuseblk_;
+  return result;
+}
+
+void KernelMountWatch::tell_unmounted(Mounting::UnmountResult result) {
   if (std::exchange(told_, true)) return;
   heartbeat_.reset();
   timer_.reset();
-  if (events_.on_unmounted) std::exchange(events_.on_unmounted, {})(clean);
+  if (events_.on_unmounted) std::exchange(events_.on_unmounted, {})(std::move(result));
 }
 
 }  // namespace airlock

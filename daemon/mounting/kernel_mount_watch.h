@@ -43,15 +43,19 @@ class KernelMountWatch final : public MountWatch {
   void found(Heartbeat::Finding finding);
   void stop_driver(std::string kind, std::string cause);
   void tell_death(DriverDeath death);
-  void tell_unmounted(bool clean);
+  void tell_unmounted(Mounting::UnmountResult result);
+  [[nodiscard]] Mounting::UnmountResult result_of(const DriverEnd& end) const;
 
   MountingTools& tools_;
   MountIdentity mount_;
   pid_t driver_pid_;
   bool fuseblk_;
+  bool read_only_;
+  DriverOrigin origin_;
   Mounting::WatchEvents events_;
   bool vanished_ = false;
   bool told_ = false;
+  bool told_to_end_ = false;
   std::optional<StallClock> stall_;  // once it has vanished
   std::shared_ptr<WatchedDriver> driver_;
   WatchedDriver::Subscription driver_end_;

@@ -105,7 +105,7 @@ Result<LiveMount> MountJob::describe(ContainedMount& mount) const {
   live.since = std::chrono::system_clock::now();
   if (driver.worker) {
     live.driver = row_.program;
-    live.origin = "builtin";
+    live.origin = kBuiltinOrigin;
     live.driver_pid = driver.worker->pid();
     live.driver_user = driver.worker->uid();
     live.life = duplicate(driver.worker->life()).value_or(UniqueFd());

@@ -60,15 +60,20 @@ class Mounting {
  public:
   template <typename T>
   using Done = std::move_only_function<void(Result<T>)>;
+  // The end of a mount is a result. Only a driver of ours gives its word: it exits with 0 if all
+  // that was written is on the medium, its last commit and everything before. An exit code of
+  // others says nothing of the kind.
   struct UnmountResult {
-    bool flushed = false;  // the driver ended in order and our fsync returned: safe to remove
+    bool flushed = false;  // nothing went wrong: the driver ended in order, our fsync returned
+    bool vouched = false;  // and the driver gave its word; only both together are safe to remove
     std::string warning;   // when not flushed: what may be lost, one sentence
+
+    [[nodiscard]] bool safe() const { return flushed && vouched; }
   };
   struct WatchEvents {
     std::move_only_function<void(DriverDeath)> on_death;  // at most once
-    // The mount is no longer in the kernel's table though we did not unmount it. Clean says
-    // whether the driver left with exit code 0.
-    std::move_only_function<void(bool clean)> on_unmounted;  // at most once
+    // The mount is no longer in the kernel's table though we did not unmount it.
+    std::move_only_function<void(UnmountResult)> on_unmounted;  // at most once
   };
 
   virtual ~Mounting() = default;

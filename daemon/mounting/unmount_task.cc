@@ -33,11 +33,6 @@ int flags_for(UnmountForce force) {
   std::abort();  // a value outside the enumeration is a bug
 }
 
-std::string ended_badly(const DriverEnd& end) {
-  const std::string how = end.cause ? end.cause->describe() : "ended and nobody can say how";
-  return "the driver " + how + ", so the latest changes may be lost";
-}
-
 }  // namespace
 
 UnmountTask::UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,
@@ -51,6 +46,7 @@ UnmountTask::UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveM
       source_(source),
       force_(force),
       read_only_(mount.read_only),
+      origin_(driver_origin(mount.origin)),
       done_(std::move(done)),
       stall_(mount.driver_pid, source.device, std::chrono::steady_clock::now()),
       meter_(tools.loop, tools.small, source,
@@ -116,7 +112,7 @@ void UnmountTask::unmounted(Result<ErrandReport> report) {
 
 void UnmountTask::await_driver() {
   if (!driver_) {
-    warn("the driver is not known, so nobody can say whether it wrote everything");
+    warn("the driver is not known, so it is unknown whether all data was written");
     return flush();
   }
   driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
@@ -134,7 +130,9 @@ void UnmountTask::await_driver() {
 
 void UnmountTask::driver_ended(const DriverEnd& end) {
   driver_end_.reset();
-  if (!end.clean() && !read_only_) warn(ended_badly(end));
+  const Mounting::UnmountResult said = last_word(end, *driver_, origin_);
+  vouched_ = said.vouched;
+  if (!said.flushed && !read_only_) warn(said.warning);
   flush();
 }
 
@@ -149,7 +147,21 @@ void UnmountTask::watch_progress() {
 void UnmountTask::look_at_progress() {
   const auto stalled = stall_.stalled(std::chrono::steady_clock::now());
   if (stalled < tools_.options.stall) return watch_progress();
-  give_up_on_driver();
+  tell_driver_to_end();
+}
+
+// Perhaps nothing is wrong with it, and somebody's copy of the mount in another namespace keeps it
+// busy: what it has not written yet must not go with it. A driver of ours writes everything when it
+// is told to end.
+void UnmountTask::tell_driver_to_end() {
+  if (!driver_ || std::exchange(told_to_end_, true)) return give_up_on_driver();
+  warn("the driver did not come to an end and was stopped, so the latest changes may be lost");
+  driver_->terminate();
+  auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });
+  if (timer)
+    timer_ = std::move(*timer);
+  else
+    give_up_on_driver();
 }
 
 // Without its connection and its driver nothing the kernel does with the mount can wait any more.
@@ -191,7 +203,8 @@ void UnmountTask::flush() {
 
 void UnmountTask::flushed(Result<ErrandReport> report) {
   if (!report) warn("the latest changes may be lost: " + report.error().message());
-  answer(Mounting::UnmountResult{.flushed = warning_.empty(), .warning = warning_});
+  answer(Mounting::UnmountResult{
+      .flushed = warning_.empty(), .vouched = vouched_ || read_only_, .warning = warning_});
 }
 
 // The first one tells the reason, what follows are its consequences.

@@ -41,6 +41,7 @@ class UnmountTask final : public MountingTask {
   void driver_ended(const DriverEnd& end);
   void watch_progress();
   void look_at_progress();
+  void tell_driver_to_end();
   void give_up_on_driver();
   void flush();
   void flushed(Result<ErrandReport> report);
@@ -55,8 +56,11 @@ class UnmountTask final : public MountingTask {
   MountSource source_;
   UnmountForce force_;
   bool read_only_;
+  bool vouched_ = false;  // as UnmountResult::vouched
+  DriverOrigin origin_;
   Mounting::Done<Mounting::UnmountResult> done_;
   std::string warning_;
+  bool told_to_end_ = false;
   bool gave_up_ = false;
   bool was_asked_ = false;  // when we tried last
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();

@@ -227,16 +227,16 @@ void VolumeMachine::mounted(Result<LiveMount> live) {
 
 void VolumeMachine::watch_mount() {
   const std::uint64_t number = ++watches_;
-  watch_ = tools_.mounting.watch(*volume_.mount, {.on_death =
-                                                      [this, number](DriverDeath death) {
-                                                        if (number == watches_)
-                                                          died(std::move(death));
-                                                      },
-                                                  .on_unmounted =
-                                                      [this, number](bool clean) {
-                                                        if (number == watches_)
-                                                          unmounted_by_others(clean);
-                                                      }});
+  watch_ =
+      tools_.mounting.watch(*volume_.mount, {.on_death =
+                                                 [this, number](DriverDeath death) {
+                                                   if (number == watches_) died(std::move(death));
+                                                 },
+                                             .on_unmounted =
+                                                 [this, number](Mounting::UnmountResult result) {
+                                                   if (number == watches_)
+                                                     unmounted_by_others(std::move(result));
+                                                 }});
 }
 
 // Without its record the mount lives, but the next airlockd would not know it.

@@ -137,13 +137,16 @@ class VolumeMachine {
 
   void start_unmounting(UnmountForce force);
   void unmounted(Result<Mounting::UnmountResult> result);
-  [[nodiscard]] UnmountEnd how_unmounted(const Mounting::UnmountResult& result);
+  // `how` is "unmounted", or by whom.
+  [[nodiscard]] UnmountEnd how_unmounted(const Mounting::UnmountResult& result,
+                                         std::string_view how);
+  [[nodiscard]] UnmountEnd how_detached();
   void leave_mount(UnmountEnd end);
   void return_from_unmounting(const std::string& why);
   void died(DriverDeath death);
   void enter_dead(DriverDeath death);
-  void unmounted_by_others(bool clean);
-  void leave_to_others(bool clean);
+  void unmounted_by_others(Mounting::UnmountResult result);
+  void leave_to_others(const Mounting::UnmountResult& result);
   void take_away(Done<void> then);
   void start_grace();
   void end_grace();
@@ -172,7 +175,8 @@ class VolumeMachine {
   std::uint64_t watches_ = 0;  // what an old watch still has to say is not heard
   // What happened to the mount while it was being unmounted; told if the unmounting fails.
   std::optional<DriverDeath> death_meanwhile_;
-  std::optional<bool> unmounted_meanwhile_;  // clean or not
+  std::optional<Mounting::UnmountResult> unmounted_meanwhile_;
+  bool died_with_changes_ = false;  // the dead mount could be written to
   EventSource grace_;
   int attempts_ = 0;                             // to detach what is gone
   std::unique_ptr<PendingOperation> leftovers_;  // the place of a mount others took away

@@ -49,19 +49,26 @@ void VolumeMachine::unmounted(Result<Mounting::UnmountResult> result) {
     return_from_unmounting("unmounting it failed: " + result.error().message());
     return unmount_waiters_.tell(result);
   }
-  leave_mount(how_unmounted(*result));
+  leave_mount(how_unmounted(*result, "unmounted"));
   unmount_waiters_.tell(result);
 }
 
 // Nobody can pull out a part of a drive.
-UnmountEnd VolumeMachine::how_unmounted(const Mounting::UnmountResult& result) {
+UnmountEnd VolumeMachine::how_unmounted(const Mounting::UnmountResult& result,
+                                        std::string_view how) {
   using enum UnmountEnd::Outcome;
-  if (!result.flushed) return {.outcome = kIncomplete, .summary = "unmounted: " + result.warning};
+  if (!result.flushed)
+    return {.outcome = kIncomplete, .summary = fmt::format("{}: {}", how, result.warning)};
+  if (!result.vouched)
+    return {
+        .outcome = kUnknown,
+        .summary = fmt::format("{}; its driver does not say whether all data was written", how)};
   const std::string other = owner_.in_use_beside(volume_);
-  if (other.empty()) return {.outcome = kSafe, .summary = "unmounted; it can be removed safely"};
+  if (other.empty())
+    return {.outcome = kSafe, .summary = fmt::format("{}; it can be removed safely", how)};
   return {.outcome = kDriveInUse,
-          .summary = fmt::format(
-              "unmounted, but {} on the same drive is in use: do not unplug it yet", other)};
+          .summary = fmt::format("{}, but {} on the same drive is in use: do not unplug it yet",
+                                 how, other)};
 }
 
 void VolumeMachine::leave_mount(UnmountEnd end) {
@@ -86,6 +93,7 @@ void VolumeMachine::remember_end(bool clean) {
 }
 
 void VolumeMachine::forget_mount() {
+  if (volume_.death) died_with_changes_ = !volume_.mount->read_only;
   tools_.deferred.add(std::move(watch_));
   ++watches_;
   volume_.mount.reset();
@@ -128,26 +136,22 @@ void VolumeMachine::end_grace() {
 }
 
 // Somebody else unmounted it, umount(8) or udisks.
-void VolumeMachine::unmounted_by_others(bool clean) {
+void VolumeMachine::unmounted_by_others(Mounting::UnmountResult result) {
   if (volume_.state == VolumeState::kUnmounting)
-    unmounted_meanwhile_ = clean;
+    unmounted_meanwhile_ = std::move(result);
   else if (volume_.state == VolumeState::kMounted)
-    leave_to_others(clean);
+    leave_to_others(result);
   else if (volume_.state == VolumeState::kDead && !busy()) {
     forget_mount();
     publish();
   }
 }
 
-void VolumeMachine::leave_to_others(bool clean) {
+void VolumeMachine::leave_to_others(const Mounting::UnmountResult& result) {
   // There is nothing to detach any more, but the place is still there.
   leftovers_ = tools_.mounting.detach(
       *volume_.mount, [this](const Result<bool>&) { tools_.deferred.add(std::move(leftovers_)); });
-  using enum UnmountEnd::Outcome;
-  if (clean) return leave_mount({.outcome = kUnknown, .summary = "unmounted by another program"});
-  leave_mount({.outcome = kIncomplete,
-               .summary = "unmounted by another program, and its driver did not end in order: "
-                          "what was written last may be lost"});
+  leave_mount(how_unmounted(result, "unmounted by another program"));
 }
 
 // `then` runs when the mount is away (or could not be taken away).
@@ -162,6 +166,14 @@ void VolumeMachine::take_away(Done<void> then) {
       });
 }
 
+// What a driver had not written when it died is lost, whatever else happens to the medium.
+UnmountEnd VolumeMachine::how_detached() {
+  constexpr std::string_view kHow = "its dead mount was detached";
+  if (!died_with_changes_)
+    return how_unmounted({.flushed = true, .vouched = true, .warning = ""}, kHow);
+  return how_unmounted({.warning = "what was written last may be lost"}, kHow);
+}
+
 void VolumeMachine::detach(uid_t started_by, Done<void> done) {
   if (volume_.state != VolumeState::kDead || busy())
     return done(std::unexpected(why_not("detach")));
@@ -171,8 +183,8 @@ void VolumeMachine::detach(uid_t started_by, Done<void> done) {
     if (away) {
       volume_.death.reset();
       volume_.dead_driver.clear();
-      journal_unmounted(volume_, "the dead mount was detached");
-      volume_.last_unmount = UnmountEnd{.summary = "its dead mount was detached"};
+      volume_.last_unmount = how_detached();
+      journal_unmounted(volume_, volume_.last_unmount->summary);
       become(VolumeState::kAvailable, volume_.last_unmount->summary);
     } else {
       start_grace();

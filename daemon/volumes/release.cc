@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/volumes/release.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "lib/base/log.h"
@@ -19,9 +21,12 @@ bool used_by_its_parts(const Device& device) {
   return device.number == device.drive && device.has_partitions;
 }
 
-Result<void> require_written(const Mounting::UnmountResult& result) {
-  if (result.flushed) return {};
-  return fail(Errc::kIo, "it is unmounted, but not safe to remove: {}", result.warning);
+// What of the medium may not be there, in words; empty: nothing.
+std::string unwritten(const Volume& volume) {
+  const auto& end = volume.last_unmount;
+  const bool written = !end || end->outcome == UnmountEnd::Outcome::kSafe ||
+                       end->outcome == UnmountEnd::Outcome::kDriveInUse;
+  return written ? std::string() : fmt::format("{}: {}", volume.id, end->summary);
 }
 
 }  // namespace
@@ -77,25 +82,41 @@ void DriveReleases::unmount(dev_t drive, VolumeMachine& machine) {
   const Order& order = releases_.at(drive).order;
   const std::string id = machine.volume().id;
   if (machine.volume().state == VolumeState::kDead)
-    return machine.detach(order.started_by, [this, drive](const Result<void>& done) {
-      if (done) return next(drive);
-      finish(drive, std::unexpected(done.error()));
+    return machine.detach(order.started_by, [this, drive, id](const Result<void>& done) {
+      if (!done) return finish(drive, std::unexpected(done.error()));
+      go_on_after(drive, id);
     });
   machine.unmount(order.force ? UnmountForce::kForce : UnmountForce::kNone, order.started_by,
-                  [this, drive, id, force = order.force](Result<Mounting::UnmountResult> done) {
-                    if (!done)
-                      return parts_.explain(id, done.error(), [this, drive](Error error) {
-                        finish(drive, std::unexpected(std::move(error)));
-                      });
-                    if (auto written = require_written(*done); !written && !force)
-                      return finish(drive, std::move(written));
-                    next(drive);
+                  [this, drive, id](Result<Mounting::UnmountResult> done) {
+                    if (done) return go_on_after(drive, id);
+                    parts_.explain(id, done.error(), [this, drive](Error error) {
+                      finish(drive, std::unexpected(std::move(error)));
+                    });
                   });
+}
+
+// A mount has just ended.
+void DriveReleases::go_on_after(dev_t drive, const std::string& volume) {
+  const auto found = releases_.find(drive);
+  if (found == releases_.end()) return;  // cancelled
+  const Volume* ended = parts_.supervisor.registry().find(volume);
+  if (ended != nullptr && found->second.unwritten.empty())
+    found->second.unwritten = unwritten(*ended);
+  next(drive);
+}
+
+// "Ejected" means that everything is written, so it is not said where that is not true. Somebody
+// who wants the medium out all the same asks again, now that nothing is mounted.
+Result<void> DriveReleases::require_written(const Release& release) {
+  if (release.unwritten.empty() || release.order.force) return {};
+  const std::string_view done = release.order.kind == Kind::kEject ? "ejected" : "switched off";
+  return fail(Errc::kIo, "it is unmounted, but not {}: {}", done, release.unwritten);
 }
 
 // From here on the medium may disappear: that is what was asked for.
 void DriveReleases::let_go(dev_t drive) {
   Release& release = releases_.at(drive);
+  if (auto written = require_written(release); !written) return finish(drive, std::move(written));
   auto done = [this, drive](const Result<bool>& result) {
     if (result) return finish(drive, {});
     finish(drive, std::unexpected(result.error()));

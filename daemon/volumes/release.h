@@ -54,11 +54,14 @@ class DriveReleases {
     std::string node;
     std::string sysfs_path;
     JobTable::Job job;
+    std::string unwritten;  // what a mount that ended left unwritten; empty: nothing
     std::unique_ptr<PendingOperation> operation;
   };
 
   void next(dev_t drive);
   void unmount(dev_t drive, VolumeMachine& machine);
+  void go_on_after(dev_t drive, const std::string& volume);
+  static Result<void> require_written(const Release& release);
   void let_go(dev_t drive);
   void finish(dev_t drive, Result<void> result);
 

@@ -27,6 +27,14 @@ class OddMedium:
     def slow(self, first, length, milliseconds):
         self.tell(f"slow {first} {length} {milliseconds}")
 
+    def fail_one(self, what, number):
+        """The NUMBER-th "write" or "flush" from now on fails, and no other."""
+        self.tell(f"{what}-fails {number}")
+
+    def failed(self):
+        """How many have failed that way."""
+        return int((self.folder / "control").read_text())
+
     def well(self):
         self.tell("well")
 

@@ -4,9 +4,12 @@
 // one command each time:
 //   fail FIRST LENGTH           reading or writing there is an I/O error
 //   slow FIRST LENGTH MILLIS    answers for there take so long
+//   write-fails NUMBER          of the writes from now on, this one is an I/O error; and no other
+//   flush-fails NUMBER          the same of the flushes
 //   well                        none of that any more
 //   copy FILE                   what is on it at this moment, as if its plug were pulled now
-// One request at a time, so that a copy is a moment and not a while.
+// FOLDER/control says how many writes and flushes have failed that way. One request at a time, so
+// that a copy is a moment and not a while.
 #define FUSE_USE_VERSION 31
 #include <fcntl.h>
 #include <fuse.h>
@@ -36,8 +39,20 @@ struct Range {
   }
 };
 
+// One of many calls fails.
+struct OneFailure {
+  std::uint64_t left = 0;  // calls until the one that fails, itself included; 0: none does
+  std::uint64_t failed = 0;
+  [[nodiscard]] bool strikes() {
+    if (left == 0 || --left > 0) return false;
+    ++failed;
+    return true;
+  }
+};
+
 struct OddMedium {
   int file = -1;
+  OneFailure write, flush;
   Range failing;
   Range slow;
   std::chrono::milliseconds delay{};
@@ -71,8 +86,13 @@ int obey(const std::string& command) {
     std::int64_t delay = 0;
     words >> medium().slow.first >> medium().slow.length >> delay;
     medium().delay = std::chrono::milliseconds(delay);
+  } else if (verb == "write-fails") {
+    words >> medium().write.left;
+  } else if (verb == "flush-fails") {
+    words >> medium().flush.left;
   } else if (verb == "well") {
     medium().failing = medium().slow = {};
+    medium().write.left = medium().flush.left = 0;
   } else if (verb == "copy") {
     std::string path;
     words >> path;
@@ -107,6 +127,10 @@ int open_one(const char* path, fuse_file_info* info) {
 }
 
 int read_some(const char* path, char* into, std::size_t size, off_t at, fuse_file_info* /*info*/) {
+  if (path == kControl) {
+    const std::string failed = std::to_string(medium().write.failed + medium().flush.failed) + "\n";
+    return at == 0 ? static_cast<int>(failed.copy(into, size)) : 0;
+  }
   if (path != kMedium) return -EINVAL;
   if (const int error = misbehave(at, size); error != 0) return error;
   const ssize_t length = ::pread(medium().file, into, size, at);
@@ -120,6 +144,7 @@ int write_some(const char* path, const char* from, std::size_t size, off_t at,
     return error != 0 ? error : static_cast<int>(size);
   }
   if (const int error = misbehave(at, size); error != 0) return error;
+  if (medium().write.strikes()) return -EIO;
   const ssize_t length = ::pwrite(medium().file, from, size, at);
   return length < 0 ? -errno : static_cast<int>(length);
 }
@@ -130,7 +155,7 @@ int truncate_one(const char* path, off_t size, fuse_file_info* /*info*/) {
 }
 
 int synchronize(const char* /*path*/, int /*data_only*/, fuse_file_info* /*info*/) {
-  return 0;
+  return medium().flush.strikes() ? -EIO : 0;
 }
 
 }  // namespace

@@ -10,8 +10,10 @@
 //   held        after somebody has replaced the word "here", which the driver writes instead
 //   mute        answer nothing but the kernel's greeting
 //   garbled     answer that with nonsense
-//   deaf        serve, but never end
+//   deaf        serve, but never end, not even when told to
 //   dies-last   serve, and end with code 7
+//   deaf-commit as deaf, but when it is told to end it writes "committed" at byte 512 and ends
+//   unwritten   serve, and end as a driver does that could not write everything
 //   fills-last  serve, and fill its memory slowly when it is unmounted
 // Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
 // memory-slowly: to take its time about filling its memory; loop, sleep, and churn, which takes
@@ -20,6 +22,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fuse.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -176,18 +179,40 @@ void answer(int device, const fuse_in_header& in, const char* body, const std::s
   }
 }
 
+bool is_deaf(const std::string& behaviour) {
+  return behaviour == "deaf" || behaviour == "deaf-commit";
+}
+
+int medium_to_commit = -1;
+
+// As a driver does that is told to end.
+void commit_when_told() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) {
+    constexpr std::string_view kMark = "committed";
+    const bool written = ::pwrite(medium_to_commit, kMark.data(), kMark.size(), 512) ==
+                         static_cast<ssize_t>(kMark.size());
+    ::_exit(written && ::fsync(medium_to_commit) == 0 ? 0 : 1);
+  };
+  (void)::sigaction(SIGTERM, &action, nullptr);
+}
+
 void serve(int device, const std::string& behaviour) {
   std::vector<char> buffer(std::size_t{1} << 20);
   while (::read(device, buffer.data(), buffer.size()) > 0) {
     fuse_in_header in = {};
     std::memcpy(&in, buffer.data(), sizeof in);
-    if (in.opcode == FUSE_DESTROY && behaviour == "deaf") hang();
+    if (in.opcode == FUSE_DESTROY && is_deaf(behaviour)) hang();
     if (in.opcode == FUSE_DESTROY && behaviour == "fills-last") eat_memory_slowly();
     answer(device, in, buffer.data() + sizeof in, behaviour);
     if (in.opcode == FUSE_DESTROY) break;
   }
-  if (behaviour == "deaf") hang();
+  if (is_deaf(behaviour)) hang();
   if (behaviour == "dies-last") std::_Exit(7);
+  if (behaviour == "unwritten") {
+    log(LogLevel::kError, "the last changes are not on the medium");
+    std::_Exit(1);
+  }
 }
 
 Result<void> run() {
@@ -212,6 +237,9 @@ Result<void> run() {
   // Before the goodbye: after it our starter may be gone at any moment, and we with it.
   outlive_starter();
   TRY_VOID(server.goodbye(0));
+  medium_to_commit = medium.fd.get();
+  if (medium.behaviour == "deaf") (void)::signal(SIGTERM, SIG_IGN);
+  if (medium.behaviour == "deaf-commit") commit_when_told();
   serve(server.fuse_device().get(), medium.behaviour);
   return {};
 }

@@ -47,6 +47,7 @@ class ModelTest : public QObject {
   void aSnapshotReplacesEverythingAndIsNoNews();
   void jobsShowInTheirVolume();
   void anEjectSaysWhatItsUnmountKnows();
+  void anEjectedDriveIsSafeOnlyIfAllOfItWasWritten();
   void everyDeathIsASentence_data();
   void everyDeathIsASentence();
   void verbsFitTheState();
@@ -275,6 +276,24 @@ void ModelTest::onlyWhatAirlockdCallsSafeIsToldAsSafe() {
   QVERIFY(!told("unknown", "unmounted by another program"));
   QVERIFY(!told("of a newer airlockd", "unmounted"));
   QVERIFY(!newsOf(made("unmounting"), made("available"), kMe, "on"));
+}
+
+void ModelTest::anEjectedDriveIsSafeOnlyIfAllOfItWasWritten() {
+  const auto part = [](const QString& drive, const QString& outcome) {
+    Volume volume = made("available", {{"Drive", drive}});
+    if (!outcome.isEmpty())
+      volume.apply({{"LastUnmount", QVariantMap{{"outcome", outcome}, {"summary", "it died"}}}});
+    return volume;
+  };
+  const Volume fine = part("sdb", "");
+  QCOMPARE(ejected(fine, {}).event, Event::kSafe);
+  QCOMPARE(ejected(part("sdb", "safe"), {fine}).event, Event::kSafe);
+  QCOMPARE(ejected(fine, {part("sdc", "incomplete")}).event, Event::kSafe);
+  for (const auto* outcome : {"incomplete", "unknown", "of a newer airlockd"}) {
+    QCOMPARE(ejected(part("sdb", outcome), {}).event, Event::kRefused);
+    QCOMPARE(ejected(fine, {part("sdb", outcome)}).event, Event::kRefused);
+    QCOMPARE(ejected(fine, {part("sdb", outcome)}).text, QStringLiteral("It died."));
+  }
 }
 
 void ModelTest::howItWasUnmountedIsForgottenWithTheNextMount() {

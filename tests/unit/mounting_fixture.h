@@ -350,14 +350,14 @@ struct Watched {
                                         ++told;
                                       },
                                   .on_unmounted =
-                                      [this](bool was_clean) {
-                                        clean = was_clean;
+                                      [this](Mounting::UnmountResult result) {
+                                        unmounted = std::move(result);
                                         ++told;
                                       }});
   }
   LiveMount live;
   std::optional<DriverDeath> death;
-  std::optional<bool> clean;
+  std::optional<Mounting::UnmountResult> unmounted;
   int told = 0;
   std::unique_ptr<MountWatch> watch;
 };

@@ -162,8 +162,7 @@ TEST_F(SettingsFiles, NobodyElseMayWriteThem) {
 
 TEST_F(SettingsFiles, AreBounded) {
   write("etc/airlock.toml", std::string(kMostSettingsBytes + 1, '\n'));
-  EXPECT_EQ(error_of(load_settings(places_)),
-            "/etc/airlock.toml: it is longer than 1048576 bytes");
+  EXPECT_EQ(error_of(load_settings(places_)), "/etc/airlock.toml: it is longer than 1048576 bytes");
   write("etc/airlock.toml", std::string(kMostSettingsBytes, '\n'));
   EXPECT_EQ(error_of(load_settings(places_)), "no error");
   for (std::size_t i = 0; i <= kMostSettingsFiles; ++i)

@@ -110,16 +110,31 @@ TEST_F(CoreDrive, WhatWasNotWrittenCompletelyIsNotEjected) {
   const auto done = eject(anna, "sdb1");
   settle();
   EXPECT_EQ(done.code(), Errc::kIo);
+  EXPECT_TRUE(mounting.mounts().empty());
   EXPECT_NE(mounting.history().back(), "eject /dev/sdb");
 }
 
-TEST_F(CoreDrive, DeadMountsAreDetachedAndTheRestUnmounted) {
+TEST_F(CoreDrive, ADriverThatDoesNotGiveItsWordIsNoReasonToSayEjected) {
+  mounting.set_unmount_result({.flushed = true, .vouched = false, .warning = ""});
+  const auto done = eject(anna, "sdb1");
+  settle();
+  EXPECT_EQ(done.code(), Errc::kIo);
+  EXPECT_NE(mounting.history().back(), "eject /dev/sdb");
+}
+
+TEST_F(CoreDrive, DeadMountsAreDetachedAndTheRestUnmountedButTheLossIsToldFirst) {
   mounting.die("/dev/sdb1");
   Asked<void> done;
   manager->power_off(call_of(anna), "sdb1", done.reply());
   settle();
-  EXPECT_EQ(done.message(), "ok");
+  EXPECT_EQ(done.code(), Errc::kIo);
+  EXPECT_NE(done.message().find("may be lost"), std::string::npos) << done.message();
   EXPECT_TRUE(mounting.mounts().empty());
+  EXPECT_NE(mounting.history().back(), "power off /sys/devices/fake/block/sdb");
+  Asked<void> again;
+  manager->power_off(call_of(anna), "sdb1", again.reply());
+  settle();
+  EXPECT_EQ(again.message(), "ok") << "whoever was told may have it switched off";
   EXPECT_EQ(mounting.history().back(), "power off /sys/devices/fake/block/sdb");
 }
 

@@ -216,26 +216,47 @@ TEST_F(CoreLife, HowItWasUnmountedIsSaidUntilTheNextMount) {
   EXPECT_EQ(publisher.last_unmount("sdb1"), "");
 }
 
-TEST_F(CoreLife, OfWhatOthersUnmountedNobodySaysThatItIsSafe) {
+TEST_F(CoreLife, WhatOthersUnmountedIsSafeOnTheWordOfItsDriverAlone) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  const auto outcome_of = [&](Mounting::UnmountResult result) {
+    settle();
+    mounting.unmount_by_hand("/dev/sdb1", std::move(result));
+    settle();
+    const std::string outcome = publisher.last_unmount("sdb1");
+    mount(anna, "sdb1");
+    return outcome;
+  };
+  EXPECT_EQ(outcome_of({.flushed = true, .vouched = true, .warning = ""}), "safe");
+  EXPECT_EQ(outcome_of({.flushed = true, .vouched = false, .warning = ""}), "unknown");
+  EXPECT_EQ(outcome_of({.flushed = false, .warning = "it died"}), "incomplete");
+}
+
+TEST_F(CoreLife, ADriverThatDoesNotGiveItsWordLeavesNothingSafe) {
   sessions.log_in(kAnna, "anna");
   start();
   plug("sdb");
   settle();
-  mounting.unmount_by_hand("/dev/sdb1", true);
+  mounting.set_unmount_result({.flushed = true, .vouched = false, .warning = ""});
+  EXPECT_EQ(unmount(anna, "sdb1").code(), std::nullopt);
   settle();
   EXPECT_EQ(publisher.last_unmount("sdb1"), "unknown");
-  mount(anna, "sdb1");
-  settle();
-  mounting.unmount_by_hand("/dev/sdb1", false);
-  settle();
-  EXPECT_EQ(publisher.last_unmount("sdb1"), "incomplete");
-  mount(anna, "sdb1");
+  EXPECT_EQ(publisher.detail("sdb1", "LastUnmount", "summary").find("safe"), std::string::npos);
+}
+
+TEST_F(CoreLife, WhatADriverHadNotWrittenWhenItDiedStaysLost) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
   settle();
   mounting.die("/dev/sdb1");
   EXPECT_EQ(publisher.last_unmount("sdb1"), "");
-  unmount(anna, "sdb1");
+  detach(anna, "sdb1");
   settle();
-  EXPECT_EQ(publisher.last_unmount("sdb1"), "unknown");
+  EXPECT_EQ(publisher.last_unmount("sdb1"), "incomplete");
+  EXPECT_EQ(publisher.detail("sdb1", "LastUnmount", "summary"),
+            "its dead mount was detached: what was written last may be lost");
 }
 
 TEST_F(CoreLife, ProgressIsAShareOfTheMostEverLeft) {
@@ -400,7 +421,8 @@ TEST_F(CoreLife, WhatOthersUnmountedIsAvailable) {
   start();
   plug("sdb");
   settle();
-  EXPECT_TRUE(mounting.unmount_by_hand("/dev/sdb1", true));
+  EXPECT_TRUE(
+      mounting.unmount_by_hand("/dev/sdb1", {.flushed = true, .vouched = true, .warning = ""}));
   settle();
   EXPECT_EQ(publisher.state("sdb1"), "available");
   EXPECT_TRUE(records->load().empty());

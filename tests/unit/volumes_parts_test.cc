@@ -66,7 +66,9 @@ TEST(CoreReply, TheFirstAnswerCountsAndOneAlwaysComes) {
   }
   EXPECT_EQ(*asked.result(), 1);
   Asked<int> dropped;
-  { const Reply<int> answer = dropped.reply(); }
+  {
+    const Reply<int> answer = dropped.reply();
+  }
   EXPECT_EQ(dropped.code(), Errc::kPeerGone);
 }
 

@@ -55,7 +55,10 @@ class Quiet : public FileSystem {
   }
   Outcome<std::string> read_link(NodeId) override { return refuse(EINVAL); }
   Outcome<struct statvfs> statistics() override { return refuse(ENOSYS); }
-  void unmounted() override { ++unmounted_; }
+  Outcome<void> unmounted() override {
+    ++unmounted_;
+    return {};
+  }
 
  private:
   int& unmounted_;
@@ -250,6 +253,74 @@ TEST(FuseServer, ABlockDevicesEndIsHeardOnce) {
               kernel.reset();
             }),
             1);
+}
+
+// Writes fail, and so may its last commit.
+class Failing final : public Quiet {
+ public:
+  Failing(int& unmounted, int last_commit) : Quiet(unmounted), last_commit_(last_commit) {}
+  Outcome<Written> write(NodeId, std::uint64_t, std::span<const std::byte>,
+                         const WriteOptions&) override {
+    return refuse(EIO);
+  }
+  Outcome<void> unmounted() override {
+    (void)Quiet::unmounted();
+    if (last_commit_ != 0) return refuse(last_commit_);
+    return {};
+  }
+
+ private:
+  int last_commit_;
+};
+
+void send_write(int kernel, std::uint32_t flags) {
+  struct {
+    fuse_write_in write = {};
+    std::array<char, 8> bytes = {};
+  } body;
+  body.write.size = sizeof body.bytes;
+  body.write.write_flags = flags;
+  send(kernel, FUSE_WRITE, 4, &body, sizeof body);
+  EXPECT_EQ(expect_answer(kernel), 4U);
+}
+
+// What a driver says at its end.
+template <typename End>
+Result<void> word_after(End end, int last_commit, const FuseServer::Options& options) {
+  int calls = 0;
+  Session session(std::make_unique<Failing>(calls, last_commit), options, kRemembering);
+  end(session.kernel.get());
+  session.kernel.reset();
+  session.serving.join();
+  auto word = session.server->finish();
+  EXPECT_EQ(calls, 1);
+  return word;
+}
+
+TEST(FuseServer, ItsWordIsThatOfTheLastCommit) {
+  const auto destroy = [](int kernel) {
+    send(kernel, FUSE_DESTROY, 4, nullptr, 0);
+    (void)expect_answer(kernel);
+  };
+  const auto nothing = [](int) {};
+  EXPECT_TRUE(word_after(destroy, 0, {.block = true}));
+  EXPECT_FALSE(word_after(destroy, EIO, {.block = true}));
+  EXPECT_TRUE(word_after(nothing, 0, {}));
+  EXPECT_FALSE(word_after(nothing, EIO, {}));
+}
+
+TEST(FuseServer, DataOfTheKernelsOwnWritingThatFailedSpoilsItsWord) {
+  const auto by_a_program = [](int kernel) { send_write(kernel, 0); };
+  const auto by_the_kernel = [](int kernel) { send_write(kernel, FUSE_WRITE_CACHE); };
+  EXPECT_TRUE(word_after(by_a_program, 0, {})) << "the program was told";
+  const auto word = word_after(by_the_kernel, 0, {});
+  ASSERT_FALSE(word);
+  EXPECT_EQ(word.error().cause.value(), EIO);
+}
+
+TEST(FuseServer, AConnectionThatIsBrokenOffSpoilsItsWord) {
+  const auto nothing = [](int) {};
+  EXPECT_FALSE(word_after(nothing, 0, {.block = true})) << "the kernel says goodbye first";
 }
 
 TEST(FuseServer, AKernelThatCanForgetNamesIsAskedToOnce) {

@@ -80,7 +80,7 @@ class FakeMounting final : public Mounting {
                        .holders = {}});
   }
   // Somebody else unmounts it. True if somebody watched it.
-  bool unmount_by_hand(const std::string& source, bool clean);
+  bool unmount_by_hand(const std::string& source, UnmountResult result);
   // Unmounting it without force fails with Errc::kBusy from now on, and find_users() names them.
   void hold(const std::string& source, std::vector<BusyProcess> holders) {
     if (Mounted* mounted = find(source)) mounted->holders = std::move(holders);
@@ -168,7 +168,7 @@ class FakeMounting final : public Mounting {
 
   EventLoop& loop_;
   Answers answers_ = Answers::kSoon;
-  UnmountResult unmount_result_ = {.flushed = true, .warning = ""};
+  UnmountResult unmount_result_ = {.flushed = true, .vouched = true, .warning = ""};
   std::map<Request, std::deque<Error>> failures_;
   std::deque<Waiting> waiting_;
   std::vector<Mounted> mounts_;
@@ -251,14 +251,14 @@ inline bool FakeMounting::die(const std::string& source, DriverDeath death) {
   return true;
 }
 
-inline bool FakeMounting::unmount_by_hand(const std::string& source, bool clean) {
+inline bool FakeMounting::unmount_by_hand(const std::string& source, UnmountResult result) {
   Mounted* mounted = find(source);
   if (mounted == nullptr) return false;
   Watch* watch = watch_of(mounted->mount_id);
   take_away(mounted->mount_id);
   if (watch == nullptr || !watch->events_.on_unmounted) return false;
   auto call = std::exchange(watch->events_.on_unmounted, {});
-  call(clean);
+  call(std::move(result));
   return true;
 }
 
