@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "contained/ext/allocator.h"
 #include "contained/ext/block_map.h"
@@ -78,6 +79,9 @@ class Volume {
   MetadataCache& cache() { return cache_; }
   Allocator& allocator() { return *allocator_; }
 
+  // Has a block that was just freed zeroed once nothing on the medium refers to it any more.
+  void zero_when_free(std::uint64_t block) { to_zero_.push_back(block); }
+
   // EUCLEAN for numbers no file can have and for inodes whose checksum is wrong.
   Outcome<Inode> inode(std::uint32_t number);
   // A zeroed inode with its extra fields set up, not yet written.
@@ -107,6 +111,7 @@ class Volume {
 
   void end_operation();
   Outcome<void> write_home(const MetadataCache::Changes& changes);
+  Outcome<void> zero_blocks(const std::vector<std::uint64_t>& blocks);
   Outcome<void> commit_changes();
   Outcome<void> write_back();
   [[nodiscard]] bool nothing_changed() const;
@@ -123,6 +128,7 @@ class Volume {
   std::mutex mutex_;         // cache, allocator, fs
   std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
   bool superblock_changed_ = false;
+  std::vector<std::uint64_t> to_zero_;
   std::optional<ext2_super_block> mark_;  // in use, and not yet on the medium; under commit_mutex_
   std::atomic<int> failure_ = 0;
 

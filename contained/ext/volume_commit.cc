@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "contained/ext/volume.h"
@@ -22,6 +23,12 @@ Outcome<void> Volume::write_home(const MetadataCache::Changes& changes) {
     }
     TRY_VOID(writer.finish());
   }
+  return {};
+}
+
+Outcome<void> Volume::zero_blocks(const std::vector<std::uint64_t>& blocks) {
+  const std::vector<std::byte> zeroes(blocks.empty() ? 0 : block_size());
+  for (const std::uint64_t block : blocks) TRY_VOID(io_.write(block * block_size(), zeroes));
   return {};
 }
 
@@ -46,6 +53,7 @@ bool Volume::nothing_changed() const {
 Outcome<void> Volume::commit_changes() {
   MetadataCache::Changes changes;
   Allocator::FreedBlocks freed;
+  std::vector<std::uint64_t> to_zero;
   {
     const std::scoped_lock lock(mutex_);
     background_.taken();
@@ -54,11 +62,13 @@ Outcome<void> Volume::commit_changes() {
     TRY_VOID(store_superblock());
     changes = cache_.take_changed();
     freed = allocator_->take_freed();
+    to_zero = std::exchange(to_zero_, {});
   }
   auto done = log_changes(changes);
   if (done) done = write_home(changes);
   // With a journal the change is durable already; homes become so before the journal is reused.
   if (done && !journal_) done = io_.flush();
+  if (done) done = zero_blocks(to_zero);
   const std::scoped_lock lock(mutex_);
   cache_.written(changes);
   if (done) allocator_->reuse(freed);

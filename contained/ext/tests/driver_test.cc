@@ -200,6 +200,43 @@ TEST_F(DriverTest, CuttingAFileOnAFullMediumKeepsItsContent) {
   close_clean();
 }
 
+bool holds(std::span<const std::byte> medium, std::string_view text) {
+  const auto wanted = std::as_bytes(std::span(text));
+  return !std::ranges::search(medium, wanted).empty();
+}
+
+// The kernel zeroes it too: what was cut off is not to leave with the stick.
+TEST_F(DriverTest, TheTailOfACutFileLeavesTheMedium) {
+  for (const char* options : {kPlain, "-t ext2 -b 1024", "-t ext4 -b 1024 -J size=1"}) {
+    SCOPED_TRACE(options);
+    mount(options, "6M");
+    const NodeId node = mounted->make_file(kRoot, "cut");
+    ASSERT_EQ(mounted->write(node, 0, std::string(1500, 'k') + "this is cut off"), 0);
+    ASSERT_TRUE(mounted->driver().sync_all().has_value());
+    ASSERT_TRUE(holds(medium->bytes(), "cut off"));
+    ASSERT_TRUE(mounted->driver().change(node, {.size = 1500}).has_value());
+    ASSERT_TRUE(mounted->driver().sync_all().has_value());
+    EXPECT_FALSE(holds(medium->bytes(), "cut off"));
+    EXPECT_EQ(mounted->read(node, 0, 2000), std::string(1500, 'k'));
+    close_clean();
+  }
+}
+
+// Another file may get the block, but not before it was zeroed.
+TEST_F(DriverTest, ABlockIsZeroedBeforeItIsUsedAgain) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "cut");
+  ASSERT_EQ(mounted->write(node, 0, std::string(1000, 'k')), 0);
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  ASSERT_TRUE(mounted->driver().change(node, {.size = 500}).has_value());
+  fill_medium();
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  const std::string filler = mounted->read_file(kRoot, "filler");
+  EXPECT_TRUE(filler == std::string(filler.size(), 'f'));
+  EXPECT_EQ(mounted->read(node, 0, 2000), std::string(500, 'k'));
+  close_clean();
+}
+
 TEST_F(DriverTest, AnEntryThatLeadsToADeletedFileIsDamage) {
   mount("-t ext4 -b 1024 -O ^has_journal,^metadata_csum -N 256");
   const NodeId node = mounted->make_file(kRoot, "file");
