@@ -168,10 +168,14 @@ Outcome<void> Volume::require_writable() const {
 }
 
 void Volume::stamp_superblock() {
+  allocator_->store_counts();
   fs_->super->s_wtime = static_cast<std::uint32_t>(std::time(nullptr));
   (void)ext2fs_superblock_csum_set(fs_.get(), fs_->super);
 }
 
+// Not for its counters of free blocks and inodes: those are right in the group descriptors, and
+// everybody counts them there when the volume was not left clean. So the one block without which
+// there is no volume is hardly ever being written when the power goes.
 Outcome<void> Volume::store_superblock() {
   superblock_changed_ = false;
   stamp_superblock();

@@ -59,7 +59,7 @@ Outcome<void> Volume::commit_changes() {
     background_.taken();
     if (nothing_changed()) return io_.flush();
     TRY_VOID(allocator_->prepare_commit());
-    TRY_VOID(store_superblock());
+    if (superblock_changed_) TRY_VOID(store_superblock());
     changes = cache_.take_changed();
     freed = allocator_->take_freed();
     to_zero = std::exchange(to_zero_, {});

@@ -117,6 +117,52 @@ TEST(VolumeMount, TheMarkIsOnTheMediumBeforeAnyChange) {
   EXPECT_TRUE(medium.events()[1].is_flush());
 }
 
+bool touches_superblock(const MemoryMedium::Event& event) {
+  return !event.is_flush() && event.offset < 2 * SUPERBLOCK_OFFSET &&
+         event.offset + event.data.size() > SUPERBLOCK_OFFSET;
+}
+
+// A volume of one group has no second one, so it is written when it must be and not otherwise.
+TEST(VolumeMount, TheSuperblockIsWrittenAtTheBeginningAndTheEnd) {
+  for (const char* options :
+       {"-t ext4 -b 1024 -J size=1", "-t ext4 -b 4096 -O ^has_journal", "-t ext2 -b 1024"}) {
+    SCOPED_TRACE(options);
+    MemoryMedium medium(make_image(options, "6M"));
+    medium.record();
+    MountedImage mounted(medium);
+    for (int i = 0; i < 30; ++i) {
+      const NodeId node = mounted.make_file(kRoot, "file" + std::to_string(i));
+      ASSERT_EQ(mounted.write(node, 0, std::string(3000, 'x')), 0);
+      ASSERT_TRUE(mounted.driver().sync_all().has_value());
+    }
+    EXPECT_EQ(std::ranges::count_if(medium.events(), touches_superblock), 1);
+    mounted.close();
+    EXPECT_EQ(std::ranges::count_if(medium.events(), touches_superblock), 2);
+    const Verdict verdict = fsck(medium.bytes(), Fsck::kLook);
+    EXPECT_EQ(verdict.status, 0) << verdict.report;
+  }
+}
+
+// As after a replay that was all: the counters of the superblock are as old as the last clean end.
+TEST(VolumeOpen, WhatIsFreeIsCountedInTheGroups) {
+  auto image = make_image("-t ext4 -b 1024 -O ^has_journal", "20M");
+  const auto count = [](std::vector<std::byte> bytes) {
+    const auto volume = open_image(std::move(bytes));
+    const Volume::Operation operation(**volume);
+    return std::pair((*volume)->allocator().free_block_count(),
+                     (*volume)->allocator().free_inode_count());
+  };
+  const auto right = count(image);
+  auto& super = *reinterpret_cast<ext2_super_block*>(image.data() + SUPERBLOCK_OFFSET);
+  EXPECT_EQ(right.first, super.s_free_blocks_count);
+  EXPECT_EQ(right.second, super.s_free_inodes_count);
+  super.s_free_blocks_count += 7;
+  super.s_free_inodes_count -= 3;
+  super.s_checksum = ext2fs_crc32c_le(~0U, reinterpret_cast<unsigned char*>(&super),
+                                      offsetof(ext2_super_block, s_checksum));
+  EXPECT_EQ(count(image), right);
+}
+
 TEST(VolumeMount, TheMarkComesSoonThoughNothingChanges) {
   MemoryMedium medium(make_image("-t ext4 -b 1024 -J size=1", "6M"));
   std::promise<void> written;
