@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "contained/ext/inode_blocks.h"
+#include "contained/ext/superblock_checksum.h"
 #include "lib/base/log.h"
 
 namespace airlock::ext {
@@ -170,7 +171,7 @@ Outcome<void> Volume::require_writable() const {
 void Volume::stamp_superblock() {
   allocator_->store_counts();
   fs_->super->s_wtime = static_cast<std::uint32_t>(std::time(nullptr));
-  (void)ext2fs_superblock_csum_set(fs_.get(), fs_->super);
+  if (has_checksums()) keep_superblock_checksum(*fs_->super);
 }
 
 // Not for its counters of free blocks and inodes: those are right in the group descriptors, and
