@@ -169,7 +169,9 @@ Outcome<Attributes> ExtDriver::change_fields(NodeId node, const AttributeChange&
 
 Outcome<Attributes> ExtDriver::change(NodeId node, const AttributeChange& change) {
   if (change.size) TRY_VOID(with_space([&] { return truncate(node, *change.size); }));
-  return with_space([&] { return change_fields(node, change); });
+  auto changed = with_space([&] { return change_fields(node, change); });
+  // Only the kernel itself sets that time: to what it kept for a file that was written.
+  return change.change_time ? as_write_back(std::move(changed)) : changed;
 }
 
 Outcome<void> ExtDriver::sync(NodeId, SyncScope) {

@@ -81,7 +81,16 @@ class ExtDriver final : public FileSystem {
   [[nodiscard]] Attributes attributes_of(const Inode& inode) const;
   void touch(const Inode& inode, bool modified) const;
 
-  // Runs something that needs space; commits and runs it once more if blocks come free by that.
+  // What the kernel writes back was accepted before all writing ended. It is no change to be
+  // refused but a lost one, and what comes of it is what fsync answers.
+  template <typename Answer>
+  Outcome<Answer> as_write_back(Outcome<Answer> outcome) const {
+    if (!outcome && outcome.error().value == EROFS)
+      if (auto intact = volume_.require_intact(); !intact) return std::unexpected(intact.error());
+    return outcome;
+  }
+
+  // Runs something that needs space; commits and runs it again if blocks come free by that.
   template <typename Attempt>
   auto with_space(Attempt attempt) -> decltype(attempt());
 
@@ -125,6 +134,8 @@ class ExtDriver final : public FileSystem {
   Outcome<void> write_segments(const Segments& segments, std::uint64_t offset,
                                std::span<const std::byte> from);
   Outcome<void> adopt_segments(InodeBlocks& blocks, const Segments& segments);
+  Outcome<Written> write_once(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
+                              const WriteOptions& options);
   Outcome<bool> overwrite(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
                           const WriteOptions& options);
   Outcome<void> extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from,

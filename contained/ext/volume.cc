@@ -168,6 +168,11 @@ Outcome<void> Volume::require_writable() const {
   return {};
 }
 
+Outcome<void> Volume::require_intact() const {
+  if (const int failure = failure_; failure != 0) return refuse(failure);
+  return {};
+}
+
 void Volume::stamp_superblock() {
   allocator_->store_counts();
   fs_->super->s_wtime = static_cast<std::uint32_t>(std::time(nullptr));

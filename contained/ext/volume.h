@@ -75,6 +75,8 @@ class Volume {
 
   // EROFS on a read-only volume or after a failed write; waits for nothing.
   Outcome<void> require_writable() const;
+  // What ended all writing, if anything did.
+  Outcome<void> require_intact() const;
 
   MetadataCache& cache() { return cache_; }
   Allocator& allocator() { return *allocator_; }

@@ -241,6 +241,32 @@ TEST_P(FailingMedium, AFailedCommitMakesTheVolumeReadOnly) {
   EXPECT_FALSE((*again)->writable());
 }
 
+// What the kernel took from a program before the medium failed is lost, and fsync must say so: what
+// a write-back answers is what it tells. New changes are refused.
+TEST_P(FailingMedium, WhatTheKernelWritesBackAfterwardsIsLostAndNotRefused) {
+  MountedImage mounted(medium);
+  const NodeId node = mounted.make_file(kRoot, "file");
+  ASSERT_EQ(mounted.write(node, 0, "x"), 0);
+  medium.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kWrite ? EIO : 0;
+  });
+  ASSERT_FALSE(mounted.driver().sync_all().has_value());
+  const std::string text = "late";
+  const auto write = [&](bool from_cache) {
+    return mounted.driver()
+        .write(node, 1, std::as_bytes(std::span(text)), {.from_cache = from_cache})
+        .error()
+        .value;
+  };
+  EXPECT_EQ(write(true), EIO);
+  EXPECT_EQ(write(false), EROFS);
+  const timespec time = {.tv_sec = 1, .tv_nsec = 0};
+  EXPECT_EQ(mounted.driver().change(node, {.modify_time = time, .change_time = time}).error().value,
+            EIO);
+  EXPECT_EQ(mounted.driver().change(node, {.modify_time = time}).error().value, EROFS);
+  EXPECT_EQ(mounted.driver().change(node, {.size = 0}).error().value, EROFS);
+}
+
 // What it would have written was taken by the first one, and is lost.
 TEST_P(FailingMedium, ACommitThatWaitedForOneThatFailsFailsToo) {
   MountedImage mounted(medium);
