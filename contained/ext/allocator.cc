@@ -464,12 +464,12 @@ void Allocator::store_counts() {
 Allocator::FreedBlocks Allocator::take_freed() {
   FreedBlocks taken = std::move(freed_);
   freed_.clear();
-  committing_ = taken;  // commits do not overlap
+  for (const auto& [start, count] : taken) add_range(committing_, {start, count});
   return taken;
 }
 
 void Allocator::reuse(const FreedBlocks& freed) {
-  if (!freed.empty()) committing_.clear();
+  for (const auto& [start, count] : freed) remove_range(committing_, {start, count});
 }
 
 Outcome<std::vector<BlockRange>> Allocator::free_ranges(std::uint32_t group,

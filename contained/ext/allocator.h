@@ -59,7 +59,8 @@ class Allocator {
   Outcome<void> prepare_commit();
   // The superblock's counters, for whoever is about to write it.
   void store_counts();
-  // The blocks freed so far become reusable once the commit that follows is through.
+  // The blocks freed so far become reusable once they are given back: when what freed them is
+  // durable. Several such sets may be under way.
   FreedBlocks take_freed();
   void reuse(const FreedBlocks& freed);
 

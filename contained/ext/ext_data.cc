@@ -160,6 +160,7 @@ Outcome<void> ExtDriver::write_segments(const Segments& segments, std::uint64_t 
 
 // Puts what was written into the file.
 Outcome<void> ExtDriver::adopt_segments(InodeBlocks& blocks, const Segments& segments) {
+  volume_.note_new_data();
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = segments[i];
     Outcome<void> done;

@@ -94,7 +94,11 @@ Outcome<void> ExtDriver::store_attributes(const Inode& inode, const AttributeSet
     TRY(const auto old, volume_.cache().read(block));
     shared = attribute_block_references(old) > 1;
   }
-  if (block == 0 || shared) {
+  // What moves between the inode and its block would be in neither, or in the old place only, if
+  // one of them came first. So the inode gets another block.
+  const bool copied = block != 0 && !shared && !volume_.has_journal() &&
+                      volume_.allocator().available_block_count() > 0;
+  if (block == 0 || shared || copied) {
     const auto range = volume_.allocator().reserve_blocks(
         volume_.allocator().goal_for_group(volume_.group_of_inode(inode.number())), 1);
     if (!range) {
@@ -102,7 +106,7 @@ Outcome<void> ExtDriver::store_attributes(const Inode& inode, const AttributeSet
       return std::unexpected(range.error());
     }
     // Not before there is another block: without one the inode keeps what it has.
-    if (shared) TRY_VOID(release_attribute_block(inode));
+    if (block != 0) TRY_VOID(release_attribute_block(inode));
     TRY_VOID(volume_.allocator().use_reserved(*range));
     block = range->start;
     inode.set_attribute_block(block);

@@ -237,12 +237,17 @@ Outcome<Inode> Volume::fresh_inode(std::uint32_t number) {
   return inode;
 }
 
+std::uint64_t Volume::block_of_inode(std::uint32_t number) const {
+  const std::uint32_t index = (number - 1) % fs_->super->s_inodes_per_group;
+  return ext2fs_inode_table_loc(fs_.get(), group_of_inode(number)) +
+         index / (block_size() / inode_size());
+}
+
 void Volume::inode_changed(const Inode& inode) {
   const std::uint32_t index = (inode.number() - 1) % fs_->super->s_inodes_per_group;
   const std::uint32_t per_block = block_size() / inode_size();
   if (has_checksums()) (void)ext2fs_inode_csum_set(fs_.get(), inode.number(), &inode.raw());
-  const std::uint64_t block =
-      ext2fs_inode_table_loc(fs_.get(), group_of_inode(inode.number())) + index / per_block;
+  const std::uint64_t block = block_of_inode(inode.number());
   if (index % per_block < 64) cache_.marks(block) |= std::uint64_t{1} << (index % per_block);
   cache_.changed(block);
 }
