@@ -53,14 +53,14 @@ unsigned CrashStates::pick(std::size_t below) {
 
 // Some sectors of a write: the first ones, the last ones, or any.
 void CrashStates::add_torn(Pieces& pieces, const Event& event) {
-  const std::size_t sectors = (event.data.size() + kSector - 1) / kSector;
+  const std::size_t sectors = (event.data.size() + plan_.sector - 1) / plan_.sector;
   const std::size_t cut = pick(sectors + 1);
   const unsigned way = pick(3);
   for (std::size_t i = 0; i < sectors; ++i) {
     const bool arrived = way == 0 ? i < cut : way == 1 ? i >= cut : pick(2) == 0;
     if (!arrived) continue;
-    const std::size_t from = i * kSector;
-    const std::size_t size = std::min(kSector, event.data.size() - from);
+    const std::size_t from = i * plan_.sector;
+    const std::size_t size = std::min(plan_.sector, event.data.size() - from);
     pieces.push_back({event.offset + from, std::span(event.data).subspan(from, size)});
   }
 }

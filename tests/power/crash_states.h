@@ -38,6 +38,7 @@ struct CrashPlan {
   unsigned torn = 1;
   unsigned subsets = 2;
   std::size_t most = ~std::size_t{0};  // with more, a seeded choice among all of them
+  std::size_t sector = kSector;        // of the medium
 };
 
 // How many states of each shape were judged.

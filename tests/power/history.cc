@@ -7,6 +7,11 @@
 #include <string_view>
 
 namespace airlock::power {
+namespace {
+
+constexpr std::size_t kLargestBlock = 4096;
+
+}  // namespace
 
 History::History() {
   objects_.push_back({.folder = true, .edges = {}, .versions = {}, .synced = {}});
@@ -77,21 +82,29 @@ bool History::lasts(std::vector<Span> spans, Window window) {
 }
 
 // As it was at one moment of the window, or every byte as it was at some moment.
-bool History::may_contain(const Item& item, const std::string& content, Window window) const {
+bool History::may_contain(const Item& item, const std::string& content, Window window,
+                          Contents contents) const {
   std::vector<const std::string*> versions;
   for (const Version& version : item.versions)
     if (window.overlaps(version.span)) versions.push_back(&version.content);
   const auto same = [&](const std::string* version) { return *version == content; };
   if (std::ranges::any_of(versions, same)) return true;
   const auto size = [](const std::string* version) { return version->size(); };
-  if (versions.empty() || content.size() > std::ranges::max(versions, {}, size)->size() ||
-      content.size() < std::ranges::min(versions, {}, size)->size())
-    return false;
+  if (versions.empty()) return false;
+  const bool holes = contents == Contents::kHoles;
+  const std::size_t shortest = std::ranges::min(versions, {}, size)->size();
+  const std::size_t longest = std::ranges::max(versions, {}, size)->size();
+  const std::size_t most =
+      holes ? (longest + kLargestBlock - 1) / kLargestBlock * kLargestBlock : longest;
+  if (content.size() > most || content.size() < shortest) return false;
   for (std::size_t i = 0; i < content.size(); ++i) {
     const auto has_it = [&](const std::string* version) {
       return i < version->size() && (*version)[i] == content[i];
     };
-    if (std::ranges::none_of(versions, has_it)) return false;
+    const bool hole = holes && content[i] == '\0' && !std::ranges::all_of(versions, [&](auto* v) {
+                        return i < v->size() && (*v)[i] == (*versions.front())[i];
+                      });
+    if (!hole && std::ranges::none_of(versions, has_it)) return false;
   }
   return true;
 }
@@ -99,8 +112,12 @@ bool History::may_contain(const Item& item, const std::string& content, Window w
 // One look at a tree.
 class History::Judgement {
  public:
-  Judgement(const History& history, Step done, Names names)
-      : history_(history), done_(done), names_(names), window_(history.window(done)) {}
+  Judgement(const History& history, Step done, Names names, Contents contents)
+      : history_(history),
+        done_(done),
+        names_(names),
+        contents_(contents),
+        window_(history.window(done)) {}
 
   std::string judge(const Tree& tree) {
     for (const Found& found : tree) {
@@ -147,7 +164,8 @@ class History::Judgement {
     for (const Object object : called_so) {
       const Item& item = history_.objects_[object];
       if (item.folder != found.folder) continue;
-      if (found.folder || history_.may_contain(item, found.content, content_window(item)))
+      if (found.folder ||
+          history_.may_contain(item, found.content, content_window(item), contents_))
         fitting.insert(object);
     }
     if (fitting.empty())
@@ -202,14 +220,15 @@ class History::Judgement {
   const History& history_;
   Step done_;
   Names names_;
+  Contents contents_;
   Window window_;
   std::set<Object> seen_;
   std::set<Slot> seen_names_;
   std::map<std::uint64_t, std::pair<std::string, std::set<Object>>> owners_;
 };
 
-std::string History::judge(const Tree& tree, Step done, Names names) const {
-  return Judgement(*this, done, names).judge(tree);
+std::string History::judge(const Tree& tree, Step done, Names names, Contents contents) const {
+  return Judgement(*this, done, names, contents).judge(tree);
 }
 
 }  // namespace airlock::power

@@ -48,9 +48,13 @@ class History {
 
   // What names a tree may have: while a renaming is not put right, the old one and the new one.
   enum class Names { kOne, kOldAndNew };
+  // What may be read where two versions of a file differ: bytes of one of them, or, where a file
+  // can get its size before its map or the other way round, zeroes to the end of a block as well.
+  enum class Contents { kExact, kHoles };
   // What is wrong with a tree found after a cut, if `done` is the last operation that was answered
   // before; empty if nothing is.
-  [[nodiscard]] std::string judge(const Tree& tree, Step done, Names names) const;
+  [[nodiscard]] std::string judge(const Tree& tree, Step done, Names names,
+                                  Contents contents = Contents::kExact) const;
 
  private:
   static constexpr Step kForEver = std::numeric_limits<Step>::max();
@@ -88,7 +92,8 @@ class History {
   [[nodiscard]] Window window(Step done) const;
   [[nodiscard]] Step acknowledged(const Item& item, Step done, Step from) const;
   [[nodiscard]] static bool lasts(std::vector<Span> spans, Window window);
-  [[nodiscard]] bool may_contain(const Item& item, const std::string& content, Window window) const;
+  [[nodiscard]] bool may_contain(const Item& item, const std::string& content, Window window,
+                                 Contents contents) const;
   void end_edge(Object object);
 
   Step now_ = 0;

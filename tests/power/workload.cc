@@ -193,7 +193,7 @@ Workload::Done Workload::step() {
     case 11:
       return rename_some(false, true);
     case 12:
-      return rename_some(true, pick(4) == 0);
+      return rename_some(true, pick(4) == 0 && options_.replace_folders);
     case 13:
       return remove_some(pick(4) == 0);
     default:

@@ -19,6 +19,7 @@ struct WorkloadOptions {
   std::size_t most_folders = 6;
   unsigned most_bytes = 9000;      // written at once
   bool sync_single_files = false;  // fsync of one file, beside sync of everything
+  bool replace_folders = true;     // rename over an empty one
 };
 
 // Does random things to a mounted filesystem, tells a History of them, and marks in the medium's
