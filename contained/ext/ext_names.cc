@@ -78,8 +78,8 @@ Outcome<void> ExtDriver::add_entry(const Inode& directory, std::string_view name
   if (name.size() > kLongestName) return refuse(ENAMETOOLONG);
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) TRY_VOID(unfold_directory(directory));
   OpenDirectory open(volume_, directory);
-  volume_.note_new_name();  // first: also what fails may have moved names to a new block
   TRY_VOID(open.names.insert(name, entry));
+  volume_.note_new_name();
   touch(directory, /*modified=*/true);
   volume_.inode_changed(directory);
   return {};

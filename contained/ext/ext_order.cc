@@ -114,6 +114,8 @@ void ExtDriver::forget_later(const Inode& inode) {
 void ExtDriver::names_gone(std::span<const std::uint32_t> numbers) {
   for (const std::uint32_t number : numbers) {
     const Volume::Operation operation(volume_);
+    // The kernel may have let go of it meanwhile, and another file have its number.
+    if (!volume_.unlinked().has_no_name(number)) continue;
     const auto inode = volume_.inode(number);
     if (!inode) continue;
     if (volume_.unlinked().is_let_go(number)) {

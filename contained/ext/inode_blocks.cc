@@ -137,11 +137,13 @@ Outcome<void> DirectoryInode::changed(std::uint32_t index) {
   return {};
 }
 
-// Whoever appends a block moves names to it only afterwards.
+// Whoever appends a block moves names to it only afterwards. Those are new names too, also if what
+// appended it fails, and they belong to the batch after the one that was sealed.
 Outcome<void> DirectoryInode::before_growing() {
   if (volume_.has_journal()) return {};
   if (volume_.name_order().has_removals()) TRY_VOID(volume_.seal_batch());
   volume_.name_order().grown(blocks_.inode().number());
+  volume_.note_new_name();
   return {};
 }
 

@@ -14,6 +14,11 @@ void UnlinkedFiles::let_all_go() {
   for (auto& [inode, file] : files_) file.let_go = true;
 }
 
+bool UnlinkedFiles::has_no_name(std::uint32_t inode) const {
+  const auto found = files_.find(inode);
+  return found != files_.end() && found->second.name == Name::kGone;
+}
+
 bool UnlinkedFiles::is_let_go(std::uint32_t inode) const {
   const auto found = files_.find(inode);
   return found != files_.end() && found->second.let_go;

@@ -28,6 +28,8 @@ class UnlinkedFiles {
   std::vector<std::uint32_t> names_gone();
   // Those whose names went earlier.
   [[nodiscard]] std::vector<std::uint32_t> names_gone_before() const;
+  // Whether it is still one of them and its names are gone.
+  [[nodiscard]] bool has_no_name(std::uint32_t inode) const;
   [[nodiscard]] bool is_let_go(std::uint32_t inode) const;
 
   // What giving up those that nobody uses will bring.
