@@ -17,8 +17,10 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "contained/ext/ext_driver.h"
@@ -120,6 +122,15 @@ RecordingMedium::Log without_order(const RecordingMedium::Log& log) {
   return kept;
 }
 
+// A directory that grew may have a name twice, each time of the same file.
+Tree without_repeated(Tree tree) {
+  std::set<std::pair<std::string, std::uint64_t>> seen;
+  std::erase_if(tree, [&](const Found& found) {
+    return !found.folder && !seen.emplace(found.path, found.identity).second;
+  });
+  return tree;
+}
+
 struct Result {
   StateCounts states;
   std::string wrong;
@@ -144,8 +155,8 @@ class Judge {
  private:
   [[nodiscard]] std::string judge_tree(const Tree& tree, std::size_t events) const {
     if (history_ == nullptr) return Moves::judge(tree);
-    return history_->judge(tree, answered(log_, events), History::Names::kOldAndNew,
-                           History::Contents::kHoles);
+    return history_->judge(without_repeated(tree), answered(log_, events),
+                           History::Names::kOldAndNew, History::Contents::kHoles);
   }
 
   const RecordingMedium::Log& log_;
