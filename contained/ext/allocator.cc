@@ -60,11 +60,24 @@ Allocator::Allocator(ext2_filsys fs, MetadataCache& cache)
     : fs_(fs),
       cache_(cache),
       groups_(fs->group_desc_count),
-      free_blocks_(ext2fs_free_blocks_count(fs->super)),
-      free_inodes_(fs->super->s_free_inodes_count),
       has_checksums_(ext2fs_has_feature_metadata_csum(fs->super) != 0),
       has_group_checksums_(ext2fs_has_group_desc_csum(fs) != 0) {
   collect_fixed_ranges();
+  count_free();
+}
+
+// The superblock's own counters are only right after a clean end: see Volume::store_superblock().
+void Allocator::count_free() {
+  std::uint64_t clusters = 0;
+  std::uint64_t inodes = 0;
+  for (std::uint32_t group = 0; group < fs_->group_desc_count; ++group) {
+    clusters += ext2fs_bg_free_blocks_count(fs_, group);
+    inodes += ext2fs_bg_free_inodes_count(fs_, group);
+  }
+  free_blocks_ =
+      std::min<std::uint64_t>(clusters << fs_->cluster_ratio_bits, ext2fs_blocks_count(fs_->super));
+  free_inodes_ =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(inodes, fs_->super->s_inodes_count));
 }
 
 std::uint32_t Allocator::group_of(std::uint64_t block) const {
@@ -439,23 +452,26 @@ Outcome<void> Allocator::prepare_commit() {
     cache_.marks(ext2fs_inode_bitmap_loc(fs_, group)) |= kVerified;
   }
   changed_groups_.clear();
+  return {};
+}
+
+void Allocator::store_counts() {
   // What is only set aside is free as far as the medium is concerned.
   std::uint64_t reserved = 0;
   for (const auto& [start, count] : reserved_) reserved += count;
   ext2fs_free_blocks_count_set(fs_->super, free_blocks_ + reserved);
   fs_->super->s_free_inodes_count = free_inodes_;
-  return {};
 }
 
 Allocator::FreedBlocks Allocator::take_freed() {
   FreedBlocks taken = std::move(freed_);
   freed_.clear();
-  committing_ = taken;  // commits do not overlap
+  for (const auto& [start, count] : taken) add_range(committing_, {start, count});
   return taken;
 }
 
 void Allocator::reuse(const FreedBlocks& freed) {
-  if (!freed.empty()) committing_.clear();
+  for (const auto& [start, count] : freed) remove_range(committing_, {start, count});
 }
 
 Outcome<std::vector<BlockRange>> Allocator::free_ranges(std::uint32_t group,

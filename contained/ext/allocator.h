@@ -55,9 +55,12 @@ class Allocator {
   [[nodiscard]] bool blocks_pending() const { return !freed_.empty(); }
   [[nodiscard]] std::uint64_t goal_for_group(std::uint32_t group) const;
 
-  // Brings checksums, descriptors and the superblock's counters up to date in the cache.
+  // Brings checksums and descriptors up to date in the cache.
   Outcome<void> prepare_commit();
-  // The blocks freed so far become reusable once the commit that follows is through.
+  // The superblock's counters, for whoever is about to write it.
+  void store_counts();
+  // The blocks freed so far become reusable once they are given back: when what freed them is
+  // durable. Several such sets may be under way.
   FreedBlocks take_freed();
   void reuse(const FreedBlocks& freed);
 
@@ -75,6 +78,7 @@ class Allocator {
   [[nodiscard]] std::uint64_t first_block(std::uint32_t group) const;
   [[nodiscard]] std::uint32_t blocks_in(std::uint32_t group) const;
   void collect_fixed_ranges();
+  void count_free();
 
   Outcome<std::span<std::byte>> block_bitmap(std::uint32_t group);
   Outcome<std::span<std::byte>> inode_bitmap(std::uint32_t group);

@@ -40,6 +40,11 @@ class MapBlocks {
   virtual void checked(std::uint64_t physical) = 0;
   // The bytes of the block were changed; their checksum is right already.
   virtual void changed(std::uint64_t physical) = 0;
+  // A key in this block, 0 for the root, went up to what is left in the block below it, which has
+  // to be on the medium first. There are so many levels below.
+  virtual void raised_key(std::uint64_t /*physical*/, unsigned /*levels*/) {}
+  // The key that leads to this block went down, and has to be on the medium before it.
+  virtual void under_lowered_key(std::uint64_t /*physical*/, unsigned /*levels*/) {}
   // One block for the map itself, as near to the goal as there is.
   virtual Outcome<std::uint64_t> allocate(std::uint64_t goal) = 0;
   // These blocks are not used any more; with kMap, what the cache holds of them is void. Must
@@ -56,6 +61,7 @@ struct MapFormat {
   std::uint32_t block_size = 0;
   bool checksums = false;           // metadata_csum
   std::uint32_t inode_seed = 0;     // crc32c of volume seed, inode number and generation
+  bool copies_halved = false;       // a node that gives entries away gets another place
   std::uint64_t max_logical = ~0U;  // logical blocks are below this; the map may hold less
 };
 

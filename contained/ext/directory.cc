@@ -185,6 +185,12 @@ Outcome<void> Directory::replace(std::string_view name, Entry entry) {
   return place_changed(access, place);
 }
 
+Outcome<std::uint32_t> Directory::block_of(std::string_view name) {
+  DirectoryAccess access(format_, blocks_, seed_);
+  TRY(const Place place, locate(access, name, Purpose::kChange));
+  return place.block;
+}
+
 Outcome<bool> Directory::empty() {
   DirectoryAccess access(format_, blocks_, seed_);
   for (std::uint32_t i = 0; i < access.count(); ++i) {

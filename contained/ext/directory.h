@@ -126,6 +126,8 @@ class Directory {
   Outcome<void> remove(std::string_view name);
   // Points an existing name (a rename over it, "..") to another inode; ENOENT.
   Outcome<void> replace(std::string_view name, Entry entry);
+  // The block that has the name, as an index into the directory; ENOENT.
+  Outcome<std::uint32_t> block_of(std::string_view name);
   // Whether nothing but "." and ".." is in it.
   Outcome<bool> empty();
   // "." and ".." in block 0 of a new directory; appends that block when there is none.

@@ -51,7 +51,8 @@ Outcome<void> ExtDriver::shrink(const Inode& inode, std::uint64_t size) {
 }
 
 // The last block is copied with zeroes behind the size instead of being changed in place, so that
-// after a crash before the next commit the file is what it was. On a full medium in place.
+// after a crash before the next commit the file is what it was. On a full medium in place. What was
+// cut off leaves the medium either way.
 Outcome<void> ExtDriver::replace_tail(InodeBlocks& blocks, std::uint64_t size) {
   const std::uint64_t block_size = volume_.block_size();
   const std::uint64_t logical = size / block_size;
@@ -75,6 +76,7 @@ Outcome<void> ExtDriver::replace_tail(InodeBlocks& blocks, std::uint64_t size) {
     volume_.allocator().cancel_reserved(*copy);
     return removed;
   }
+  volume_.zero_when_free(run.physical);
   return adopt_segments(
       blocks,
       {{.logical = logical, .physical = copy->start, .count = 1, .kind = Segment::Kind::kNew}});

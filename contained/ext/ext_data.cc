@@ -160,6 +160,7 @@ Outcome<void> ExtDriver::write_segments(const Segments& segments, std::uint64_t 
 
 // Puts what was written into the file.
 Outcome<void> ExtDriver::adopt_segments(InodeBlocks& blocks, const Segments& segments) {
+  volume_.note_new_data();
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = segments[i];
     Outcome<void> done;
@@ -181,6 +182,13 @@ Outcome<void> ExtDriver::adopt_segments(InodeBlocks& blocks, const Segments& seg
 
 Outcome<Written> ExtDriver::write(NodeId node, std::uint64_t offset,
                                   std::span<const std::byte> from, const WriteOptions& options) {
+  auto written = write_once(node, offset, from, options);
+  return options.from_cache ? as_write_back(std::move(written)) : written;
+}
+
+Outcome<Written> ExtDriver::write_once(NodeId node, std::uint64_t offset,
+                                       std::span<const std::byte> from,
+                                       const WriteOptions& options) {
   if (from.empty()) return Written{};
   TRY(const bool done, overwrite(node, offset, from, options));
   if (!done) TRY_VOID(with_space([&] { return extend(node, offset, from, options); }));

@@ -25,7 +25,14 @@ timespec now() {
 }  // namespace
 
 ExtDriver::ExtDriver(Volume& volume, const DriverOptions& options)
-    : volume_(volume), options_(options), overhead_(volume.overhead_blocks()) {}
+    : volume_(volume), options_(options), overhead_(volume.overhead_blocks()) {
+  if (!volume_.has_journal())
+    volume_.when_names_are_gone([this](auto numbers) { names_gone(numbers); });
+}
+
+ExtDriver::~ExtDriver() {
+  volume_.when_names_are_gone({});
+}
 
 std::uint32_t ExtDriver::number_of(NodeId node) {
   if (node == kRootNode) return EXT2_ROOT_INO;
@@ -72,7 +79,7 @@ Attributes ExtDriver::attributes_of(const Inode& inode) const {
   const bool mine = options_.owners == MediaOwners::kUser;
   stat.st_ino = inode.number();
   stat.st_mode = inode.mode();
-  stat.st_nlink = inode.raw().i_links_count;
+  stat.st_nlink = links_of(inode);
   stat.st_uid = mine ? options_.user : inode.user();
   stat.st_gid = mine ? options_.group : inode.group();
   stat.st_size = static_cast<off_t>(inode.size());
@@ -106,13 +113,15 @@ Outcome<struct statvfs> ExtDriver::statistics() {
   numbers.f_bsize = volume_.block_size();
   numbers.f_frsize = volume_.block_size();
   numbers.f_blocks = total - std::min<std::uint64_t>(total, overhead_);
-  numbers.f_bfree = volume_.allocator().free_block_count();
+  const UnlinkedFiles::Pending pending = volume_.unlinked().pending();
+  numbers.f_bfree =
+      std::min<std::uint64_t>(volume_.allocator().free_block_count() + pending.blocks, total);
   // Like the kernel, which keeps a little for extent trees on top of what is reserved for root.
   const std::uint64_t kept =
       volume_.has_extents() ? std::min<std::uint64_t>(total / 50, kKeptForMaps) : 0;
   numbers.f_bavail = numbers.f_bfree - std::min<std::uint64_t>(numbers.f_bfree, reserved + kept);
   numbers.f_files = super.s_inodes_count;
-  numbers.f_ffree = volume_.allocator().free_inode_count();
+  numbers.f_ffree = volume_.allocator().free_inode_count() + pending.files;
   numbers.f_favail = numbers.f_ffree;
   numbers.f_namemax = kLongestName;
   return numbers;
@@ -169,7 +178,9 @@ Outcome<Attributes> ExtDriver::change_fields(NodeId node, const AttributeChange&
 
 Outcome<Attributes> ExtDriver::change(NodeId node, const AttributeChange& change) {
   if (change.size) TRY_VOID(with_space([&] { return truncate(node, *change.size); }));
-  return with_space([&] { return change_fields(node, change); });
+  auto changed = with_space([&] { return change_fields(node, change); });
+  // Only the kernel itself sets that time: to what it kept for a file that was written.
+  return change.change_time ? as_write_back(std::move(changed)) : changed;
 }
 
 Outcome<void> ExtDriver::sync(NodeId, SyncScope) {
@@ -206,21 +217,39 @@ bool ExtDriver::forgotten(NodeId node) {
   if (!volume_.writable()) return false;
   const Volume::Operation operation(volume_);
   const auto inode = inode_of(node);
-  return inode && inode->raw().i_links_count == 0;
+  return inode && links_of(*inode) == 0;
 }
 
 void ExtDriver::gone(NodeId node) {
   const Volume::Operation operation(volume_);
   const auto inode = inode_of(node);
-  if (!inode || inode->raw().i_links_count != 0) return;
+  if (!inode) return;
+  if (!volume_.has_journal()) {
+    if (volume_.unlinked().let_go(inode->number())) give_up(*inode);
+    return;
+  }
+  if (inode->raw().i_links_count != 0) return;
   if (!volume_.remove_orphan(*inode) || !delete_inode(*inode))
     log(LogLevel::kWarning, "inode {} could not be deleted; e2fsck will find it", inode->number());
 }
 
 Outcome<void> ExtDriver::unmounted() {
+  forget_unlinked();
   if (!delete_orphans())
     log(LogLevel::kWarning, "unlinked files could not be deleted; e2fsck will find them");
   return volume_.close();
+}
+
+// Their names have to be gone first; giving them up is for the last commit.
+void ExtDriver::forget_unlinked() {
+  {
+    const Volume::Operation operation(volume_);
+    if (volume_.unlinked().empty()) return;
+    volume_.unlinked().let_all_go();
+    for (const std::uint32_t number : volume_.unlinked().names_gone_before())
+      if (const auto inode = volume_.inode(number)) give_up(*inode);
+  }
+  (void)volume_.commit();  // a failure is said there, and by the last commit
 }
 
 Outcome<void> ExtDriver::delete_orphans() {

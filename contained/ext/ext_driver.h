@@ -18,10 +18,14 @@ namespace airlock::ext {
 // ext2, ext3 and ext4 as a FileSystem: files, names and attributes over a Volume. Metadata is read
 // and changed under the volume's lock; file data moves between the caller's memory and the medium
 // outside of it, under a lock of the file only. One file per kind of operation:
-// ext_driver.cc attributes and sync, ext_names.cc, ext_data.cc, ext_allocate.cc, ext_xattrs.cc.
+// ext_driver.cc attributes and sync, ext_names.cc, ext_order.cc, ext_data.cc, ext_allocate.cc,
+// ext_xattrs.cc.
 class ExtDriver final : public FileSystem {
  public:
   ExtDriver(Volume& volume, const DriverOptions& options);
+  ~ExtDriver() override;
+  ExtDriver(const ExtDriver&) = delete;
+  ExtDriver& operator=(const ExtDriver&) = delete;
 
   Outcome<Attributes> lookup(NodeId parent, std::string_view name) override;
   Outcome<Attributes> attributes(NodeId node) override;
@@ -81,7 +85,16 @@ class ExtDriver final : public FileSystem {
   [[nodiscard]] Attributes attributes_of(const Inode& inode) const;
   void touch(const Inode& inode, bool modified) const;
 
-  // Runs something that needs space; commits and runs it once more if blocks come free by that.
+  // What the kernel writes back was accepted before all writing ended. It is no change to be
+  // refused but a lost one, and what comes of it is what fsync answers.
+  template <typename Answer>
+  Outcome<Answer> as_write_back(Outcome<Answer> outcome) const {
+    if (!outcome && outcome.error().value == EROFS)
+      if (auto intact = volume_.require_intact(); !intact) return std::unexpected(intact.error());
+    return outcome;
+  }
+
+  // Runs something that needs space; commits and runs it again if blocks come free by that.
   template <typename Attempt>
   auto with_space(Attempt attempt) -> decltype(attempt());
 
@@ -117,6 +130,23 @@ class ExtDriver final : public FileSystem {
                          std::string_view new_name, const Inode& a, const Inode& b);
   Outcome<void> move_parent(const Inode& directory, const Inode& from, const Inode& to);
 
+  // ext_order.cc
+  [[nodiscard]] std::uint32_t links_of(const Inode& inode) const;
+  Outcome<std::uint64_t> block_of(const Inode& directory, std::string_view name);
+  Outcome<void> name_arrived(const Inode& directory, std::string_view name, const Inode& named);
+  Outcome<void> remove_last(const Inode& directory, std::string_view name);
+  Outcome<void> leave_old_name(const Inode& from, std::string_view name, const Inode& to,
+                               std::string_view new_name, const Inode& moved);
+  Outcome<void> before_removal(const Inode& directory);
+  Outcome<void> before_replacing(const Inode& displaced);
+  Outcome<void> exchange_names(const Inode& old_parent, std::string_view name,
+                               const Inode& new_parent, std::string_view new_name, const Inode& a,
+                               const Inode& b);
+  void forget_later(const Inode& inode);
+  void names_gone(std::span<const std::uint32_t> numbers);
+  void give_up(const Inode& inode);
+  void forget_unlinked();
+
   // ext_data.cc
   [[nodiscard]] std::uint64_t largest_file(const Inode& inode) const;
   Outcome<Segments> mapped_segments(InodeBlocks& blocks, std::uint64_t first, std::uint64_t end);
@@ -125,6 +155,8 @@ class ExtDriver final : public FileSystem {
   Outcome<void> write_segments(const Segments& segments, std::uint64_t offset,
                                std::span<const std::byte> from);
   Outcome<void> adopt_segments(InodeBlocks& blocks, const Segments& segments);
+  Outcome<Written> write_once(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
+                              const WriteOptions& options);
   Outcome<bool> overwrite(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
                           const WriteOptions& options);
   Outcome<void> extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
@@ -170,17 +202,19 @@ class ExtDriver final : public FileSystem {
 
 template <typename Attempt>
 auto ExtDriver::with_space(Attempt attempt) -> decltype(attempt()) {
-  auto outcome = attempt();
-  if (outcome || outcome.error().value != ENOSPC) return outcome;
-  bool pending = false;
-  {
-    const Volume::Operation operation(volume_);
-    pending = volume_.allocator().blocks_pending();
+  if (volume_.many_sealed()) (void)volume_.commit();  // after a failure the attempt says no
+  // Without a journal one commit takes the name of a file away and the next one its blocks.
+  constexpr int kMostCommits = 2;
+  for (int commits = 0;; ++commits) {
+    auto outcome = attempt();
+    if (outcome || outcome.error().value != ENOSPC || commits == kMostCommits) return outcome;
+    {
+      const Volume::Operation operation(volume_);
+      if (!volume_.space_pending()) return outcome;
+    }
+    if (const auto committed = volume_.commit(); !committed)
+      return std::unexpected(committed.error());
   }
-  if (!pending) return outcome;
-  if (const auto committed = volume_.commit(); !committed)
-    return std::unexpected(committed.error());
-  return attempt();
 }
 
 }  // namespace airlock::ext

@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "contained/ext/ext_driver.h"
+#include "contained/ext/open_directory.h"
 #include "lib/base/defer.h"
 #include "lib/base/log.h"
 
@@ -60,20 +61,11 @@ mode_t mode_of(std::uint8_t type) {
   }
 }
 
+}  // namespace
+
 Entry entry_to(const Inode& inode) {
   return {.inode = inode.number(), .type = type_of(inode.mode())};
 }
-
-// A directory inode, its blocks and the view of them; lives for one call.
-struct OpenDirectory {
-  OpenDirectory(Volume& volume, const Inode& inode)
-      : blocks(volume, inode),
-        names(volume.directory_format(), blocks, inode.number(), volume.inode_seed(inode)) {}
-  DirectoryInode blocks;
-  Directory names;
-};
-
-}  // namespace
 
 Outcome<Entry> ExtDriver::find_entry(const Inode& directory, std::string_view name) {
   if (name.size() > kLongestName) return refuse(ENAMETOOLONG);
@@ -87,6 +79,7 @@ Outcome<void> ExtDriver::add_entry(const Inode& directory, std::string_view name
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) TRY_VOID(unfold_directory(directory));
   OpenDirectory open(volume_, directory);
   TRY_VOID(open.names.insert(name, entry));
+  volume_.note_new_name();
   touch(directory, /*modified=*/true);
   volume_.inode_changed(directory);
   return {};
@@ -94,6 +87,7 @@ Outcome<void> ExtDriver::add_entry(const Inode& directory, std::string_view name
 
 Outcome<void> ExtDriver::remove_entry(const Inode& directory, std::string_view name) {
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) TRY_VOID(unfold_directory(directory));
+  TRY_VOID(before_removal(directory));
   OpenDirectory open(volume_, directory);
   TRY_VOID(open.names.remove(name));
   touch(directory, /*modified=*/true);
@@ -110,7 +104,9 @@ Outcome<void> ExtDriver::replace_entry(const Inode& directory, std::string_view 
 
 Outcome<void> ExtDriver::repoint_entry(const Inode& directory, std::string_view name, Entry entry) {
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) TRY_VOID(unfold_directory(directory));
+  TRY_VOID(before_removal(directory));
   OpenDirectory open(volume_, directory);
+  volume_.note_new_name();
   return open.names.replace(name, entry);
 }
 
@@ -137,7 +133,7 @@ Outcome<Attributes> ExtDriver::lookup(NodeId parent, std::string_view name) {
   TRY(const Inode directory, directory_of(parent));
   TRY(const Entry entry, find_entry(directory, name));
   TRY(const Inode inode, inode_of(node_of(entry.inode)));
-  if (inode.raw().i_links_count == 0) {
+  if (links_of(inode) == 0) {
     log(LogLevel::kError, "an entry of directory inode {} leads to the deleted inode {}",
         directory.number(), entry.inode);
     return refuse(EUCLEAN);
@@ -156,8 +152,8 @@ Outcome<void> ExtDriver::list(NodeId directory, std::uint64_t cookie, DirectoryD
     if (detail == DirectoryDetail::kAttributes && entry.name != "." && entry.name != "..") {
       const auto target = inode_of(attributes.node);
       // A broken inode must not hide its neighbours: its name is listed, looking at it fails.
-      attributes = target && target->raw().i_links_count != 0 ? attributes_of(*target)
-                                                              : Attributes{.stat = attributes.stat};
+      attributes = target && links_of(*target) != 0 ? attributes_of(*target)
+                                                    : Attributes{.stat = attributes.stat};
     }
     return sink.add(entry.name, attributes, entry.next);
   };
@@ -257,7 +253,10 @@ Outcome<Attributes> ExtDriver::make_node_once(NodeId parent, std::string_view na
     (void)undo_inode(inode);
     return std::unexpected(added.error());
   }
-  if (is_directory) add_subdirectory(directory);
+  if (is_directory) {
+    add_subdirectory(directory);
+    TRY_VOID(name_arrived(directory, name, inode));
+  }
   return attributes_of(inode);
 }
 
@@ -323,12 +322,13 @@ Outcome<Attributes> ExtDriver::link(NodeId node, NodeId parent, std::string_view
     TRY(const Inode inode, changeable(node));
     if (inode.is_directory()) return refuse(EPERM);
     if (inode.raw().i_links_count >= kMostLinks) return refuse(EMLINK);
-    if (inode.raw().i_links_count == 0) return refuse(ENOENT);
+    if (links_of(inode) == 0) return refuse(ENOENT);
     TRY_VOID(require_absent(directory, name));
     TRY_VOID(add_entry(directory, name, entry_to(inode)));
     ++inode.raw().i_links_count;
     touch(inode, /*modified=*/false);
     volume_.inode_changed(inode);
+    TRY_VOID(name_arrived(directory, name, inode));
     return attributes_of(inode);
   });
 }
@@ -336,11 +336,15 @@ Outcome<Attributes> ExtDriver::link(NodeId node, NodeId parent, std::string_view
 // One name less. The last one makes it an orphan: the kernel may hold it open still.
 Outcome<void> ExtDriver::drop_link(const Inode& inode) {
   auto& links = inode.raw().i_links_count;
-  links =
-      inode.is_directory() || links == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(links - 1);
+  const bool was_last = inode.is_directory() || links <= 1;
+  // On the medium it keeps its link until the name is gone from there, unless both go at once.
+  if (!was_last || volume_.has_journal())
+    links = was_last ? std::uint16_t{0} : static_cast<std::uint16_t>(links - 1);
   touch(inode, /*modified=*/false);
   volume_.inode_changed(inode);
-  if (links == 0) return volume_.add_orphan(inode);
+  if (!was_last) return {};
+  if (volume_.has_journal()) return volume_.add_orphan(inode);
+  forget_later(inode);
   return {};
 }
 
@@ -380,7 +384,7 @@ Outcome<void> ExtDriver::delete_inode(const Inode& inode) {
 Outcome<Inode> ExtDriver::named_inode(const Inode& directory, const Entry& entry) {
   if (directory.has_flag(EXT2_APPEND_FL)) return refuse(EPERM);  // names only ever come to it
   TRY(const Inode inode, changeable(node_of(entry.inode)));
-  if (inode.raw().i_links_count == 0) return refuse(EUCLEAN);
+  if (links_of(inode) == 0) return refuse(EUCLEAN);
   return inode;
 }
 
@@ -391,7 +395,8 @@ Outcome<void> ExtDriver::unlink(NodeId parent, std::string_view name) {
     TRY(const Entry entry, find_entry(directory, name));
     TRY(const Inode inode, named_inode(directory, entry));
     if (inode.is_directory()) return refuse(EISDIR);
-    TRY_VOID(remove_entry(directory, name));
+    const bool moved = volume_.name_order().has_new_name(inode.number());
+    TRY_VOID(moved ? remove_last(directory, name) : remove_entry(directory, name));
     return drop_link(inode);
   });
 }
@@ -405,7 +410,7 @@ Outcome<void> ExtDriver::remove_directory(NodeId parent, std::string_view name) 
     if (!inode.is_directory()) return refuse(ENOTDIR);
     TRY(const bool empty, is_empty(inode));
     if (!empty) return refuse(ENOTEMPTY);
-    TRY_VOID(remove_entry(directory, name));
+    TRY_VOID(remove_last(directory, name));
     remove_subdirectory(directory);
     return drop_link(inode);
   });
@@ -433,8 +438,7 @@ Outcome<void> ExtDriver::exchange(const Inode& old_parent, std::string_view name
   const bool crosses = old_parent.number() != new_parent.number();
   for (const Inode& inode : {a, b})
     if (crosses && inode.is_directory()) TRY_VOID(leave_inline(inode));
-  TRY_VOID(replace_entry(old_parent, name, entry_to(b)));
-  TRY_VOID(replace_entry(new_parent, new_name, entry_to(a)));
+  TRY_VOID(exchange_names(old_parent, name, new_parent, new_name, a, b));
   for (const Inode& inode : {a, b}) {
     touch(inode, /*modified=*/false);
     volume_.inode_changed(inode);
@@ -474,6 +478,7 @@ Outcome<void> ExtDriver::rename_once(NodeId parent, std::string_view name, NodeI
     if (found->inode == moved.number()) return {};  // two names of one file: nothing to do
     TRY(const Inode displaced, named_inode(to, *found));
     TRY_VOID(displace(moved, displaced));
+    TRY_VOID(before_replacing(displaced));
     TRY_VOID(replace_entry(to, new_name, entry_to(moved)));
     if (displaced.is_directory()) remove_subdirectory(to);
     TRY_VOID(drop_link(displaced));
@@ -483,7 +488,7 @@ Outcome<void> ExtDriver::rename_once(NodeId parent, std::string_view name, NodeI
       return refuse(EMLINK);
     TRY_VOID(add_entry(to, new_name, entry_to(moved)));
   }
-  TRY_VOID(remove_entry(from, name));
+  TRY_VOID(leave_old_name(from, name, to, new_name, moved));
   if (moved.is_directory() && crosses) TRY_VOID(move_parent(moved, from, to));
   touch(moved, /*modified=*/false);
   volume_.inode_changed(moved);

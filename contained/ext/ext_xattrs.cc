@@ -14,21 +14,28 @@
 namespace airlock::ext {
 namespace {
 
-constexpr std::string_view kInlineData = "system.data";
+constexpr std::string_view kSystem = "system.";
 constexpr std::uint64_t kChecked = 1;
+
+bool is_acl(std::string_view name) {
+  return name == kAccessAcl || name == kDefaultAcl;
+}
+
+// The kernel lets everybody ask for any system attribute and only guards the access lists, so no
+// other may exist. What the medium has of them, such as inline data, is ours.
+bool is_hidden(std::string_view name) {
+  return name.starts_with(kSystem) && !is_acl(name);
+}
 
 // EOPNOTSUPP for a kind of attribute nobody knows, EINVAL for a kind without a name.
 Outcome<void> require_name(std::string_view name) {
+  if (is_acl(name)) return {};
   constexpr std::array kPrefixes = {std::string_view("user."), std::string_view("trusted."),
-                                    std::string_view("security."), std::string_view("system.")};
+                                    std::string_view("security.")};
   const auto known =
       std::ranges::find_if(kPrefixes, [&](auto prefix) { return name.starts_with(prefix); });
   if (known == kPrefixes.end()) return refuse(EOPNOTSUPP);
   return name == *known ? refuse(EINVAL) : Outcome<void>{};
-}
-
-bool is_acl(std::string_view name) {
-  return name == kAccessAcl || name == kDefaultAcl;
 }
 
 std::string text_of(std::span<const std::byte> bytes) {
@@ -87,7 +94,11 @@ Outcome<void> ExtDriver::store_attributes(const Inode& inode, const AttributeSet
     TRY(const auto old, volume_.cache().read(block));
     shared = attribute_block_references(old) > 1;
   }
-  if (block == 0 || shared) {
+  // What moves between the inode and its block would be in neither, or in the old place only, if
+  // one of them came first. So the inode gets another block.
+  const bool copied = block != 0 && !shared && !volume_.has_journal() &&
+                      volume_.allocator().available_block_count() > 0;
+  if (block == 0 || shared || copied) {
     const auto range = volume_.allocator().reserve_blocks(
         volume_.allocator().goal_for_group(volume_.group_of_inode(inode.number())), 1);
     if (!range) {
@@ -97,7 +108,7 @@ Outcome<void> ExtDriver::store_attributes(const Inode& inode, const AttributeSet
     InodeBlocks blocks(volume_, inode);
     auto done = blocks.take(*range);
     // Not before there is another block: without one the inode keeps what it has.
-    if (done && shared) {
+    if (done && block != 0) {
       done = release_attribute_block(inode);
       if (!done) (void)blocks.release(range->start, range->count, MapUse::kData);
     }
@@ -120,7 +131,6 @@ Outcome<std::string> ExtDriver::get_attribute(NodeId node, std::string_view name
   const Volume::Operation operation(volume_);
   TRY(const Inode inode, inode_of(node));
   TRY_VOID(require_name(name));
-  if (name == kInlineData) return refuse(ENODATA);
   TRY(const AttributeSet attributes, load_attributes(inode));
   TRY(const auto value, attributes.find(name));
   if (!is_acl(name)) return text_of(value);
@@ -134,7 +144,7 @@ Outcome<std::string> ExtDriver::list_attributes(NodeId node) {
   TRY(const AttributeSet attributes, load_attributes(inode));
   std::string names;
   for (const std::string& name : attributes.names()) {
-    if (name == kInlineData) continue;
+    if (is_hidden(name)) continue;
     names += name;
     names += '\0';
   }
@@ -164,7 +174,6 @@ Outcome<void> ExtDriver::set_attribute(NodeId node, std::string_view name,
     const Volume::Operation operation(volume_);
     TRY(const Inode inode, changeable(node));
     TRY_VOID(require_name(name));
-    if (name == kInlineData) return refuse(EOPNOTSUPP);
     TRY(AttributeSet attributes, load_attributes(inode));
     const auto flag = flags == XATTR_CREATE    ? AttributeFlag::kCreate
                       : flags == XATTR_REPLACE ? AttributeFlag::kReplace
@@ -187,7 +196,6 @@ Outcome<void> ExtDriver::remove_attribute(NodeId node, std::string_view name) {
   return with_space([&]() -> Outcome<void> {
     const Volume::Operation operation(volume_);
     TRY(const Inode inode, changeable(node));
-    if (name == kInlineData) return refuse(EOPNOTSUPP);
     TRY_VOID(require_name(name));
     TRY(AttributeSet attributes, load_attributes(inode));
     const auto erased = attributes.erase(name);

@@ -85,15 +85,22 @@ Outcome<void> ExtentMap::fill_reserve(Reserve& reserve, const Path& path, std::u
     const ExtentNode& node = path.levels[level].node;
     if (node.entries() < node.max()) return {};
     if (level == 0 && path.depth == kDeepestTree) return refuse(EFBIG);
-    TRY(const std::uint64_t physical, blocks_.allocate(goal));
-    // With a damaged bitmap the new block could be one we are about to read.
-    for (std::size_t used = 1; used <= path.depth; ++used) {
-      if (path.levels[used].physical == physical)
-        return damage(physical, "it is in use but counted as free");
-    }
-    reserve.blocks[reserve.left++].physical = physical;
-    TRY(reserve.blocks[reserve.left - 1].bytes, blocks_.fresh(physical));
+    TRY_VOID(reserve_block(reserve, path, goal));
+    const bool halves = level > 0 && path.levels[level].position + 1 < node.entries();
+    if (halves && format_.copies_halved) TRY_VOID(reserve_block(reserve, path, goal));
   }
+  return {};
+}
+
+Outcome<void> ExtentMap::reserve_block(Reserve& reserve, const Path& path, std::uint64_t goal) {
+  TRY(const std::uint64_t physical, blocks_.allocate(goal));
+  // With a damaged bitmap the new block could be one we are about to read.
+  for (std::size_t used = 1; used <= path.depth; ++used) {
+    if (path.levels[used].physical == physical)
+      return damage(physical, "it is in use but counted as free");
+  }
+  reserve.blocks[reserve.left++].physical = physical;
+  TRY(reserve.blocks[reserve.left - 1].bytes, blocks_.fresh(physical));
   return {};
 }
 
@@ -119,6 +126,8 @@ void ExtentMap::put_entry(Path& path, int position, const Extent& added, Reserve
       break;
     }
     Level& left = path.levels[level];
+    const bool halves = position < left.node.entries();
+    if (halves && format_.copies_halved && reserve.left > 1) copy_node(path, level, reserve);
     const Reserve::Block block = reserve.blocks[--reserve.left];
     Level right{.node = ExtentNode(block.bytes), .physical = block.physical};
     right.node.initialize(left.node.depth());
@@ -142,6 +151,23 @@ void ExtentMap::put_entry(Path& path, int position, const Extent& added, Reserve
   write(path.levels[level].node, position);
   touch(path, level);
   if (position == 0) correct_keys(path, level);
+}
+
+// Gives a node that is to be halved another place. The one above changes at once from the whole
+// node to its halves, where the node itself and the one above could not change at once.
+void ExtentMap::copy_node(Path& path, std::size_t level, Reserve& reserve) {
+  Level& copied = path.levels[level];
+  Level& above = path.levels[level - 1];
+  const Reserve::Block block = reserve.blocks[--reserve.left];
+  std::ranges::copy(copied.node.bytes(), block.bytes.begin());
+  // Refused only if the bitmap is damaged: then the block stays in use.
+  (void)blocks_.release(copied.physical, 1, MapUse::kMap);
+  copied.node = ExtentNode(block.bytes);
+  copied.physical = block.physical;
+  ExtentIndex index = above.node.index(above.position);
+  index.child = block.physical;
+  above.node.set_index(above.position, index);
+  touch(path, level - 1);
 }
 
 // Moves the entries of the root into a node of its own; the tree gets one level deeper.

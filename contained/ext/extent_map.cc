@@ -109,9 +109,14 @@ void ExtentMap::correct_keys(Path& path, std::size_t level) {
   while (level > 0) {
     --level;
     Level& parent = path.levels[level];
-    if (parent.node.key(parent.position) == key) return;
+    const std::uint32_t before = parent.node.key(parent.position);
+    if (before == key) return;
     parent.node.set_key(parent.position, key);
     touch(path, level);
+    if (key > before)
+      blocks_.raised_key(parent.physical, parent.node.depth());
+    else
+      blocks_.under_lowered_key(path.levels[level + 1].physical, parent.node.depth() - 1U);
     if (parent.position > 0) return;
   }
 }

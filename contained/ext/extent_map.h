@@ -46,7 +46,7 @@ class ExtentMap final : public BlockMap {
       std::uint64_t physical = 0;
       std::span<std::byte> bytes;
     };
-    std::array<Block, kDeepestTree + 1> blocks;
+    std::array<Block, 2 * kDeepestTree + 1> blocks;
     std::size_t left = 0;
   };
 
@@ -62,7 +62,9 @@ class ExtentMap final : public BlockMap {
   bool join_neighbours(Path& path, const Extent& added);
   Outcome<Reserve> reserve(const Path& path, std::uint64_t goal);
   Outcome<void> fill_reserve(Reserve& reserve, const Path& path, std::uint64_t goal);
+  Outcome<void> reserve_block(Reserve& reserve, const Path& path, std::uint64_t goal);
   void put_entry(Path& path, int position, const Extent& added, Reserve& reserve);
+  void copy_node(Path& path, std::size_t level, Reserve& reserve);
   void grow(Path& path, Reserve& reserve);
   Outcome<void> split_extent(std::uint64_t at);
   void merge_around(ExtentNode& leaf, int position);

@@ -38,6 +38,7 @@ class ExtentNode {
   ExtentNode() = default;
   explicit ExtentNode(std::span<std::byte> bytes) : bytes_(bytes) {}
 
+  [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
   // Makes an empty node of all the bytes.
   void initialize(std::uint16_t depth);
 

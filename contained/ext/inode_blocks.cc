@@ -22,7 +22,8 @@ InodeBlocks::InodeBlocks(Volume& volume, const Inode& inode)
       inode_(inode),
       format_{.block_size = volume.block_size(),
               .checksums = volume.has_checksums(),
-              .inode_seed = volume.inode_seed(inode)} {
+              .inode_seed = volume.inode_seed(inode),
+              .copies_halved = !volume.has_journal()} {
   if (inode.has_flag(EXT4_EXTENTS_FL)) {
     map_ = &extents_.emplace(format_, *this, inode.root());
   } else {
@@ -75,6 +76,15 @@ void InodeBlocks::changed(std::uint64_t physical) {
   volume_.cache().changed(physical);
 }
 
+void InodeBlocks::raised_key(std::uint64_t physical, unsigned levels) {
+  const std::uint64_t block = physical != 0 ? physical : volume_.block_of_inode(inode_.number());
+  volume_.cache().changed(block, write_rank::raised_key(levels));
+}
+
+void InodeBlocks::under_lowered_key(std::uint64_t physical, unsigned levels) {
+  volume_.cache().changed(physical, write_rank::under_lowered_key(levels));
+}
+
 Outcome<std::uint64_t> InodeBlocks::allocate(std::uint64_t goal) {
   TRY(const BlockRange range,
       volume_.allocator().reserve_blocks(goal != 0 ? goal : this->goal(), 1));
@@ -109,7 +119,7 @@ std::uint32_t DirectoryInode::count() const {
   return static_cast<std::uint32_t>(std::min(blocks, most));
 }
 
-Outcome<std::uint64_t> DirectoryInode::physical(std::uint32_t index) {
+Outcome<std::uint64_t> DirectoryInode::place(std::uint32_t index) {
   if (index < last_run_.logical || index - last_run_.logical >= last_run_.count) {
     TRY(last_run_, blocks_.map().find(index, count() - index));
   }
@@ -122,7 +132,7 @@ Outcome<std::uint64_t> DirectoryInode::physical(std::uint32_t index) {
 }
 
 Outcome<DirectoryBlock> DirectoryInode::block(std::uint32_t index) {
-  TRY(const std::uint64_t at, physical(index));
+  TRY(const std::uint64_t at, place(index));
   const std::uint64_t left = last_run_.physical + last_run_.count - at;
   TRY(const auto bytes, volume_.cache().read(at, static_cast<std::uint32_t>(std::min<std::uint64_t>(
                                                      left, kDirectoryReadAhead))));
@@ -130,20 +140,31 @@ Outcome<DirectoryBlock> DirectoryInode::block(std::uint32_t index) {
 }
 
 void DirectoryInode::mark_verified(std::uint32_t index) {
-  if (const auto at = physical(index)) volume_.cache().marks(*at) |= kChecked;
+  if (const auto at = place(index)) volume_.cache().marks(*at) |= kChecked;
 }
 
 Outcome<void> DirectoryInode::changed(std::uint32_t index) {
-  TRY(const std::uint64_t at, physical(index));
-  volume_.cache().changed(at);
+  TRY(const std::uint64_t at, place(index));
+  volume_.cache().changed(at, write_rank::kNames);
+  return {};
+}
+
+// Whoever appends a block moves names to it only afterwards. Those are new names too, also if what
+// appended it fails, and they belong to the batch after the one that was sealed.
+Outcome<void> DirectoryInode::before_growing() {
+  if (volume_.has_journal()) return {};
+  if (volume_.name_order().has_removals()) TRY_VOID(volume_.seal_batch());
+  volume_.name_order().grown(blocks_.inode().number());
+  volume_.note_new_name();
   return {};
 }
 
 Outcome<std::uint32_t> DirectoryInode::append() {
   const std::uint32_t index = count();
+  if (index > 0) TRY_VOID(before_growing());
   std::uint64_t goal = 0;
   if (index > 0) {
-    TRY(goal, physical(index - 1));
+    TRY(goal, place(index - 1));
     ++goal;
   }
   TRY(const BlockRange range,

@@ -35,6 +35,8 @@ class InodeBlocks final : public MapBlocks {
   Outcome<std::span<std::byte>> fresh(std::uint64_t physical) override;
   void checked(std::uint64_t physical) override;
   void changed(std::uint64_t physical) override;
+  void raised_key(std::uint64_t physical, unsigned levels) override;
+  void under_lowered_key(std::uint64_t physical, unsigned levels) override;
   Outcome<std::uint64_t> allocate(std::uint64_t goal) override;
   Outcome<void> release(std::uint64_t physical, std::uint64_t count, MapUse use) override;
   [[nodiscard]] bool valid(std::uint64_t physical, std::uint64_t count) const override;
@@ -63,9 +65,11 @@ class DirectoryInode final : public DirectoryBlocks {
   [[nodiscard]] bool indexed() const override;
   Outcome<void> set_indexed(bool indexed) override;
   void corrupted(std::uint32_t block, std::string_view what) override;
+  // Where on the medium one of its blocks lies.
+  Outcome<std::uint64_t> place(std::uint32_t index);
 
  private:
-  Outcome<std::uint64_t> physical(std::uint32_t index);
+  Outcome<void> before_growing();
 
   Volume& volume_;
   InodeBlocks blocks_;

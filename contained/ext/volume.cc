@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "contained/ext/inode_blocks.h"
+#include "contained/ext/superblock_checksum.h"
 #include "lib/base/log.h"
 
 namespace airlock::ext {
@@ -167,11 +168,20 @@ Outcome<void> Volume::require_writable() const {
   return {};
 }
 
-void Volume::stamp_superblock() {
-  fs_->super->s_wtime = static_cast<std::uint32_t>(std::time(nullptr));
-  (void)ext2fs_superblock_csum_set(fs_.get(), fs_->super);
+Outcome<void> Volume::require_intact() const {
+  if (const int failure = failure_; failure != 0) return refuse(failure);
+  return {};
 }
 
+void Volume::stamp_superblock() {
+  allocator_->store_counts();
+  fs_->super->s_wtime = static_cast<std::uint32_t>(std::time(nullptr));
+  if (has_checksums()) keep_superblock_checksum(*fs_->super);
+}
+
+// Not for its counters of free blocks and inodes: those are right in the group descriptors, and
+// everybody counts them there when the volume was not left clean. So the one block without which
+// there is no volume is hardly ever being written when the power goes.
 Outcome<void> Volume::store_superblock() {
   superblock_changed_ = false;
   stamp_superblock();
@@ -227,12 +237,17 @@ Outcome<Inode> Volume::fresh_inode(std::uint32_t number) {
   return inode;
 }
 
+std::uint64_t Volume::block_of_inode(std::uint32_t number) const {
+  const std::uint32_t index = (number - 1) % fs_->super->s_inodes_per_group;
+  return ext2fs_inode_table_loc(fs_.get(), group_of_inode(number)) +
+         index / (block_size() / inode_size());
+}
+
 void Volume::inode_changed(const Inode& inode) {
   const std::uint32_t index = (inode.number() - 1) % fs_->super->s_inodes_per_group;
   const std::uint32_t per_block = block_size() / inode_size();
   if (has_checksums()) (void)ext2fs_inode_csum_set(fs_.get(), inode.number(), &inode.raw());
-  const std::uint64_t block =
-      ext2fs_inode_table_loc(fs_.get(), group_of_inode(inode.number())) + index / per_block;
+  const std::uint64_t block = block_of_inode(inode.number());
   if (index % per_block < 64) cache_.marks(block) |= std::uint64_t{1} << (index % per_block);
   cache_.changed(block);
 }

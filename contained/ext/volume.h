@@ -2,10 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "contained/ext/allocator.h"
 #include "contained/ext/block_map.h"
@@ -15,6 +17,8 @@
 #include "contained/ext/inode.h"
 #include "contained/ext/journal.h"
 #include "contained/ext/mmp.h"
+#include "contained/ext/unlinked_files.h"
+#include "contained/ext/write_order.h"
 #include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
 
@@ -50,6 +54,15 @@ class Volume {
     return (number - 1) / fs_->super->s_inodes_per_group;
   }
 
+  // Whether a set of changes arrives at once. Without a journal it arrives in an order: see
+  // name_order() and what follows it.
+  [[nodiscard]] bool has_journal() const { return journal_.has_value(); }
+
+  // Called after a commit with the unlinked files whose names are gone from the medium. Without the
+  // volume's lock; not during or after a call that takes it back with an empty function.
+  using NamesGone = std::function<void(std::span<const std::uint32_t>)>;
+  void when_names_are_gone(NamesGone call);
+
   // Has the volume marked as in use, in the background: on the medium before any other change is,
   // and soon, but nobody waits for it. Once, for a writable volume, before the first change.
   void begin_writing();
@@ -74,15 +87,34 @@ class Volume {
 
   // EROFS on a read-only or closing volume or after a failed write; waits for nothing.
   Outcome<void> require_writable() const;
+  // What ended all writing, if anything did.
+  Outcome<void> require_intact() const;
 
   MetadataCache& cache() { return cache_; }
   Allocator& allocator() { return *allocator_; }
+
+  UnlinkedFiles& unlinked() { return unlinked_; }
+  NameOrder& name_order() { return name_order_; }
+  // What refers to data that was written, or to names, comes after it.
+  void note_new_data() { refers_to_data_ = true; }
+  void note_new_name() { has_new_names_ = true; }
+  // What has changed so far is a batch of its own: on the medium before anything that changes from
+  // here on. Costs a copy of it and, with the next commit, some flushes.
+  Outcome<void> seal_batch();
+  // So many are waiting that memory asks for a commit. Needs no lock.
+  [[nodiscard]] bool many_sealed() const { return sealed_blocks_ * block_size() > kMostSealed; }
+  // Whether a commit would bring space.
+  [[nodiscard]] bool space_pending() const;
+
+  // Has a block that was just freed zeroed once nothing on the medium refers to it any more.
+  void zero_when_free(std::uint64_t block) { to_zero_.push_back(block); }
 
   // EUCLEAN for numbers no file can have and for inodes whose checksum is wrong.
   Outcome<Inode> inode(std::uint32_t number);
   // A zeroed inode with its extra fields set up, not yet written.
   Outcome<Inode> fresh_inode(std::uint32_t number);
   void inode_changed(const Inode& inode);
+  [[nodiscard]] std::uint64_t block_of_inode(std::uint32_t number) const;
   [[nodiscard]] std::uint32_t inode_seed(const Inode& inode) const;
 
   // The chain of inodes that are to be deleted when the volume is next opened.
@@ -97,6 +129,8 @@ class Volume {
   [[nodiscard]] std::uint64_t overhead_blocks() const;
 
  private:
+  static constexpr std::size_t kMostSealed = std::size_t{8} << 20;
+
   Volume(BlockIo& io, FilesystemHandle&& fs, Fitness&& fitness);
   Result<void> open_journal();
   Outcome<void> mark_in_use();
@@ -106,7 +140,12 @@ class Volume {
   Outcome<void> store_superblock();
 
   void end_operation();
+  Outcome<Batch> take_batch();
+  Outcome<std::vector<Batch>> take_batches();
+  Outcome<void> write_batch(const Batch& batch);
+  void tell_whose_names_are_gone();
   Outcome<void> write_home(const MetadataCache::Changes& changes);
+  Outcome<void> zero_blocks(const std::vector<std::uint64_t>& blocks);
   Outcome<void> commit_changes();
   Outcome<void> write_back();
   [[nodiscard]] bool nothing_changed() const;
@@ -123,6 +162,14 @@ class Volume {
   std::mutex mutex_;         // cache, allocator, fs
   std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
   bool superblock_changed_ = false;
+  std::vector<std::uint64_t> to_zero_;
+  std::vector<Batch> sealed_;  // oldest first
+  std::atomic<std::size_t> sealed_blocks_ = 0;
+  bool refers_to_data_ = false;
+  bool has_new_names_ = false;
+  NameOrder name_order_;
+  UnlinkedFiles unlinked_;
+  NamesGone names_gone_;                  // under commit_mutex_
   std::optional<ext2_super_block> mark_;  // in use, and not yet on the medium; under commit_mutex_
   std::atomic<int> failure_ = 0;
   bool closing_ = false;

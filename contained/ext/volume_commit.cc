@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "contained/ext/volume.h"
@@ -10,8 +11,7 @@
 #include "lib/base/log.h"
 
 // How changes reach the medium. See journal.md for why the order below survives a crash at any
-// point; without a journal (ext2) the order is the best there is: what is new first, so that
-// nothing on the medium ever refers to a block that has not been written.
+// point, and write_order.md for volumes without a journal.
 namespace airlock::ext {
 
 Outcome<void> Volume::write_home(const MetadataCache::Changes& changes) {
@@ -22,6 +22,12 @@ Outcome<void> Volume::write_home(const MetadataCache::Changes& changes) {
     }
     TRY_VOID(writer.finish());
   }
+  return {};
+}
+
+Outcome<void> Volume::zero_blocks(const std::vector<std::uint64_t>& blocks) {
+  const std::vector<std::byte> zeroes(blocks.empty() ? 0 : block_size());
+  for (const std::uint64_t block : blocks) TRY_VOID(io_.write(block * block_size(), zeroes));
   return {};
 }
 
@@ -40,29 +46,86 @@ Outcome<void> Volume::log_changes(const MetadataCache::Changes& changes) {
 
 // With mutex_ held.
 bool Volume::nothing_changed() const {
-  return cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending();
+  return cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending() &&
+         sealed_.empty();
+}
+
+Outcome<Batch> Volume::take_batch() {
+  TRY_VOID(allocator_->prepare_commit());
+  if (superblock_changed_) TRY_VOID(store_superblock());
+  name_order_.clear();
+  return Batch{.changes = cache_.take_changed(),
+               .freed = allocator_->take_freed(),
+               .to_zero = std::exchange(to_zero_, {}),
+               .refers_to_data = std::exchange(refers_to_data_, false),
+               .has_new_names = std::exchange(has_new_names_, false)};
+}
+
+Outcome<void> Volume::seal_batch() {
+  if (journal_) return {};
+  TRY(Batch batch, take_batch());
+  sealed_blocks_ += batch.changes.blocks.size();
+  sealed_.push_back(std::move(batch));
+  return {};
+}
+
+Outcome<std::vector<Batch>> Volume::take_batches() {
+  TRY(Batch last, take_batch());
+  std::vector<Batch> batches = std::exchange(sealed_, {});
+  sealed_blocks_ = 0;
+  batches.push_back(std::move(last));
+  unlinked_.names_leave();
+  return batches;
+}
+
+Outcome<void> Volume::write_batch(const Batch& batch) {
+  if (journal_) {
+    // Durable once it is in the journal; homes become so before the journal is reused.
+    TRY_VOID(log_changes(batch.changes));
+    TRY_VOID(write_home(batch.changes));
+  } else {
+    TRY_VOID(write_in_order(io_, block_size(), batch));
+  }
+  return zero_blocks(batch.to_zero);
 }
 
 Outcome<void> Volume::commit_changes() {
-  MetadataCache::Changes changes;
-  Allocator::FreedBlocks freed;
+  std::vector<Batch> batches;
   {
     const std::scoped_lock lock(mutex_);
     background_.taken();
     if (nothing_changed()) return io_.flush();
-    TRY_VOID(allocator_->prepare_commit());
-    TRY_VOID(store_superblock());
-    changes = cache_.take_changed();
-    freed = allocator_->take_freed();
+    TRY(batches, take_batches());
   }
-  auto done = log_changes(changes);
-  if (done) done = write_home(changes);
-  // With a journal the change is durable already; homes become so before the journal is reused.
-  if (done && !journal_) done = io_.flush();
+  Outcome<void> done;
+  for (const Batch& batch : batches)
+    if (done) done = write_batch(batch);
   const std::scoped_lock lock(mutex_);
-  cache_.written(changes);
-  if (done) allocator_->reuse(freed);
+  for (const Batch& batch : batches) {
+    cache_.written(batch.changes);
+    if (done) allocator_->reuse(batch.freed);
+  }
   return done;
+}
+
+// With commit_mutex_ held.
+void Volume::tell_whose_names_are_gone() {
+  std::vector<std::uint32_t> inodes;
+  {
+    const std::scoped_lock lock(mutex_);
+    inodes = unlinked_.names_gone();
+  }
+  if (names_gone_ && !inodes.empty()) names_gone_(inodes);
+}
+
+void Volume::when_names_are_gone(NamesGone call) {
+  const std::scoped_lock committing(commit_mutex_);
+  names_gone_ = std::move(call);
+}
+
+bool Volume::space_pending() const {
+  const bool freed = std::ranges::any_of(sealed_, [](const Batch& b) { return !b.freed.empty(); });
+  return freed || allocator_->blocks_pending() || unlinked_.pending().files > 0;
 }
 
 Outcome<void> Volume::commit() {
@@ -74,6 +137,7 @@ Outcome<void> Volume::commit() {
   if (const int failure = failure_; failure != 0) return refuse(failure);
   auto done = mark_in_use();
   if (done) done = commit_changes();
+  if (done) tell_whose_names_are_gone();
   if (!done) {
     failure_ = done.error().value;
     log(LogLevel::kError, "writing to the medium failed ({}); it is read-only from now on",
@@ -131,7 +195,7 @@ void Volume::lose_claim() {
 
 void Volume::end_operation() {
   // Called with the lock held, by Operation's destructor.
-  background_.gathered(cache_.changed_count() * block_size());
+  background_.gathered((cache_.changed_count() + sealed_blocks_) * block_size());
   cache_.end_operation();
 }
 

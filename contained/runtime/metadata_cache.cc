@@ -100,11 +100,24 @@ void MetadataCache::zeroed(std::uint64_t block) {
   found->second.marks = 0;
 }
 
-void MetadataCache::changed(std::uint64_t block) {
+void MetadataCache::changed(std::uint64_t block, std::uint8_t rank) {
   const auto found = slots_.find(block);
-  if (found == slots_.end() || found->second.changed) return;
-  found->second.changed = true;
+  if (found == slots_.end()) return;
+  Slot& slot = found->second;
+  slot.rank = std::max(slot.rank, rank);
+  if (slot.changed) return;
+  slot.changed = true;
   ++changed_count_;
+}
+
+std::uint8_t MetadataCache::rank(std::uint64_t block) const {
+  const auto found = slots_.find(block);
+  return found == slots_.end() ? std::uint8_t{0} : found->second.rank;
+}
+
+bool MetadataCache::is_fresh(std::uint64_t block) const {
+  const auto found = slots_.find(block);
+  return found != slots_.end() && found->second.fresh;
 }
 
 void MetadataCache::forget(std::uint64_t block) {
@@ -114,6 +127,7 @@ void MetadataCache::forget(std::uint64_t block) {
   if (slot.changed) --changed_count_;
   slot.changed = false;
   slot.fresh = false;
+  slot.rank = 0;
   // The memory may still be in use by this operation; it goes with the next end_operation().
   recency_.splice(recency_.end(), recency_, slot.position);
 }
@@ -133,10 +147,11 @@ MetadataCache::Changes MetadataCache::take_changed() {
     if (!slot.changed) continue;
     auto copy = std::make_unique_for_overwrite<std::byte[]>(block_size_);
     std::memcpy(copy.get(), slot.data.get(), block_size_);
-    changes.blocks.push_back({block, slot.fresh, {copy.get(), block_size_}});
+    changes.blocks.push_back({block, slot.fresh, slot.rank, {copy.get(), block_size_}});
     changes.memory.push_back(std::move(copy));
     slot.changed = false;
     slot.fresh = false;
+    slot.rank = 0;
     ++slot.writing;
   }
   changed_count_ = 0;

@@ -26,6 +26,7 @@ class MetadataCache {
   struct Snapshot {
     std::uint64_t block = 0;
     bool fresh = false;               // was never on the medium in this role
+    std::uint8_t rank = 0;            // as given to changed()
     std::span<const std::byte> data;  // in `memory`
   };
   struct Changes {
@@ -46,8 +47,12 @@ class MetadataCache {
   Outcome<std::span<std::byte>> fresh(std::uint64_t block);
   // Somebody wrote zeroes there past the cache.
   void zeroed(std::uint64_t block);
-  // The content was changed and must be written.
-  void changed(std::uint64_t block);
+  // The content was changed and must be written. The rank is for an owner who writes in an order;
+  // of several until it is taken the highest counts.
+  void changed(std::uint64_t block, std::uint8_t rank = 0);
+  // Since the last take_changed(); 0 and false of what has not changed.
+  [[nodiscard]] std::uint8_t rank(std::uint64_t block) const;
+  [[nodiscard]] bool is_fresh(std::uint64_t block) const;
   // The block is not metadata any more; what was to be written of it is dropped.
   void forget(std::uint64_t block);
 
@@ -72,6 +77,7 @@ class MetadataCache {
     std::uint32_t writing = 0;  // commits under way that hold a copy
     bool changed = false;
     bool fresh = false;
+    std::uint8_t rank = 0;
   };
   using Slots = std::unordered_map<std::uint64_t, Slot>;
 

@@ -377,6 +377,68 @@ def test_other_users_meet_permissions_and_the_sticky_bit(mounter, ext4, scratch)
         assert as_user(1001, "rm", "-f", common / "mine").returncode == 0
 
 
+# Prints what each call answers; runs as the user the question is about.
+ATTRIBUTE_CALLS = r"""
+import errno, os, sys
+path, *names = sys.argv[1:]
+calls = {
+    "set": lambda name: os.setxattr(path, name, bytes.fromhex(VALUE), follow_symlinks=False),
+    "get": lambda name: os.getxattr(path, name, follow_symlinks=False),
+    "remove": lambda name: os.removexattr(path, name, follow_symlinks=False),
+}
+for name in names:
+    for what, call in calls.items():
+        try:
+            call(name)
+            answer = "done"
+        except OSError as error:
+            answer = errno.errorcode[error.errno]
+        print(what, name, answer)
+"""
+
+
+def attribute_answers(user, path, names):
+    # An access list that says more than a mode, so that it is kept.
+    value = opscript.acl(7, 5, 0, ((opscript.ACL_USER, 1000, 7),)).hex()
+    script = f"VALUE = {value!r}\n{ATTRIBUTE_CALLS}"
+    done = as_user(user, "/usr/bin/python3", "-c", script, path, *names)
+    assert done.returncode == 0, done.stdout
+    return [f"{user} {path.name} {line}" for line in done.stdout.splitlines()]
+
+
+def system_attribute_answers(tested, image, scratch):
+    """Of root and of a user, about files of root, of the user, a folder and a link."""
+    names = ("system.posix_acl_access", "system.posix_acl_default", "system.posix_acl_accessory",
+             "system.richacl", "system.foo", "system.data", "system.", "system", "sys.x", "user.")
+    options = (*MEDIA, "allow_other") if tested == harness.AIRLOCK else MEDIA
+    answers = []
+    with harness.mounted(tested, image, options) as mount:
+        os.chmod(mount.where, 0o755)
+        for name in ("of-root", "of-user"):
+            (mount.where / name).touch()
+            os.chmod(mount.where / name, 0o666)
+        (mount.where / "folder").mkdir(mode=0o777)
+        os.chmod(mount.where / "folder", 0o777)
+        (mount.where / "link").symlink_to("of-root")
+        os.chown(mount.where / "of-user", 1001, 1001)
+        for user in (1001, 0):
+            for name in ("of-root", "of-user", "folder", "link"):
+                answers += attribute_answers(user, mount.where / name, names)
+    harness.e2fsck_clean(image)
+    return answers
+
+
+def test_system_attributes_answer_as_the_kernels(mounter, scratch):
+    os.chmod(scratch, 0o755)
+    kernel, tested = (
+        system_attribute_answers(asked, harness.make_image(scratch / f"{asked}-s.img"), scratch)
+        for asked in (harness.KERNEL, mounter))
+    different = [f"{ours}, the kernel: {theirs.split()[-1]}"
+                 for ours, theirs in zip(tested, kernel, strict=True) if ours != theirs]
+    assert not different, "\n".join(different)
+    assert any(line.endswith("EPERM") for line in kernel) and any("done" in line for line in kernel)
+
+
 def test_holes_punched_give_space_back(mount):
     with open(mount.where / "f", "w+b") as file:
         file.write(b"x" * (4 << 20))

@@ -132,6 +132,21 @@ TEST_F(AllocatorTest, FreedBlocksWaitForTheCommit) {
   EXPECT_EQ(allocator->reserve_blocks(5000, 9)->count, 7u);
 }
 
+// Batches are sealed while an earlier one is on its way.
+TEST_F(AllocatorTest, EachSetOfFreedBlocksComesBackByItself) {
+  for (const BlockRange& range : reserve_all())
+    ASSERT_TRUE(allocator->use_reserved(range).has_value());
+  ASSERT_TRUE(allocator->free_blocks({5000, 7}).has_value());
+  const auto first = commit();
+  ASSERT_TRUE(allocator->free_blocks({5007, 3}).has_value());
+  const auto second = commit();
+  allocator->reuse(first);
+  EXPECT_EQ(allocator->reserve_blocks(5000, 10)->count, 7u);
+  EXPECT_EQ(allocator->reserve_blocks(5000, 10).error().value, ENOSPC);
+  allocator->reuse(second);
+  EXPECT_EQ(allocator->reserve_blocks(5000, 10)->count, 3u);
+}
+
 TEST_F(AllocatorTest, BrokenBitmapsAreDamageAndNotAFullMedium) {
   const std::vector<std::byte> nothing(fs->blocksize);
   for (std::uint32_t group = 0; group < fs->group_desc_count; ++group)

@@ -335,6 +335,43 @@ TEST_F(DriverTest, AChangeThatComesWhileTheVolumeIsClosedIsRefused) {
   }
 }
 
+bool holds(std::span<const std::byte> medium, std::string_view text) {
+  const auto wanted = std::as_bytes(std::span(text));
+  return !std::ranges::search(medium, wanted).empty();
+}
+
+// The kernel zeroes it too: what was cut off is not to leave with the stick.
+TEST_F(DriverTest, TheTailOfACutFileLeavesTheMedium) {
+  for (const char* options : {kPlain, "-t ext2 -b 1024", "-t ext4 -b 1024 -J size=1"}) {
+    SCOPED_TRACE(options);
+    mount(options, "6M");
+    const NodeId node = mounted->make_file(kRoot, "cut");
+    ASSERT_EQ(mounted->write(node, 0, std::string(1500, 'k') + "this is cut off"), 0);
+    ASSERT_TRUE(mounted->driver().sync_all().has_value());
+    ASSERT_TRUE(holds(medium->bytes(), "cut off"));
+    ASSERT_TRUE(mounted->driver().change(node, {.size = 1500}).has_value());
+    ASSERT_TRUE(mounted->driver().sync_all().has_value());
+    EXPECT_FALSE(holds(medium->bytes(), "cut off"));
+    EXPECT_EQ(mounted->read(node, 0, 2000), std::string(1500, 'k'));
+    close_clean();
+  }
+}
+
+// Another file may get the block, but not before it was zeroed.
+TEST_F(DriverTest, ABlockIsZeroedBeforeItIsUsedAgain) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "cut");
+  ASSERT_EQ(mounted->write(node, 0, std::string(1000, 'k')), 0);
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  ASSERT_TRUE(mounted->driver().change(node, {.size = 500}).has_value());
+  fill_medium();
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  const std::string filler = mounted->read_file(kRoot, "filler");
+  EXPECT_TRUE(filler == std::string(filler.size(), 'f'));
+  EXPECT_EQ(mounted->read(node, 0, 2000), std::string(500, 'k'));
+  close_clean();
+}
+
 TEST_F(DriverTest, AnEntryThatLeadsToADeletedFileIsDamage) {
   mount("-t ext4 -b 1024 -O ^has_journal,^metadata_csum -N 256");
   const NodeId node = mounted->make_file(kRoot, "file");
@@ -387,7 +424,7 @@ TEST_F(DriverTest, AnAppendOnlyDirectoryTakesNamesAndKeepsThem) {
 }
 
 TEST_F(DriverTest, OrphansOfAnEarlierMountAreDeleted) {
-  mount(kPlain);
+  mount("-t ext4 -b 1024 -J size=1", "6M");
   const NodeId node = mounted->make_file(kRoot, "file");
   ASSERT_EQ(mounted->write(node, 0, std::string(5000, 'x')), 0);
   ASSERT_TRUE(mounted->driver().unlink(kRoot, "file").has_value());
@@ -395,6 +432,44 @@ TEST_F(DriverTest, OrphansOfAnEarlierMountAreDeleted) {
     const Volume::Operation operation(mounted->volume());
     EXPECT_EQ(mounted->volume().first_orphan(), static_cast<std::uint32_t>(node));
   }
+  close_clean();
+}
+
+// Without a journal e2fsck must find no inode without links while a name leads to it: that name
+// would go, also if it leads to another file by now.
+TEST_F(DriverTest, WithoutAJournalAFileGoesAfterItsName) {
+  mount(kPlain);
+  const NodeId node = mounted->make_file(kRoot, "file");
+  ASSERT_EQ(mounted->write(node, 0, std::string(5000, 'x')), 0);
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  const auto links_on_medium = [&] {
+    const Volume::Operation operation(mounted->volume());
+    return mounted->volume().inode(static_cast<std::uint32_t>(node))->raw().i_links_count;
+  };
+  ASSERT_TRUE(mounted->driver().unlink(kRoot, "file").has_value());
+  EXPECT_EQ(mounted->driver().attributes(node)->stat.st_nlink, 0u);
+  EXPECT_TRUE(mounted->driver().forgotten(node));
+  EXPECT_EQ(links_on_medium(), 1u);
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  EXPECT_EQ(links_on_medium(), 0u);
+  EXPECT_EQ(mounted->read(node, 0, 10), "xxxxxxxxxx");
+  close_clean();
+}
+
+TEST_F(DriverTest, TheSpaceOfAnUnlinkedFileCountsAsFreeOnceNobodyHasIt) {
+  mount(kPlain);
+  const auto counted = mounted->driver().statistics();
+  ASSERT_TRUE(counted.has_value());
+  const struct statvfs before = *counted;
+  const NodeId node = mounted->make_file(kRoot, "file");
+  ASSERT_EQ(mounted->write(node, 0, std::string(100'000, 'x')), 0);
+  ASSERT_TRUE(mounted->driver().unlink(kRoot, "file").has_value());
+  EXPECT_LT(mounted->driver().statistics()->f_bfree, before.f_bfree);
+  mounted->driver().gone(node);
+  EXPECT_EQ(mounted->driver().statistics()->f_bfree, before.f_bfree);
+  EXPECT_EQ(mounted->driver().statistics()->f_ffree, before.f_ffree);
+  // Its number is not given away before its name is gone from the medium.
+  EXPECT_NE(mounted->make_file(kRoot, "next"), node);
   close_clean();
 }
 

@@ -3,6 +3,7 @@
 // the writes since the last flush, the volume can be repaired and holds every file whose sync()
 // had returned.
 #include <gtest/gtest.h>
+#include <linux/falloc.h>
 
 #include <map>
 #include <random>
@@ -180,6 +181,53 @@ TEST_F(PowerCut, WithoutAJournalTheVolumeCanBeRepaired) {
   const std::size_t all = session_->events().size();
   for (std::size_t at = 1; at <= all; at += 1 + all / 25)
     ASSERT_NO_FATAL_FAILURE(cut_and_judge(at, /*in_order=*/true, /*must_keep=*/false));
+}
+
+// Nodes in the middle of the tree give half of their entries away, others get new first entries or
+// lose them, and a cut may come between.
+TEST_F(PowerCut, WithoutAJournalAMapThatChangesLosesNothing) {
+  constexpr std::uint64_t kStep = 4 * 1024;
+  constexpr std::uint64_t kPieces = 190;
+  constexpr std::uint64_t kFirst = 20;  // before it are only new pieces
+  constexpr std::uint64_t kGone = 40;   // of the others, so many are taken out
+  MemoryMedium medium(make_image("-t ext4 -b 1024 -O ^has_journal", "6M"));
+  medium.record();
+  MountedImage mounted(medium);
+  const NodeId node = mounted.make_file(kRoot, "file");
+  const auto write_all = [&](std::uint64_t first, std::uint64_t step, char what) {
+    for (std::uint64_t i = first; i < kPieces; i += step)
+      ASSERT_EQ(
+          mounted.write(node, i * kStep + (what == 'o' ? 0 : kStep / 2), std::string(1024, what)),
+          0);
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  };
+  write_all(kFirst, 1, 'o');
+  image_ = medium.bytes();
+  medium.events().clear();
+  for (std::uint64_t round = 0; round < 5; ++round) {
+    write_all(4 - round, 5, 'n');
+    const std::uint64_t taken = kFirst + 20 + round * (kGone / 5);
+    ASSERT_TRUE(mounted.driver().allocate(node, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                          taken * kStep, kGone / 5 * kStep));
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  }
+  const auto events = medium.events();
+  for (std::size_t at = 1; at <= events.size(); at += 1 + events.size() / 150) {
+    SCOPED_TRACE("after event " + std::to_string(at));
+    const Verdict repaired =
+        fsck(cut(image_, events, at, random_, /*in_order=*/false), Fsck::kRepair);
+    ASSERT_LE(repaired.status, 1) << repaired.report;
+    MemoryMedium left(repaired.image);
+    MountedImage again(left);
+    ASSERT_TRUE(again.opened());
+    const std::string text = again.read_file(kRoot, "file");
+    ASSERT_EQ(fsck(repaired.image, Fsck::kLook).status, 0) << repaired.report;
+    for (std::uint64_t i = kFirst; i < kPieces; ++i) {
+      if (i >= kFirst + 20 && i < kFirst + 20 + kGone) continue;
+      ASSERT_TRUE(text.substr(i * kStep, 1024) == std::string(1024, 'o')) << "piece " << i << "\n"
+                                                                          << repaired.report;
+    }
+  }
 }
 
 }  // namespace

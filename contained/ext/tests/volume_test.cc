@@ -10,6 +10,7 @@
 #include <future>
 #include <latch>
 
+#include "contained/ext/superblock_checksum.h"
 #include "contained/ext/tests/mounted_image.h"
 #include "contained/ext/tests/test_image.h"
 
@@ -117,6 +118,76 @@ TEST(VolumeMount, TheMarkIsOnTheMediumBeforeAnyChange) {
   EXPECT_TRUE(medium.events()[1].is_flush());
 }
 
+bool touches_superblock(const MemoryMedium::Event& event) {
+  return !event.is_flush() && event.offset < 2 * SUPERBLOCK_OFFSET &&
+         event.offset + event.data.size() > SUPERBLOCK_OFFSET;
+}
+
+// A volume of one group has no second one, so it is written when it must be and not otherwise.
+TEST(VolumeMount, TheSuperblockIsWrittenAtTheBeginningAndTheEnd) {
+  for (const char* options :
+       {"-t ext4 -b 1024 -J size=1", "-t ext4 -b 4096 -O ^has_journal", "-t ext2 -b 1024"}) {
+    SCOPED_TRACE(options);
+    MemoryMedium medium(make_image(options, "6M"));
+    medium.record();
+    MountedImage mounted(medium);
+    for (int i = 0; i < 30; ++i) {
+      const NodeId node = mounted.make_file(kRoot, "file" + std::to_string(i));
+      ASSERT_EQ(mounted.write(node, 0, std::string(3000, 'x')), 0);
+      ASSERT_TRUE(mounted.driver().sync_all().has_value());
+    }
+    EXPECT_EQ(std::ranges::count_if(medium.events(), touches_superblock), 1);
+    mounted.close();
+    EXPECT_EQ(std::ranges::count_if(medium.events(), touches_superblock), 2);
+    const Verdict verdict = fsck(medium.bytes(), Fsck::kLook);
+    EXPECT_EQ(verdict.status, 0) << verdict.report;
+  }
+}
+
+// Whatever of its two sectors arrives is a superblock with a right checksum.
+TEST(VolumeMount, ATornSuperblockIsOneAllTheSame) {
+  const auto before = make_image("-t ext4 -b 1024 -J size=1", "6M");
+  MemoryMedium medium(before);
+  medium.record();
+  MountedImage mounted(medium);
+  ASSERT_NE(mounted.make_file(kRoot, "file"), 0u);
+  ASSERT_TRUE(mounted.driver().unlink(kRoot, "file").has_value());
+  ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  mounted.close();
+  int written = 0;
+  for (const MemoryMedium::Event& event : medium.events()) {
+    if (!touches_superblock(event)) continue;
+    ++written;
+    const auto now =
+        std::span(event.data).subspan(SUPERBLOCK_OFFSET - event.offset, SUPERBLOCK_SIZE);
+    const auto then = std::span(before).subspan(SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE);
+    EXPECT_TRUE(std::ranges::equal(now.subspan(512), then.subspan(512)));
+    ext2_super_block super = {};
+    std::memcpy(&super, now.data(), sizeof super);
+    EXPECT_EQ(superblock_checksum(super), super.s_checksum);
+  }
+  EXPECT_GE(written, 3);
+}
+
+// As after a replay that was all: the counters of the superblock are as old as the last clean end.
+TEST(VolumeOpen, WhatIsFreeIsCountedInTheGroups) {
+  auto image = make_image("-t ext4 -b 1024 -O ^has_journal", "20M");
+  const auto count = [](std::vector<std::byte> bytes) {
+    const auto volume = open_image(std::move(bytes));
+    const Volume::Operation operation(**volume);
+    return std::pair((*volume)->allocator().free_block_count(),
+                     (*volume)->allocator().free_inode_count());
+  };
+  const auto right = count(image);
+  auto& super = *reinterpret_cast<ext2_super_block*>(image.data() + SUPERBLOCK_OFFSET);
+  EXPECT_EQ(right.first, super.s_free_blocks_count);
+  EXPECT_EQ(right.second, super.s_free_inodes_count);
+  super.s_free_blocks_count += 7;
+  super.s_free_inodes_count -= 3;
+  super.s_checksum = superblock_checksum(super);
+  EXPECT_EQ(count(image), right);
+}
+
 TEST(VolumeMount, TheMarkComesSoonThoughNothingChanges) {
   MemoryMedium medium(make_image("-t ext4 -b 1024 -J size=1", "6M"));
   std::promise<void> written;
@@ -168,6 +239,32 @@ TEST_P(FailingMedium, AFailedCommitMakesTheVolumeReadOnly) {
   const auto again = Volume::open(medium, MountMode::kReadWrite);
   ASSERT_TRUE(again.has_value());
   EXPECT_FALSE((*again)->writable());
+}
+
+// What the kernel took from a program before the medium failed is lost, and fsync must say so: what
+// a write-back answers is what it tells. New changes are refused.
+TEST_P(FailingMedium, WhatTheKernelWritesBackAfterwardsIsLostAndNotRefused) {
+  MountedImage mounted(medium);
+  const NodeId node = mounted.make_file(kRoot, "file");
+  ASSERT_EQ(mounted.write(node, 0, "x"), 0);
+  medium.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kWrite ? EIO : 0;
+  });
+  ASSERT_FALSE(mounted.driver().sync_all().has_value());
+  const std::string text = "late";
+  const auto write = [&](bool from_cache) {
+    return mounted.driver()
+        .write(node, 1, std::as_bytes(std::span(text)), {.from_cache = from_cache})
+        .error()
+        .value;
+  };
+  EXPECT_EQ(write(true), EIO);
+  EXPECT_EQ(write(false), EROFS);
+  const timespec time = {.tv_sec = 1, .tv_nsec = 0};
+  EXPECT_EQ(mounted.driver().change(node, {.modify_time = time, .change_time = time}).error().value,
+            EIO);
+  EXPECT_EQ(mounted.driver().change(node, {.modify_time = time}).error().value, EROFS);
+  EXPECT_EQ(mounted.driver().change(node, {.size = 0}).error().value, EROFS);
 }
 
 // What it would have written was taken by the first one, and is lost.

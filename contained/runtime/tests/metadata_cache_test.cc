@@ -151,6 +151,19 @@ TEST_F(MetadataCacheTest, ChangesAreAscendingAndKnowWhatIsFresh) {
   EXPECT_FALSE(changes.blocks[1].fresh);
 }
 
+TEST_F(MetadataCacheTest, TheHighestRankCountsUntilItIsTaken) {
+  for (const std::uint64_t block : {2u, 3u}) ASSERT_TRUE(cache.read(block).has_value());
+  cache.changed(2);
+  cache.changed(2, 5);
+  cache.changed(2, 4);
+  cache.changed(3);
+  EXPECT_EQ(cache.rank(2), 5);
+  const auto changes = cache.take_changed();
+  EXPECT_EQ(changes.blocks[0].rank, 5);
+  EXPECT_EQ(changes.blocks[1].rank, 0);
+  EXPECT_EQ(cache.rank(2), 0);
+}
+
 TEST_F(MetadataCacheTest, FreshBlocksAreZeroAndUnread) {
   const auto bytes = cache.fresh(3);
   ASSERT_TRUE(bytes.has_value());

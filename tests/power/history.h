@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace airlock::power {
+
+// A file or folder an independent reader found on a medium.
+struct Found {
+  std::string path;  // "/folder/name"
+  bool folder = false;
+  std::string content;         // of a file
+  std::uint64_t identity = 0;  // the same for two names of one file; 0: not known, or it is empty
+};
+using Tree = std::vector<Found>;
+
+// What a session did to a tree, operation by operation, and what of it was acknowledged: the oracle
+// that says whether a medium is as a power cut may leave it. Objects are files and folders,
+// whatever they are called. An operation has a number; the medium's log has a mark with that number
+// where the operation was answered.
+class History {
+ public:
+  using Object = std::size_t;
+  using Step = std::int64_t;
+  static constexpr Object kRoot = 0;
+
+  History();
+
+  // Begins the next operation; what is said from here on is done by it.
+  Step next() { return ++now_; }
+  Object make(Object parent, const std::string& name, bool folder);
+  void set_content(Object file, const std::string& content);
+  void remove(Object object);
+  // Takes away what has the name already.
+  void move(Object object, Object parent, const std::string& name);
+  // Everything so far was acknowledged, or what one file has.
+  void synced() { synced_.push_back(now_); }
+  void synced(Object file) { objects_[file].synced.push_back(now_); }
+
+  [[nodiscard]] const std::string& content(Object file) const;
+
+  // What names a tree may have: while a renaming is not put right, the old one and the new one.
+  enum class Names { kOne, kOldAndNew };
+  // What may be read where two versions of a file differ: bytes of one of them, or, where a file
+  // can get its size before its map or the other way round, zeroes to the end of a block as well.
+  enum class Contents { kExact, kHoles };
+  // What is wrong with a tree found after a cut, if `done` is the last operation that was answered
+  // before; empty if nothing is.
+  [[nodiscard]] std::string judge(const Tree& tree, Step done, Names names,
+                                  Contents contents = Contents::kExact) const;
+
+ private:
+  static constexpr Step kForEver = std::numeric_limits<Step>::max();
+  // True after the step `from`, until the step `to`.
+  struct Span {
+    Step from = 0;
+    Step to = kForEver;
+  };
+  struct Edge {
+    Object parent = kRoot;
+    std::string name;
+    Span span;
+  };
+  struct Version {
+    std::string content;
+    Span span;
+  };
+  struct Item {
+    bool folder = false;
+    std::vector<Edge> edges;
+    std::vector<Version> versions;
+    std::vector<Step> synced;
+  };
+  using Slot = std::pair<Object, std::string>;  // a name in a folder
+  // From the last acknowledgement to the operation that may be under way.
+  struct Window {
+    Step from = 0;
+    Step to = 0;
+    [[nodiscard]] bool overlaps(const Span& span) const {
+      return span.from <= to && span.to > from;
+    }
+  };
+  class Judgement;
+
+  [[nodiscard]] Window window(Step done) const;
+  [[nodiscard]] Step acknowledged(const Item& item, Step done, Step from) const;
+  [[nodiscard]] static bool lasts(std::vector<Span> spans, Window window);
+  [[nodiscard]] bool may_contain(const Item& item, const std::string& content, Window window,
+                                 Contents contents) const;
+  void end_edge(Object object);
+
+  Step now_ = 0;
+  std::vector<Item> objects_;
+  std::vector<Step> synced_;
+  std::map<Slot, std::set<Object>> slots_;  // who ever had a name
+  std::map<Slot, Object> present_;
+};
+
+}  // namespace airlock::power

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Cuts the power of the ext driver on volumes without a journal: power_ext KIND STATES [SEED]
+// [control]. Each state is repaired by e2fsck and then read by libext2fs. The control has the
+// order of writes taken out: of the flushes of an operation only the last one counts.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "contained/ext/ext_driver.h"
+#include "contained/ext/tests/test_image.h"
+#include "tests/power/crash_states.h"
+#include "tests/power/ext_reader.h"
+#include "tests/power/moves.h"
+#include "tests/power/workload.h"
+
+namespace airlock::power {
+namespace {
+
+constexpr int kOperations = 160;
+constexpr std::size_t kStatesOfASession = 250;
+
+enum class Order { kKept, kTakenOut };
+
+// Without a journal a directory block must not tear, so the medium has sectors as large as blocks.
+// A journal needs no more than the smallest sector there is.
+struct Kind {
+  std::string_view name;
+  const char* options;
+  std::size_t sector = 1024;
+  bool moves = false;  // the workload is Moves
+};
+constexpr std::array kKinds = {
+    Kind{"ext4", "-t ext4 -b 1024 -O ^has_journal -N 256"},
+    Kind{"ext4-4k", "-t ext4 -b 4096 -O ^has_journal -N 256", 4096},
+    Kind{"ext2", "-t ext2 -b 1024 -N 256"},
+    Kind{"ext4-moves", "-t ext4 -b 1024 -O ^has_journal -N 256", 1024, true},
+    Kind{"ext2-moves", "-t ext2 -b 1024 -N 256", 1024, true},
+    Kind{"journal", "-t ext4 -b 1024 -J size=1 -N 256", kSector},
+};
+
+// A file in memory for those who want a name.
+class Scratch {
+ public:
+  Scratch() {
+    std::string path = std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp";
+    path += "/airlock-power-XXXXXX";
+    const int descriptor = ::mkstemp(path.data());
+    if (descriptor >= 0) (void)::close(descriptor);
+    path_ = path;
+  }
+  ~Scratch() { (void)::unlink(path_.c_str()); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  void fill(std::span<const std::byte> image) const {
+    std::ofstream file(path_, std::ios::binary | std::ios::trunc);
+    file.write(reinterpret_cast<const char*>(image.data()),
+               static_cast<std::streamsize>(image.size()));
+  }
+
+ private:
+  std::string path_;
+};
+
+// How e2fsck ended.
+int repair(const std::string& file, const std::string& report) {
+  std::string program = "e2fsck", flags = "-fy", name = file;
+  std::array<char*, 4> arguments = {program.data(), flags.data(), name.data(), nullptr};
+  std::string path = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
+  std::array<char*, 2> environment = {path.data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 1, report.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                     0600);
+  ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t child = 0;
+  int status = -1;
+  const bool started = ::posix_spawnp(&child, "e2fsck", &actions, nullptr, arguments.data(),
+                                      environment.data()) == 0;
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (!started || ::waitpid(child, &status, 0) != child) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+std::string text_of(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+History::Step answered(const RecordingMedium::Log& log, std::size_t events) {
+  while (events > 0 && log[events - 1].kind != RecordingMedium::Event::Kind::kMark) --events;
+  return events == 0 ? 0 : static_cast<History::Step>(log[events - 1].mark);
+}
+
+// As if the driver waited for the medium only at the end of what it was asked for.
+RecordingMedium::Log without_order(const RecordingMedium::Log& log) {
+  RecordingMedium::Log kept;
+  for (std::size_t i = 0; i < log.size(); ++i) {
+    using EventKind = RecordingMedium::Event::Kind;
+    const bool inner = log[i].kind == EventKind::kFlush && i + 1 < log.size() &&
+                       log[i + 1].kind != EventKind::kMark;
+    if (!inner) kept.push_back(log[i]);
+  }
+  return kept;
+}
+
+// A directory that grew may have a name twice, each time of the same file.
+Tree without_repeated(Tree tree) {
+  std::set<std::pair<std::string, std::uint64_t>> seen;
+  std::erase_if(tree, [&](const Found& found) {
+    return !found.folder && !seen.emplace(found.path, found.identity).second;
+  });
+  return tree;
+}
+
+struct Result {
+  StateCounts states;
+  std::string wrong;
+};
+
+class Judge {
+ public:
+  // Without a history, of moves.
+  Judge(const RecordingMedium::Log& log, const History* history) : log_(log), history_(history) {}
+
+  std::string judge(const CrashState& state) {
+    image_.fill(state.image);
+    const int status = repair(image_.path(), report_.path());
+    if (status < 0 || status > 1)
+      return fmt::format("e2fsck ended with {}\n{}", status, text_of(report_.path()));
+    const ExtReading reading = read_ext(image_.path());
+    std::string wrong = reading.wrong;
+    if (wrong.empty()) wrong = judge_tree(reading.tree, state.events);
+    return wrong.empty() ? wrong : fmt::format("{}\n{}", wrong, text_of(report_.path()));
+  }
+
+ private:
+  [[nodiscard]] std::string judge_tree(const Tree& tree, std::size_t events) const {
+    if (history_ == nullptr) return Moves::judge(tree);
+    return history_->judge(without_repeated(tree), answered(log_, events),
+                           History::Names::kOldAndNew, History::Contents::kHoles);
+  }
+
+  const RecordingMedium::Log& log_;
+  const History* history_;
+  Scratch image_;
+  Scratch report_;
+};
+
+struct Session {
+  const Kind& kind;
+  const std::vector<std::byte>& before;
+  unsigned seed = 1;
+  std::size_t most = 0;
+  Order order = Order::kKept;
+};
+
+// A mounted volume. `work` says what went wrong.
+template <typename Work>
+std::string mounted(BlockIo& medium, Work work) {
+  auto volume = ext::Volume::open(medium, ext::MountMode::kReadWrite);
+  if (!volume) return volume.error().message();
+  DriverOptions options;
+  options.owners = MediaOwners::kMedia;
+  ext::ExtDriver driver(**volume, options);
+  (*volume)->begin_writing();
+  auto wrong = work(driver);
+  if (wrong.empty()) driver.unmounted();
+  return wrong;
+}
+
+std::vector<std::byte> make_medium(const Kind& kind) {
+  auto image = ext::testing::make_image(kind.options, "6M");
+  if (!kind.moves) return image;
+  RecordingMedium medium(std::move(image));
+  const auto wrong =
+      mounted(medium, [&](FileSystem& files) { return Moves(files, medium, 0).prepare(); });
+  if (!wrong.empty()) fmt::print(stderr, "the files cannot be made: {}\n", wrong);
+  return medium.bytes();
+}
+
+// What a driver does with the medium; what went wrong, if anything did.
+std::string record(RecordingMedium& medium, History& history, const Session& session) {
+  if (session.kind.moves)
+    return mounted(medium, [&](FileSystem& files) {
+      return Moves(files, medium, session.seed).run(kOperations);
+    });
+  // While a folder replaces an empty one it has two names for a moment, and e2fsck takes away
+  // whichever it finds later: perhaps that of the empty one.
+  const bool journal = session.kind.name == "journal";
+  auto wrong = mounted(medium, [&](FileSystem& files) {
+    Workload workload(files, medium, history, {.seed = session.seed, .replace_folders = journal});
+    return workload.run(kOperations);
+  });
+  history.next();
+  history.synced();
+  medium.mark(kOperations + 1);
+  return wrong;
+}
+
+Result run(const Session& session) {
+  RecordingMedium medium(session.before);
+  History history;
+  if (auto wrong = record(medium, history, session); !wrong.empty())
+    return {.states = {}, .wrong = wrong};
+  const auto log = session.order == Order::kKept ? medium.log() : without_order(medium.log());
+  Result result;
+  Judge judge(log, session.kind.moves ? nullptr : &history);
+  CrashStates states(session.before, log,
+                     {.seed = session.seed, .most = session.most, .sector = session.kind.sector});
+  result.states = states.run([&](const CrashState& state) {
+    const std::string wrong = judge.judge(state);
+    if (!wrong.empty())
+      result.wrong = fmt::format("seed {}, {}: {}", session.seed, state.text(), wrong);
+    return wrong.empty();
+  });
+  return result;
+}
+
+// Sessions one after the other until there were so many states, or one is wrong.
+Result run_all(const Kind& kind, std::size_t states, unsigned seed, Order order) {
+  const auto before = make_medium(kind);
+  Result all;
+  while (all.states.all() < states && all.wrong.empty()) {
+    const std::size_t most = std::min(kStatesOfASession, states - all.states.all() + 20);
+    const Result one =
+        run({.kind = kind, .before = before, .seed = seed++, .most = most, .order = order});
+    all.states += one.states;
+    all.wrong = one.wrong;
+  }
+  return all;
+}
+
+std::optional<unsigned> number(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
+                                                                  : std::nullopt;
+}
+
+int main_with(const std::vector<std::string_view>& words) {
+  const auto kind =
+      words.size() < 2 ? kKinds.end() : std::ranges::find(kKinds, words[0], &Kind::name);
+  const auto states = words.size() < 2 ? std::nullopt : number(words[1]);
+  const bool control = !words.empty() && words.back() == "control";
+  const auto seed = words.size() > 2 && !(control && words.size() == 3) ? number(words[2]) : 1;
+  if (kind == kKinds.end() || !states || !seed) {
+    fmt::print(stderr, "usage: power_ext KIND STATES [SEED] [control]\n");
+    return 2;
+  }
+  const Result result = run_all(*kind, *states, *seed, control ? Order::kTakenOut : Order::kKept);
+  fmt::print("{}{}: {}{}{}\n", kind->name, control ? " without an order" : "", result.states.text(),
+             result.wrong.empty() ? ", nothing is lost" : "; ", result.wrong);
+  // Without an order there has to be a loss.
+  return result.wrong.empty() != control ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace airlock::power
+
+int main(int argc, char** argv) {
+  return airlock::power::main_with({argv + 1, argv + argc});
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "contained/runtime/file_system.h"
+#include "tests/power/history.h"
+#include "tests/power/recording_medium.h"
+
+namespace airlock::power {
+
+struct WorkloadOptions {
+  unsigned seed = 1;
+  NodeId root = 1;
+  std::size_t most_files = 24;
+  std::size_t most_folders = 6;
+  unsigned most_bytes = 9000;      // written at once
+  bool sync_single_files = false;  // fsync of one file, beside sync of everything
+  bool replace_folders = true;     // rename over an empty one
+};
+
+// Does random things to a mounted filesystem, tells a History of them, and marks in the medium's
+// log where each was answered. Works through the driver's request interface, so with any driver.
+class Workload {
+ public:
+  Workload(FileSystem& files, RecordingMedium& medium, History& history,
+           const WorkloadOptions& options);
+
+  // So many operations; the text of the first that failed, or nothing.
+  std::string run(int operations);
+
+ private:
+  using Object = History::Object;
+  struct Place {
+    Object parent = History::kRoot;
+    std::string name;
+    bool folder = false;
+  };
+  using Done = Outcome<void>;
+
+  unsigned pick(std::size_t below);
+  Object pick_of(bool folder);
+  Object pick_folder();
+  std::string pick_name();
+  [[nodiscard]] bool is_inside(Object inner, Object outer) const;
+  [[nodiscard]] bool is_taken(Object parent, const std::string& name) const;
+  [[nodiscard]] bool has_children(Object folder) const;
+  [[nodiscard]] std::size_t count(bool folder) const;
+  Outcome<NodeId> node_of(Object object);
+  void let_go(NodeId node);
+
+  Done step();
+  Done make(bool folder);
+  Done write_to(Object file, std::size_t at);
+  Done write_some();
+  Done resize();
+  Done rename_some(bool folder, bool replace);
+  Done remove_some(bool folder);
+  Done sync();
+
+  FileSystem& files_;
+  RecordingMedium& medium_;
+  History& history_;
+  WorkloadOptions options_;
+  std::mt19937 random_;
+  std::map<Object, Place> there_;
+};
+
+}  // namespace airlock::power
