@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <ostream>
 #include <string_view>
 
@@ -94,6 +95,17 @@ TEST_P(Volumes, ThatWereNotUnmountedAreOnlyRead) {
   EXPECT_NE(mounted.find(kRoot, "THERE"), 0u);
   mounted.close();
   EXPECT_TRUE(medium_.bytes() == before);
+}
+
+TEST_P(Volumes, KeepATimeOfTheirRoot) {
+  {
+    MountedFat mounted(medium_);
+    mounted.make(kRoot, "there");
+    mounted.close();
+  }
+  constexpr time_t kLongBeforeThisTest = 1700000000;
+  MountedFat mounted(medium_);
+  EXPECT_GT(mounted.driver().attributes(kRoot)->stat.st_mtim.tv_sec, kLongBeforeThisTest);
 }
 
 TEST_P(Volumes, ThatWereCheckedAreWrittenAndTheirMarkGoes) {
