@@ -143,6 +143,8 @@ class FileDriver : public FileSystem {
   Outcome<void> write_segments(const Segments& where, std::uint64_t offset,
                                std::span<const std::byte> from, std::size_t behind = 0);
   Outcome<bool> overwrite(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
+  void add_new(Segments& where, std::uint64_t offset, std::uint64_t end,
+               std::span<const ClusterRun> runs) const;
   Outcome<void> extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
   [[nodiscard]] bool is_being_cut(const Node& node) const;
   [[nodiscard]] std::uint64_t clusters_for(std::uint64_t size) const;

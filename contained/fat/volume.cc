@@ -272,6 +272,16 @@ Outcome<void> Volume::write_data(std::uint64_t offset, std::span<const std::byte
   return {};
 }
 
+void Volume::clear_later(std::uint64_t offset, std::uint64_t end) {
+  if (offset < end) tails_.push_back({.offset = offset, .end = end, .batch = batch_});
+}
+
+void Volume::keep_from_clearing(std::uint64_t offset, std::uint64_t end) {
+  for (Tail& tail : tails_) {
+    if (offset < tail.end && tail.offset < end) tail.offset = std::min(end, tail.end);
+  }
+}
+
 Outcome<void> Volume::discard(const ClusterRun& run) {
   return io_.discard(geometry_.cluster_offset(run.start),
                      std::uint64_t{run.count} * geometry_.cluster_size);

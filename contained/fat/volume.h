@@ -148,7 +148,17 @@ class Volume {
   [[nodiscard]] std::size_t rest_of_page(std::uint64_t offset) const;
   Outcome<void> discard(const ClusterRun& run);
 
+  // What a file lost by being cut short, inside its last cluster: becomes zeroes once the medium
+  // knows that it is shorter. Not what is written there before that.
+  void clear_later(std::uint64_t offset, std::uint64_t end);
+  void keep_from_clearing(std::uint64_t offset, std::uint64_t end);
+
  private:
+  struct Tail {
+    std::uint64_t offset = 0;
+    std::uint64_t end = 0;
+    std::uint64_t batch = 0;
+  };
   struct Release {
     std::vector<ClusterRun> runs;
     std::uint32_t new_end = 0;
@@ -193,6 +203,7 @@ class Volume {
                             const std::vector<const MetadataCache::Snapshot*>& group,
                             const WriteOrder& order, Copies copies);
   Outcome<void> finish_batch(Batch& batch);
+  Outcome<void> clear_tails();
   Outcome<void> forget_clusters(const ClusterRun& run);
   Outcome<void> erase(Release& release);
   Outcome<void> commit_batch();
@@ -218,6 +229,7 @@ class Volume {
   WriteOrder block_order_;
   std::vector<ClusterRun> cleared_;
   std::vector<Release> releases_;
+  std::vector<Tail> tails_;
   std::atomic<std::uint64_t> pending_clusters_ = 0;
   std::uint64_t batch_ = 1;
   std::uint64_t committed_batches_ = 1;

@@ -132,13 +132,30 @@ Outcome<void> Volume::erase(Release& release) {
   return {};
 }
 
+// Under the lock, so that nobody begins to write there meanwhile.
+Outcome<void> Volume::clear_tails() {
+  constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20;
+  const auto is_due = [this](const Tail& tail) { return tail.batch < committed_batches_; };
+  for (const Tail& tail : tails_) {
+    for (std::uint64_t at = tail.offset; is_due(tail) && at < tail.end;) {
+      const std::vector<std::byte> zeroes(std::min(kAtOnce, tail.end - at));
+      TRY_VOID(io_.write(at, zeroes));
+      at += zeroes.size();
+      data_written_ = true;
+    }
+  }
+  std::erase_if(tails_, is_due);
+  return {};
+}
+
 Outcome<void> Volume::finish_batch(Batch& batch) {
   for (const ClusterRun& run : batch.erased) pending_clusters_ -= run.count;
   space_.reusable(batch.erased);
   for (Release& release : batch.releases) TRY_VOID(erase(release));
   ++committed_batches_;
+  TRY_VOID(clear_tails());
   // What has just been erased is written a little later, by itself if nothing else happens.
-  background_.gathered(changed_bytes());
+  background_.gathered(changed_bytes() + (data_written_ ? 1 : 0));
   return {};
 }
 
