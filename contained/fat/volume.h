@@ -57,6 +57,8 @@ class Volume {
   // Why the volume is read-only although read-write was wanted; empty otherwise.
   [[nodiscard]] const std::string& read_only_reason() const { return reason_; }
   [[nodiscard]] bool writable() const { return mode_ == MountMode::kReadWrite; }
+  // It bore the mark of a volume in use when it was opened, or does by now.
+  [[nodiscard]] bool was_unclean() const { return in_use_; }
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
   [[nodiscard]] bool is_exfat() const { return geometry_.kind == FatKind::kExfat; }
@@ -101,11 +103,18 @@ class Volume {
   Outcome<std::span<std::byte>> record(std::uint64_t position);
   void record_changed(std::uint64_t position) { blocks_.changed(geometry_.block_of(position)); }
 
-  // One block of directories has to be on the medium before another; kCommitFirst if not now.
+  // Sectors of directories, as WriteOrder counts them.
+  [[nodiscard]] std::uint64_t sector_of(std::uint64_t position) const {
+    return (position - geometry_.block_origin) / WriteOrder::kSectorSize;
+  }
+  // One sector or point has to be on the medium before another; kCommitFirst if not now.
   Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
+  // All of a cluster before a sector, likewise.
+  Outcome<void> require_cluster_first(std::uint32_t cluster, std::uint64_t after);
+  [[nodiscard]] std::uint64_t new_point() { return block_order_.new_point(); }
 
-  // A block and the one behind it have to get there together; kCommitFirst if not now.
-  Outcome<void> require_together(std::uint64_t block);
+  // A sector and the one behind it have to get there together; kCommitFirst if not now.
+  Outcome<void> require_together(std::uint64_t sector);
 
   // The chain of a file that has no clusters.
   [[nodiscard]] ClusterChain empty_chain() const;
@@ -199,9 +208,16 @@ class Volume {
   enum class Copies { kAllTables, kOne };
   Outcome<void> write_ordered(const MetadataCache& cache, const MetadataCache::Changes& changes,
                               const WriteOrder& order, Copies copies);
-  Outcome<void> write_group(const MetadataCache& cache,
-                            const std::vector<const MetadataCache::Snapshot*>& group,
-                            const WriteOrder& order, Copies copies);
+  // Sectors that follow each other.
+  struct Piece {
+    std::uint64_t sector;
+    std::span<const std::byte> data;
+  };
+  using Pieces = std::vector<Piece>;
+  static std::vector<Pieces> pieces_of(const MetadataCache::Changes& changes,
+                                       std::uint32_t block_size, const WriteOrder& order);
+  Outcome<void> write_pieces(const MetadataCache& cache, const Pieces& pieces,
+                             const WriteOrder& order, Copies copies);
   Outcome<void> finish_batch(Batch& batch);
   Outcome<void> clear_tails();
   Outcome<void> forget_clusters(const ClusterRun& run);
