@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "contained/fat/file_info.h"
 #include "contained/fat/unicode.h"
@@ -238,8 +239,9 @@ void Records::forget(std::u16string_view folded, std::uint32_t index) {
   const auto [from, to] = names_.equal_range(hash_of(folded));
   const auto found =
       std::find_if(from, to, [index](const auto& name) { return name.second == index; });
-  if (found != to) names_.erase(found);
-  if (!is_added(index)) removed_.emplace(hash_of(folded), index);
+  if (found == to) return;
+  auto name = names_.extract(found);
+  if (!is_added(index)) removed_.insert(std::move(name));
 }
 
 Outcome<void> Records::order_reused(std::u16string_view folded, std::uint32_t index) {
