@@ -64,6 +64,8 @@ Result<Words> command_for(const CheckerRow& row, const CheckRequest& request) {
     TRY_VOID(check_label(row.family, request.label));
     return label_command(row, request.label);
   }
+  if (request.operation == CheckOperation::kReplay && is_own_program(row.replay_program))
+    return Words{std::string(row.replay_program), kMediumPath};
   Words words{std::string(row.check_program)};
   for (auto& word : check_words(row.family, request.operation)) words.push_back(std::move(word));
   words.emplace_back(kMediumPath);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "contained/fat/write_order.h"
 #include "lib/base/byte_view.h"
 
 namespace airlock::fat {
@@ -41,8 +42,8 @@ std::uint64_t ClusterTable::offset_of(std::uint32_t cluster) const {
   return geometry_.table_offset + std::uint64_t{cluster} * entry_bits(geometry_.kind) / 8;
 }
 
-std::uint64_t ClusterTable::block_of(std::uint32_t cluster) const {
-  return offset_of(cluster) / cache_.block_size();
+std::uint64_t ClusterTable::sector_of(std::uint32_t cluster) const {
+  return offset_of(cluster) / WriteOrder::kSectorSize;
 }
 
 std::uint32_t ClusterTable::read_ahead(std::uint64_t block) const {

@@ -43,8 +43,8 @@ class ClusterTable final : public AllocationMap {
   // Chains the clusters of a run one to the next; the last gets `after`.
   Outcome<void> chain(const ClusterRun& run, TableEntry after);
 
-  // The block of the cache the entry of a cluster begins in.
-  [[nodiscard]] std::uint64_t block_of(std::uint32_t cluster) const;
+  // The sector the entry of a cluster begins in, as WriteOrder counts them.
+  [[nodiscard]] std::uint64_t sector_of(std::uint32_t cluster) const;
 
   // The two bits in the second entry: true if the volume was left in good order. FAT12 has none.
   Outcome<bool> is_marked_clean();

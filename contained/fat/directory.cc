@@ -8,7 +8,7 @@
 
 namespace airlock::fat {
 Directory::Directory(Volume& volume, const ClusterChain& chain, const CodePage& page)
-    : Records(volume, chain), page_(page) {}
+    : Records(volume, chain, kFreeMark), page_(page) {}
 
 Outcome<std::unique_ptr<Directory>> Directory::load(Volume& volume, std::uint32_t cluster,
                                                     const CodePage& page) {
@@ -186,31 +186,61 @@ Outcome<void> Directory::grow() {
 }
 
 // The parts of a long name before the short one: alone they are nothing, but a short name without
-// them would be another name.
-Outcome<void> Directory::order_addition(std::uint32_t first, std::uint32_t count) {
-  TRY(const std::uint64_t last_block, block_of_record(first + count - 1));
-  for (std::uint32_t i = first; i + 1 < first + count; ++i) {
-    TRY(const std::uint64_t block, block_of_record(i));
-    TRY_VOID(volume_.require_order(block, last_block));
+// them would be another name. Where that is a sector which waits for the name, it can't be.
+Outcome<void> Directory::order_addition(const Place& place, const Wish& wish) {
+  for (std::uint32_t i = place.first_slot; i < place.last_slot(); ++i) {
+    TRY(const std::uint64_t sector, sector_of_record(i));
+    if (std::ranges::find(wish.waiting, sector) != wish.waiting.end()) continue;
+    TRY_VOID(volume_.require_order(sector, place.sector));
   }
   return {};
 }
 
-Outcome<Directory::Place> Directory::find_place(const NewName& name) {
+// In the sector of its own old name, if there is one; else with a record for a note behind it, if
+// one is wanted.
+Outcome<void> Directory::make_room_for(Place& place, const Wish& wish) {
+  if (const Entry* own = wish.own; own != nullptr) {
+    const auto around =
+        free_run_around(own->first_slot, own->slot + 1 - own->first_slot, place.count);
+    place.in_place = around.has_value();
+    place.fresh = !place.in_place || is_added(own->slot);
+    place.first_slot = around.value_or(0);
+    if (place.in_place) return {};
+  }
+  const bool wants_note = !wish.waiting.empty();
+  const auto with_note = wants_note ? make_room(place.count + 1) : refuse(ENOSPC);
+  if (!with_note && with_note.error().value != ENOSPC) return std::unexpected(with_note.error());
+  if (with_note) {
+    place.first_slot = *with_note;
+    place.note = place.first_slot + place.count;
+    return {};
+  }
+  TRY(place.first_slot, make_room(place.count));
+  return {};
+}
+
+Outcome<Directory::Place> Directory::find_place(const NewName& name, const Wish& wish) {
   Place place = {.name = name};
   TRY(place.name.short_name, pick_short_name(name));
   if (place.name.short_name != name.short_name) place.name.fits = false;
   const std::size_t parts = place.name.fits ? 0 : long_name_slots(name.units.size());
   place.count = static_cast<std::uint32_t>(parts + 1);
-  TRY(place.first_slot, make_room(place.count));
-  TRY_VOID(order_addition(place.first_slot, place.count));
-  TRY_VOID(clear_behind(place.first_slot, place.count));
-  TRY(place.block, block_of_record(place.first_slot + place.count - 1));
+  TRY_VOID(make_room_for(place, wish));
+  TRY(place.sector, sector_of_record(place.last_slot()));
+  TRY_VOID(order_addition(place, wish));
+  TRY_VOID(order_reused(fold(name.units), place.last_slot()));
+  TRY_VOID(order_reused(folded_short_name(place.name.short_name), place.last_slot()));
+  const std::uint32_t taken = place.count + (place.note ? 1 : 0);
+  TRY_VOID(clear_behind(place.first_slot, taken));
+  TRY_VOID(prepare_end(place.first_slot, taken));
+  if (place.note) {
+    TRY(place.note, order_note(*place.note, place.last_slot(), wish.waiting));
+  }
   return place;
 }
 
 Outcome<Entry> Directory::add(const Place& place) {
-  TRY_VOID(move_end(place.first_slot, place.count, kFreeMark));
+  TRY_VOID(move_end(place.first_slot, place.count));
   const NewName& name = place.name;
   const std::uint8_t checksum = short_name_checksum(name.short_name);
   const std::uint32_t parts = place.count - 1;
@@ -234,14 +264,36 @@ Outcome<Entry> Directory::add(const Place& place) {
   TRY(entry.position, position_of(last));
   volume_.record_changed(entry.position);
   mark_used(place.first_slot, place.count);
+  if (place.fresh) note_added(last);
   remember(entry);
   return entry;
 }
 
+Outcome<std::uint32_t> Directory::print_of(std::uint32_t slot) {
+  constexpr std::size_t kNameBytes = 11;
+  constexpr std::size_t kMadeAt = 13;
+  constexpr std::size_t kMadeBytes = 5;
+  TRY(const auto bytes, record(slot));
+  return fat::print_of(bytes.first(kNameBytes), bytes.subspan(kMadeAt, kMadeBytes));
+}
+
+Outcome<std::vector<std::uint64_t>> Directory::sectors_of(const Entry& entry) {
+  std::vector<std::uint64_t> sectors;
+  for (std::uint32_t i = entry.first_slot; i <= entry.slot; ++i) {
+    TRY(const std::uint64_t sector, sector_of_record(i));
+    if (sectors.empty() || sectors.back() != sector) sectors.push_back(sector);
+  }
+  return sectors;
+}
+
+// Without its first parts a name would be another one. Inside of a block that is not worth a flush
+// for every sector of a directory somebody else has filled.
 Outcome<void> Directory::prepare_removal(const Entry& entry) {
+  const Geometry& geometry = volume_.geometry();
   for (std::uint32_t i = entry.first_slot; i < entry.slot; ++i) {
-    TRY(const std::uint64_t block, block_of_record(i));
-    TRY_VOID(volume_.require_order(block_of(entry.position), block));
+    TRY(const std::uint64_t position, position_of(i));
+    if (geometry.block_of(position) == geometry.block_of(entry.position)) continue;
+    TRY_VOID(volume_.require_order(volume_.sector_of(entry.position), volume_.sector_of(position)));
   }
   return {};
 }

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "contained/fat/names.h"
 #include "contained/fat/records.h"
@@ -44,12 +46,27 @@ class Directory final : public Records {
   struct Place {
     std::uint32_t first_slot = 0;
     std::uint32_t count = 0;
-    std::uint64_t block = 0;  // the one the short name will be in
-    NewName name;             // with the short name it gets
+    std::uint64_t sector = 0;           // the one the short name will be in
+    NewName name;                       // with the short name it gets
+    bool in_place = false;              // where another name of it was, in one sector
+    bool fresh = true;                  // the medium has no name of the file there
+    std::optional<std::uint32_t> note;  // a free record in the same sector
+    [[nodiscard]] std::uint32_t last_slot() const { return first_slot + count - 1; }
   };
-  Outcome<Place> find_place(const NewName& name);
+  // What a name that takes the place of another wants.
+  struct Wish {
+    const Entry* own = nullptr;              // in the same directory
+    std::span<const std::uint64_t> waiting;  // sectors that wait for the new name, so has a note
+  };
+  Outcome<Place> find_place(const NewName& name, const Wish& wish);
+  // One cluster more. ENOSPC.
+  Outcome<void> grow();
   // Puts the name there. What the slot says of the file is the caller's to fill in.
   Outcome<Entry> add(const Place& place);
+  // What does not change of it while the file lives, for a RenameNote.
+  Outcome<std::uint32_t> print_of(std::uint32_t slot);
+  // The sectors that have it.
+  Outcome<std::vector<std::uint64_t>> sectors_of(const Entry& entry);
   // Requires the orders a removal needs; nothing is changed. Then removes.
   Outcome<void> prepare_removal(const Entry& entry);
   Outcome<void> remove(const Entry& entry);
@@ -71,8 +88,8 @@ class Directory final : public Records {
 
   [[nodiscard]] std::optional<std::uint32_t> free_run_anywhere(std::uint32_t count) const;
   Outcome<std::uint32_t> make_room(std::uint32_t count);
-  Outcome<void> grow();
-  Outcome<void> order_addition(std::uint32_t first, std::uint32_t count);
+  Outcome<void> make_room_for(Place& place, const Wish& wish);
+  Outcome<void> order_addition(const Place& place, const Wish& wish);
 
   const CodePage& page_;
 };

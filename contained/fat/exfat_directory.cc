@@ -131,50 +131,101 @@ Outcome<std::optional<ExfatName>> ExfatDirectory::next(std::uint32_t index) {
 }
 
 bool ExfatDirectory::is_empty() const {
-  return std::ranges::find(used_, true) == used_.end();
+  for (std::uint32_t i = 0; i < used_.size(); ++i)
+    if (used_[i] && !has_note(i)) return false;
+  return true;
 }
 
 Outcome<void> ExfatDirectory::order_growth(const Place& place) {
-  if (own_block_ && grown_in_ == volume_.batch() && place.index >= grown_at_)
-    return volume_.require_order(*own_block_, place.block);
-  return {};
+  if (!own_sector_ || grown_in_ != volume_.batch() || place.index + place.count < grown_at_)
+    return {};
+  TRY(const std::uint64_t sector, sector_of_record(place.index));
+  return volume_.require_order(*own_sector_, sector);
 }
 
-Outcome<std::optional<ExfatDirectory::Place>> ExfatDirectory::find_place(std::uint32_t count) {
-  const auto found = free_run(count);
-  if (!found) return std::nullopt;
-  Place place = {.index = *found};
-  TRY(place.block, block_of_record(*found));
-  TRY_VOID(order_growth(place));
-  // Those passed over are an end of the directory until they are marked.
-  for (std::uint32_t i = end_; i < *found; ++i) {
-    TRY(const std::uint64_t passed, block_of_record(i));
-    TRY_VOID(volume_.require_order(passed, place.block));
+// In the sector of its own old name, if there is one; else with an entry for a note behind it, if
+// one is wanted.
+std::optional<ExfatDirectory::Place> ExfatDirectory::room_for(std::uint32_t count,
+                                                              const Wish& wish) {
+  Place place = {.count = count};
+  if (const ExfatName* own = wish.own; own != nullptr) {
+    if (const auto around = free_run_around(own->index, own->count(), count)) {
+      place.index = *around;
+      place.in_place = true;
+      place.fresh = is_added(own->index);
+      return place;
+    }
   }
-  TRY_VOID(clear_behind(*found, count));
+  const bool wants_note = !wish.waiting.empty();
+  const auto found = free_run(wants_note ? count + 1 : count);
+  if (!found) return std::nullopt;
+  place.index = *found;
+  if (wants_note) place.note = place.index + count;
+  return place;
+}
+
+Outcome<std::optional<ExfatDirectory::Place>> ExfatDirectory::find_place(std::u16string_view name,
+                                                                         std::uint32_t count,
+                                                                         const Wish& wish) {
+  auto place = room_for(count, wish);
+  if (!place) return std::nullopt;
+  const std::uint32_t taken = count + (place->note ? 1 : 0);
+  TRY_VOID(order_growth(*place));
+  TRY_VOID(order_reused(table_.fold(name), place->index));
+  TRY_VOID(clear_behind(place->index, taken));
+  TRY_VOID(prepare_end(place->index, taken));
+  if (place->note) {
+    TRY(place->note, order_note(*place->note, place->index, wish.waiting));
+  }
   return place;
 }
 
 Outcome<ExfatName> ExfatDirectory::add(const Place& place, EntrySet set) {
   const auto count = static_cast<std::uint32_t>(set.count());
-  TRY_VOID(move_end(place.index, count, entry_type::kUnused));
+  TRY_VOID(move_end(place.index, count));
   for (std::uint32_t i = 0; i < count; ++i) {
-    TRY(const auto bytes, record(place.index + i));
+    TRY(const std::uint64_t position, position_of(place.index + i));
+    TRY(const auto bytes, volume_.record(position));
     std::ranges::copy(set.entry(i), bytes.begin());
+    volume_.record_changed(position);
   }
   mark_used(place.index, count);
-  volume_.blocks().changed(place.block);
+  if (place.fresh) note_added(place.index);
   TRY(const auto added, name_at(place.index));
   if (!added) return refuse(EUCLEAN);
   remember(table_.fold(added->name), place.index);
   return *added;
 }
 
+Outcome<std::uint32_t> ExfatDirectory::print_of(const ExfatName& name) {
+  constexpr std::size_t kMadeAt = 8;
+  constexpr std::size_t kMadeBytes = 4;
+  constexpr std::size_t kNameLengthAt = 3;  // and the hash of the name
+  constexpr std::size_t kNameBytes = 3;
+  TRY(const auto first, volume_.record(name.positions[0]));
+  TRY(const auto second, volume_.record(name.positions[1]));
+  return fat::print_of(second.subspan(kNameLengthAt, kNameBytes),
+                       first.subspan(kMadeAt, kMadeBytes));
+}
+
+std::vector<std::uint64_t> ExfatDirectory::sectors_of(const ExfatName& name) const {
+  std::vector<std::uint64_t> sectors;
+  for (const std::uint64_t position : name.positions) {
+    const std::uint64_t sector = volume_.sector_of(position);
+    if (sectors.empty() || sectors.back() != sector) sectors.push_back(sector);
+  }
+  return sectors;
+}
+
+// Inside of a block the order is not worth a flush for every sector of a directory somebody else
+// has filled.
 Outcome<void> ExfatDirectory::prepare_removal(const ExfatName& name) {
   const Geometry& geometry = volume_.geometry();
-  const std::uint64_t first = geometry.block_of(name.position());
-  for (const std::uint64_t position : name.positions)
-    TRY_VOID(volume_.require_order(first, geometry.block_of(position)));
+  for (const std::uint64_t position : name.positions) {
+    if (geometry.block_of(position) == geometry.block_of(name.position())) continue;
+    TRY_VOID(
+        volume_.require_order(volume_.sector_of(name.position()), volume_.sector_of(position)));
+  }
   return {};
 }
 
@@ -194,11 +245,11 @@ bool ExfatDirectory::can_grow() const {
   return capacity_ + per_cluster <= std::max(kMostEntries, per_cluster);
 }
 
-void ExfatDirectory::grown(const ClusterRun& run, std::optional<std::uint64_t> own_block) {
+void ExfatDirectory::grown(const ClusterRun& run, std::optional<std::uint64_t> own_sector) {
   chain_.append(run);
   if (grown_in_ != volume_.batch()) grown_at_ = capacity_;
   grown_in_ = volume_.batch();
-  own_block_ = own_block;
+  own_sector_ = own_sector;
   add_capacity(run.count);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,38 +49,52 @@ class ExfatDirectory final : public Records {
   // It has entries that may change the meaning of all others.
   [[nodiscard]] bool is_untouchable() const { return untouchable_; }
 
-  // Where a set could go, inside one block; nothing where the directory has to grow().
-  // kCommitFirst.
+  // Where a set could go, inside one sector wherever it fits into one; nothing where the directory
+  // has to grow(). kCommitFirst.
   struct Place {
     std::uint32_t index = 0;
-    std::uint64_t block = 0;
+    std::uint32_t count = 0;
+    bool in_place = false;              // where another name of it was, in one sector
+    bool fresh = true;                  // the medium has no name of the file there
+    std::optional<std::uint32_t> note;  // a free entry in the same sector
   };
-  Outcome<std::optional<Place>> find_place(std::uint32_t count);
+  // What a name that takes the place of another wants.
+  struct Wish {
+    const ExfatName* own = nullptr;          // in the same directory
+    std::span<const std::uint64_t> waiting;  // sectors that wait for the new name, so has a note
+  };
+  Outcome<std::optional<Place>> find_place(std::u16string_view name, std::uint32_t count,
+                                           const Wish& wish);
   Outcome<ExfatName> add(const Place& place, EntrySet set);
   Outcome<EntrySet> set_of(const ExfatName& name);
+  // What does not change of it while the file lives, for a RenameNote.
+  Outcome<std::uint32_t> print_of(const ExfatName& name);
+  // The sectors that have it.
+  [[nodiscard]] std::vector<std::uint64_t> sectors_of(const ExfatName& name) const;
   // Requires the orders a removal needs; nothing is changed. Then removes.
   Outcome<void> prepare_removal(const ExfatName& name);
   Outcome<void> remove(const ExfatName& name);
 
-  // A cluster of zeroes was put at its end. `own_block` has the directory's own entry and gets to
+  // A cluster of zeroes was put at its end. `own_sector` has the directory's own entry and gets to
   // the medium before what is now put there; nothing for the root.
   [[nodiscard]] bool can_grow() const;
-  void grown(const ClusterRun& run, std::optional<std::uint64_t> own_block);
+  void grown(const ClusterRun& run, std::optional<std::uint64_t> own_sector);
 
  private:
   ExfatDirectory(Volume& volume, const UpcaseTable& table, const ClusterChain& chain)
-      : Records(volume, chain), table_(table) {}
+      : Records(volume, chain, entry_type::kUnused), table_(table) {}
   Outcome<void> measure(std::optional<std::uint64_t> size);
   Outcome<void> read_all();
   Outcome<std::optional<ExfatName>> name_at(std::uint32_t index);
   Outcome<void> order_growth(const Place& place);
+  std::optional<Place> room_for(std::uint32_t count, const Wish& wish);
 
   const UpcaseTable& table_;
   bool untouchable_ = false;
   // Of this batch.
   std::uint64_t grown_in_ = 0;
   std::uint32_t grown_at_ = 0;
-  std::optional<std::uint64_t> own_block_;
+  std::optional<std::uint64_t> own_sector_;
 };
 
 }  // namespace airlock::fat

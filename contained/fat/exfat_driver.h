@@ -32,13 +32,24 @@ class ExfatDriver final : public FileDriver {
   Outcome<ExfatDirectory*> open_for_change(Node& node);
   Outcome<void> check_alone(const Node& node);
   Outcome<ExfatName> entry_in(ExfatDirectory& directory, std::string_view name);
-  Outcome<ExfatDirectory::Place> find_place(Node& parent, std::size_t count);
+  Outcome<ExfatDirectory::Place> find_place(Node& parent, std::u16string_view name,
+                                            std::size_t count, const ExfatDirectory::Wish& wish);
   Outcome<void> grow(Node& node);
   Outcome<ClusterRun> reserve_directory();
-  Outcome<void> move_to_new_name(ExfatDirectory& from, const ExfatName& name, Node& node,
-                                 Node& new_parent, const std::u16string& new_name);
-  Outcome<void> replace(ExfatDirectory& from, const ExfatName& name, Node& node,
-                        const ExfatName& target);
+  // What is renamed, and where it is.
+  struct Source {
+    Node& node;
+    Node& parent;
+    ExfatDirectory& directory;
+    const ExfatName& name;
+  };
+  Outcome<const Origin*> find_origin(const Source& source);
+  Outcome<void> prepare_move(const Source& source, Node& new_parent, const Name& name);
+  Outcome<void> replace(const Source& source, Node& new_parent, const ExfatName& target);
+  Outcome<void> move_to_new_name(const Source& source, Node& new_parent,
+                                 const std::u16string& new_name);
+  Outcome<void> keep_note(const Node& node, ExfatDirectory& directory, const ExfatName& name,
+                          std::optional<std::uint32_t> note);
 
   const UpcaseTable& upcase_;
   ExfatNodes nodes_;

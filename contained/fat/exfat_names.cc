@@ -66,7 +66,12 @@ Outcome<ExfatName> ExfatDriver::entry_in(ExfatDirectory& directory, std::string_
 Outcome<ExfatDriver::Listed> ExfatDriver::find_in(Node& directory, std::string_view name) {
   TRY(ExfatDirectory* const where, open(directory));
   TRY(const ExfatName entry, entry_in(*where, name));
-  return Listed{.name = entry.name, .info = entry.info, .id = nodes_.hand_out(entry)};
+  const NodeId id = nodes_.hand_out(entry);
+  if (entry.info.is_directory()) {
+    TRY(Node* const node, nodes_.find(id));
+    node->parent = directory.id;
+  }
+  return Listed{.name = entry.name, .info = entry.info, .id = id};
 }
 
 Outcome<std::optional<ExfatDriver::Listed>> ExfatDriver::next_in(Node& directory,
@@ -124,16 +129,18 @@ Outcome<void> ExfatDriver::grow(Node& node) {
   info.contiguous = !node.chain.is_linked();
   info.size += cluster_size;
   info.valid_size = info.size;
-  directory->grown(run, volume_.geometry().block_of(node.position));
+  directory->grown(run, volume_.sector_of(node.position));
   return nodes_.store(node, info);
 }
 
-Outcome<ExfatDirectory::Place> ExfatDriver::find_place(Node& parent, std::size_t count) {
+Outcome<ExfatDirectory::Place> ExfatDriver::find_place(Node& parent, std::u16string_view name,
+                                                       std::size_t count,
+                                                       const ExfatDirectory::Wish& wish) {
   TRY(ExfatDirectory* const directory, open_for_change(parent));
-  TRY(auto place, directory->find_place(static_cast<std::uint32_t>(count)));
+  TRY(auto place, directory->find_place(name, static_cast<std::uint32_t>(count), wish));
   if (place) return *place;
   TRY_VOID(grow(parent));
-  TRY(place, directory->find_place(static_cast<std::uint32_t>(count)));
+  TRY(place, directory->find_place(name, static_cast<std::uint32_t>(count), wish));
   return place ? Outcome<ExfatDirectory::Place>(*place) : refuse(ENOSPC);
 }
 
@@ -147,7 +154,7 @@ Outcome<Attributes> ExfatDriver::make_entry(NodeId parent, std::string_view name
   TRY(const auto existing, where->find(units));
   if (existing) return refuse(EEXIST);
   EntrySet set = EntrySet::make(units, upcase_);
-  TRY(const ExfatDirectory::Place place, find_place(*above, set.count()));
+  TRY(const ExfatDirectory::Place place, find_place(*above, units, set.count(), {}));
   FileInfo info = {.made = present()};
   if (is_directory) {
     TRY(const ClusterRun run, reserve_directory());
@@ -161,6 +168,11 @@ Outcome<Attributes> ExfatDriver::make_entry(NodeId parent, std::string_view name
   TRY(const ExfatName added, where->add(place, set));
   const Attributes attributes = attributes_of(nodes_.hand_out(added), info);
   if (is_directory) nodes_.lies_in(attributes.node, parent);
+  if (is_directory) {
+    TRY(Node* const node, nodes_.find(attributes.node));
+    TRY_VOID(order_made(*node, {*above, *where, place.index, place.count}));
+    node->parent = parent;
+  }
   touch_directory(*above);
   return attributes;
 }
@@ -174,40 +186,88 @@ Outcome<void> ExfatDriver::remove(NodeId parent, std::string_view name, bool is_
   TRY(Node* const node, nodes_.find(nodes_.hand_out(entry)));
   TRY_VOID(check_removable(*node, entry.info, is_directory));
   TRY_VOID(where->prepare_removal(entry));
+  if (is_directory) TRY_VOID(order_emptied(*node, *above, where->sectors_of(entry)));
   forget_node(*node, entry.info);
   TRY_VOID(where->remove(entry));
   touch_directory(*above);
   return {};
 }
 
-// The file takes over the entries of what had the name before, in one write.
-Outcome<void> ExfatDriver::replace(ExfatDirectory& from, const ExfatName& name, Node& node,
-                                   const ExfatName& target) {
-  TRY(Node* const old, nodes_.find(nodes_.hand_out(target)));
-  TRY_VOID(check_removable(*old, target.info, name.info.is_directory()));
-  const Geometry& geometry = volume_.geometry();
-  TRY_VOID(nodes_.prepare_change(*old));
-  TRY_VOID(volume_.require_order(geometry.block_of(name.position()),
-                                 geometry.block_of(target.position())));
-  TRY_VOID(from.prepare_removal(name));
-  forget_node(*old, target.info);
-  TRY_VOID(from.remove(name));
-  nodes_.moved(node, target);
-  return nodes_.store(node, name.info);
+// Where the medium has a name; null if it has none of the file yet.
+Outcome<const Origin*> ExfatDriver::find_origin(const Source& source) {
+  if (const Origin* const known = known_origin(source.node)) return known;
+  if (source.directory.is_added(source.name.index)) return nullptr;
+  Origin origin = {.directory = source.parent.id,
+                   .position = source.name.position(),
+                   .sectors = source.directory.sectors_of(source.name)};
+  TRY(origin.print, source.directory.print_of(source.name));
+  return remember_origin(source.node, std::move(origin));
 }
 
-Outcome<void> ExfatDriver::move_to_new_name(ExfatDirectory& from, const ExfatName& name, Node& node,
-                                            Node& new_parent, const std::u16string& new_name) {
-  TRY(ExfatDirectory* const to, open_for_change(new_parent));
-  TRY(EntrySet set, from.set_of(name));
-  if (!set.rename(new_name, upcase_)) return refuse(ENAMETOOLONG);
-  TRY(const ExfatDirectory::Place place, find_place(new_parent, set.count()));
-  TRY_VOID(volume_.require_order(volume_.geometry().block_of(name.position()), place.block));
-  TRY_VOID(from.prepare_removal(name));
-  TRY_VOID(from.remove(name));
-  TRY(const ExfatName added, to->add(place, set));
-  nodes_.moved(node, added);
+// Says beside the new name which name has to go if power does before that.
+Outcome<void> ExfatDriver::keep_note(const Node& node, ExfatDirectory& directory,
+                                     const ExfatName& name, std::optional<std::uint32_t> note) {
+  const Origin* const origin = known_origin(node);
+  if (!note || origin == nullptr) return {};
+  TRY(const std::uint32_t print, directory.print_of(name));
+  return directory.keep_note(*note, {.old_position = origin->position,
+                                     .new_position = name.position(),
+                                     .old_print = origin->print,
+                                     .new_print = print});
+}
+
+// Requires what it takes that a name is found instead of another.
+Outcome<void> ExfatDriver::prepare_move(const Source& source, Node& new_parent, const Name& name) {
+  TRY_VOID(order_move(source.node, name));
+  if (!source.name.info.is_directory()) return {};
+  TRY_VOID(order_directory_move(source.node, source.parent, new_parent));
+  source.node.parent = new_parent.id;
   return {};
+}
+
+// The file takes over the entries of what had the name before, in one write.
+Outcome<void> ExfatDriver::replace(const Source& source, Node& new_parent,
+                                   const ExfatName& target) {
+  TRY(ExfatDirectory* const to, open_for_change(new_parent));
+  TRY(Node* const old, nodes_.find(nodes_.hand_out(target)));
+  TRY_VOID(check_removable(*old, target.info, source.name.info.is_directory()));
+  TRY_VOID(nodes_.prepare_change(*old));
+  TRY(const Origin* const origin, find_origin(source));
+  const auto new_sectors = to->sectors_of(target);
+  std::optional<std::uint32_t> note;
+  if (needs_note(source.node, new_sectors)) {
+    TRY(note, to->place_for_note(target.index, origin->sectors));
+    if (!note && grow(new_parent)) {
+      TRY(note, to->place_for_note(target.index, origin->sectors));
+    }
+  }
+  if (target.info.is_directory()) TRY_VOID(order_emptied(*old, new_parent, new_sectors));
+  TRY_VOID(prepare_move(source, new_parent, {new_parent, *to, target.index, target.count()}));
+  TRY_VOID(source.directory.prepare_removal(source.name));
+  forget_node(*old, target.info);
+  TRY_VOID(source.directory.remove(source.name));
+  nodes_.moved(source.node, target);
+  TRY_VOID(nodes_.store(source.node, source.name.info));
+  return keep_note(source.node, *to, target, note);
+}
+
+Outcome<void> ExfatDriver::move_to_new_name(const Source& source, Node& new_parent,
+                                            const std::u16string& new_name) {
+  TRY(ExfatDirectory* const to, open_for_change(new_parent));
+  TRY(EntrySet set, source.directory.set_of(source.name));
+  if (!set.rename(new_name, upcase_)) return refuse(ENAMETOOLONG);
+  TRY(const Origin* const origin, find_origin(source));
+  ExfatDirectory::Wish wish;
+  if (to == &source.directory && !needs_note(source.node, source.directory.sectors_of(source.name)))
+    wish.own = &source.name;
+  if (origin != nullptr) wish.waiting = origin->sectors;
+  TRY(const ExfatDirectory::Place place, find_place(new_parent, new_name, set.count(), wish));
+  TRY_VOID(prepare_move(source, new_parent, {new_parent, *to, place.index, place.count}));
+  TRY_VOID(source.directory.prepare_removal(source.name));
+  TRY_VOID(source.directory.remove(source.name));
+  TRY(const ExfatName added, to->add(place, set));
+  nodes_.moved(source.node, added);
+  return keep_note(source.node, *to, added, place.note);
 }
 
 Outcome<void> ExfatDriver::rename_once(const Renaming& renaming) {
@@ -224,10 +284,11 @@ Outcome<void> ExfatDriver::rename_once(const Renaming& renaming) {
   const bool itself = target && target->position() == entry.position();
   if (itself && target->name == units) return {};
   if (target && !itself && (renaming.flags & RENAME_NOREPLACE) != 0) return refuse(EEXIST);
+  const Source source = {*node, *below, *from, entry};
   if (target && !itself) {
-    TRY_VOID(replace(*from, entry, *node, *target));
+    TRY_VOID(replace(source, *above, *target));
   } else {
-    TRY_VOID(move_to_new_name(*from, entry, *node, *above, units));
+    TRY_VOID(move_to_new_name(source, *above, units));
   }
   if (entry.info.is_directory()) nodes_.lies_in(node->id, above->id);
   touch_directory(*below);

@@ -74,17 +74,16 @@ Outcome<FileInfo> ExfatNodes::info_of(const Node& node) {
   return node.own_info;
 }
 
-// Only the first two entries change, and both have to. They may be the last of one block and the
+// Only the first two entries change, and both have to. They may be the last of one sector and the
 // first of the next.
 Outcome<void> ExfatNodes::prepare_change(const Node& node) {
   if (node.position == 0) return {};
-  const Geometry& geometry = volume_.geometry();
   const std::uint64_t second =
       node.positions.empty() ? node.position + kRecordSize : node.positions[1];
-  const std::uint64_t block = geometry.block_of(node.position);
-  const std::uint64_t other = geometry.block_of(second);
-  if (other == block) return {};
-  if (other == block + 1) return volume_.require_together(block);
+  const std::uint64_t sector = volume_.sector_of(node.position);
+  const std::uint64_t other = volume_.sector_of(second);
+  if (other == sector) return {};
+  if (other == sector + 1) return volume_.require_together(sector);
   log(LogLevel::kWarning,
       "a file cannot be changed safely where its entries are; rename it, then it can");
   return refuse(EOPNOTSUPP);

@@ -31,15 +31,24 @@ class FatDriver final : public FileDriver {
   Outcome<Entry> entry_in(Directory& directory, std::string_view name);
   Outcome<Node*> node_of(const Entry& entry);
   [[nodiscard]] std::uint32_t dots_cluster(Node& node) const;
-  Outcome<std::uint32_t> make_content(Node& parent, std::uint64_t entry_block);
+  Outcome<std::uint32_t> make_content(Node& parent, std::uint64_t entry_sector);
   Outcome<void> fill_directory(const ClusterRun& run, std::uint32_t parent,
-                               std::uint64_t entry_block);
-  Outcome<void> replace(Directory& from, const Entry& entry, Node& parent, Node& new_parent,
-                        const Entry& target);
-  Outcome<void> move_to_new_name(Directory& from, const Entry& entry, Node& parent,
-                                 Node& new_parent, const NewName& name);
-  Outcome<void> point_to_parent(Node& node, Node& new_parent, std::uint64_t old_block,
-                                std::uint64_t new_block);
+                               std::uint64_t entry_sector);
+  // What is renamed, and where it is.
+  struct Source {
+    Node& node;
+    Node& parent;
+    Directory& directory;
+    const Entry& entry;
+  };
+  Outcome<const Origin*> find_origin(const Source& source);
+  Outcome<void> replace(const Source& source, Node& new_parent, const Entry& target);
+  Outcome<void> move_to_new_name(const Source& source, Node& new_parent, const NewName& new_name);
+  Outcome<void> prepare_move(const Source& source, Node& new_parent, const Name& name,
+                             std::uint64_t name_sector);
+  Outcome<void> point_to_parent(Node& node, Node& new_parent, const Name& name);
+  Outcome<void> keep_note(const Node& node, Directory& directory, std::uint32_t slot,
+                          std::optional<std::uint32_t> note);
   Outcome<void> settle(Node& node, Directory& directory, const Entry& entry, const Slot& saved);
 
   FatNodes nodes_;

@@ -71,6 +71,7 @@ Outcome<FatDriver::Listed> FatDriver::find_in(Node& directory, std::string_view 
   if (info.is_directory()) {
     TRY(Node* const node, nodes_.find(id));
     node->found_in = where->chain().first();
+    node->parent = directory.id;
   }
   return Listed{.name = entry.name, .info = info, .id = id};
 }
@@ -100,13 +101,12 @@ std::uint32_t FatDriver::dots_cluster(Node& node) const {
   return node.id == Nodes::kRoot ? 0 : node.chain.first();
 }
 
-// The dots of a new directory, whose blocks have to be there before its name is.
+// The dots of a new directory, whose cluster has to be there before its name is.
 Outcome<void> FatDriver::fill_directory(const ClusterRun& run, std::uint32_t parent,
-                                        std::uint64_t entry_block) {
+                                        std::uint64_t entry_sector) {
   const Geometry& geometry = volume_.geometry();
   const std::uint64_t first = geometry.cluster_offset(run.start) / geometry.block_size;
-  const std::uint64_t count = geometry.cluster_size / geometry.block_size;
-  for (std::uint64_t i = 0; i < count; ++i) TRY_VOID(volume_.require_order(first + i, entry_block));
+  TRY_VOID(volume_.require_cluster_first(run.start, entry_sector));
   TRY_VOID(volume_.clear_directory_clusters(run, Volume::Reach::kNotYet));
   TRY(const auto bytes, volume_.blocks().read(first));
   FileInfo info = {.attributes = attribute::kDirectory, .made = present()};
@@ -122,10 +122,10 @@ Outcome<void> FatDriver::fill_directory(const ClusterRun& run, std::uint32_t par
 }
 
 // The cluster of a new directory, which is in use by now.
-Outcome<std::uint32_t> FatDriver::make_content(Node& parent, std::uint64_t entry_block) {
+Outcome<std::uint32_t> FatDriver::make_content(Node& parent, std::uint64_t entry_sector) {
   TRY(const ClusterRun run, volume_.space().reserve(0, 1));
   Defer give_back([&] { volume_.space().cancel(run); });
-  TRY_VOID(fill_directory(run, dots_cluster(parent), entry_block));
+  TRY_VOID(fill_directory(run, dots_cluster(parent), entry_sector));
   ClusterChain chain = volume_.empty_chain();
   TRY_VOID(volume_.append(chain, std::span(&run, 1)));
   give_back.dismiss();
@@ -140,10 +140,10 @@ Outcome<Attributes> FatDriver::make_entry(NodeId parent, std::string_view name, 
   TRY(const NewName planned, plan_name(name, *view_.page, view_.rules));
   TRY(const auto existing, where->find(planned.units));
   if (existing) return refuse(EEXIST);
-  TRY(const Directory::Place place, where->find_place(planned));
+  TRY(const Directory::Place place, where->find_place(planned, {}));
   FileInfo info = {.made = present()};
   if (is_directory) {
-    TRY(info.first_cluster, make_content(*above, place.block));
+    TRY(info.first_cluster, make_content(*above, place.sector));
     info.attributes = attribute::kDirectory;
   }
   touch(info);
@@ -156,6 +156,8 @@ Outcome<Attributes> FatDriver::make_entry(NodeId parent, std::string_view name, 
     TRY(Node* const node, nodes_.find(id));
     node->found_in = where->chain().first();
     nodes_.lies_in(id, parent);
+    node->parent = parent;
+    TRY_VOID(order_made(*node, {*above, *where, place.first_slot, place.count}));
   }
   touch_directory(*above);
   return attributes;
@@ -172,25 +174,56 @@ Outcome<void> FatDriver::remove(NodeId parent, std::string_view name, bool is_di
   if (is_directory) node->found_in = where->chain().first();
   TRY_VOID(check_removable(*node, info, is_directory));
   TRY_VOID(where->prepare_removal(entry));
+  if (is_directory) {
+    TRY(const auto sectors, where->sectors_of(entry));
+    TRY_VOID(order_emptied(*node, *above, sectors));
+  }
   forget_node(*node, info);
   TRY_VOID(where->remove(entry));
   touch_directory(*above);
   return {};
 }
 
-// The ".." of a directory that moves: after it has left its old place, before it is in its new one.
-Outcome<void> FatDriver::point_to_parent(Node& node, Node& new_parent, std::uint64_t old_block,
-                                         std::uint64_t new_block) {
+// Where the medium has a name; null if it has none of the file yet.
+Outcome<const Origin*> FatDriver::find_origin(const Source& source) {
+  if (const Origin* const known = known_origin(source.node)) return known;
+  if (source.directory.is_added(source.entry.slot)) return nullptr;
+  Origin origin = {.directory = source.parent.id, .position = source.entry.position};
+  TRY(origin.sectors, source.directory.sectors_of(source.entry));
+  TRY(origin.print, source.directory.print_of(source.entry.slot));
+  return remember_origin(source.node, std::move(origin));
+}
+
+// The ".." of a directory that moves: after it has its new name, before the old one goes, so that
+// one of both always fits. A new directory has it with all else that is in it.
+Outcome<void> FatDriver::point_to_parent(Node& node, Node& new_parent, const Name& name) {
   TRY(Directory* const moved, open(node));
   TRY(const std::uint64_t position, moved->position_of(1));
-  const std::uint64_t block = moved->block_of(position);
-  TRY_VOID(volume_.require_order(old_block, block));
-  TRY_VOID(volume_.require_order(block, new_block));
+  if (const Origin* const origin = known_origin(node)) {
+    const std::uint64_t sector = volume_.sector_of(position);
+    TRY_VOID(order_found(name, sector));
+    for (const std::uint64_t old : origin->sectors) TRY_VOID(volume_.require_order(sector, old));
+  }
   TRY(const Slot dots, moved->slot(1));
   dots.set_cluster(dots_cluster(new_parent), volume_.is_wide());
   volume_.record_changed(position);
   node.found_in = new_parent.chain.first();
+  node.parent = new_parent.id;
   return {};
+}
+
+// Requires what it takes that a name is found instead of another. For a directory that moves it
+// changes its ".." too.
+Outcome<void> FatDriver::prepare_move(const Source& source, Node& new_parent, const Name& name,
+                                      std::uint64_t name_sector) {
+  TRY_VOID(order_move(source.node, name));
+  TRY(const Slot slot, source.directory.slot(source.entry.slot));
+  if (!slot.is_directory()) return {};
+  TRY_VOID(order_directory_move(source.node, source.parent, new_parent));
+  if (is_current(source.node.made))
+    TRY_VOID(volume_.require_cluster_first(source.node.chain.first(), name_sector));
+  if (source.parent.id == new_parent.id) return {};
+  return point_to_parent(source.node, new_parent, name);
 }
 
 // The file takes a slot with a name in it.
@@ -207,47 +240,67 @@ Outcome<void> FatDriver::settle(Node& node, Directory& directory, const Entry& e
   return {};
 }
 
-// The file takes over the slot of what had the name before, in one write of one block.
-Outcome<void> FatDriver::replace(Directory& from, const Entry& entry, Node& parent,
-                                 Node& new_parent, const Entry& target) {
-  TRY(Directory* const to, open(new_parent));
-  TRY(Node* const node, node_of(entry));
-  TRY(Node* const old, node_of(target));
-  TRY(const Slot source, from.slot(entry.slot));
-  const bool is_directory = source.is_directory();
-  TRY(const FileInfo old_info, nodes_.info_of(*old));
-  TRY_VOID(check_removable(*old, old_info, is_directory));
-  const std::uint64_t old_block = from.block_of(entry.position);
-  const std::uint64_t new_block = to->block_of(target.position);
-  TRY_VOID(volume_.require_order(old_block, new_block));
-  TRY_VOID(from.prepare_removal(entry));
-  std::array<std::byte, kRecordSize> kept = {};
-  const Slot saved(kept);
-  saved.copy_from(source);
-  if (is_directory && parent.id != new_parent.id)
-    TRY_VOID(point_to_parent(*node, new_parent, old_block, new_block));
-  forget_node(*old, old_info);
-  TRY_VOID(from.remove(entry));
-  return settle(*node, *to, target, saved);
+// Says beside the new name which name has to go if power does before that.
+Outcome<void> FatDriver::keep_note(const Node& node, Directory& directory, std::uint32_t slot,
+                                   std::optional<std::uint32_t> note) {
+  const Origin* const origin = known_origin(node);
+  if (!note || origin == nullptr) return {};
+  TRY(const std::uint32_t print, directory.print_of(slot));
+  return directory.keep_note(*note, {.old_position = origin->position,
+                                     .new_position = node.position,
+                                     .old_print = origin->print,
+                                     .new_print = print});
 }
 
-Outcome<void> FatDriver::move_to_new_name(Directory& from, const Entry& entry, Node& parent,
-                                          Node& new_parent, const NewName& name) {
+// The file takes over the slot of what had the name before, in one write of one sector.
+Outcome<void> FatDriver::replace(const Source& source, Node& new_parent, const Entry& target) {
   TRY(Directory* const to, open(new_parent));
-  TRY(Node* const node, node_of(entry));
-  TRY(const Directory::Place place, to->find_place(name));
-  const std::uint64_t old_block = from.block_of(entry.position);
-  TRY_VOID(volume_.require_order(old_block, place.block));
-  TRY_VOID(from.prepare_removal(entry));
+  TRY(Node* const old, node_of(target));
+  TRY(const Slot slot, source.directory.slot(source.entry.slot));
+  TRY(const FileInfo old_info, nodes_.info_of(*old));
+  TRY_VOID(check_removable(*old, old_info, slot.is_directory()));
+  TRY(const Origin* const origin, find_origin(source));
+  TRY(const auto new_sectors, to->sectors_of(target));
+  std::optional<std::uint32_t> note;
+  if (needs_note(source.node, new_sectors)) {
+    TRY(note, to->place_for_note(target.slot, origin->sectors));
+    if (!note && to->grow()) {
+      TRY(note, to->place_for_note(target.slot, origin->sectors));
+    }
+  }
+  if (old_info.is_directory()) TRY_VOID(order_emptied(*old, new_parent, new_sectors));
+  TRY_VOID(source.directory.prepare_removal(source.entry));
+  const Name name = {new_parent, *to, target.first_slot, target.slot + 1 - target.first_slot};
+  TRY_VOID(prepare_move(source, new_parent, name, volume_.sector_of(target.position)));
   std::array<std::byte, kRecordSize> kept = {};
   const Slot saved(kept);
-  TRY(const Slot source, from.slot(entry.slot));
-  saved.copy_from(source);
-  if (saved.is_directory() && parent.id != new_parent.id)
-    TRY_VOID(point_to_parent(*node, new_parent, old_block, place.block));
-  TRY_VOID(from.remove(entry));
+  saved.copy_from(slot);
+  forget_node(*old, old_info);
+  TRY_VOID(source.directory.remove(source.entry));
+  TRY_VOID(settle(source.node, *to, target, saved));
+  return keep_note(source.node, *to, target.slot, note);
+}
+
+Outcome<void> FatDriver::move_to_new_name(const Source& source, Node& new_parent,
+                                          const NewName& new_name) {
+  TRY(Directory* const to, open(new_parent));
+  TRY(const Origin* const origin, find_origin(source));
+  Directory::Wish wish;
+  TRY(const auto own_sectors, source.directory.sectors_of(source.entry));
+  if (to == &source.directory && !needs_note(source.node, own_sectors)) wish.own = &source.entry;
+  if (origin != nullptr) wish.waiting = origin->sectors;
+  TRY(const Directory::Place place, to->find_place(new_name, wish));
+  TRY_VOID(source.directory.prepare_removal(source.entry));
+  TRY_VOID(prepare_move(source, new_parent, {new_parent, *to, place.first_slot, place.count},
+                        place.sector));
+  std::array<std::byte, kRecordSize> kept = {};
+  const Slot saved(kept);
+  TRY(const Slot slot, source.directory.slot(source.entry.slot));
+  saved.copy_from(slot);
+  TRY_VOID(source.directory.remove(source.entry));
   TRY(const Entry added, to->add(place));
-  return settle(*node, *to, added, saved);
+  TRY_VOID(settle(source.node, *to, added, saved));
+  return keep_note(source.node, *to, added.slot, place.note);
 }
 
 Outcome<void> FatDriver::rename_once(const Renaming& renaming) {
@@ -263,12 +316,13 @@ Outcome<void> FatDriver::rename_once(const Renaming& renaming) {
   const bool itself = target && target->position == entry.position;
   if (itself && target->name == planned.units) return {};
   if (target && !itself && (renaming.flags & RENAME_NOREPLACE) != 0) return refuse(EEXIST);
-  TRY(const Node* const node, node_of(entry));
+  TRY(Node* const node, node_of(entry));
   TRY(const FileInfo info, nodes_.info_of(*node));
+  const Source source = {*node, *below, *from, entry};
   if (target && !itself) {
-    TRY_VOID(replace(*from, entry, *below, *above, *target));
+    TRY_VOID(replace(source, *above, *target));
   } else {
-    TRY_VOID(move_to_new_name(*from, entry, *below, *above, planned));
+    TRY_VOID(move_to_new_name(source, *above, planned));
   }
   if (info.is_directory()) nodes_.lies_in(node->id, above->id);
   touch_directory(*below);

@@ -181,6 +181,17 @@ Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs
   return nodes_.store(*file.node, info);
 }
 
+// The part of new clusters that is written.
+void FileDriver::add_new(Segments& where, std::uint64_t offset, std::uint64_t end,
+                         std::span<const ClusterRun> runs) const {
+  std::uint64_t at = where.empty() ? offset : where.back().file_offset + where.back().length;
+  for (const ClusterRun& run : runs) {
+    // Only the first new cluster can begin before what is written into it.
+    where.push_back(segment_in(run, at, end));
+    at += where.back().length;
+  }
+}
+
 // Writes at or before the end of what was written, and beyond it. Nothing of the file is behind
 // that end; it is written up to the end of the page, or the medium would be read for the rest of
 // it. Not while a file is made shorter: what it loses has to be there until that is on the medium.
@@ -190,13 +201,14 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
   const std::uint64_t end = offset + from.size();
   std::vector<ClusterRun> runs;
   Segments where;
-  bool nothing_behind = false;
+  std::size_t behind = 0;
   {
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
     TRY(const Known found, file(node));
     if (is_being_cut(*found.node)) return refuse(kCommitFirst);
-    nothing_behind = end >= found.info.valid_size && shortened_in_ < volume_.committed_batches();
+    const bool nothing_behind =
+        end >= found.info.valid_size && shortened_in_ < volume_.committed_batches();
     TRY(runs, reserve(*found.node, end));
     auto there = segments(*found.node, offset, from.size());
     if (!there) {
@@ -204,15 +216,13 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
       return std::unexpected(there.error());
     }
     where = *std::move(there);
+    for (const Segment& segment : where)
+      volume_.keep_from_clearing(segment.offset, segment.offset + segment.length);
+    add_new(where, offset, end, runs);
+    const std::uint64_t last = where.back().offset + where.back().length;
+    behind = nothing_behind ? volume_.rest_of_page(last) : 0;
   }
-  std::uint64_t at = where.empty() ? offset : where.back().file_offset + where.back().length;
-  for (const ClusterRun& run : runs) {
-    // Only the first new cluster can begin before what is written into it.
-    where.push_back(segment_in(run, at, end));
-    at += where.back().length;
-  }
-  const std::uint64_t last = where.back().offset + where.back().length;
-  auto done = write_segments(where, offset, from, nothing_behind ? volume_.rest_of_page(last) : 0);
+  auto done = write_segments(where, offset, from, behind);
   const Session session(volume_, nodes_);
   const auto found = file(node);
   if (done && !found) done = std::unexpected(found.error());
@@ -261,6 +271,14 @@ Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
   if (size >= info.size) return {};
   TRY_VOID(nodes_.prepare_change(*found.node));
   shortened_in_ = volume_.batch();
+  if (size > 0 && size < info.valid_size) {
+    TRY(const auto cut, segments(*found.node, size, info.valid_size - size));
+    const std::uint64_t in_cluster =
+        volume_.geometry().cluster_size - (size - 1) % volume_.geometry().cluster_size - 1;
+    if (!cut.empty())
+      volume_.clear_later(cut.front().offset,
+                          cut.front().offset + std::min(cut.front().length, in_cluster));
+  }
   TRY(const std::uint32_t have, chain.length(volume_.table()));
   const auto keep = static_cast<std::uint32_t>(clusters_for(size));
   if (have > keep) {

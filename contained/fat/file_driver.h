@@ -20,7 +20,7 @@ namespace airlock::fat {
 // does not depend on how a directory keeps them; FatDriver and ExfatDriver add that. Directories,
 // bitmap and table are read and changed under the volume's lock; file data moves between the
 // caller's memory and the medium outside of it, under a lock of the file only. One source per kind
-// of operation: file_driver.cc attributes and sync, file_names.cc, file_data.cc.
+// of operation: file_driver.cc attributes and sync, file_names.cc, rename_order.cc, file_data.cc.
 class FileDriver : public FileSystem {
  public:
   [[nodiscard]] Names names() const override { return Names::kFolded; }
@@ -113,6 +113,24 @@ class FileDriver : public FileSystem {
   void forget_node(Node& node, const FileInfo& info);
   Outcome<void> check_removable(Node& node, const FileInfo& info, bool is_directory);
 
+  // rename_order.cc
+  // Records that are a name, and where.
+  struct Name {
+    const Node& directory;
+    Records& records;
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  [[nodiscard]] bool is_current(const std::optional<OrderPoint>& point) const;
+  [[nodiscard]] const Origin* known_origin(const Node& node) const;
+  const Origin* remember_origin(Node& node, Origin origin);
+  Outcome<void> order_found(const Name& name, std::uint64_t after);
+  Outcome<void> order_made(Node& node, const Name& name);
+  Outcome<void> order_move(Node& node, const Name& name);
+  Outcome<void> order_emptied(Node& node, Node& parent, std::span<const std::uint64_t> sectors);
+  Outcome<void> order_directory_move(Node& node, Node& parent, const Node& new_parent);
+  [[nodiscard]] bool needs_note(const Node& node, std::span<const std::uint64_t> new_sectors) const;
+
   // file_data.cc
   Outcome<void> zero_to(NodeId node, std::uint64_t offset);
   Outcome<void> reserve_to(NodeId node, std::uint64_t size);
@@ -121,6 +139,11 @@ class FileDriver : public FileSystem {
   View view_;
 
  private:
+  // rename_order.cc
+  std::uint64_t left_point(Node& directory);
+  Outcome<void> order_after_origin(Origin& origin, const Name& name);
+  [[nodiscard]] bool may_have_moved(NodeId directory);
+
   // Bytes of a file that lie together, and where.
   struct Segment {
     std::uint64_t file_offset = 0;
@@ -143,6 +166,8 @@ class FileDriver : public FileSystem {
   Outcome<void> write_segments(const Segments& where, std::uint64_t offset,
                                std::span<const std::byte> from, std::size_t behind = 0);
   Outcome<bool> overwrite(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
+  void add_new(Segments& where, std::uint64_t offset, std::uint64_t end,
+               std::span<const ClusterRun> runs) const;
   Outcome<void> extend(NodeId node, std::uint64_t offset, std::span<const std::byte> from);
   [[nodiscard]] bool is_being_cut(const Node& node) const;
   [[nodiscard]] std::uint64_t clusters_for(std::uint64_t size) const;
@@ -155,7 +180,8 @@ class FileDriver : public FileSystem {
 
   Nodes& nodes_;
   std::uint64_t largest_file_;
-  std::uint64_t shortened_in_ = 0;  // the batch that made a file shorter last
+  std::uint64_t shortened_in_ = 0;        // the batch that made a file shorter last
+  std::uint64_t directory_moved_in_ = 0;  // the batch that moved a directory elsewhere last
   NodeLocks locks_;
 };
 

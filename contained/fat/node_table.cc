@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/fat/node_table.h"
 
+#include <algorithm>
+
 namespace airlock::fat {
 namespace {
 
@@ -34,6 +36,12 @@ std::optional<std::uint64_t> NodeTable::natural_position(NodeId id) const {
 
 bool NodeTable::is_natural(const Node& node) {
   return !node.deleted && !node.pinned && node.id == node.position / kRecordSize;
+}
+
+// Something of it is needed until a batch is on the medium.
+bool NodeTable::is_ordered(const Node& node, std::uint64_t committed_batches) {
+  const std::uint64_t directory = node.directory ? node.directory->changed_in() : 0;
+  return std::max(node.ordered_in, directory) >= committed_batches;
 }
 
 Node& NodeTable::add(NodeId id, std::uint64_t position) {
@@ -81,14 +89,14 @@ bool NodeTable::waits_for_end(NodeId id) const {
   return found != nodes_.end() && id != kRoot && !is_natural(found->second);
 }
 
-Node* NodeTable::ended(NodeId id) {
+Node* NodeTable::ended(NodeId id, std::uint64_t committed_batches) {
   parents_.erase(id);
   const auto found = nodes_.find(id);
   if (found == nodes_.end() || id == kRoot) return nullptr;
   Node& node = found->second;
   if (node.deleted) return &node;
   if (!is_natural(node) && std::chrono::steady_clock::now() - node.handed_out > kInFlight &&
-      !node.cut_in)
+      !node.cut_in && !is_ordered(node, committed_batches))
     drop(id);
   return nullptr;
 }
@@ -121,7 +129,7 @@ void NodeTable::trim(std::uint64_t committed_batches) {
     names += node.directory ? node.directory->name_count() : 0;
     // The one used last stays, however large it is.
     const bool too_much = ++count > kMostNodes || (names > kMostNames && count > 1);
-    if (!too_much) continue;
+    if (!too_much || is_ordered(node, committed_batches)) continue;
     if (node.id == kRoot) {
       node.directory.reset();
     } else if (is_natural(node) && !node.cut_in) {

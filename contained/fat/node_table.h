@@ -16,6 +16,21 @@
 
 namespace airlock::fat {
 
+// Where the medium has the name of a file that was renamed since the last batch was written.
+struct Origin {
+  std::uint64_t batch = 0;
+  NodeId directory = 0;
+  std::uint64_t position = 0;
+  std::vector<std::uint64_t> sectors;  // they wait for the new name
+  std::uint32_t print = 0;             // see RenameNote
+  std::optional<std::uint64_t> left;   // the directory may go once this point is reached
+};
+// A point of the WriteOrder of one batch.
+struct OrderPoint {
+  std::uint64_t batch = 0;
+  std::uint64_t point = 0;
+};
+
 // A file or directory somebody works with.
 struct Node {
   NodeId id = 0;
@@ -26,6 +41,13 @@ struct Node {
   ClusterChain chain{0};
   std::unique_ptr<Records> directory;   // once it was needed
   std::optional<std::uint64_t> cut_in;  // the batch that makes the chain shorter
+  std::optional<Origin> origin;
+  // Directories: where it was found last; 0 if nobody has looked for it.
+  NodeId parent = 0;
+  // Directories: all that was moved out of it is found elsewhere; it was made, and is found.
+  std::optional<OrderPoint> left;
+  std::optional<OrderPoint> made;
+  std::uint64_t ordered_in = 0;  // the batch that needs the above, or 0
   std::chrono::steady_clock::time_point handed_out = {};
   std::list<Node*>::iterator recency;
 
@@ -79,7 +101,7 @@ class NodeTable {
   // Whether it matters that the kernel forgets it.
   [[nodiscard]] bool waits_for_end(NodeId id) const;
   // The node if it was deleted and nobody uses it any more; what only moved is dropped.
-  Node* ended(NodeId id);
+  Node* ended(NodeId id, std::uint64_t committed_batches);
   void drop(NodeId id);
   [[nodiscard]] std::vector<NodeId> deleted_ids() const;
 
@@ -93,6 +115,7 @@ class NodeTable {
   static constexpr NodeId kFirstUnnatural = kUnknown + 1;
 
   [[nodiscard]] static bool is_natural(const Node& node);
+  [[nodiscard]] static bool is_ordered(const Node& node, std::uint64_t committed_batches);
 
   std::unordered_map<NodeId, Node> nodes_;
   std::unordered_map<std::uint64_t, NodeId> by_position_;

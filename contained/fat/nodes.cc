@@ -3,12 +3,15 @@
 
 #include <cerrno>
 
+#include "contained/fat/root_time.h"
+
 namespace airlock::fat {
 
 Nodes::Nodes(Volume& volume) : volume_(volume) {
   Node& root = add(kRoot, 0);
   root.own_info.attributes = attribute::kDirectory;
   root.own_info.first_cluster = volume.geometry().root_cluster;
+  root.own_info.made = root.own_info.modified = root_time(volume);
   root.chain = ClusterChain(root.own_info.first_cluster);
 }
 

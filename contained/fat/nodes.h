@@ -20,6 +20,7 @@ class Nodes : public NodeTable {
   virtual Outcome<void> store(Node& node, const FileInfo& info) = 0;
 
   void trim() { NodeTable::trim(volume_.committed_batches()); }
+  Node* ended(NodeId id) { return NodeTable::ended(id, volume_.committed_batches()); }
 
  protected:
   explicit Nodes(Volume& volume);

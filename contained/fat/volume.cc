@@ -174,8 +174,14 @@ Outcome<void> Volume::require_order(std::uint64_t before, std::uint64_t after) {
   return block_order_.require(before, after) ? Outcome<void>{} : refuse(kCommitFirst);
 }
 
-Outcome<void> Volume::require_together(std::uint64_t block) {
-  return block_order_.join(block) ? Outcome<void>{} : refuse(kCommitFirst);
+Outcome<void> Volume::require_cluster_first(std::uint32_t cluster, std::uint64_t after) {
+  const std::uint64_t first = sector_of(geometry_.cluster_offset(cluster));
+  const std::uint64_t count = geometry_.cluster_size / WriteOrder::kSectorSize;
+  return block_order_.require_all(first, count, after) ? Outcome<void>{} : refuse(kCommitFirst);
+}
+
+Outcome<void> Volume::require_together(std::uint64_t sector) {
+  return block_order_.join(sector) ? Outcome<void>{} : refuse(kCommitFirst);
 }
 
 // New clusters have to lead on before what the medium knows of the chain leads to them.
@@ -184,9 +190,9 @@ Outcome<void> Volume::order_link(ClusterChain& chain, const ClusterRun& run) {
   const std::uint32_t anchor = chain.anchor(batch_, tail);
   // The table of a FAT12 is always written as a whole.
   if (anchor == 0 || geometry_.kind == FatKind::k12) return {};
-  const std::uint64_t last = table_.block_of(run.end() - 1);
-  for (std::uint64_t block = table_.block_of(run.start); block <= last; ++block) {
-    if (!table_order_.require(block, table_.block_of(anchor))) return refuse(kCommitFirst);
+  const std::uint64_t last = table_.sector_of(run.end() - 1);
+  for (std::uint64_t sector = table_.sector_of(run.start); sector <= last; ++sector) {
+    if (!table_order_.require(sector, table_.sector_of(anchor))) return refuse(kCommitFirst);
   }
   return {};
 }
@@ -270,6 +276,16 @@ Outcome<void> Volume::write_data(std::uint64_t offset, std::span<const std::byte
   TRY_VOID(io_.write_gather(offset, std::span(parts).first(behind > 0 ? 2 : 1)));
   data_written_ = true;
   return {};
+}
+
+void Volume::clear_later(std::uint64_t offset, std::uint64_t end) {
+  if (offset < end) tails_.push_back({.offset = offset, .end = end, .batch = batch_});
+}
+
+void Volume::keep_from_clearing(std::uint64_t offset, std::uint64_t end) {
+  for (Tail& tail : tails_) {
+    if (offset < tail.end && tail.offset < end) tail.offset = std::min(end, tail.end);
+  }
 }
 
 Outcome<void> Volume::discard(const ClusterRun& run) {

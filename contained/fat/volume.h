@@ -57,6 +57,8 @@ class Volume {
   // Why the volume is read-only although read-write was wanted; empty otherwise.
   [[nodiscard]] const std::string& read_only_reason() const { return reason_; }
   [[nodiscard]] bool writable() const { return mode_ == MountMode::kReadWrite; }
+  // It bore the mark of a volume in use when it was opened, or does by now.
+  [[nodiscard]] bool was_unclean() const { return in_use_; }
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
   [[nodiscard]] bool is_exfat() const { return geometry_.kind == FatKind::kExfat; }
@@ -101,11 +103,18 @@ class Volume {
   Outcome<std::span<std::byte>> record(std::uint64_t position);
   void record_changed(std::uint64_t position) { blocks_.changed(geometry_.block_of(position)); }
 
-  // One block of directories has to be on the medium before another; kCommitFirst if not now.
+  // Sectors of directories, as WriteOrder counts them.
+  [[nodiscard]] std::uint64_t sector_of(std::uint64_t position) const {
+    return (position - geometry_.block_origin) / WriteOrder::kSectorSize;
+  }
+  // One sector or point has to be on the medium before another; kCommitFirst if not now.
   Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
+  // All of a cluster before a sector, likewise.
+  Outcome<void> require_cluster_first(std::uint32_t cluster, std::uint64_t after);
+  [[nodiscard]] std::uint64_t new_point() { return block_order_.new_point(); }
 
-  // A block and the one behind it have to get there together; kCommitFirst if not now.
-  Outcome<void> require_together(std::uint64_t block);
+  // A sector and the one behind it have to get there together; kCommitFirst if not now.
+  Outcome<void> require_together(std::uint64_t sector);
 
   // The chain of a file that has no clusters.
   [[nodiscard]] ClusterChain empty_chain() const;
@@ -148,7 +157,17 @@ class Volume {
   [[nodiscard]] std::size_t rest_of_page(std::uint64_t offset) const;
   Outcome<void> discard(const ClusterRun& run);
 
+  // What a file lost by being cut short, inside its last cluster: becomes zeroes once the medium
+  // knows that it is shorter. Not what is written there before that.
+  void clear_later(std::uint64_t offset, std::uint64_t end);
+  void keep_from_clearing(std::uint64_t offset, std::uint64_t end);
+
  private:
+  struct Tail {
+    std::uint64_t offset = 0;
+    std::uint64_t end = 0;
+    std::uint64_t batch = 0;
+  };
   struct Release {
     std::vector<ClusterRun> runs;
     std::uint32_t new_end = 0;
@@ -189,10 +208,18 @@ class Volume {
   enum class Copies { kAllTables, kOne };
   Outcome<void> write_ordered(const MetadataCache& cache, const MetadataCache::Changes& changes,
                               const WriteOrder& order, Copies copies);
-  Outcome<void> write_group(const MetadataCache& cache,
-                            const std::vector<const MetadataCache::Snapshot*>& group,
-                            const WriteOrder& order, Copies copies);
+  // Sectors that follow each other.
+  struct Piece {
+    std::uint64_t sector;
+    std::span<const std::byte> data;
+  };
+  using Pieces = std::vector<Piece>;
+  static std::vector<Pieces> pieces_of(const MetadataCache::Changes& changes,
+                                       std::uint32_t block_size, const WriteOrder& order);
+  Outcome<void> write_pieces(const MetadataCache& cache, const Pieces& pieces,
+                             const WriteOrder& order, Copies copies);
   Outcome<void> finish_batch(Batch& batch);
+  Outcome<void> clear_tails();
   Outcome<void> forget_clusters(const ClusterRun& run);
   Outcome<void> erase(Release& release);
   Outcome<void> commit_batch();
@@ -218,6 +245,7 @@ class Volume {
   WriteOrder block_order_;
   std::vector<ClusterRun> cleared_;
   std::vector<Release> releases_;
+  std::vector<Tail> tails_;
   std::atomic<std::uint64_t> pending_clusters_ = 0;
   std::uint64_t batch_ = 1;
   std::uint64_t committed_batches_ = 1;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <unordered_map>
 #include <utility>
 
 #include "contained/fat/volume.h"
@@ -45,43 +44,61 @@ Outcome<void> Volume::write_zeroes(const ClusterRun& run) {
   return {};
 }
 
-Outcome<void> Volume::write_group(const MetadataCache& cache,
-                                  const std::vector<const MetadataCache::Snapshot*>& group,
-                                  const WriteOrder& order, Copies copies) {
+Outcome<void> Volume::write_pieces(const MetadataCache& cache, const Pieces& pieces,
+                                   const WriteOrder& order, Copies copies) {
   const bool all = copies == Copies::kAllTables && geometry_.mirrored;
   const std::uint32_t count = all ? geometry_.table_count : 1;
   for (std::uint32_t copy = 0; copy < count; ++copy) {
-    GatherWriter writer(io_, cache.block_size(), cache.origin() + copy * geometry_.table_size);
-    for (const auto* snapshot : group) {
+    GatherWriter writer(io_, WriteOrder::kSectorSize, cache.origin() + copy * geometry_.table_size);
+    for (const Piece& piece : pieces) {
       // A write that is long enough ends here, so that it does not end inside of what belongs
       // together.
-      if (order.is_joined(snapshot->block)) TRY_VOID(writer.finish());
-      TRY_VOID(writer.add(snapshot->block, snapshot->data));
+      const std::uint64_t last = piece.sector + piece.data.size() / WriteOrder::kSectorSize - 1;
+      if (order.is_joined(last)) TRY_VOID(writer.finish());
+      TRY_VOID(writer.add(piece.sector, piece.data));
     }
     TRY_VOID(writer.finish());
   }
   return {};
 }
 
-// Groups with a flush in between; none after the last.
+// What is written between two flushes: blocks, taken apart where not all of their sectors may go at
+// once.
+std::vector<Volume::Pieces> Volume::pieces_of(const MetadataCache::Changes& changes,
+                                              std::uint32_t block_size, const WriteOrder& order) {
+  const WriteOrder::Steps steps = order.empty() ? WriteOrder::Steps{} : order.steps();
+  const std::uint64_t sectors = block_size / WriteOrder::kSectorSize;
+  const auto step_of = [&](std::uint64_t sector) {
+    const auto found = steps.find(sector);
+    return found == steps.end() ? std::size_t{0} : found->second;
+  };
+  std::vector<Pieces> all(1);
+  for (const auto& snapshot : changes.blocks) {
+    const std::uint64_t first = snapshot.block * sectors;
+    for (std::uint64_t at = 0; at < sectors;) {
+      const std::size_t step = steps.empty() ? 0 : step_of(first + at);
+      std::uint64_t end = steps.empty() ? sectors : at + 1;
+      while (end < sectors && step_of(first + end) == step) ++end;
+      if (step >= all.size()) all.resize(step + 1);
+      all[step].push_back(
+          {first + at, snapshot.data.subspan(at * WriteOrder::kSectorSize,
+                                             (end - at) * WriteOrder::kSectorSize)});
+      at = end;
+    }
+  }
+  return all;
+}
+
+// Steps with a flush in between; none after the last.
 Outcome<void> Volume::write_ordered(const MetadataCache& cache,
                                     const MetadataCache::Changes& changes, const WriteOrder& order,
                                     Copies copies) {
-  std::vector<std::uint64_t> numbers;
-  std::unordered_map<std::uint64_t, const MetadataCache::Snapshot*> by_number;
-  numbers.reserve(changes.blocks.size());
-  for (const auto& snapshot : changes.blocks) {
-    numbers.push_back(snapshot.block);
-    by_number.emplace(snapshot.block, &snapshot);
-  }
   bool first = true;
-  for (const auto& group : order.groups(numbers)) {
+  for (const Pieces& pieces : pieces_of(changes, cache.block_size(), order)) {
+    if (pieces.empty()) continue;
     if (!first) TRY_VOID(io_.flush());
     first = false;
-    std::vector<const MetadataCache::Snapshot*> snapshots;
-    snapshots.reserve(group.size());
-    for (const std::uint64_t number : group) snapshots.push_back(by_number.at(number));
-    TRY_VOID(write_group(cache, snapshots, order, copies));
+    TRY_VOID(write_pieces(cache, pieces, order, copies));
   }
   return {};
 }
@@ -132,13 +149,30 @@ Outcome<void> Volume::erase(Release& release) {
   return {};
 }
 
+// Under the lock, so that nobody begins to write there meanwhile.
+Outcome<void> Volume::clear_tails() {
+  constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20;
+  const auto is_due = [this](const Tail& tail) { return tail.batch < committed_batches_; };
+  for (const Tail& tail : tails_) {
+    for (std::uint64_t at = tail.offset; is_due(tail) && at < tail.end;) {
+      const std::vector<std::byte> zeroes(std::min(kAtOnce, tail.end - at));
+      TRY_VOID(io_.write(at, zeroes));
+      at += zeroes.size();
+      data_written_ = true;
+    }
+  }
+  std::erase_if(tails_, is_due);
+  return {};
+}
+
 Outcome<void> Volume::finish_batch(Batch& batch) {
   for (const ClusterRun& run : batch.erased) pending_clusters_ -= run.count;
   space_.reusable(batch.erased);
   for (Release& release : batch.releases) TRY_VOID(erase(release));
   ++committed_batches_;
+  TRY_VOID(clear_tails());
   // What has just been erased is written a little later, by itself if nothing else happens.
-  background_.gathered(changed_bytes());
+  background_.gathered(changed_bytes() + (data_written_ ? 1 : 0));
   return {};
 }
 

@@ -1,38 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 namespace airlock::fat {
 
-// Which changed blocks have to be on the medium before which others.
+// Which changed sectors have to be on the medium before which others. A sector is what a medium
+// writes whole or not at all, so a block of the cache is taken apart where its sectors have an
+// order. Beside sectors there are points: what has several sectors before and several after it,
+// and is nothing itself.
 class WriteOrder {
  public:
+  static constexpr std::uint64_t kSectorSize = 512;
+
+  // A point nobody knows yet.
+  [[nodiscard]] std::uint64_t new_point() { return kFirstPoint + points_++; }
+
   // False where it contradicts what was asked for before; then everything has to be written first.
   [[nodiscard]] bool require(std::uint64_t before, std::uint64_t after);
+  // The same for many sectors that follow each other.
+  [[nodiscard]] bool require_all(std::uint64_t first, std::uint64_t count, std::uint64_t after);
 
-  // A block and the next one have to be written by one write. False as above.
-  [[nodiscard]] bool join(std::uint64_t block);
-  [[nodiscard]] bool is_joined(std::uint64_t block) const { return leader_.contains(block + 1); }
+  // A sector and the next one have to be written by one write. False as above.
+  [[nodiscard]] bool join(std::uint64_t sector);
+  [[nodiscard]] bool is_joined(std::uint64_t sector) const { return leader_.contains(sector + 1); }
 
-  [[nodiscard]] bool empty() const { return followers_.empty(); }
+  [[nodiscard]] bool empty() const {
+    return followers_.empty() && ranges_.empty() && leader_.empty();
+  }
 
-  // The blocks in groups; a group may be written in any order once those before it are durable.
-  [[nodiscard]] std::vector<std::vector<std::uint64_t>> groups(
-      std::span<const std::uint64_t> blocks) const;
+  // How many flushes come before a sector, of those that have to wait for any.
+  using Steps = std::unordered_map<std::uint64_t, std::size_t>;
+  [[nodiscard]] Steps steps() const;
 
  private:
-  using Blocks = std::unordered_set<std::uint64_t>;
-  [[nodiscard]] std::uint64_t leader(std::uint64_t block) const;
-  [[nodiscard]] bool leads_to(std::uint64_t from, std::uint64_t to) const;
+  // Above every sector of a medium.
+  static constexpr std::uint64_t kFirstPoint = std::uint64_t{1} << 62;
+  using Sectors = std::unordered_set<std::uint64_t>;
+  struct Range {
+    std::uint64_t count;
+    std::uint64_t after;
+  };
+  class Levels;
 
-  std::unordered_map<std::uint64_t, Blocks> followers_;  // leaders only
-  // From blocks that are written with the one before to that one.
+  [[nodiscard]] std::uint64_t leader(std::uint64_t sector) const;
+  template <typename Is>
+  [[nodiscard]] bool leads_to_any(std::uint64_t from, Is is) const;
+  [[nodiscard]] bool leads_to(std::uint64_t from, std::uint64_t to) const;
+  template <typename Use>
+  void for_each_range_with(std::uint64_t sector, Use use) const;
+
+  std::unordered_map<std::uint64_t, Sectors> followers_;  // leaders only
+  std::multimap<std::uint64_t, Range> ranges_;            // by their first sectors
+  std::uint64_t longest_range_ = 0;
+  // From sectors that are written with the one before to that one.
   std::unordered_map<std::uint64_t, std::uint64_t> leader_;
+  std::uint64_t points_ = 0;
 };
 
 }  // namespace airlock::fat

@@ -13,7 +13,7 @@ Outcome<void> GatherWriter::add(std::uint64_t block, std::span<const std::byte> 
   if (parts_.empty()) start_ = block;
   // Only read from; iovec has no const form.
   parts_.push_back({.iov_base = const_cast<std::byte*>(data.data()), .iov_len = data.size()});
-  next_ = block + 1;
+  next_ = block + data.size() / block_size_;
   return {};
 }
 

@@ -10,8 +10,8 @@
 
 namespace airlock {
 
-// Writes blocks given in ascending order as few large writes. The memory of a block must stay
-// until finish(), which has to be called.
+// Writes blocks, or several of them at once, given in ascending order as few large writes. The
+// memory of a block must stay until finish(), which has to be called.
 class GatherWriter {
  public:
   // The first block of the medium begins at `origin`.

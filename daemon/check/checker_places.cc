@@ -19,12 +19,15 @@ std::string path_from_environment(const char* name) {
 
 CheckerPlaces CheckerPlaces::of_this_system() {
   CheckerPlaces places{.worker = std::string(AIRLOCK_LIBEXECDIR) + "/airlock-check",
-                       .directories = {"/usr/sbin", "/sbin", "/usr/bin"}};
+                       .directories = {"/usr/sbin", "/sbin", "/usr/bin"},
+                       .own = AIRLOCK_LIBEXECDIR};
   if (::getauxval(AT_SECURE) != 0 || ::getuid() != 0) return places;
   if (const auto folder = path_from_environment("AIRLOCK_CHECKER_DIR"); !folder.empty())
     places.directories.insert(places.directories.begin(), folder);
-  if (const auto folder = path_from_environment("AIRLOCK_DRIVER_DIR"); !folder.empty())
+  if (const auto folder = path_from_environment("AIRLOCK_DRIVER_DIR"); !folder.empty()) {
     places.worker = folder + "/airlock-check";
+    places.own = folder;
+  }
   if (auto worker = path_from_environment("AIRLOCK_CHECK"); !worker.empty())
     places.worker = std::move(worker);
   return places;

@@ -26,8 +26,15 @@ constexpr auto kLeaveTime = 2s;
 constexpr std::chrono::milliseconds kLongestPoll = 1h;
 constexpr std::string_view kWords = "airlock-check: ";
 
+std::string_view program_name(const CheckerRow& row, CheckOperation operation) {
+  if (operation == CheckOperation::kLabel) return row.label_program;
+  return operation == CheckOperation::kReplay ? row.replay_program : row.check_program;
+}
+
 Result<UniqueFd> open_program(std::string_view name, const CheckerPlaces& places) {
-  for (const std::string& directory : places.directories) {
+  const auto directories =
+      is_own_program(name) ? std::vector<std::string>{places.own} : places.directories;
+  for (const std::string& directory : directories) {
     const std::string path = fmt::format("{}/{}", directory, name);
     if (::access(path.c_str(), X_OK) != 0) continue;
     UniqueFd program(::open(path.c_str(), O_PATH | O_CLOEXEC));
@@ -41,8 +48,7 @@ Result<UniqueFd> program_for(const CheckRequest& request, const CheckerPlaces& p
   if (row == nullptr)
     return fail(Errc::kUnsupported, "there is no checker for {}", quote(request.type));
   TRY_VOID(check_offered(*row, request.operation));
-  const bool label = request.operation == CheckOperation::kLabel;
-  return open_program(label ? row->label_program : row->check_program, places);
+  return open_program(program_name(*row, request.operation), places);
 }
 
 Result<Worker> start_worker(const CheckerPlaces& places, const CheckerCost& cost) {

@@ -18,6 +18,7 @@ namespace airlock {
 struct CheckerPlaces {
   std::string worker;                    // the path of airlock-check
   std::vector<std::string> directories;  // searched in this order
+  std::string own;                       // the folder of programs of ours that work on a medium
 
   // The installed ones. For root's own tests AIRLOCK_CHECK in the environment names another
   // worker, or AIRLOCK_DRIVER_DIR a folder that has it, and AIRLOCK_CHECKER_DIR a folder with

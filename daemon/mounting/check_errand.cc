@@ -56,7 +56,11 @@ CheckReply join(CheckReply repair, const CheckReply& check) {
   return repair;
 }
 
-Result<CheckReply> repair(HeldMedium& medium) {
+Result<CheckReply> repair(HeldMedium& medium, const CheckerRow* row) {
+  // A file that was being renamed has two names: to the checker those are two damaged files. Where
+  // this fails the checker still keeps what both lead to, under one of them.
+  if (row != nullptr && is_own_program(row->replay_program))
+    (void)medium.run(CheckOperation::kReplay, 0, 0);
   TRY(auto repaired, medium.run(CheckOperation::kRepair, 0, kRepairShare));
   // It did not get so far as to change anything that a check could judge.
   if (repaired.verdict == CheckVerdict::kUnsupported || repaired.verdict == CheckVerdict::kDied ||
@@ -83,12 +87,13 @@ class Preparing {
         end_(deadline_in(at_most)) {}
 
   Preparation prepare(CheckFirst wanted, const CheckerRow& row) {
-    if (row.replays && !step(CheckOperation::kReplay)) return std::move(done_);
+    finishes_ = is_own_program(row.replay_program);
+    if (!row.replay_program.empty() && !step(CheckOperation::kReplay)) return std::move(done_);
     const bool full = wanted == CheckFirst::kFull;
     if (!step(full ? CheckOperation::kCheck : CheckOperation::kGlance)) return std::move(done_);
     // Found to be consistent, so there is nothing else to do to it. The driver of others is told,
     // and takes the mark away when it is unmounted.
-    if (done_.check->verdict == CheckVerdict::kDirty && row.replays)
+    if (done_.check->verdict == CheckVerdict::kDirty && row.settles)
       (void)step(CheckOperation::kSettle);
     return std::move(done_);
   }
@@ -99,6 +104,7 @@ class Preparing {
   // Whether to go on.
   bool step(CheckOperation operation) {
     auto reply = run(operation);
+    if (!reply && operation == CheckOperation::kReplay && can_go_on(reply.error())) return true;
     if (!reply && reply.error().code == Errc::kUnsupported) return false;
     if (!reply) return give_up(operation, reply.error());
     if (operation == CheckOperation::kReplay && reply->changed) replayed_ = true;
@@ -109,19 +115,33 @@ class Preparing {
     return false;
   }
 
+  // An interrupted renaming that can't be finished, perhaps because nothing may be written, is for
+  // the checker to find.
+  [[nodiscard]] bool can_go_on(const Error& why) const {
+    return finishes_ && why.code != Errc::kCancelled && why.code != Errc::kTimedOut;
+  }
+
+  [[nodiscard]] const char* what_was_replayed() const {
+    return finishes_ ? "an interrupted renaming was finished" : "its journal was replayed";
+  }
+
   // What was said of the journal alone says nothing of the rest.
   bool give_up(CheckOperation operation, const Error& why) {
     done_.check.reset();
     done_.read_only_reason = reason_without_answer(operation, why);
     if (replayed_)
-      done_.read_only_reason = "its journal was replayed, then: " + done_.read_only_reason;
+      done_.read_only_reason =
+          fmt::format("{}, then: {}", what_was_replayed(), done_.read_only_reason);
     return false;
   }
 
   // What a replay has written by the time it is stopped is what the journal holds, and that stays
   // until all of it is done: so nothing is worse than before.
-  static std::string reason_without_answer(CheckOperation operation, const Error& why) {
+  [[nodiscard]] std::string reason_without_answer(CheckOperation operation,
+                                                  const Error& why) const {
     if (why.code == Errc::kCancelled) return "its check was skipped";
+    if (operation == CheckOperation::kReplay && why.code == Errc::kTimedOut && finishes_)
+      return "the search for interrupted renamings took too long and was stopped";
     if (operation == CheckOperation::kReplay && why.code == Errc::kTimedOut)
       return "the replay of its journal took too long and was stopped; the next one begins anew";
     return "it could not be checked: " + why.message();
@@ -143,7 +163,8 @@ class Preparing {
       reply.changed = reply.changed || done_.check->changed;
       reply.log = (done_.check->log + reply.log).substr(0, CheckReply::kMostLog);
     }
-    if (replayed_) reply.summary = ("its journal was replayed; " + reply.summary).substr(0, kMost);
+    if (replayed_)
+      reply.summary = fmt::format("{}; {}", what_was_replayed(), reply.summary).substr(0, kMost);
     done_.check = std::move(reply);
   }
 
@@ -154,6 +175,7 @@ class Preparing {
   Deadline end_;
   Preparation done_;
   bool replayed_ = false;
+  bool finishes_ = false;  // renamings: there is no journal
 };
 
 }  // namespace
@@ -197,8 +219,9 @@ Result<ErrandReport> do_check(const CheckWork& work, Channel& news) {
     return fail(Errc::kReadOnly, "{} is write-protected", quote(work.source.path));
   HeldMedium held(work, std::move(medium), news);
   TRY_VOID(held.claim());
-  TRY(const auto reply,
-      operation == CheckOperation::kRepair ? repair(held) : held.run(operation, 0, kWholeProgress));
+  TRY(const auto reply, operation == CheckOperation::kRepair
+                            ? repair(held, find_checker(work.request.type))
+                            : held.run(operation, 0, kWholeProgress));
   TRY(const Bytes bytes, encode_check_reply(reply));
   ErrandReport report;
   report.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -15,7 +15,7 @@ namespace airlock {
 enum class CheckOperation : std::uint8_t {
   kCheck,   // everything
   kGlance,  // what is marked clean is believed, everything else is checked
-  kReplay,  // replay the journal, and nothing else
+  kReplay,  // replay the journal, or finish a renaming, and nothing else
   kSettle,  // of what was found to be consistent: mark it clean
   kRepair,  // put right whatever can be
   kLabel,   // give it a label

@@ -11,10 +11,12 @@ namespace airlock {
 namespace {
 
 constexpr std::array kRows = {
-    CheckerRow{CheckerFamily::kExt, "ext2 ext3 ext4", "e2fsck", "e2label", true, true},
-    CheckerRow{CheckerFamily::kFat, "vfat", "fsck.fat", "fatlabel", false, true},
-    CheckerRow{CheckerFamily::kExfat, "exfat", "fsck.exfat", "exfatlabel", false, true},
-    CheckerRow{CheckerFamily::kNtfs, "ntfs", "ntfsfix", "", false, false},
+    CheckerRow{CheckerFamily::kExt, "ext2 ext3 ext4", "e2fsck", "e2label", "e2fsck", true, true},
+    CheckerRow{CheckerFamily::kFat, "vfat", "fsck.fat", "fatlabel", "airlock-fat-finish", false,
+               true},
+    CheckerRow{CheckerFamily::kExfat, "exfat", "fsck.exfat", "exfatlabel", "airlock-fat-finish",
+               false, true},
+    CheckerRow{CheckerFamily::kNtfs, "ntfs", "ntfsfix", "", "", false, false},
 };
 
 constexpr std::size_t kMostExtBytes = 16;
@@ -86,7 +88,7 @@ const CheckerRow* find_checker(std::string_view type) {
 Result<void> check_offered(const CheckerRow& row, CheckOperation operation) {
   if (operation == CheckOperation::kLabel && row.label_program.empty())
     return fail(Errc::kUnsupported, "there is no program that writes labels of {}", row.types);
-  if (operation == CheckOperation::kReplay && !row.replays)
+  if (operation == CheckOperation::kReplay && row.replay_program.empty())
     return fail(Errc::kUnsupported, "{} only looks, and replays no journal", row.check_program);
   if (operation == CheckOperation::kRepair && !row.repairs)
     return fail(Errc::kUnsupported,

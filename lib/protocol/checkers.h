@@ -18,9 +18,17 @@ struct CheckerRow {
   std::string_view types;  // separated by spaces
   std::string_view check_program;
   std::string_view label_program;  // empty: none
-  bool replays;  // it has a journal, and the checker can replay it without doing anything else
+  // Finishes what was interrupted, and does nothing else: replays a journal, or a renaming. One of
+  // ours begins with "airlock-". Empty: none.
+  std::string_view replay_program;
+  bool settles;  // it can mark as clean what was found to be consistent
   bool repairs;  // what it can put right it may
 };
+
+// Whether what finishes an interrupted change is a program of ours.
+[[nodiscard]] constexpr bool is_own_program(std::string_view program) {
+  return program.starts_with("airlock-");
+}
 
 // Nothing for a type nobody can check.
 const CheckerRow* find_checker(std::string_view type);

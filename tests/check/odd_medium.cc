@@ -106,7 +106,7 @@ int obey(const std::string& command) {
 int get_attributes(const char* path, struct stat* status, fuse_file_info* /*info*/) {
   *status = {};
   if (std::string_view(path) == "/") {
-    status->st_mode = S_IFDIR | 0700;
+    status->st_mode = S_IFDIR | 0755;
     status->st_nlink = 2;
     return 0;
   }
@@ -116,7 +116,9 @@ int get_attributes(const char* path, struct stat* status, fuse_file_info* /*info
     return 0;
   }
   if (path != kMedium) return -ENOENT;
-  return ::fstat(medium().file, status) == 0 ? 0 : -errno;
+  if (::fstat(medium().file, status) != 0) return -errno;
+  status->st_mode |= 0666;  // anybody may open it as an image
+  return 0;
 }
 
 int open_one(const char* path, fuse_file_info* info) {
@@ -172,8 +174,8 @@ int main(int argc, char** argv) {
   operations.write = write_some;
   operations.truncate = truncate_one;
   operations.fsync = synchronize;
-  std::string foreground = "-f", one_at_a_time = "-s";
-  std::array<char*, 5> arguments = {argv[0], foreground.data(), one_at_a_time.data(), argv[2],
-                                    nullptr};
-  return fuse_main(4, arguments.data(), &operations, &odd);
+  std::string foreground = "-f", one_at_a_time = "-s", for_anybody = "-oallow_other";
+  std::array<char*, 6> arguments = {
+      argv[0], foreground.data(), one_at_a_time.data(), for_anybody.data(), argv[2], nullptr};
+  return fuse_main(5, arguments.data(), &operations, &odd);
 }

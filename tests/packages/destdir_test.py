@@ -22,6 +22,7 @@ EXPECTED = {
     "libexec/airlock/airlockd": PROGRAM,
     "libexec/airlock/airlock-probe": PROGRAM,
     "libexec/airlock/airlock-check": PROGRAM,
+    "libexec/airlock/airlock-fat-finish": PROGRAM,
     "libexec/airlock/airlock-mount-bus": PROGRAM,
     "/usr/lib/airlock/airlock.toml": TEXT,
     "/usr/lib/systemd/system/airlockd.service": TEXT,

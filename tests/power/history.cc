@@ -120,7 +120,9 @@ class History::Judgement {
         window_(history.window(done)) {}
 
   std::string judge(const Tree& tree) {
+    std::set<std::string> paths;
     for (const Found& found : tree) {
+      if (!paths.insert(found.path).second) return found.path + " is there twice";
       if (auto wrong = look_at(found); !wrong.empty()) return wrong;
     }
     if (auto wrong = find_lost_objects(); !wrong.empty()) return wrong;

@@ -100,6 +100,7 @@ TEST_F(Oracle, WantsWhatWasSynced) {
   EXPECT_NE(judge({folder_found_}, kSynced), "");
   EXPECT_NE(judge({file("/a", "old")}, kSynced), "");
   EXPECT_NE(judge({folder_found_, file("/a", "olx")}, kSynced), "");
+  EXPECT_NE(judge({folder_found_, file("/a", "old"), file("/a", "old")}, kSynced), "");
   EXPECT_NE(judge({folder_found_, file("/a", "old"), file("/b", "old", 8)}, kSynced), "");
   EXPECT_EQ(judge({}, kSynced - 1), "") << "nothing was synced then";
 }

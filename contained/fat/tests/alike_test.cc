@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <future>
+#include <ctime>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -99,6 +100,57 @@ TEST_P(Volumes, ThatWereNotUnmountedAreOnlyRead) {
   EXPECT_NE(mounted.find(kRoot, "THERE"), 0u);
   mounted.close();
   EXPECT_TRUE(medium_.bytes() == before);
+}
+
+TEST_P(Volumes, KeepATimeOfTheirRoot) {
+  {
+    MountedFat mounted(medium_);
+    mounted.make(kRoot, "there");
+    mounted.close();
+  }
+  constexpr time_t kLongBeforeThisTest = 1700000000;
+  MountedFat mounted(medium_);
+  EXPECT_GT(mounted.driver().attributes(kRoot)->stat.st_mtim.tv_sec, kLongBeforeThisTest);
+}
+
+TEST_P(Volumes, DoNotKeepWhatAFileLostInItsLastCluster) {
+  const std::string secret = "nobody shall read this";
+  const auto has_secret = [&] {
+    const auto bytes = std::as_bytes(std::span(secret));
+    return !std::ranges::search(medium_.bytes(), bytes).empty();
+  };
+  MountedFat mounted(medium_);
+  const NodeId cut = mounted.make(kRoot, "cut");
+  const NodeId goes_on = mounted.make(kRoot, "cut and written again");
+  for (const NodeId node : {cut, goes_on})
+    ASSERT_EQ(mounted.write(node, 0, std::string(100, 'a') + secret + secret), 0);
+  ASSERT_TRUE(mounted.driver().sync_all().has_value());
+  ASSERT_TRUE(has_secret());
+  for (const NodeId node : {cut, goes_on}) ASSERT_EQ(mounted.resize(node, 100), 0);
+  ASSERT_TRUE(has_secret()) << "the medium does not know yet that it is shorter";
+  ASSERT_EQ(mounted.write(goes_on, 100, "new"), 0);
+  mounted.close();
+  EXPECT_FALSE(has_secret());
+  MountedFat again(medium_);
+  EXPECT_EQ(again.read_file(kRoot, "cut"), std::string(100, 'a'));
+  EXPECT_EQ(again.read_file(kRoot, "cut and written again"), std::string(100, 'a') + "new");
+  again.close();
+  expect_sound();
+}
+
+// The kernel asks for no opening, so nobody knows which program asks: every sync is told.
+TEST_P(Volumes, TellEverySyncThatAWriteFailedAndAreNotChangedAnyMore) {
+  MountedFat mounted(medium_);
+  const NodeId node = mounted.make(kRoot, "there");
+  medium_.judge_with([](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    return access == MemoryMedium::Access::kFlush ? EIO : 0;
+  });
+  EXPECT_FALSE(mounted.volume().commit().has_value());
+  medium_.judge_with({});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(mounted.driver().sync(node, SyncScope::kAll).error().value, EIO);
+    EXPECT_EQ(mounted.write(node, 0, "text"), EROFS);
+  }
 }
 
 TEST_P(Volumes, ThatWereCheckedAreWrittenAndTheirMarkGoes) {

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "contained/fat/finish_renames.h"
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
 #include "contained/fat/tests/ownership.h"
@@ -187,11 +188,13 @@ class Judge {
 
   void judge(const std::vector<std::byte>& image, std::size_t count) {
     SCOPED_TRACE("after " + std::to_string(count) + " events");
-    const Verdict verdict = fsck_fat(image);
+    MemoryMedium medium(image);
+    // What the check begins with.
+    ASSERT_TRUE(finish_renames(medium).has_value());
+    const Verdict verdict = fsck_fat(medium.bytes());
     // What can be repaired: 1 says fsck.fat, 4 says fsck.exfat.
     ASSERT_TRUE(verdict.status <= 1 || verdict.status == 4) << verdict.report;
     ASSERT_NO_FATAL_FAILURE(expect_permitted(verdict.report));
-    MemoryMedium medium(image);
     MountedFat mounted(medium, MountMode::kReadOnly);
     ASSERT_TRUE(mounted.opened()) << mounted.error();
     const std::set<std::string> unsettled = recording_.unsettled(count);
@@ -258,6 +261,7 @@ std::size_t interrupt_everywhere(const char* options, unsigned kibibytes, unsign
     judge.advance(at);
     for (int i = 0; i < shuffles; ++i) {
       MemoryMedium medium(i == 0 ? judge.image() : judge.shuffled(random));
+      EXPECT_TRUE(finish_renames(medium).has_value());
       const std::string wrong = find_owners(medium).wrong;
       EXPECT_EQ(wrong, "") << "seed " << seed << ", after " << at;
       if (!wrong.empty()) return 0;

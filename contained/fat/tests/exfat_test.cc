@@ -74,16 +74,14 @@ TEST(Exfat, SetsKeepWhatNobodyHereKnows) {
   EXPECT_FALSE(set.is_sound());
 }
 
-TEST(WriteOrders, JoinedBlocksAreWrittenAtOnce) {
+TEST(WriteOrders, JoinedSectorsAreWrittenAtOnce) {
   WriteOrder order;
   EXPECT_TRUE(order.require(7, 6));
   EXPECT_TRUE(order.join(5));
   EXPECT_FALSE(order.join(6));
   EXPECT_TRUE(order.require(6, 1));
   EXPECT_FALSE(order.require(1, 5));
-  const std::vector<std::uint64_t> blocks = {1, 5, 6, 7};
-  const std::vector<std::vector<std::uint64_t>> expected = {{7}, {5, 6}, {1}};
-  EXPECT_EQ(order.groups(blocks), expected);
+  EXPECT_EQ(order.steps(), (WriteOrder::Steps{{5, 1}, {6, 1}, {1, 2}}));
 }
 
 class ExfatFiles : public ::testing::Test {
@@ -241,14 +239,14 @@ TEST_F(ExfatFiles, SetsAcrossBlocksAreChangedWhole) {
   const auto geometry = read_exfat_geometry(medium_);
   const auto start = static_cast<std::ptrdiff_t>(geometry->cluster_offset(info.first_cluster));
   const auto begin = medium_.bytes().begin() + start;
-  // 42 sets fill a block but for two entries; the next one is moved to begin there.
+  // 40 sets fill a block but for the last entry of each sector; the next set is moved to begin
+  // there.
   std::copy(begin + 4096, begin + 4096 + 96, begin + 4096 - kRecordSize);
-  std::fill(begin + 4096 - 2 * kRecordSize, begin + 4096 - kRecordSize, std::byte{0x05});
   std::fill(begin + 4096 + 64, begin + 4096 + 96, std::byte{0x05});
   MountedFat again(medium_);
   const NodeId found_folder = again.find(kRoot, "folder");
   EXPECT_EQ(again.list(found_folder).size(), 60u);
-  const NodeId node = again.find(found_folder, "name 42");
+  const NodeId node = again.find(found_folder, "name 40");
   ASSERT_NE(node, 0u);
   medium_.record();
   EXPECT_EQ(again.write(node, 0, "content"), 0);
@@ -261,11 +259,11 @@ TEST_F(ExfatFiles, SetsAcrossBlocksAreChangedWhole) {
     halves += first != second ? 1 : 0;
   }
   EXPECT_EQ(halves, 0u);
-  EXPECT_EQ(again.read_file(found_folder, "name 42"), "content");
+  EXPECT_EQ(again.read_file(found_folder, "name 40"), "content");
   again.close();
   MountedFat last(medium_);
-  EXPECT_EQ(last.read_file(last.find(kRoot, "folder"), "NAME 42"), "content");
-  EXPECT_EQ(last.rename(last.find(kRoot, "folder"), "name 42", kRoot, "elsewhere"), 0);
+  EXPECT_EQ(last.read_file(last.find(kRoot, "folder"), "NAME 40"), "content");
+  EXPECT_EQ(last.rename(last.find(kRoot, "folder"), "name 40", kRoot, "elsewhere"), 0);
   last.close();
   expect_sound();
 }
@@ -295,10 +293,10 @@ TEST_F(ExfatFiles, SetsInPiecesAreReadAndChangedOnceTheyAreRenamed) {
   MountedFat again(medium_);
   const NodeId found_folder = again.find(kRoot, "folder");
   EXPECT_EQ(again.list(found_folder).size(), 60u);
-  const NodeId node = again.find(found_folder, "name 42");
+  const NodeId node = again.find(found_folder, "name 40");
   ASSERT_NE(node, 0u);
   EXPECT_EQ(again.write(node, 0, "content"), EOPNOTSUPP);
-  EXPECT_EQ(again.rename(found_folder, "name 42", found_folder, "another name"), 0);
+  EXPECT_EQ(again.rename(found_folder, "name 40", found_folder, "another name"), 0);
   EXPECT_EQ(again.write(node, 0, "content"), 0);
   EXPECT_EQ(again.read_file(found_folder, "another name"), "content");
   again.close();

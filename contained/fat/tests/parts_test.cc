@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -10,6 +11,7 @@
 #include "contained/fat/free_space.h"
 #include "contained/fat/geometry.h"
 #include "contained/fat/names.h"
+#include "contained/fat/rename_note.h"
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/unicode.h"
 #include "contained/fat/write_order.h"
@@ -151,9 +153,37 @@ TEST(WriteOrders, AreKeptAndContradictionsSeen) {
   EXPECT_TRUE(order.require(2, 3));
   EXPECT_TRUE(order.require(2, 2));
   EXPECT_FALSE(order.require(3, 1));
-  const std::vector<std::uint64_t> blocks = {1, 3, 9};
-  const std::vector<std::vector<std::uint64_t>> expected = {{1, 9}, {3}};
-  EXPECT_EQ(order.groups(blocks), expected);
+  EXPECT_EQ(order.steps(), (WriteOrder::Steps{{2, 1}, {3, 2}}));
+}
+
+TEST(WriteOrders, APointCostsNoFlush) {
+  WriteOrder order;
+  const std::uint64_t point = order.new_point();
+  for (const std::uint64_t sector : {1, 2, 3}) EXPECT_TRUE(order.require(sector, point));
+  for (const std::uint64_t sector : {7, 8, 9}) EXPECT_TRUE(order.require(point, sector));
+  EXPECT_FALSE(order.require(8, 2));
+  EXPECT_EQ(order.steps(), (WriteOrder::Steps{{7, 1}, {8, 1}, {9, 1}}));
+}
+
+TEST(WriteOrders, AllOfARangeGoesFirst) {
+  WriteOrder order;
+  EXPECT_TRUE(order.require_all(10, 4, 20));
+  EXPECT_TRUE(order.require_all(20, 4, 30));
+  EXPECT_TRUE(order.require(5, 12));
+  EXPECT_FALSE(order.require(20, 5));
+  EXPECT_FALSE(order.require_all(28, 4, 11));
+  EXPECT_EQ(order.steps(), (WriteOrder::Steps{{12, 1}, {20, 2}, {30, 3}}));
+}
+
+TEST(RenameNotes, AreReadAsTheyWereWritten) {
+  std::array<std::byte, kRecordSize> record = {};
+  const RenameNote note = {
+      .old_position = 0x123456789a0, .new_position = 64, .old_print = 5, .new_print = 0xffffffff};
+  write_note(record, kFreeMark, note);
+  EXPECT_EQ(read_note(record, kFreeMark), note);
+  EXPECT_EQ(read_note(record, kFreeMark - 1), std::nullopt);
+  record[3] ^= std::byte{1};
+  EXPECT_EQ(read_note(record, kFreeMark), std::nullopt);
 }
 
 TEST(Geometries, AreWhatMkfsMade) {

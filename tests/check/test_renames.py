@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A FAT on which power went while a file was being renamed: it has its old name and its new one, and a note beside
+the new one says which is which. What comes before a mount and before a repair takes the old one away."""
+import checking
+import fat_media
+import harness
+import pytest
+
+OLD, NEW, NOTE = 1, 2, 3  # slots of the root
+
+
+def print_of(entry):
+    """As rename_note.h says: of the name and the time it was made."""
+    total = 2166136261
+    for byte in entry[0:11] + entry[13:18]:
+        total = (total ^ byte) * 16777619 & 0xffffffff
+    return total
+
+
+@pytest.fixture(autouse=True)
+def own_programs(monkeypatch):
+    monkeypatch.setenv("AIRLOCK_DRIVER_DIR", str(harness.built("contained/airlock-fat-finish").parent))
+
+
+def half_renamed(path, note=True):
+    """The file OTHER.TXT on its way to NEW.TXT, on a volume that was not unmounted."""
+    medium = fat_media.Fat(path)
+    old = bytes(medium.bytes[medium.entry(OLD, 0):medium.entry(OLD, 32)])
+    new = b"NEW     TXT" + old[11:]
+    medium.bytes[medium.entry(NEW, 0):medium.entry(NEW, 32)] = new
+    if note:
+        medium.put("B5sQQII2x", medium.entry(NOTE, 0), 0xe5, b"moved", medium.entry(OLD, 0), medium.entry(NEW, 0),
+                   print_of(old), print_of(new))
+    medium.bytes[0x25] |= 1
+    for table in medium.tables:
+        medium.put("H", table + 2, 0x7fff)
+    medium.save()
+    return medium
+
+
+def files(medium):
+    """Name and content of every file in the root, as anybody would read them."""
+    data = medium.path.read_bytes()
+    found = {}
+    for slot in range(16):
+        entry = data[medium.entry(slot, 0):medium.entry(slot, 32)]
+        if entry[0] == 0:
+            break
+        if entry[0] != 0xe5:
+            cluster, size = int.from_bytes(entry[26:28], "little"), int.from_bytes(entry[28:32], "little")
+            at = medium.data + (cluster - 2) * medium.cluster_size  # of these files clusters follow each other
+            found[entry[:11].decode()] = data[at:at + size]
+    return found
+
+
+RENAMED = {"KEPT    TXT": fat_media.KEPT, "NEW     TXT": fat_media.OTHER}
+BOTH = {**RENAMED, "OTHER   TXT": fat_media.OTHER}
+
+
+def test_the_new_name_stays_and_the_volume_is_written(tmp_path):
+    medium = half_renamed(tmp_path / "image")
+    found = checking.ask("mount-glance", "vfat", medium.path)
+    assert (found.verdict, found.read_only) == ("dirty", ""), found
+    assert found.changed and "an interrupted renaming was finished" in found.summary
+    assert files(medium) == RENAMED
+
+
+def test_a_repair_takes_the_old_name_away_and_not_the_content(tmp_path):
+    medium = half_renamed(tmp_path / "image")
+    found = checking.ask("repair", "vfat", medium.path)
+    assert found.verdict == "clean", found
+    assert files(medium) == RENAMED
+
+
+def test_without_the_note_two_names_are_damage(tmp_path):
+    """The control: what the checker alone makes of it."""
+    medium = half_renamed(tmp_path / "image", note=False)
+    found = checking.ask("mount-glance", "vfat", medium.path)
+    assert found.verdict == "errors" and found.read_only, found
+    assert files(medium) == BOTH
+
+
+def test_a_note_about_a_file_that_is_not_there_any_more_means_nothing(tmp_path):
+    medium = half_renamed(tmp_path / "image")
+    medium.put("H", medium.entry(OLD, 26), 9)  # another file of that name has come since
+    medium.chain([9])
+    medium.put("I", medium.entry(OLD, 28), 5)
+    medium.save()
+    found = checking.ask("mount-glance", "vfat", medium.path)
+    assert not found.changed, found
+    assert files(medium).keys() == BOTH.keys()
