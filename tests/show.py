@@ -6,6 +6,7 @@ A bus of its own with airlockd on it, somebody at the machine (played by mocks o
 udevd if none runs, and an ext4 stick made of a file on a loop device: plugged in, mounted by itself,
 used, its driver killed, found dead, recovered, unmounted, checked, repaired and ejected. Everything is taken away again.
 """
+import contextlib
 import os
 import pathlib
 import signal
@@ -99,12 +100,31 @@ class Show:
         self.by_person("airlockctl", "list")
 
 
-def start_udevd_if_missing():
+OURS_ONLY = """SUBSYSTEM=="block", ATTRS{{loop/backing_file}}=="{scratch}/*", GOTO="of_this_run"
+GOTO="end_of_this_run"
+LABEL="of_this_run"
+{rules}
+LABEL="end_of_this_run"
+"""
+
+
+def confine_rules(scratch):
+    """udevd is told of every device there is, and its rules read what is on them: here only those of this run."""
+    folders = {pathlib.Path(folder).resolve() for folder in ("/usr/lib/udev/rules.d", "/lib/udev/rules.d", "/etc/udev/rules.d")}
+    for folder in filter(pathlib.Path.is_dir, folders):
+        rules = {path.name: path.read_text() for path in folder.glob("*.rules") if path.exists()}
+        harness.run(["mount", "-t", "tmpfs", "none", folder])
+        for name, text in rules.items():
+            (folder / name).write_text(OURS_ONLY.format(scratch=scratch.resolve(), rules=text))
+
+
+def start_udevd_if_missing(scratch):
     """A udevd of our own, with its state and its messages to itself; None if one runs already."""
     if os.path.exists("/run/udev/control"):
         return None
     os.makedirs("/run/udev", exist_ok=True)
     harness.run(["mount", "-t", "tmpfs", "none", "/run/udev"])
+    confine_rules(scratch)
     udevd = next((path for path in ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd")
                   if os.path.exists(path)), None)
     if udevd is None:
@@ -116,13 +136,21 @@ def start_udevd_if_missing():
     return process
 
 
+def end(process):
+    process.terminate()
+    process.wait()
+
+
 def main():
     if INSIDE not in os.environ:
         os.environ[INSIDE] = "yes"
         os.execvp(OWN_NAMESPACES[0], [*OWN_NAMESPACES, sys.executable, __file__])
-    udevd = start_udevd_if_missing()
-    try:
-        with harness.scratch_directory() as scratch, machines.Machine(scratch) as machine:
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(harness.scratch_directory())
+        udevd = start_udevd_if_missing(scratch)
+        if udevd:
+            stack.callback(end, udevd)
+        with machines.Machine(scratch) as machine:
             say("airlockd is up, on a bus of its own" + (", with a udevd of its own" if udevd else ""))
             machine.sit_down(ALICE)
             machine.polkit("AllowUnknown", "(true,)")
@@ -131,10 +159,6 @@ def main():
             show.use(stick, place)
             show.crash(stick, place)
             show.leave(stick)
-    finally:
-        if udevd:
-            udevd.terminate()
-            udevd.wait()
     say("it works. What to try next")
     print("""  ./dev test               every test on this machine
   ./dev shell              a shell with the built programs in PATH; then, with a stick of yours:

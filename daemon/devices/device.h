@@ -47,6 +47,9 @@ struct Device {
   std::string vendor, model, serial;
   std::string bus;   // "usb", "mmc", "ieee1394", "thunderbolt", "ata", "virtual", ...; may be empty
   std::string port;  // udev's ID_PATH: where it is plugged in
+  // The file that a loop device shows, for its partitions too, as the kernel names it; empty for
+  // others. Foreign text: whoever attached the file chose its name. Never opened.
+  std::string backing_file;
   std::string seat = "seat0";
   std::uint64_t size = 0;  // bytes; 0: no medium inside
   std::uint32_t sector_size = 512;

@@ -95,6 +95,7 @@ void describe_maker(udev_device* drive, Device& device) {
   device.serial = first_word({property(drive, "ID_SERIAL_SHORT"), usb_serial(drive),
                               attribute(drive, "device/serial"), attribute(drive, "serial")});
   device.port = plain_token(property(drive, "ID_PATH"), kMostPortBytes);
+  device.backing_file = clean_text(attribute(drive, "loop/backing_file"), kMostPathBytes);
 }
 
 std::uint64_t size_in_bytes(udev_device* device, DeviceKind kind) {

@@ -12,9 +12,9 @@ namespace {
 auto facts(const Device& device) {
   return std::tie(device.number, device.disk_sequence, device.name, device.node, device.sysfs_path,
                   device.kind, device.drive, device.drive_name, device.vendor, device.model,
-                  device.serial, device.bus, device.port, device.seat, device.size,
-                  device.sector_size, device.read_only, device.removable, device.has_partitions,
-                  device.ejectable, device.ignored, device.system_reason);
+                  device.serial, device.bus, device.port, device.backing_file, device.seat,
+                  device.size, device.sector_size, device.read_only, device.removable,
+                  device.has_partitions, device.ejectable, device.ignored, device.system_reason);
 }
 
 void append(DeviceLedger::Reports& reports, DeviceLedger::Reports more) {

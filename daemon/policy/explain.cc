@@ -45,6 +45,7 @@ void add_device(FactMap& facts, const Device& device) {
   add(facts, "serial", device.serial);
   add(facts, "bus", device.bus);
   add(facts, "port", device.port);
+  add(facts, "backing-file", device.backing_file);
   add(facts, "seat", device.seat);
   add(facts, "size", fmt::format("{} bytes", device.size));
   add(facts, "removable", yes_or_no(device.removable));

@@ -53,6 +53,7 @@ constexpr auto kDeviceTexts = std::to_array<DeviceText>({
     {"serial", &Device::serial},
     {"bus", &Device::bus},
     {"port", &Device::port},
+    {"backing-file", &Device::backing_file},
 });
 struct ProbeText {
   std::string_view key;
@@ -64,9 +65,16 @@ constexpr auto kProbeTexts = std::to_array<ProbeText>({
     {"uuid", &ProbeRecord::uuid},
 });
 
+// What a device does not tell is not known, while a medium without a label is known to have none.
+std::optional<std::string> text_of_device(const Device& device, const DeviceText& row) {
+  std::string text = trimmed(device.*(row.member));
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
 std::optional<std::string> known_text(const Facts& facts, std::string_view key) {
   for (const DeviceText& row : kDeviceTexts)
-    if (row.key == key && facts.device) return trimmed((*facts.device).*(row.member));
+    if (row.key == key && facts.device) return text_of_device(*facts.device, row);
   for (const ProbeText& row : kProbeTexts)
     if (row.key == key && facts.probe) return (*facts.probe).*(row.member);
   return std::nullopt;

@@ -48,6 +48,7 @@ constexpr auto kMatchKeys = std::to_array<MatchKey>({
     {"serial", read_patterns},
     {"bus", read_patterns},
     {"port", read_patterns},
+    {"backing-file", read_patterns},
     {"type", read_patterns},
     {"label", read_patterns},
     {"uuid", read_patterns},

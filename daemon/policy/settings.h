@@ -39,7 +39,7 @@ struct Setting {
 // The device or medium a rule is for. Everything given must match; of a list, one entry.
 struct RuleMatch {
   struct Text {
-    std::string key;                    // "vendor", "label", ...
+    std::string key;                    // "vendor", "label", "backing-file", ...
     std::vector<std::string> patterns;  // globs; at least one
   };
   std::vector<Text> texts;

@@ -70,12 +70,11 @@ def attach(image):
 def one_plug(machine, agent, stick):
     moments = attach(stick.image)
     device = next(moments)
-    stick.device = device
     agent.tell(device)
     agent.expect("waiting")
     start = next(moments)
     moments.close()
-    machine.sticks.append(stick)
+    stick.plugged_in(harness.LoopDevice.attached(device, stick.image))
     usable = float(agent.expect("usable")[0])
     agent.tell("leave")
     agent.expect("left")
@@ -133,19 +132,20 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     if not os.path.exists(UDISKSD):
         raise SystemExit("bench plug: udisks2 is not installed")
-    # udisks puts its mounts where the machine's own are; here nobody sees them.
-    os.makedirs("/run/media", exist_ok=True)
-    harness.run(["mount", "-t", "tmpfs", "none", "/run/media"])
-    udevd = show.start_udevd_if_missing()
-    try:
-        with harness.scratch_directory() as scratch, machines.Machine(scratch) as machine:
+    # udisks puts its mounts where the machine's own are; here nobody sees them. What the machine's own
+    # udisks has written down of mounts and loop devices, this one would tidy up.
+    for folder in ("/run/media", "/run/udisks2", "/var/lib/udisks2"):
+        os.makedirs(folder, exist_ok=True)
+        harness.run(["mount", "-t", "tmpfs", "none", folder])
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(harness.scratch_directory())
+        udevd = show.start_udevd_if_missing(scratch)
+        if udevd:
+            stack.callback(show.end, udevd)
+        with machines.Machine(scratch) as machine:
             machine.sit_down(ALICE)
             machine.polkit("AllowUnknown", "(true,)")
             times = measure(machine, rounds)
-    finally:
-        if udevd:
-            udevd.terminate()
-            udevd.wait()
     ratios = [ours / theirs for ours, theirs in zip(times["airlock"], times["udisks"])]
     print(f"plug to usable, ms, {rounds} rounds: udisks + kernel ext4 {spread(times['udisks'])}, "
           f"airlock {spread(times['airlock'])}")

@@ -33,14 +33,26 @@ BUS_DEADLINE = harness.PATIENCE * 1000
 ALICE = (1, "daemon")
 BOB = (2, "bin")
 
+# Whatever else is plugged into this machine is not even probed, and neither are the loop devices of tests
+# that run at the same time.
 SETTINGS = """automount = "{automount}"
 mount-base = "{base}"
 
 [[rule]]
-name = "loop sticks of the tests"
-match.kind = "loop"
+name = "media of others"
+match.kind = ["disk", "partition", "optical", "loop"]
+ignore = true
+
+[[rule]]
+name = "loop sticks of this test"
+match.backing-file = "{own}/*"
+ignore = false
 removable = true
 """
+
+
+def settings_for(scratch, automount):
+    return SETTINGS.format(automount=automount, base=scratch / "media", own=scratch.resolve())
 
 
 class Refused(AssertionError):
@@ -58,7 +70,7 @@ class Stick:
     def __init__(self, machine, image):
         self.machine = machine
         self.image = pathlib.Path(image)
-        self.device = None
+        self.loop = None
 
     def begin_with(self, word):
         """An ext filesystem leaves the first bytes of its medium to others."""
@@ -67,9 +79,16 @@ class Stick:
         return self
 
     def plug(self, read_only=False):
-        self.device = harness.LoopDevice(self.image, read_only).path
+        return self.plugged_in(harness.LoopDevice(self.image, read_only))
+
+    def plugged_in(self, loop):
+        self.loop = loop
         self.machine.sticks.append(self)
         return self
+
+    @property
+    def device(self):
+        return self.loop.path
 
     @property
     def name(self):
@@ -78,7 +97,7 @@ class Stick:
     def pull(self):
         """All its bytes are gone at once, whoever uses it; then the device goes as well."""
         harness.wait_until(self.shrunk_to_nothing, DEADLINE, f"{self.device} to be empty")
-        harness.run(["losetup", "--detach", self.device], allowed=None)
+        self.loop.detach()
 
     def shrunk_to_nothing(self):
         """What a driver writes between the two steps makes the file grow again."""
@@ -87,7 +106,7 @@ class Stick:
         return pathlib.Path(f"/sys/class/block/{self.name}/size").read_text() == "0\n"
 
     def unplug(self):
-        harness.run(["losetup", "--detach", self.device])
+        self.loop.detach()
 
     def unmount_by_hand(self):
         """If it is mounted already."""
@@ -97,7 +116,13 @@ class Stick:
                 harness.run(["umount", "-l", target], allowed=None)
 
     def remove(self):
-        harness.run(["losetup", "--detach", self.device], allowed=None)
+        with contextlib.suppress(harness.HarnessError):
+            self.loop.detach()
+
+
+def device_of(stick):
+    """A stick, or the name of any device."""
+    return stick if isinstance(stick, str) else stick.device
 
 
 def tiny_drivers(scratch):
@@ -182,7 +207,7 @@ class Machine:
         self.start_mock(template, name)
 
     def write_settings(self, text=None):
-        content = SETTINGS.format(automount=self.automount, base=self.base) + self.extra_settings
+        content = settings_for(self.scratch, self.automount) + self.extra_settings
         path = self.settings_directory / "airlock.toml"
         fresh = path.with_suffix(".new")
         fresh.write_text(content if text is None else text)
@@ -317,7 +342,7 @@ class Machine:
 
     def volume_of(self, stick):
         """Path and properties, or None."""
-        device = stick if isinstance(stick, str) else stick.device
+        device = device_of(stick)
         for path, properties in self.volumes().items():
             if properties["Device"] == device:
                 return path, properties
@@ -328,7 +353,7 @@ class Machine:
             found = self.volume_of(stick)
             return found if found and found[1]["State"] in states else None
         try:
-            return harness.wait_until(reached, deadline, f"{stick.device} to be {' or '.join(states)}")
+            return harness.wait_until(reached, deadline, f"{device_of(stick)} to be {' or '.join(states)}")
         except harness.HarnessError as late:
             raise harness.HarnessError(f"{late}; it is {self.volume_of(stick)}\n{self.log()[-4000:]}") from late
 

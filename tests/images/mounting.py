@@ -15,6 +15,8 @@ import time
 
 MOUNT_DEADLINE = 30
 UNMOUNT_DEADLINE = 30
+# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it.
+os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 FUSE_CONNECTIONS = pathlib.Path("/sys/fs/fuse/connections")
 
 

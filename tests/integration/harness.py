@@ -20,6 +20,8 @@ import tempfile
 import threading
 import time
 
+from loops import disk_sequence
+
 KERNEL = "kernel"
 FUSE2FS = "fuse2fs"
 AIRLOCK = "airlock"
@@ -39,6 +41,9 @@ DRIVER_NAMES = {FUSE2FS: "fuse2fs", AIRLOCK: "airlock-ext"}
 EXT4_IOC_SHUTDOWN = 0x8004587D
 SHUTDOWN_WITHOUT_JOURNAL = struct.pack("<I", 2)
 FUSE_CONNECTIONS = pathlib.Path("/sys/fs/fuse/connections")
+# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it. A
+# test that wants a bus has one of its own.
+os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 
 
 class HarnessError(AssertionError):
@@ -223,10 +228,25 @@ class LoopDevice:
     """A loop device over an image file. Buffered, because a tmpfs file has no direct I/O."""
 
     def __init__(self, image, read_only=False):
-        self.image = pathlib.Path(image)
         command = ["losetup", "--direct-io=off", "--find", "--show"]
         command += ["--read-only"] if read_only else []
-        self.path = self._attach([*command, self.image])
+        self._remember(self._attach([*command, image]), image)
+
+    @classmethod
+    def attached(cls, path, image):
+        """One that the test has just attached itself."""
+        device = cls.__new__(cls)
+        device._remember(path, image)
+        return device
+
+    def _remember(self, path, image):
+        self.path = path
+        self.image = pathlib.Path(image)
+        self.sequence = disk_sequence(path)
+
+    def is_ours(self):
+        """Once our file is detached, the device and its number may belong to anybody."""
+        return self.path is not None and self.sequence is not None and disk_sequence(self.path) == self.sequence
 
     @staticmethod
     def _attach(command):
@@ -250,10 +270,14 @@ class LoopDevice:
             return True
         wait_until(released, deadline, f"{self.path} to be released")
 
-    def close(self):
-        if self.path:
+    def detach(self):
+        """Does nothing if somebody else has ejected it."""
+        if self.is_ours():
             run(["losetup", "--detach", self.path])
-            self.path = None
+
+    def close(self):
+        self.detach()
+        self.path = None
 
     def __enter__(self):
         return self

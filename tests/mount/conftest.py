@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it.
+os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 CLONE_NEWNS = 0x00020000
 _unshared = False
 

@@ -6,10 +6,14 @@ import fcntl
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/integration"))
+from loops import Attached  # noqa: E402
+
 MACHINE = ROOT / "build-debian/machine/root"
 PACKAGES = ROOT / "build-packages"
 BOOT_DEADLINE = 60
@@ -19,6 +23,7 @@ SYSTEM_CALLS = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restri
 LOOP_ADD, LOOP_REMOVE = 0x4C80, 0x4C81
 # Far from the numbers losetup takes by itself.
 LOOP_NUMBERS = range(128, 192)
+ATTACHED = Attached()
 
 
 def wait_until(condition, deadline, what):
@@ -51,7 +56,7 @@ def loop_devices(count):
         yield [f"/dev/loop{number}" for number in numbers]
     finally:
         for number in numbers:
-            subprocess.run(["losetup", "--detach", f"/dev/loop{number}"], stderr=subprocess.DEVNULL, check=False)
+            ATTACHED.detach(f"/dev/loop{number}")
             # Somebody else may look at it in this moment; an unused device does no harm then.
             with contextlib.suppress(OSError):
                 loop_control(LOOP_REMOVE, number)
@@ -131,7 +136,7 @@ class Container:
         with open(image, "wb") as file:
             file.truncate(32 << 20)
         run(*make, image)
-        run("losetup", device, image)
+        ATTACHED.attach(device, image)
         # The kernel tells the machine's own udevd about it, not this one.
         self.sh(f"udevadm trigger --settle --action=change {device}")
         return device, image

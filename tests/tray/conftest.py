@@ -29,15 +29,7 @@ def scratch():
 @pytest.fixture
 def machine(scratch):
     import machine as machines
-    # Known by its size, so that nothing else on this machine takes part.
-    settings = machines.SETTINGS.format(automount="on", base=scratch / "media").replace(
-        'match.kind = "loop"', 'match.kind = "loop"\nmatch.min-size = "37 MiB"\nmatch.max-size = "37 MiB"')
-
-    class MachineForOne(machines.Machine):
-        def write_settings(self, text=None):
-            super().write_settings(text or settings)
-
-    with MachineForOne(scratch) as made:
+    with machines.Machine(scratch) as made:
         made.sit_down(machines.ALICE)
         made.polkit("AllowUnknown", "(true,)")
         yield made

@@ -304,6 +304,30 @@ TEST_F(Devices, ALoopDeviceIsNotRemovableByItself) {
   EXPECT_EQ(device.bus, "virtual");
 }
 
+TEST_F(Devices, ALoopDeviceAndItsPartitionsNameTheFileBehindThem) {
+  machine_.add_virtual("loop3", {{"loop/backing_file", "/srv/sticks/my disk.img\n"}})
+      .with_partition("ext4");
+  start();
+  EXPECT_EQ(story(), (Lines{"added loop3", "added loop3p1"}));
+  EXPECT_EQ(source_->find(number_of(16))->backing_file, "/srv/sticks/my disk.img");
+  EXPECT_EQ(source_->find(number_of(17))->backing_file, "/srv/sticks/my disk.img");
+}
+
+TEST_F(Devices, AnotherFileBehindALoopDeviceIsNews) {
+  MockDisk loop = machine_.add_virtual("loop3", {{"loop/backing_file", "/srv/one.img"}});
+  start();
+  (void)story();
+  loop.with_attribute("loop/backing_file", "/srv/two.img");
+  source_->look_again();
+  EXPECT_EQ(story(), Lines{"changed loop3"});
+  EXPECT_EQ(last_.backing_file, "/srv/two.img");
+}
+
+TEST_F(Devices, OnlyALoopDeviceHasAFileBehindIt) {
+  machine_.add_stick("sdb");
+  EXPECT_EQ(only_device().backing_file, "");
+}
+
 TEST_F(Devices, AVolumeOfDeviceMapperHasNoBusOfItsOwn) {
   machine_.add_virtual("dm-0", {});
   EXPECT_EQ(only_device().bus, "virtual");
@@ -350,6 +374,17 @@ TEST_F(Devices, HostileWordsAreBoundedAndReadable) {
   EXPECT_EQ(device.vendor, bad + "[2J" + bad + "evil" + bad + bad + bad);
   EXPECT_EQ(device.model, std::string(128, 'A'));
   EXPECT_EQ(device.serial, "\\xc0\\xaf" + bad + " ok");
+}
+
+TEST_F(Devices, AHostileFileNameIsBoundedAndReadable) {
+  const std::string bad = "\xef\xbf\xbd";
+  MockDisk loop =
+      machine_.add_virtual("loop3", {{"loop/backing_file", "/tmp/\x1b[2J\xff\xe2\x80\xae.img"}});
+  EXPECT_EQ(only_device().backing_file, "/tmp/" + bad + "[2J" + bad + bad + ".img");
+  loop.with_attribute("loop/backing_file", "/" + std::string(9000, 'A'));
+  source_->look_again();
+  (void)story();
+  EXPECT_EQ(last_.backing_file, "/" + std::string(4095, 'A'));
 }
 
 TEST_F(Devices, HostileNumbersMakeNoSense) {

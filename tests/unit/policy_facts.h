@@ -45,6 +45,13 @@ class Medium {
     medium.holds("ext4");
     return medium;
   }
+  // The same on a loop device.
+  static Medium loop() {
+    return stick()
+        .device(&Device::kind, DeviceKind::kLoop)
+        .device(&Device::vendor, std::string())
+        .device(&Device::backing_file, std::string("/srv/sticks/2024/a b.img"));
+  }
   static Medium image() {
     Medium medium;
     medium.facts_.image_name = "/home/alice/disk.img";

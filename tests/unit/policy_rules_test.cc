@@ -48,7 +48,41 @@ TEST(Rules, MatchWhatTheyName) {
   for (const auto& [match, expected] : rows) EXPECT_EQ(matches(match, stick()), expected) << match;
 }
 
+TEST(Rules, MatchALoopDeviceByTheFileBehindIt) {
+  const std::vector<std::pair<std::string_view, bool>> rows{
+      {"match.backing-file = \"/srv/sticks/2024/a b.img\"", true},
+      {"match.backing-file = \"/srv/sticks/*\"", true},  // a star goes through folders, too
+      {"match.backing-file = \"/srv/*.img\"", true},
+      {"match.backing-file = \"*\"", true},
+      {"match.backing-file = [\"/var/lib/snapd/*\", \"/srv/sticks/2?2?/a?b.img\"]", true},
+      {"match.backing-file = \"/srv/sticks\"", false},
+      {"match.backing-file = \"/srv/sticks/*.iso\"", false},
+      {"match.backing-file = \"sticks\"", false},
+      {"match = { kind = \"loop\", backing-file = \"/srv/*\" }", true},
+      {"match = { kind = \"disk\", backing-file = \"/srv/*\" }", false},
+  };
+  for (const auto& [match, expected] : rows)
+    EXPECT_EQ(matches(match, Medium::loop()), expected) << match;
+}
+
+TEST(Rules, TheFilesOfOthersAreLeftAlone) {
+  const std::string settings = rule("match.kind = \"loop\"", "removable = true") +
+                               rule("match.backing-file = \"/var/lib/snapd/*\"", "ignore = true");
+  expect_rows({
+      {settings, Medium::loop(),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
+      {settings,
+       Medium::loop().device(&Device::backing_file,
+                             std::string("/var/lib/snapd/snaps/core_1.snap")),
+       "ignore: a rule says to ignore it [test.toml:5 \"mine\"]"},
+  });
+}
+
 TEST(Rules, DoNotMatchWhatIsNotKnown) {
+  EXPECT_FALSE(matches("match.backing-file = \"*\"", stick()));
+  EXPECT_FALSE(matches("match.backing-file = \"*\"", Medium::image()));
+  EXPECT_FALSE(matches("match.vendor = \"*\"", Medium::loop()));
+  EXPECT_TRUE(matches("match.label = \"*\"", stick().label("")));  // known to have none
   EXPECT_FALSE(matches("match.label = \"*\"", stick().not_probed()));
   EXPECT_FALSE(matches("match.vendor = \"*\"", Medium::image()));
   EXPECT_FALSE(matches("match.min-size = \"0 B\"", Medium::image()));
@@ -196,6 +230,19 @@ TEST(Explain, TellsFactsRulesAndOutcome) {
       told.at("plan"));
   EXPECT_EQ(std::get<std::string>(plan.at("options")), "nosuid,nodev,noexec,sync");
   EXPECT_EQ(std::get<std::string>(plan.at("folder")), "stick");
+}
+
+TEST(Explain, NamesTheFileBehindALoopDevice) {
+  const Settings settings = settings_from(rule("match.backing-file = \"/home/*\"", "sync = true"));
+  const Explanation of_loop = explain(settings, Medium::loop().facts(), kDrivers);
+  EXPECT_EQ(of_loop.facts.at("backing-file"), "/srv/sticks/2024/a b.img");
+  EXPECT_EQ(
+      of_loop.rules.at(0),
+      "test.toml:1 \"mine\": does not match: its backing-file is \"/srv/sticks/2024/a b.img\"");
+  const Explanation of_stick = explain(settings, stick().facts(), kDrivers);
+  EXPECT_FALSE(of_stick.facts.contains("backing-file"));
+  EXPECT_EQ(of_stick.rules.at(0),
+            "test.toml:1 \"mine\": does not match: its backing-file is not known");
 }
 
 TEST(Explain, BoundsWhatAMediumSays) {

@@ -161,6 +161,11 @@ TEST(Settings, AnErrorInARuleIsAsExact) {
       {"match = \"x\"", "a.toml:2:9: match is a table of settings, not a string"},
       {"match.vendor = 1", "a.toml:2:16: vendor is a string or a list of strings, not a number"},
       {"match.vendor = []", "a.toml:2:16: vendor must not be empty"},
+      {"match.backing-file = true",
+       "a.toml:2:22: backing-file is a string or a list of strings, not true or false"},
+      {"match.backing_file = \"/srv/*\"",
+       "a.toml:2:7: there is no setting \"match.backing_file\"; did you mean "
+       "\"match.backing-file\"?"},
       {"match.kind = \"stick\"",
        "a.toml:2:14: kind is \"disk\", \"partition\", \"optical\", \"loop\" or \"image\", not "
        "\"stick\""},
@@ -304,7 +309,7 @@ TEST(Settings, TheExamplesOfTheVendorCopyAreWhatIsBuiltIn) {
   Settings settings;
   const auto parsed = parse_settings(uncommented, "vendor", settings);
   ASSERT_TRUE(parsed) << parsed.error().message();
-  EXPECT_EQ(settings.rules.size(), 3u);
+  EXPECT_EQ(settings.rules.size(), 4u);
   settings.rules.clear();
   PropertyMap said = to_properties(settings);
   PropertyMap built_in = to_properties(Settings{});

@@ -6,14 +6,19 @@ It is no USB bus and no other kernel. Loop devices are the whole machine's, so u
 told to see none but its own.
 """
 import collections
+import contextlib
 import fcntl
 import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "integration"))
+from loops import Attached  # noqa: E402
+
 PLACE = pathlib.Path(os.environ.get("AIRLOCK_GUEST", HERE.parents[1] / "build-debian/vm"))
 LOOP_CTL_ADD, LOOP_CTL_REMOVE = 0x4C80, 0x4C81
 BOOT_TIME = 90
@@ -54,6 +59,7 @@ class Container:
         self.count = sticks
         self.files = dict(files or {})
         self.numbers = []
+        self.attached = Attached()
         self.process = None
         self.init = None
 
@@ -77,8 +83,9 @@ class Container:
             if len(self.numbers) == self.count:
                 break
             if not os.path.exists(f"/sys/block/loop{number}"):
-                loop_control(LOOP_CTL_ADD, number)
-                self.numbers.append(number)
+                with contextlib.suppress(FileExistsError):  # somebody else reserves some as well
+                    loop_control(LOOP_CTL_ADD, number)
+                    self.numbers.append(number)
         self.free = [f"/dev/loop{number}" for number in self.numbers]
 
     def write_files(self):
@@ -141,7 +148,7 @@ class Container:
                 self.process.kill()
                 self.process.wait()
         for number in self.numbers:
-            subprocess.run(["losetup", "-d", f"/dev/loop{number}"], stderr=subprocess.DEVNULL, check=False)
+            self.attached.detach(f"/dev/loop{number}")
             try:
                 wait_until(lambda number=number: removed(number), 10, f"loop{number} to be free")
             except AssertionError:
@@ -176,7 +183,7 @@ class Container:
 
     def plug(self, image, read_only=False):
         device = self.free.pop(0)
-        subprocess.run(["losetup", *(["-r"] if read_only else []), device, image], check=True)
+        self.attached.attach(device, image, *(["-r"] if read_only else []))
         self.run(f"udevadm trigger --settle -c change {device}")
         wait_until(lambda: self.run(f"udisksctl info -b {device}", allowed=None).code == 0, DEADLINE,
                    "udisks to see the stick")
@@ -184,14 +191,15 @@ class Container:
 
     def yank(self, device):
         """No sectors any more, and every request fails. Spoils the image."""
+        assert self.attached.is_ours(device), f"{device} is not ours any more"
         backing = pathlib.Path(f"/sys/block/{os.path.basename(device)}/loop/backing_file").read_text().strip()
         os.truncate(backing, 0)
         subprocess.run(["losetup", "-c", device], check=True)
         self.run(f"udevadm trigger -c change {device}")
 
     def unplug(self, device):
-        subprocess.run(["losetup", "-d", device], check=False, stderr=subprocess.DEVNULL)
-        wait_until(lambda: not os.path.exists(f"/sys/block/{os.path.basename(device)}/loop"), DEADLINE,
+        self.attached.detach(device)
+        wait_until(lambda: not self.attached.is_ours(device), DEADLINE,
                    f"{device} to let go of its image")
         self.run(f"udevadm trigger --settle -c change {device}", allowed=None)
         self.free.append(device)

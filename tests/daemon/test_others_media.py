@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The loop devices of others beside the airlockd of a test: neither opened, probed nor mounted.
+
+On a desktop these are snaps and images that people have attached; here those of a folder that is
+not the test's. What airlockd and its helpers open is what strace sees of them.
+"""
+import contextlib
+import re
+import subprocess
+
+import harness
+import pytest
+from loops import disk_sequence
+from machine import ALICE, Machine
+
+OPENED = re.compile(r"open(?:at|at2)?\(.*(/dev/(?:loop\d+|block/\S+?))[\"<>]")
+# The control: the same, and the rule of the test lets the other folder in.
+TOO_WIDE = '\n[[rule]]\nname = "too wide"\nmatch.backing-file = "{}/*"\nignore = false\nremovable = true\n'
+
+
+@pytest.fixture
+def elsewhere():
+    with harness.scratch_directory() as path:
+        yield path
+
+
+@contextlib.contextmanager
+def others_medium(folder, name):
+    image = harness.make_image(folder / f"{name}.img", ["-L", name], "8M")
+    with harness.LoopDevice(image) as loop:
+        yield loop
+        harness.wait_until(lambda: not mounted(loop.path), 10, f"{loop.path} to be unmounted")
+
+
+def mounted(device):
+    return harness.run(["findmnt", "-rn", "-S", device], allowed=None).stdout
+
+
+@contextlib.contextmanager
+def watched(machine, path):
+    """Writes every open of airlockd, and of the processes it starts from now on, into the file."""
+    tracer = subprocess.Popen(["strace", "-qq", "-f", "-y", "-e", "trace=open,openat,openat2", "-o", path,
+                               "-p", str(machine.daemon.pid)], stderr=subprocess.DEVNULL)
+    try:
+        harness.wait_until(lambda: is_traced(machine.daemon.pid), 10, "strace to be attached")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait()
+
+
+def is_traced(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        return "TracerPid:\t0\n" not in status.read()
+
+
+def opened(path):
+    return set(OPENED.findall(path.read_text(errors="replace")))
+
+
+@contextlib.contextmanager
+def beside_others(scratch, elsewhere, settings=""):
+    """A machine between two media of others, one there before it and one that came later; yields it, the
+    two, a stick of its own that it has mounted, and a function that says what has been opened."""
+    trace = elsewhere / "trace"
+    with others_medium(elsewhere, "BEFORE") as before, Machine(scratch, settings=settings) as machine, \
+            watched(machine, trace):
+        machine.sit_down(ALICE)  # until then nothing is probed
+        with others_medium(elsewhere, "LATER") as later:
+            own = machine.make_stick("OWN", size="8M").plug()
+            machine.wait_for_state(own, "mounted")
+            yield machine, (before, later), own, lambda: opened(trace)
+            for loop in (before, later):
+                harness.run(["umount", loop.path], allowed=None)
+
+
+def test_media_of_others_are_left_alone(scratch, elsewhere):
+    with beside_others(scratch, elsewhere) as (machine, others, own, opened_so_far):
+        # The kernel told of them before it told of our own, so all has been decided.
+        for loop in others:
+            _, volume = machine.wait_for_state(loop.path, "ignored")
+            assert (volume["Type"], volume["Label"], volume["DecidedBy"]) == (
+                "", "", f'{machine.settings_directory}/airlock.toml:4 "media of others"')
+            assert not mounted(loop.path)
+        assert own.device in opened_so_far()
+        assert not {loop.path for loop in others} & opened_so_far()
+        assert all(loop.is_ours() for loop in others)
+
+
+def test_a_wider_rule_would_have_been_seen(scratch, elsewhere):
+    """The control."""
+    settings = TOO_WIDE.format(elsewhere.resolve())
+    with beside_others(scratch, elsewhere, settings) as (machine, others, _, opened_so_far):
+        for loop in others:
+            machine.wait_for_state(loop.path, "mounted")
+            assert mounted(loop.path)
+            assert loop.path in opened_so_far()
+
+
+def test_a_loop_device_that_others_have_got_meanwhile_is_not_detached(scratch, elsewhere):
+    """What a test leaves behind is known by its medium, not by a number that goes round."""
+    ours = harness.LoopDevice(harness.make_image(scratch / "ours.img", size="8M"))
+    image = harness.make_image(elsewhere / "theirs.img", size="8M")
+    harness.run(["losetup", "--detach", ours.path])
+    harness.wait_until(lambda: disk_sequence(ours.path) is None, 10, "the device to be free")
+    if harness.run(["losetup", ours.path, image], allowed=None).returncode != 0:
+        pytest.fail(f"somebody else has taken {ours.path} in between")
+    theirs = harness.LoopDevice.attached(ours.path, image)
+    try:
+        assert theirs.is_ours() and not ours.is_ours()
+        ours.close()
+        assert theirs.is_ours()
+    finally:
+        theirs.close()
