@@ -37,7 +37,7 @@ Result<void> run(std::vector<std::string> words, std::span<const BorrowedFd> len
     if (errno != EINTR) return fail_errno(errno, Errc::kSystem, "wait for {}", kBusProgramName);
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return {};
-  return fail(Errc::kPeerGone, "{} had no success", kBusProgramName);
+  return fail(Errc::kPeerGone, "{} failed", kBusProgramName);
 }
 
 }  // namespace

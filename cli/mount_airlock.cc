@@ -89,8 +89,7 @@ Result<const DriverRow*> driver_for(const std::string& subtype) {
   if (const DriverRow* row = find_driver(subtype)) return row;
   std::string known;
   for (const DriverRow& row : driver_table()) known += fmt::format(" {}", row.subtypes);
-  return fail(Errc::kUnsupported, "no driver for {}; there are drivers for:{}", quote(subtype),
-              known);
+  return fail(Errc::kUnsupported, "no driver for {}; the drivers serve:{}", quote(subtype), known);
 }
 
 Result<MountPoint> pin_directory(const std::string& path) {

@@ -142,7 +142,7 @@ Result<void> apply(std::string_view option, UnknownOptions unknown, MountOptions
   TRY(const bool known, apply_value(option, options));
   if (known) return {};
   if (option == "remount")
-    return fail(Errc::kUnsupported, "a mount cannot be changed: unmount it and mount it anew");
+    return fail(Errc::kUnsupported, "a mount cannot be changed: unmount it and mount it again");
   if (unknown == UnknownOptions::kRefuse)
     return fail(Errc::kInvalidArgument, "unknown option {}", quote(option));
   options.notices.push_back("unknown option " + quote(option) + " is ignored");

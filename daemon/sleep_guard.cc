@@ -16,7 +16,7 @@ void SleepGuard::going_to_sleep() {
 }
 
 void SleepGuard::awake() {
-  log(LogLevel::kInfo, "the machine is awake: media are looked at again");
+  log(LogLevel::kInfo, "the machine is awake: media are examined again");
   parts_.inhibitor.hold();
   parts_.devices.look_again();
   parts_.supervisor.look_again();

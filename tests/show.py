@@ -88,7 +88,7 @@ class Show:
     def leave(self, stick):
         say("unmounting: the answer comes when everything is on the medium")
         self.by_person("airlockctl", "unmount", stick.name)
-        say("is it in order? A contained checker looks, on a medium nobody else can use meanwhile")
+        say("is it clean? A contained checker examines the medium, which nobody else can use meanwhile")
         self.by_person("airlockctl", "check", stick.name)
         self.run("e2fsck", "-fn", stick.device)
         say("and damaged, by writing over a part of it: what is wrong, and repairing it")

@@ -151,8 +151,8 @@ void MainWindow::refreshBanner() {
   if (m_client.presence() == Client::Presence::kNoBus)
     sentence = tr("There is no connection to the system bus. Trying again…");
   if (m_client.presence() == Client::Presence::kNoDaemon)
-    sentence =
-        tr("Airlock's service is not running. It starts by itself when a medium is plugged in.");
+    sentence = tr(
+        "Airlock's service is not running. It starts automatically when a medium is plugged in.");
   m_banner->setSentence(sentence);
 }
 

@@ -56,7 +56,7 @@ News crashed(const Volume& volume, const Surroundings& around) {
 News pulledOut(const Volume& volume) {
   const QString text = volume.stateReason.isEmpty()
                            ? NewsText::tr(
-                                 "What was written last may be lost. Next time, eject it "
+                                 "The latest changes may be lost. Next time, eject it "
                                  "first.")
                            : sentenceFor(volume);
   return {.event = Event::kPulledOut,

@@ -29,7 +29,7 @@ SettingsDialog::SettingsDialog(Client& client, Preferences& preferences, QWidget
   setObjectName(QStringLiteral("settings"));
   setMinimumWidth(kWidth);
   auto* lines = new QFormLayout(this);
-  m_automount->addItem(tr("Mount them by themselves"), QStringLiteral("on"));
+  m_automount->addItem(tr("Mount them automatically"), QStringLiteral("on"));
   m_automount->addItem(tr("Ask me"), QStringLiteral("ask"));
   m_automount->addItem(tr("Do nothing"), QStringLiteral("off"));
   m_automount->setObjectName(QStringLiteral("automount"));
@@ -68,8 +68,8 @@ void SettingsDialog::setAutomount(const QString& mode) {
   m_automount->setCurrentIndex(row);
   m_automount->setEnabled(row >= 0);
   m_remark->setText(row < 0 ? tr("Airlock's service is not running, so this cannot be changed now.")
-                            : tr("For everybody on this machine, until its next start. What is in "
-                                 "airlock.toml counts then."));
+                            : tr("For everybody on this machine, until its next start. Then "
+                                 "airlock.toml decides again."));
 }
 
 void SettingsDialog::sendAutomount() {

@@ -54,7 +54,7 @@ bool isCrash(qint64 signal) {
 QString stateSentence(const Volume& volume) {
   switch (volume.state) {
     case State::kProbing:
-      return Wording::tr("Finding out what is on it…");
+      return Wording::tr("Examining the medium…");
     case State::kWaiting:
       return Wording::tr("Waits until somebody is logged in and the screen is unlocked.");
     case State::kAvailable:
@@ -163,7 +163,7 @@ QString deathSentence(const Volume& volume) {
     return Wording::tr("The %1 driver stopped answering and was ended.").arg(type);
   if (!death.cause.isEmpty())
     return Wording::tr("The %1 driver %2.").arg(type, visible(death.cause, kLongestSentence));
-  return Wording::tr("The %1 driver ended, and nobody can say why.").arg(type);
+  return Wording::tr("The %1 driver ended for an unknown reason.").arg(type);
 }
 
 QString deathLoss(const Volume& volume) {
@@ -216,7 +216,7 @@ QString spaceSentence(const Volume& volume) {
 }
 
 QString filesystemOf(const Volume& volume) {
-  if (volume.ambivalent) return Wording::tr("more than one claims it");
+  if (volume.ambivalent) return Wording::tr("ambiguous: several formats detected");
   if (volume.type.isEmpty()) return Wording::tr("none that is known");
   return visible((volume.type + u' ' + volume.typeVersion).simplified(), kLongestName);
 }

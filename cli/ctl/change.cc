@@ -111,11 +111,11 @@ Result<void> unmount_one(Session& session, const std::string& called) {
                         .arguments = {common_options(session.arguments)},
                         .shows_progress = true}));
   if (session.arguments.lazy) {
-    say(session, fmt::format("{} goes when its last user has gone; do not unplug it before.",
+    say(session, fmt::format("{} will be unmounted when no longer in use; do not unplug it before.",
                              shown(volume.id())));
   } else if (session.arguments.force) {
     say(session,
-        fmt::format("{} is unmounted; what was not written yet is lost.", shown(volume.id())));
+        fmt::format("{} is unmounted; data that was not written yet is lost.", shown(volume.id())));
   } else {
     // What was unplugged meanwhile is unmounted as well.
     say(session,
@@ -142,7 +142,7 @@ std::string ejected_sentence(const Session& session, const VolumeView& volume,
                              const std::string& unwritten) {
   const std::string done = fmt::format("{} is {}", shown(volume.id()),
                                        session.arguments.power_off ? "switched off" : "ejected");
-  if (session.arguments.force) return done + "; what was not written yet is lost.";
+  if (session.arguments.force) return done + "; data that was not written yet is lost.";
   if (!unwritten.empty()) return fmt::format("{}. {}.", done, shown(unwritten));
   return done + ": safe to remove.";
 }

@@ -40,7 +40,7 @@ void print_result(const Session& session, const std::string& name, const Value& 
 Result<void> judge(const std::string& name, const Value& result) {
   const std::string& verdict = result.at("verdict").text();
   if (in_order(verdict)) return {};
-  return fail(Errc::kCorrupted, "{} is not in order ({})", name, verdict);
+  return fail(Errc::kCorrupted, "{} is not clean ({})", name, verdict);
 }
 
 Result<Value> ask(Session& session, const std::string& path, const char* method) {
@@ -48,7 +48,7 @@ Result<Value> ask(Session& session, const std::string& path, const char* method)
                                      {.method = method,
                                       .arguments = {common_options(session.arguments)},
                                       .shows_progress = true}));
-  if (answer.empty()) return fail(Errc::kProtocol, "airlockd did not say what came of it");
+  if (answer.empty()) return fail(Errc::kProtocol, "airlockd did not report the result");
   return answer.front();
 }
 
@@ -61,7 +61,7 @@ void print_log(Session& session, const std::string& path) {
 Result<bool> person_agrees(const Session& session) {
   if (session.arguments.yes) return true;
   if (::isatty(STDIN_FILENO) != 1)
-    return fail(Errc::kInvalidArgument, "nobody can be asked: say --yes to have it repaired");
+    return fail(Errc::kInvalidArgument, "there is no terminal to ask on: add --yes to repair it");
   fmt::print(stderr, "Repair it? What can't be saved is lost. [y/N] ");
   std::string word;
   std::getline(std::cin, word);

@@ -107,7 +107,7 @@ void print_containment(Session& session, const VolumeView& volume) {
   const auto report =
       call_volume(session, volume.path, {.method = "GetContainment", .arguments = {}});
   if (!report || report->empty()) return;
-  print_heading("what the driver is held by, measured now");
+  print_heading("what contains the driver, measured now");
   const std::string& text = report->front().text();
   std::size_t begin = 0;
   while (begin < text.size()) {

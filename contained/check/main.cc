@@ -51,7 +51,7 @@ Result<Task> hear_task(Channel& channel) {
   task.medium = std::move(first.descriptor);
   TRY(auto second, hear(channel, kCheckProgramLength));
   if (!is_check_program_packet(second.bytes))
-    return fail(Errc::kProtocol, "what arrived names no program");
+    return fail(Errc::kProtocol, "the packet does not name a program");
   task.program = std::move(second.descriptor);
   return task;
 }

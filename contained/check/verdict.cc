@@ -336,6 +336,10 @@ std::string count(std::uint32_t findings) {
   return fmt::format("{} problem{}", findings, findings == 1 ? "" : "s");
 }
 
+std::string harmless(std::uint32_t findings) {
+  return fmt::format("{} harmless finding{}", findings, findings == 1 ? "" : "s");
+}
+
 std::string with_example(const Reading& reading) {
   if (reading.first_finding.empty()) return "";
   return fmt::format("; the first: {}", reading.first_finding);
@@ -365,23 +369,20 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
       if (changed && reading.findings > 0)
         return fmt::format("{} corrected{}", count(reading.findings), with_example(reading));
       if (reading.findings > 0)
-        return fmt::format("in order; {} of no weight{}", count(reading.findings),
-                           with_example(reading));
-      return changed ? "in order now" : "in order";
+        return fmt::format("clean; {}{}", harmless(reading.findings), with_example(reading));
+      return changed ? "clean now" : "clean";
     case CheckVerdict::kDirty:
       if (reading.findings > 0)
-        return fmt::format("consistent, with {} of no weight{}", count(reading.findings),
-                           with_example(reading));
+        return fmt::format("consistent; {}{}", harmless(reading.findings), with_example(reading));
       return "it was not unmounted, and is consistent";
     case CheckVerdict::kNeedsReplay:
-      return "its journal must be replayed before anything else can be told";
+      return "its journal must be replayed before anything else is known";
     case CheckVerdict::kErrors:
       if (reading.failed_replay)
         return fmt::format("its journal can't be replayed{}", with_example(reading));
       return fmt::format("{} found{}", count(reading.findings), with_example(reading));
     case CheckVerdict::kUncorrectable:
-      return fmt::format("it is damaged beyond what the checker can put right{}",
-                         with_example(reading));
+      return fmt::format("it is damaged beyond what the checker can fix{}", with_example(reading));
     case CheckVerdict::kUnsupported:
       return "the checker does not support all of its features";
     case CheckVerdict::kUnreadable:
@@ -393,9 +394,8 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
 }
 
 std::string cause_of_death(const Ending& ending) {
-  if (ending.wrote_too_much) return "the checker wrote without end and was stopped";
-  if (ending.code)
-    return fmt::format("the checker ended with code {}, which means nothing", *ending.code);
+  if (ending.wrote_too_much) return "the checker wrote too much and was stopped";
+  if (ending.code) return fmt::format("the checker ended with the unknown code {}", *ending.code);
   if (ending.signal_number == SIGXCPU || ending.signal_number == SIGKILL)
     return "the checker used up its processor time and was stopped";
   const char* const name = ::sigabbrev_np(ending.signal_number);
@@ -432,7 +432,7 @@ CheckReply judge_label(int code, std::string_view output) {
 std::string summary_for(CheckerFamily family, CheckVerdict verdict, const Reading& reading,
                         bool changed) {
   if (family == CheckerFamily::kNtfs && verdict == CheckVerdict::kClean)
-    return "what ntfsfix looks at is in order, which is where the volume begins";
+    return "the beginning of the volume is clean; ntfsfix checks nothing else";
   return summary_of(verdict, reading, changed).substr(0, CheckReply::kMostSummary);
 }
 

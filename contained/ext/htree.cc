@@ -62,7 +62,7 @@ Outcome<IndexNode> HashIndex::node(std::uint32_t block, const IndexPath& path) {
     if (step.node.block() == block) return access_.broken(block, "index leads in a circle");
   TRY(const auto bytes, access_.node(block, kNodeCount));
   if (!looks_like_node(bytes, access_.format().block_size))
-    return access_.broken(block, "index leads to a block that is no index");
+    return access_.broken(block, "index leads to a block that is not an index");
   const IndexNode node(block, bytes, kNodeCount);
   if (!count_fits(node, access_.format()))
     return access_.broken(block, "index block has a wrong count");

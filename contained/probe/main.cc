@@ -25,7 +25,7 @@ Result<UniqueFd> hear_request(Channel& channel) {
       channel.receive(kProbeRequest.size(), Descriptors::kTakeOne, deadline_in(kPatience)));
   if (!std::ranges::equal(packet.bytes, kProbeRequest) || packet.odd_control_data ||
       !packet.descriptor.valid())
-    return fail(Errc::kProtocol, "what arrived is no request for a probe");
+    return fail(Errc::kProtocol, "the packet is not a probe request");
   return std::move(packet.descriptor);
 }
 

@@ -443,7 +443,7 @@ Result<void> FuseServer::finish() {
                       "data that programs had written could not be put on the medium");
   if (impl_->broken_off)
     return fail(Errc::kIo,
-                "the kernel broke the connection off, and with it what it had not written");
+                "the kernel broke the connection and dropped what it had not written yet");
   if (!impl_->at_rest) return fail(Errc::kTimedOut, "the medium does not answer a request");
   return {};
 }

@@ -43,8 +43,8 @@ class Answer {
   void succeed(const Values&... values) noexcept {
     send([&](const auto& result) {
       if (call_.object_gone())
-        return result.returnError(to_bus(
-            Error{.code = Errc::kNotFound, .what = "what was called is not there any more"}));
+        return result.returnError(
+            to_bus(Error{.code = Errc::kNotFound, .what = "the called object no longer exists"}));
       try {
         result.returnResults(values...);
       } catch (const sdbus::Error& problem) {  // too large for a message, say

@@ -146,7 +146,8 @@ void BusSource::end(Error error) {
   if (parting)
     parting_ = *std::move(parting);
   else
-    log(LogLevel::kError, "the bus is gone, and nobody can be told: {}", parting.error().message());
+    log(LogLevel::kError, "the bus is gone, so no caller learns this: {}",
+        parting.error().message());
 }
 
 void BusSource::acquire_name(const std::string& name, NameTaken done) {

@@ -155,7 +155,7 @@ Result<void> eject_medium(const Device& drive, const SystemView& view) {
 
 Result<void> power_off(const Device& drive, const SystemView& view) {
   if (drive.kind == DeviceKind::kLoop)
-    return fail(Errc::kUnsupported, "{} is no hardware: it can't be switched off", drive.name);
+    return fail(Errc::kUnsupported, "{} is not hardware: it can't be switched off", drive.name);
   const fs::path usb = usb_device_above(drive.sysfs_path);
   const fs::path scsi = fs::path(drive.sysfs_path) / "device/delete";
   std::error_code none;

@@ -141,7 +141,7 @@ Result<std::vector<Device>> UdevDeviceSource::enumerate() {
 
 void UdevDeviceSource::catch_up_later() {
   if (on_catch_up_.active()) return;
-  log(LogLevel::kNotice, "messages about devices were lost; looking at all of them again");
+  log(LogLevel::kNotice, "messages about devices were lost; examining all of them again");
   if (auto timer = loop_.after(kCatchUpDelay, [this] { catch_up(); }))
     on_catch_up_ = std::move(*timer);
   else

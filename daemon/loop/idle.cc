@@ -22,7 +22,7 @@ struct Idle::State {
     if (after)
       timer = std::move(*after);
     else
-      log(LogLevel::kWarning, "airlockd will not end by itself: {}", after.error().message());
+      log(LogLevel::kWarning, "airlockd will not end automatically: {}", after.error().message());
   }
 };
 

@@ -174,7 +174,8 @@ Result<MountPoint> MountPoint::of_directory(BorrowedFd directory) {
   TRY(auto own, duplicate(directory));
   if (::fstat(own.get(), &info) != 0)
     return fail_errno(errno, Errc::kSystem, "look at the mount point");
-  if (!S_ISDIR(info.st_mode)) return fail(Errc::kInvalidArgument, "the mount point is no folder");
+  if (!S_ISDIR(info.st_mode))
+    return fail(Errc::kInvalidArgument, "the mount point is not a folder");
   if (info.st_nlink == 0) return fail(Errc::kNotFound, "the mount point was removed");
   std::array<char, PATH_MAX> path{};
   const std::string link = fmt::format("/proc/self/fd/{}", own.get());

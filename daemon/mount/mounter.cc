@@ -35,7 +35,7 @@ Result<UniqueFd> Mounter::open_fuse_device() {
 Result<UniqueFd> Mounter::open_medium(std::uint32_t open_flags, bool block_device_only,
                                       std::uint32_t block_size) {
   if (block_device_only && !medium_.is_block())
-    return fail_errno(ENOTBLK, Errc::kInvalidArgument, "{} is no block device",
+    return fail_errno(ENOTBLK, Errc::kInvalidArgument, "{} is not a block device",
                       quote(medium_.path()));
   const bool writes = (open_flags & O_ACCMODE) != O_RDONLY;
   TRY(auto fd, medium_.descriptor(writes ? MediumAccess::kReadWrite : MediumAccess::kReadOnly));
@@ -82,7 +82,7 @@ Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device
 void Mounter::detach() {
   if (!mount_) return;
   if (auto done = mount_->abandon(); !done)
-    log(LogLevel::kError, "cannot take the mount on {} away: {}", quote(mount_point_.path()),
+    log(LogLevel::kError, "cannot detach the mount on {}: {}", quote(mount_point_.path()),
         done.error().message());
   mount_.reset();
 }

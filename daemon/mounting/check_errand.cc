@@ -143,7 +143,8 @@ class Preparing {
     if (operation == CheckOperation::kReplay && why.code == Errc::kTimedOut && finishes_)
       return "the search for interrupted renamings took too long and was stopped";
     if (operation == CheckOperation::kReplay && why.code == Errc::kTimedOut)
-      return "the replay of its journal took too long and was stopped; the next one begins anew";
+      return "the replay of its journal took too long and was stopped; the next replay starts from "
+             "the beginning";
     return "it could not be checked: " + why.message();
   }
 

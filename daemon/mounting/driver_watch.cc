@@ -244,7 +244,7 @@ DriverDeath describe_death(const DriverEnd& end) {
   death.when = std::chrono::system_clock::now();
   if (!end.cause) {
     death.kind = "unknown";
-    death.cause = "ended, and nobody can say how";
+    death.cause = "ended, and it is unknown how";
     return death;
   }
   death.kind = kind_word(end.cause->kind);

@@ -139,7 +139,7 @@ void KernelMountWatch::give_up_on_driver() {
   // Plain fuse leaves nothing to abort, and its number may be another's by now.
   if (fuseblk_) (void)tools_.control.abort(mount_.filesystem);
   driver_->kill();
-  tell_unmounted({.warning = "the driver did not come to an end and was stopped, so the latest "
+  tell_unmounted({.warning = "the driver did not end and was stopped, so the latest "
                              "changes may be lost"});
 }
 
@@ -150,7 +150,7 @@ void KernelMountWatch::found(Heartbeat::Finding finding) {
     const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
     return stop_driver("hang", fmt::format("did not answer for {} s", seconds));
   }
-  if (!driver_) return stop_driver("unknown", "is gone, and nobody can say how it ended");
+  if (!driver_) return stop_driver("unknown", "is gone, and it is unknown how it ended");
   // The kernel closes what a process has before it counts as ended; how it ended is told then.
   auto timer = tools_.loop.after(kEndOfProcess, [this] {
     if (told_ || vanished_ || we_take_it_away()) return;

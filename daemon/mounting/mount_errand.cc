@@ -87,7 +87,7 @@ std::string MountJob::read_only_reason(const StartedDriver& driver) const {
   if (medium_.write_protected()) return "the medium is write-protected";
   if (std::string words = last_words(driver, row_); !words.empty()) return words;
   // What a service says is heard by its manager.
-  return fmt::format("its driver wants it so; journalctl -t {} may say why", row_.program);
+  return fmt::format("the driver requested read-only; journalctl -t {} may say why", row_.program);
 }
 
 Result<LiveMount> MountJob::describe(ContainedMount& mount) const {

@@ -64,7 +64,7 @@ void UnmountTask::cancel() {
 void UnmountTask::start() {
   if (force_ == UnmountForce::kForce) {
     (void)tools_.control.abort(mount_.filesystem);  // MNT_FORCE does it too, a little later
-    warn("requests under way were broken off, so the latest changes may be lost");
+    warn("requests under way were cancelled, so the latest changes may be lost");
   }
   take_out();
   if (!read_only_) meter_.start();
@@ -155,7 +155,7 @@ void UnmountTask::look_at_progress() {
 // is told to end.
 void UnmountTask::tell_driver_to_end() {
   if (!driver_ || std::exchange(told_to_end_, true)) return give_up_on_driver();
-  warn("the driver did not come to an end and was stopped, so the latest changes may be lost");
+  warn("the driver did not end and was stopped, so the latest changes may be lost");
   driver_->terminate();
   auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });
   if (timer)
@@ -169,9 +169,9 @@ void UnmountTask::give_up_on_driver() {
   if (std::exchange(gave_up_, true)) {
     if (!errand_) return flush();
     return answer(
-        fail(Errc::kTimedOut, "unmounting {} does not come to an end", quote(mount_.mount_point)));
+        fail(Errc::kTimedOut, "unmounting {} does not finish", quote(mount_.mount_point)));
   }
-  warn("the driver did not come to an end and was stopped, so the latest changes may be lost");
+  warn("the driver did not end and was stopped, so the latest changes may be lost");
   (void)tools_.control.abort(mount_.filesystem);
   if (driver_) driver_->kill();
   auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });

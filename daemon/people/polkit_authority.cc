@@ -146,7 +146,7 @@ void PolkitAuthority::Questions::caller_found(Number number, Result<CallerFacts>
   Open& open = place->second;
   if (!caller)
     return answer_soon(number, open,
-                       fail(Errc::kNotPermitted, "{}: nobody knows who asks: {}",
+                       fail(Errc::kNotPermitted, "{}: the caller is unknown: {}",
                             open.question.action, caller.error().what));
   if (user_has_too_many(caller->user))
     return answer_soon(number, open,

@@ -181,7 +181,7 @@ Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::str
   if (entry == table.end())
     return fail(Errc::kInvalidArgument, "there is no mount {}", handed.mount);
   if (!is_airlock_mount(*entry) || entry->root != "/")
-    return fail(Errc::kInvalidArgument, "{} is no mount of a driver of Airlock",
+    return fail(Errc::kInvalidArgument, "{} is not a mount of an Airlock driver",
                 quote(entry->mount_point));
   AdoptedMount adopted{.record = record_of(*entry), .state = AdoptedMount::State::kAlive};
   MountRecord& record = adopted.record;
@@ -195,7 +195,7 @@ Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::str
   if (is_a(S_IFREG, handed.image))
     record.source.image = std::make_shared<UniqueFd>(std::move(handed.image));
   if (record.source.device == 0 && !record.source.image)
-    return fail(Errc::kNotFound, "{} is not there any more", quote(record.source.path));
+    return fail(Errc::kNotFound, "{} no longer exists", quote(record.source.path));
   return adopted;
 }
 

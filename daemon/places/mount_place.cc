@@ -54,7 +54,7 @@ Result<UniqueFd> open_folder(BorrowedFd directory, const std::string& name, int 
       return fail(Errc::kBusy, "{} is a mount point", quote(name));
     case ELOOP:
     case ENOTDIR:
-      return fail(Errc::kNotPermitted, "{} is in the way and no folder", quote(name));
+      return fail(Errc::kNotPermitted, "{} is in the way and not a folder", quote(name));
     default:
       return fail_errno(error, Errc::kSystem, "open folder {}", quote(name));
   }
@@ -83,7 +83,7 @@ Result<UniqueFd> step_into(BorrowedFd directory, const std::string& name) {
       ::openat(directory.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!next.valid()) {
     const int error = errno;
-    if (error == ENOTDIR) return fail(Errc::kNotPermitted, "{} is no folder", quote(name));
+    if (error == ENOTDIR) return fail(Errc::kNotPermitted, "{} is not a folder", quote(name));
     return fail_errno(error, errc_from_errno(error), "open {}", quote(name));
   }
   TRY(const struct stat status, status_of(next.borrow()));
@@ -118,7 +118,7 @@ Result<UniqueFd> walk_to(std::span<const std::string> components, IfMissing miss
 Result<UniqueFd> open_base(const std::string& base, IfMissing missing) {
   const auto components = components_of(base);
   if (!base.starts_with('/') || components.empty())
-    return fail(Errc::kInvalidArgument, "base folder {} is no full path", quote(base));
+    return fail(Errc::kInvalidArgument, "base folder {} is not an absolute path", quote(base));
   auto folder = walk_to(components, missing);
   if (!folder) return fail(std::move(folder), "base folder {}", quote(base));
   return folder;
@@ -244,7 +244,7 @@ bool is_mount_place(const std::string& base, const std::string& path) {
 Result<void> remove_mount_place(const std::string& base, const std::string& path) {
   const auto names = names_below(base, path);
   if (names.empty())
-    return fail(Errc::kInvalidArgument, "{} is no place below {}", quote(path), quote(base));
+    return fail(Errc::kInvalidArgument, "{} is not a folder below {}", quote(path), quote(base));
   TRY(const auto base_folder, open_base(base, IfMissing::kFail));
   const auto user_folder = open_user_folder(base_folder.borrow(), names[0]);
   auto removed = user_folder ? remove_if_ours(user_folder->borrow(), names[1])

@@ -55,7 +55,7 @@ EffectiveSettings effective_settings(const Settings& settings, const Facts& fact
   if (settings.switched)
     limit_automount(*settings.switched, "automount was switched by hand", effective);
   if (settings.mending)
-    limit_automount(Automount::kOff, "the settings have an error that must be mended first",
+    limit_automount(Automount::kOff, "the settings have an error that must be fixed first",
                     effective);
   return effective;
 }

@@ -110,7 +110,7 @@ Result<void> apply_option(std::string_view option, OptionWishes& wishes) {
     return fail(Errc::kNotPermitted, "option {} is never allowed: media are always nosuid,nodev",
                 option);
   if (option == "remount")
-    return fail(Errc::kUnsupported, "a mount cannot be changed: unmount it and mount it anew");
+    return fail(Errc::kUnsupported, "a mount cannot be changed: unmount it and mount it again");
   if (option == "plain") {
     wishes.plain = true;
     return {};

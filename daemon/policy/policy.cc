@@ -57,7 +57,7 @@ Decision leave_or_refuse(const Question& question, Errc code, std::string reason
 Answer check_request(const Question& question) {
   const RequestFacts& request = question.facts.request;
   if (!request.automatic && !request.caller)
-    return refuse(Errc::kNotPermitted, "it is not known who asks");
+    return refuse(Errc::kNotPermitted, "the caller is unknown");
   if (question.facts.device || request.automatic) return {};
   if (request.caller->user != 0 && question.facts.image_owner != request.caller->user)
     return refuse(Errc::kNotPermitted, "somebody else opened this image");
@@ -113,15 +113,13 @@ Answer check_session(const Question& question) {
 
 Answer check_probed(const Question& question) {
   if (question.facts.probe) return {};
-  return leave("nobody has looked yet what is on it");
+  return leave("it has not been examined yet");
 }
 
 Answer check_usage(const Question& question) {
   const ProbeRecord& probe = question.probe();
   if (probe.ambivalent)
-    return refuse(
-        Errc::kCorrupted,
-        "it carries the marks of more than one format, so nobody can know which is right");
+    return refuse(Errc::kCorrupted, "it is ambiguous: several formats detected");
   switch (probe.usage) {
     case ProbeUsage::kFilesystem:
       return {};

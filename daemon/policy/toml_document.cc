@@ -145,7 +145,7 @@ Result<TomlValue::Table> parse_toml(std::string_view text, std::string_view file
     return fail(Errc::kInvalidArgument, "{}:{}:{}: {}", file, place.line, place.column,
                 plain(error.description()));
   } catch (const BrokenAssumption&) {
-    return fail(Errc::kInvalidArgument, "{}: this is no TOML", file);
+    return fail(Errc::kInvalidArgument, "{}: this is not TOML", file);
   }
 }
 

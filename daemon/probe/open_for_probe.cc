@@ -35,7 +35,7 @@ Result<void> check_image(BorrowedFd image, const ProbeTarget& target) {
   if (::fstat(image.get(), &status) != 0)
     return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
   if (!S_ISREG(status.st_mode))
-    return fail(Errc::kInvalidArgument, "{} is no image file", quote(target.path));
+    return fail(Errc::kInvalidArgument, "{} is not an image file", quote(target.path));
   const int flags = ::fcntl(image.get(), F_GETFL);
   if (flags < 0) return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
   if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)

@@ -63,7 +63,7 @@ Error VolumeMachine::why_not(std::string_view operation) const {
       return fail(Errc::kPeerGone, "the medium was pulled out").error();
     case kDead:
       if (!busy()) return fail(Errc::kBusy, "its driver died: recover it, or detach it").error();
-      return fail(Errc::kBusy, "cannot {} it now: its dead mount is being taken away", operation)
+      return fail(Errc::kBusy, "cannot {} it now: its dead mount is being detached", operation)
           .error();
     case kProbing:
     case kMounting:
@@ -97,7 +97,7 @@ void VolumeMachine::cancel() {
   if (checking_)
     cancel_check();
   else if (volume_.state == VolumeState::kProbing)
-    become(VolumeState::kAvailable, "looking what is on it was cancelled");
+    become(VolumeState::kAvailable, "the examination was cancelled");
   else if (volume_.state == VolumeState::kMounting)
     become(VolumeState::kAvailable, "mounting it was cancelled");
   else if (volume_.state == VolumeState::kUnmounting)
@@ -123,7 +123,7 @@ void VolumeMachine::probe(std::optional<uid_t> started_by, Done<void> done) {
                                  [this](Result<ProbeRecord> record) { probed(std::move(record)); });
   reason_before_probe_ =
       volume_.state == VolumeState::kAvailable ? volume_.state_reason : std::string();
-  become(VolumeState::kProbing, "looking what is on it");
+  become(VolumeState::kProbing, "examining the medium");
 }
 
 void VolumeMachine::probed(Result<ProbeRecord> record) {

@@ -18,7 +18,7 @@ std::string loss(const Volume& volume) {
   if (volume.death) return "the medium was pulled out after its driver had died";
   if (volume.mount->read_only)
     return "the medium was pulled out; it was mounted read-only, nothing is lost";
-  return "the medium was pulled out before it was unmounted: what was written last may be lost";
+  return "the medium was pulled out before it was unmounted: the latest changes may be lost";
 }
 
 }  // namespace
@@ -171,7 +171,7 @@ UnmountEnd VolumeMachine::how_detached() {
   constexpr std::string_view kHow = "its dead mount was detached";
   if (!died_with_changes_)
     return how_unmounted({.flushed = true, .vouched = true, .warning = ""}, kHow);
-  return how_unmounted({.warning = "what was written last may be lost"}, kHow);
+  return how_unmounted({.warning = "the latest changes may be lost"}, kHow);
 }
 
 void VolumeMachine::detach(uid_t started_by, Done<void> done) {

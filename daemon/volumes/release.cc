@@ -32,7 +32,7 @@ std::string unwritten(const Volume& volume) {
 }  // namespace
 
 Result<void> DriveReleases::check(const Volume& volume) const {
-  if (!volume.device) return fail(Errc::kUnsupported, "an image is no drive");
+  if (!volume.device) return fail(Errc::kUnsupported, "an image is not a drive");
   if (releasing(volume.device->drive)) return fail(Errc::kBusy, "that is being done already");
   for (const Volume* part : parts_.supervisor.registry().of_drive(volume.device->drive)) {
     const Device now = parts_.devices.find(part->source.device).value_or(*part->device);

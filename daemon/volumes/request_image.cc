@@ -34,7 +34,7 @@ Result<ImageCheck> understand(Result<ErrandReport> report, bool writable) {
   ImageCheck check{.writable = writable};
   const char* end = report->bytes.data() + report->bytes.size();
   if (std::from_chars(report->bytes.data(), end, check.size).ptr != end)
-    return fail(Errc::kProtocol, "a size that is no number");
+    return fail(Errc::kProtocol, "a size that is not a number");
   return check;
 }
 

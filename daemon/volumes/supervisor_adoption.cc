@@ -112,7 +112,7 @@ Result<std::string> VolumeSupervisor::take_over(AdoptedMount adopted) {
     const std::string& path = record.source.path;
     // Nobody would ever tell of its end: that has been told already.
     if (device != 0 && block_device_named(path) != device)
-      return fail(Errc::kNotFound, "{} is not there any more", quote(path));
+      return fail(Errc::kNotFound, "{} no longer exists", quote(path));
     const std::string id = device != 0 ? path.substr(path.find_last_of('/') + 1)  //
                                        : registry_.next_image_id();
     volume = &add_volume(id, volume_found_mounted(record)).machine->volume();

@@ -46,7 +46,7 @@ void VolumeSupervisor::on_probed(const std::string& id, const Result<void>& outc
     entry.decided = true;
     log(LogLevel::kWarning, "{}: {}", id, outcome.error().message());
     return entry.machine->settle(VolumeState::kAvailable,
-                                 "looking what is on it failed: " + outcome.error().message(),
+                                 "examining the medium failed: " + outcome.error().message(),
                                  "built-in");
   }
   if (entry.machine->volume().image)

@@ -85,7 +85,7 @@ def test_what_an_interruption_leaves_does_no_harm_and_can_be_repaired(scratch, f
     for what in ("check", "mount-glance", "mount-full"):
         found = ask(what, medium.KIND, medium.path)
         assert (found.verdict, found.findings, found.read_only) == ("dirty", 1, ""), found
-        assert found.summary.startswith(f"consistent, with 1 problem of no weight; the first: {words}"), found
+        assert found.summary.startswith(f"consistent; 1 harmless finding; the first: {words}"), found
     repaired = ask("repair", medium.KIND, medium.path)
     assert repaired.verdict == "clean" and repaired.changed, repaired
     assert look(family, medium.path).returncode == 0

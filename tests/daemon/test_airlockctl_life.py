@@ -128,7 +128,7 @@ def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
     assert stick.name not in gone, "it was mounted all the time"
 
 
-NTFS = {"in order": (None, DONE, "what ntfsfix looks at is in order"),
+NTFS = {"clean": (None, DONE, "the beginning of the volume is clean"),
         "in use": (ntfs_media.mark_dirty, DONE, "it was not unmounted"),
         "torn": (ntfs_media.tear_the_copy, NOT_IN_ORDER, "its file table and the copy of it differ")}
 

@@ -254,7 +254,7 @@ def test_mount_of_an_image_file_hands_over_a_descriptor(ctl, demo, scratch):
 @pytest.mark.parametrize("words, method, said", [
     (["unmount", "sdb1"], "Unmount", "sdb1 is unmounted: safe to remove."),
     (["unmount", "--lazy", "sdb1"], "Unmount", "do not unplug it before"),
-    (["unmount", "-f", "sdb1"], "Unmount", "what was not written yet is lost"),
+    (["unmount", "-f", "sdb1"], "Unmount", "data that was not written yet is lost"),
     (["eject", "sdb1"], "Eject", "sdb1 is ejected: safe to remove."),
     (["eject", "--power-off", "sdb1"], "PowerOff", "sdb1 is switched off: safe to remove."),
     (["detach", "sdb1"], "Detach", "sdb1 is detached."),
@@ -305,7 +305,7 @@ def test_nobody_unplugs_an_image(ctl, demo):
 
 def test_a_forced_eject_is_not_told_as_safe(ctl, demo):
     ctl("mount", "sdb1")
-    assert ctl("eject", "--force", "sdb1").stderr == "sdb1 is ejected; what was not written yet is lost.\n"
+    assert ctl("eject", "--force", "sdb1").stderr == "sdb1 is ejected; data that was not written yet is lost.\n"
 
 
 def test_recover_is_for_dead_mounts_only(ctl, demo):

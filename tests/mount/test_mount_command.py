@@ -98,7 +98,7 @@ def test_only_root_can_mount(image, place):
     ("errors=remount-ro", 'unknown option "errors=remount-ro"'),
     ("uid=joe", 'option uid needs a number, not "joe"'),
     ("owner=root", "option owner is user or media"),
-    ("remount,ro", "unmount it and mount it anew"),
+    ("remount,ro", "unmount it and mount it again"),
 ])
 def test_options_it_cannot_follow(image, place, options, expected):
     done = mount(image, place, "-o", options)

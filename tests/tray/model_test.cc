@@ -199,7 +199,7 @@ void ModelTest::everyDeathIsASentence_data() {
   row("memory", {{"kind", "out-of-memory"}}, "memory");
   row("hang", {{"kind", "hang"}}, "stopped answering");
   row("new kind", {{"kind", "boredom"}, {"cause", "went\nhome"}}, "went\\nhome");
-  row("nothing", {}, "nobody can say why");
+  row("nothing", {}, "for an unknown reason");
 }
 
 void ModelTest::everyDeathIsASentence() {

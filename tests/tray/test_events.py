@@ -28,7 +28,7 @@ def test_pulled_out_early_it_says_what_may_be_lost(machine, scratch):
         stick.pull()
         harness.wait_until(lambda: "HOLIDAY was pulled out too early" in titles(desktop), DEADLINE, "the bad news")
         last = desktop.told()[-1]
-        assert "what was written last may be lost" in last["text"].lower() and last["replaces"] == 1, last
+        assert "the latest changes may be lost" in last["text"].lower() and last["replaces"] == 1, last
         machine.wait_gone(stick)
 
 

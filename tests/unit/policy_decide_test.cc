@@ -72,7 +72,7 @@ TEST(Policy, WaitsForSomebodyToBeThere) {
 
 TEST(Policy, NamesWhatItCannotMount) {
   expect_rows({
-      {"", stick().not_probed(), "leave: nobody has looked yet what is on it"},
+      {"", stick().not_probed(), "leave: it has not been examined yet"},
       {"", stick().usage(ProbeUsage::kNothing), "leave: there is no filesystem on it"},
       {"", stick().holds("ntfs"), "leave: there is no driver for \"ntfs\""},
       {"", stick().holds("a\nb"), "leave: there is no driver for \"a\\x0ab\""},
@@ -108,9 +108,7 @@ TEST(Policy, RefusesWhoAsksWhereItWouldLeaveAlone) {
 TEST(Policy, RefusesToGuessBetweenTwoFormats) {
   Medium medium = stick();
   medium.facts().probe->ambivalent = true;
-  const std::string refused =
-      "refuse (Corrupted): it carries the marks of more than one format, so nobody can know which "
-      "is right";
+  const std::string refused = "refuse (Corrupted): it is ambiguous: several formats detected";
   expect_rows({{"", medium, refused}, {"", medium.alice(), refused}});
 }
 
@@ -203,13 +201,13 @@ TEST(Policy, AnUnknownFactLeadsToTheNarrowerAnswer) {
   oddly_named.facts().session.user_name = "../bob";
   expect_rows({
       {"", nobodys_image, "refuse (NotPermitted): somebody else opened this image"},
-      {"", nobody_asks, "refuse (NotPermitted): it is not known who asks"},
+      {"", nobody_asks, "refuse (NotPermitted): the caller is unknown"},
       {"", unnamed, "mount ext4 by ext for 1000 at BACKUP: rw,noexec: automount is on"},
       {"", oddly_named, "mount ext4 by ext for 1000 at BACKUP: rw,noexec: automount is on"},
   });
   Facts nothing;
   EXPECT_EQ(line(decide(Settings{}, nothing, kDrivers)),
-            "refuse (NotPermitted): it is not known who asks");
+            "refuse (NotPermitted): the caller is unknown");
   nothing.request.automatic = true;
   nothing.device = Device{};
   EXPECT_EQ(line(decide(Settings{}, nothing, kDrivers)), "ignore: there is no medium in it");
@@ -255,7 +253,7 @@ TEST(Policy, RefusesOptionsByName) {
       {"", stick().root({"uid=4294967295"}),
        "refuse (InvalidArgument): option uid needs a number, not \"4294967295\""},
       {"", stick().alice({"remount"}),
-       "refuse (Unsupported): a mount cannot be changed: unmount it and mount it anew"},
+       "refuse (Unsupported): a mount cannot be changed: unmount it and mount it again"},
   });
 }
 
@@ -325,7 +323,7 @@ TEST(Policy, DoesNotMountByItselfWhenToldNotTo) {
   rule_says_on.switched.reset();
   rule_says_on.mending = true;
   EXPECT_EQ(line(decide(rule_says_on, stick().facts(), kDrivers)),
-            "leave: the settings have an error that must be mended first");
+            "leave: the settings have an error that must be fixed first");
   // Somebody who asks is served all the same.
   EXPECT_EQ(to_word(decide(rule_says_on, stick().alice().facts(), kDrivers)), "mount");
 }

@@ -256,7 +256,7 @@ TEST_F(CoreLife, WhatADriverHadNotWrittenWhenItDiedStaysLost) {
   settle();
   EXPECT_EQ(publisher.last_unmount("sdb1"), "incomplete");
   EXPECT_EQ(publisher.detail("sdb1", "LastUnmount", "summary"),
-            "its dead mount was detached: what was written last may be lost");
+            "its dead mount was detached: the latest changes may be lost");
 }
 
 TEST_F(CoreLife, ProgressIsAShareOfTheMostEverLeft) {

@@ -48,8 +48,8 @@
         <translation>%1 ist nicht mehr benutzbar</translation>
     </message>
     <message>
-        <source>What was written last may be lost. Next time, eject it first.</source>
-        <translation>Was zuletzt geschrieben wurde, kann verloren sein. Bitte nächstes Mal vorher auswerfen.</translation>
+        <source>The latest changes may be lost. Next time, eject it first.</source>
+        <translation>Die letzten Änderungen können verloren sein. Bitte nächstes Mal vorher auswerfen.</translation>
     </message>
     <message>
         <source>%1 was pulled out too early</source>
@@ -174,8 +174,8 @@
         <translation>Signal %1</translation>
     </message>
     <message>
-        <source>Finding out what is on it…</source>
-        <translation>Wird untersucht…</translation>
+        <source>Examining the medium…</source>
+        <translation>Der Datenträger wird untersucht…</translation>
     </message>
     <message>
         <source>Waits until somebody is logged in and the screen is unlocked.</source>
@@ -318,8 +318,8 @@
         <translation>Der Treiber für %1: %2.</translation>
     </message>
     <message>
-        <source>The %1 driver ended, and nobody can say why.</source>
-        <translation>Der Treiber für %1 hat geendet, und niemand kann sagen, warum.</translation>
+        <source>The %1 driver ended for an unknown reason.</source>
+        <translation>Der Treiber für %1 hat aus unbekanntem Grund geendet.</translation>
     </message>
     <message>
         <source>It was mounted read-only: nothing is lost.</source>
@@ -382,8 +382,8 @@
         <translation>%1 von %2 frei</translation>
     </message>
     <message>
-        <source>more than one claims it</source>
-        <translation>mehr als eines beansprucht ihn</translation>
+        <source>ambiguous: several formats detected</source>
+        <translation>mehrdeutig: mehrere Formate erkannt</translation>
     </message>
     <message>
         <source>none that is known</source>
@@ -583,8 +583,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Keine Verbindung zum Systembus. Neuer Versuch läuft…</translation>
     </message>
     <message>
-        <source>Airlock's service is not running. It starts by itself when a medium is plugged in.</source>
-        <translation>Der Dienst von Airlock läuft nicht. Er startet von selbst, wenn ein Datenträger angesteckt wird.</translation>
+        <source>Airlock's service is not running. It starts automatically when a medium is plugged in.</source>
+        <translation>Der Dienst von Airlock läuft nicht. Er startet automatisch, wenn ein Datenträger angesteckt wird.</translation>
     </message>
     <message>
         <source>The settings have a mistake: %1</source>
@@ -658,8 +658,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Einstellungen von Airlock</translation>
     </message>
     <message>
-        <source>Mount them by themselves</source>
-        <translation>Von selbst einhängen</translation>
+        <source>Mount them automatically</source>
+        <translation>Automatisch einhängen</translation>
     </message>
     <message>
         <source>Ask me</source>
@@ -694,8 +694,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Der Dienst von Airlock läuft nicht; das lässt sich jetzt nicht ändern.</translation>
     </message>
     <message>
-        <source>For everybody on this machine, until its next start. What is in airlock.toml counts then.</source>
-        <translation>Für alle an diesem Rechner, bis zu seinem nächsten Start. Dann gilt, was in airlock.toml steht.</translation>
+        <source>For everybody on this machine, until its next start. Then airlock.toml decides again.</source>
+        <translation>Für alle an diesem Rechner, bis zu seinem nächsten Start. Danach gilt wieder airlock.toml.</translation>
     </message>
     <message>
         <source>That could not be changed: %1</source>

@@ -48,8 +48,8 @@
         <translation>%1 n'est plus utilisable</translation>
     </message>
     <message>
-        <source>What was written last may be lost. Next time, eject it first.</source>
-        <translation>Ce qui a été écrit en dernier est peut-être perdu. La prochaine fois, éjectez-le d'abord.</translation>
+        <source>The latest changes may be lost. Next time, eject it first.</source>
+        <translation>Les dernières modifications sont peut-être perdues. La prochaine fois, éjectez-le d'abord.</translation>
     </message>
     <message>
         <source>%1 was pulled out too early</source>
@@ -174,8 +174,8 @@
         <translation>signal %1</translation>
     </message>
     <message>
-        <source>Finding out what is on it…</source>
-        <translation>Examen du contenu…</translation>
+        <source>Examining the medium…</source>
+        <translation>Examen du support…</translation>
     </message>
     <message>
         <source>Waits until somebody is logged in and the screen is unlocked.</source>
@@ -318,8 +318,8 @@
         <translation>Le pilote %1 : %2.</translation>
     </message>
     <message>
-        <source>The %1 driver ended, and nobody can say why.</source>
-        <translation>Le pilote %1 s'est terminé, et personne ne peut dire pourquoi.</translation>
+        <source>The %1 driver ended for an unknown reason.</source>
+        <translation>Le pilote %1 s'est terminé pour une raison inconnue.</translation>
     </message>
     <message>
         <source>It was mounted read-only: nothing is lost.</source>
@@ -382,8 +382,8 @@
         <translation>%1 libres sur %2</translation>
     </message>
     <message>
-        <source>more than one claims it</source>
-        <translation>plusieurs le revendiquent</translation>
+        <source>ambiguous: several formats detected</source>
+        <translation>ambigu : plusieurs formats détectés</translation>
     </message>
     <message>
         <source>none that is known</source>
@@ -583,8 +583,8 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Pas de connexion au bus système. Nouvel essai…</translation>
     </message>
     <message>
-        <source>Airlock's service is not running. It starts by itself when a medium is plugged in.</source>
-        <translation>Le service d'Airlock ne tourne pas. Il démarre de lui-même quand un support est branché.</translation>
+        <source>Airlock's service is not running. It starts automatically when a medium is plugged in.</source>
+        <translation>Le service d'Airlock ne tourne pas. Il démarre automatiquement quand un support est branché.</translation>
     </message>
     <message>
         <source>The settings have a mistake: %1</source>
@@ -658,7 +658,7 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Paramètres d'Airlock</translation>
     </message>
     <message>
-        <source>Mount them by themselves</source>
+        <source>Mount them automatically</source>
         <translation>Les monter automatiquement</translation>
     </message>
     <message>
@@ -694,7 +694,7 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Le service d'Airlock ne tourne pas ; cela ne peut pas être changé maintenant.</translation>
     </message>
     <message>
-        <source>For everybody on this machine, until its next start. What is in airlock.toml counts then.</source>
+        <source>For everybody on this machine, until its next start. Then airlock.toml decides again.</source>
         <translation>Pour tous sur cette machine, jusqu'à son prochain démarrage. Ensuite, airlock.toml fait foi.</translation>
     </message>
     <message>

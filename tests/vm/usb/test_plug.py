@@ -120,7 +120,7 @@ def test_two_signatures_are_touched_by_nobody(machine, automount, make_image):
         both.write(fat.read(512))
     before = image.read_bytes()
     stick = machine.plug(image)
-    assert "more than one format" in wait_for_state(machine, stick.device, "refused")["StateReason"]
+    assert "several formats" in wait_for_state(machine, stick.device, "refused")["StateReason"]
     machine.run(f"airlockctl mount {stick.device}", **AT_THE_MACHINE, allowed=7)
     machine.run(f"udisksctl mount -b {stick.device}", **AT_THE_MACHINE, allowed=1)
     machine.unplug(stick)

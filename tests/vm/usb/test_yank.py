@@ -8,7 +8,7 @@ from steps import (AT_THE_MACHINE, KINDS, STICKS, expect_nothing_left, wait_for_
 
 # So slow that what goes on has not ended when the stick is pulled.
 SLOW = MIB // 8
-MAY_BE_LOST = " before it was unmounted: what was written last may be lost"
+MAY_BE_LOST = " before it was unmounted: the latest changes may be lost"
 
 
 @pytest.fixture(params=KINDS)
