@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <future>
 #include <ctime>
+#include <future>
 #include <ostream>
 #include <string>
 #include <string_view>
