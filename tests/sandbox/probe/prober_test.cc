@@ -349,7 +349,7 @@ TEST_F(ProberTest, RunAsRootAnImageTheCallerCannotReadIsRefused) {
   ProbeTarget directory{
       .path = folder_,
       .image = std::make_shared<UniqueFd>(::open(folder_.c_str(), O_RDONLY | O_CLOEXEC))};
-  expect_error(answer_of(prober, directory), Errc::kInvalidArgument, "no image file");
+  expect_error(answer_of(prober, directory), Errc::kInvalidArgument, "not an image file");
 }
 
 TEST_F(ProberTest, RunAsRootTheCallersPositionInAnImageStays) {
