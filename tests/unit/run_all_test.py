@@ -3,6 +3,7 @@
 """What ./dev test understands, installs and builds, and the counting behind its last line."""
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -202,6 +203,29 @@ class Preparing(unittest.TestCase):
                 self.assertIn("-Dtests=true", self.setup)
                 self.assertNotIn("-Dtray=disabled", self.setup)
                 self.assertEqual(self.built, [[]])
+
+
+class Readme(unittest.TestCase):
+    # Which only a program and the one it starts itself know, or meson and one test.
+    PRIVATE = {"AIRLOCK_SHOW_INSIDE", "AIRLOCK_PLUG_INSIDE", "AIRLOCK_CHECK_BENCH_INSIDE", "AIRLOCK_DEBIAN_INSIDE",
+               "AIRLOCK_TRAY", "AIRLOCK_UDISKS_RULES", "AIRLOCK_SOURCE"}
+
+    def test_it_names_every_variable_that_tests_read(self):
+        files = [ROOT / "dev", *ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.sh")]
+        read = re.compile(r"""(?:environ(?:\.get\(|\[)|\$\{)["']?(AIRLOCK_[A-Z_]+)""")
+        found = {name for file in files for name in read.findall(file.read_text())} - self.PRIVATE
+        self.assertIn("AIRLOCK_TEST_DIR", found)
+        told = (ROOT / "tests/README.md").read_text()
+        self.assertEqual([name for name in sorted(found) if f"`{name}" not in told], [])
+
+    def test_it_names_every_suite_and_files_that_exist(self):
+        told = (ROOT / "tests/README.md").read_text()
+        suites = {suite for folder in ("tests", "contained") for file in ROOT.glob(f"{folder}/**/meson.build")
+                  for suite in re.findall(r"suite: '(\w+)'", file.read_text())}
+        self.assertIn("daemon", suites)
+        self.assertEqual([suite for suite in sorted(suites) if f"| {suite} |" not in told], [])
+        for path in re.findall(r"`(tests/[\w/.]+\.(?:py|cc|h|build)|tests/[\w/]+)`", told):
+            self.assertTrue((ROOT / path).exists(), path)
 
 
 if __name__ == "__main__":
