@@ -17,6 +17,8 @@ import subprocess
 import sys
 import time
 
+import select_tests
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # In the tree of ./dev debian, which has no systemd of its own and may not boot another.
 NO_GUEST = "AIRLOCK_NO_GUEST" in os.environ
@@ -264,16 +266,22 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default="build")
     parser.add_argument("--sanitized", type=pathlib.Path, default="build-asan")
     parser.add_argument("--quick", action="store_true", help="no sanitized build")
-    parser.add_argument("--suite", action="append", default=[], help="only this meson suite; no other checks")
+    select_tests.add_arguments(parser)
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
     use_drivers_of(options.build)
     begin = time.monotonic()
     report = Report()
-    if options.suite:
+    if options.suite or options.names:
+        try:
+            choices = select_tests.select(options.names, options.words, select_tests.load(options.build))
+        except select_tests.UnknownName as unknown:
+            parser.error(str(unknown))
         for suite in options.suite:
             meson_tests(report, options.build, suite, ["--suite", suite])
+        for choice in choices:
+            meson_tests(report, options.build, choice.test.name, choice.meson_words())
     else:
         meson_tests(report, options.build, "all tests", ["--no-suite", "bench"])
         check_sources(report)

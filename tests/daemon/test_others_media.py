@@ -5,6 +5,8 @@ On a desktop these are snaps and images that people have attached; here those of
 not the test's. What airlockd and its helpers open is what strace sees of them.
 """
 import contextlib
+import os
+import pathlib
 import re
 import subprocess
 
@@ -13,6 +15,7 @@ import pytest
 from loops import disk_sequence
 from machine import ALICE, Machine
 
+SHOW = pathlib.Path(__file__).resolve().parents[1] / "show.py"
 OPENED = re.compile(r"open(?:at|at2)?\(.*(/dev/(?:loop\d+|block/\S+?))[\"<>]")
 # The control: the same, and the rule of the test lets the other folder in.
 TOO_WIDE = '\n[[rule]]\nname = "too wide"\nmatch.backing-file = "{}/*"\nignore = false\nremovable = true\n'
@@ -95,6 +98,26 @@ def test_a_wider_rule_would_have_been_seen(scratch, elsewhere):
             machine.wait_for_state(loop.path, "mounted")
             assert mounted(loop.path)
             assert loop.path in opened_so_far()
+
+
+def test_the_show_does_not_know_what_is_on_media_of_others(elsewhere):
+    environment = os.environ | {"AIRLOCK_DRIVER_DIR": str(harness.built("contained/airlock-ext").parent)}
+    show = subprocess.Popen(["/usr/bin/python3", SHOW], env=environment, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said = ""
+        while "airlockd is up" not in said:
+            said += show.stdout.readline()
+            assert show.poll() is None, said
+        # A udevd of the show's own tells of no device that was there before.
+        with others_medium(elsewhere, "OTHERS") as loop:
+            said += show.communicate(timeout=60)[0]
+            assert show.returncode == 0 and "HOLIDAY" in said, said
+            assert "OTHERS" not in said
+            assert loop.is_ours()
+    finally:
+        show.kill()
+        show.wait()
 
 
 def test_a_loop_device_that_others_have_got_meanwhile_is_not_detached(scratch, elsewhere):

@@ -29,6 +29,7 @@ WITH_UDEVD = r"""
 set -e
 mount -t tmpfs none /run
 mount -t tmpfs none /usr/lib/udev/rules.d
+[ ! -d /etc/udev/rules.d ] || mount -t tmpfs none /etc/udev/rules.d
 mount -t tmpfs none /dev
 mknod /dev/null c 1 3
 mkdir -p /run/udev/rules.d
