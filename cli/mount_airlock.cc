@@ -35,13 +35,13 @@ Mounts a block device or image file with a contained driver. TYPE is one of:
 Options: ro, rw, noexec, noatime, nodiratime, sync, dirsync, nosymfollow; always nosuid and nodev
   owner=user     every file appears as yours (the default)
   owner=media    owners as the medium says
-  uid=N, gid=N   whom the mount belongs to; only that user gets in (default: the caller)
+  uid=N, gid=N   owner of the mount; only that user can enter it (default: the caller)
   umask=M, fmask=M, dmask=M, time_offset=MINUTES, tz=UTC, codepage=N, windows_names
                  how a FAT medium is shown; see mount.airlock(8)
-  allow_other    everybody gets in, as file permissions allow
+  allow_other    everybody may enter, as file permissions allow
   plain          mount as fuse even where fuseblk is possible
 
-  -s  ignore unknown options    -f  check everything, mount nothing    -v  say what is done
+  -s  ignore unknown options    -f  check everything, mount nothing    -v  say what happens
 )";
 
 void print_help() {

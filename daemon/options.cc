@@ -14,15 +14,15 @@ namespace {
 
 constexpr std::string_view kHelp = R"(Usage: airlockd [OPTIONS]
 
-Mounts removable media with contained drivers, for whoever sits at the machine. Started by
-D-Bus or udev as a rule, and ends by itself when there is nothing to do. See airlockd(8).
+Mounts removable media with contained drivers, for the user at the machine. D-Bus or udev normally
+starts it, and it ends automatically when there is nothing to do. See airlockd(8).
 
-  --idle-exit SECONDS    end after so long without anything to do; 0: never
+  --idle-exit SECONDS    end after this time without anything to do; 0: never
   --mount-base FOLDER    mounts appear in FOLDER/USER/LABEL
-  --state-dir FOLDER     what has to outlive airlockd, /run/airlock
+  --state-dir FOLDER     state for the next airlockd, /run/airlock
   --settings-dir FOLDER  read settings from here and nowhere else
-  --death-grace SECONDS  detach the mount of a dead driver after it, 30
-  --verbose              say more
+  --death-grace SECONDS  detach the mount of a dead driver after this time, 30
+  --verbose              log more
   --help, --version
 )";
 

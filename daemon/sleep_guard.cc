@@ -11,7 +11,7 @@ SleepGuard::SleepGuard(Parts parts) : parts_(parts) {
 }
 
 void SleepGuard::going_to_sleep() {
-  log(LogLevel::kInfo, "the machine is going to sleep: media are written to");
+  log(LogLevel::kInfo, "the machine is going to sleep: writing everything to the media");
   parts_.supervisor.write_everything([this] { parts_.inhibitor.release(); });
 }
 

@@ -27,7 +27,7 @@ DeadPanel::DeadPanel(QWidget* parent)
       m_loss(plainLabel(this)),
       m_more(new QToolButton(this)),
       m_copy(new QPushButton(tr("C&opy"), this)),
-      m_details(reportView(tr("What is known about the dead driver"), this)),
+      m_details(reportView(tr("Details of the dead driver"), this)),
       m_verbs(new VerbBar({Verb::kRecoverReadOnly, Verb::kRecover, Verb::kDetach}, this)) {
   setObjectName(QStringLiteral("dead-panel"));
   m_more->setText(tr("Deta&ils"));

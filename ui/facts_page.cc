@@ -22,7 +22,7 @@ QString conditionOf(const Volume& volume) {
   if (volume.condition == QLatin1String("dirty"))
     return FactsText::tr("was not unmounted the last time");
   if (volume.condition == QLatin1String("hibernated"))
-    return FactsText::tr("belongs to a system that sleeps");
+    return FactsText::tr("belongs to a hibernated system");
   if (volume.condition == QLatin1String("errors")) return FactsText::tr("has errors");
   return {};
 }

@@ -90,7 +90,7 @@ void MainWindow::makeMenus() {
   connect(addEntry(*program, tr("&Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q)), &QAction::triggered,
           this, &MainWindow::quitWanted);
   QMenu* view = menuBar()->addMenu(tr("&View"));
-  QAction* all = view->addAction(tr("Also show what Airlock leaves &alone"));
+  QAction* all = view->addAction(tr("Also show media that Airlock leaves &alone"));
   all->setCheckable(true);
   connect(all, &QAction::toggled, this, [this](bool on) {
     m_order->setShowAll(on);

@@ -46,7 +46,7 @@ News plugged(const Volume& volume, const Surroundings& around) {
 
 News crashed(const Volume& volume, const Surroundings& around) {
   return {.event = Event::kCrashed,
-          .title = NewsText::tr("%1 cannot be used any more").arg(nameOf(volume)),
+          .title = NewsText::tr("%1 can no longer be used").arg(nameOf(volume)),
           .text = deathSentence(volume) + u' ' + deathLoss(volume),
           .iconName = QStringLiteral("dialog-error"),
           .verbs = offered(volume, around, {Verb::kRecoverReadOnly, Verb::kRecover, Verb::kDetach}),

@@ -85,7 +85,7 @@ void Performer::finish(Verb verb, const Volume& asked, const Answer& answer) {
     return explainBusy(verb, asked, answer.message);
   if (answer.error == QLatin1String("org.freedesktop.DBus.Error.ServiceUnknown") ||
       answer.error == QLatin1String("org.freedesktop.DBus.Error.NoReply"))
-    return fail(verb, asked, tr("Airlock's service went away meanwhile."));
+    return fail(verb, asked, tr("Airlock's service stopped meanwhile."));
   fail(verb, asked, answer.message);
 }
 

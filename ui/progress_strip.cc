@@ -28,9 +28,9 @@ ProgressStrip::ProgressStrip(QWidget* parent)
       m_cancel(new QPushButton(tr("Ca&ncel"), this)) {
   setObjectName(QStringLiteral("progress-strip"));
   m_bar->setTextVisible(false);
-  m_bar->setAccessibleName(tr("How far it is"));
+  m_bar->setAccessibleName(tr("Progress"));
   m_skip->setObjectName(QStringLiteral("skip"));
-  m_skip->setToolTip(tr("Does not wait for the check"));
+  m_skip->setToolTip(tr("Skips the check"));
   m_cancel->setObjectName(QStringLiteral("cancel"));
   auto* row = new QHBoxLayout;
   row->addWidget(m_bar, 1);

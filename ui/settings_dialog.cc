@@ -36,8 +36,8 @@ SettingsDialog::SettingsDialog(Client& client, Preferences& preferences, QWidget
   lines->addRow(tr("&When a medium is plugged in:"), m_automount);
   m_automount->setAccessibleName(tr("When a medium is plugged in"));
   lines->addRow(m_remark);
-  auto* open = addSwitch(tr("&Open what has been mounted"), "open-after-mount",
-                         preferences.openAfterMount());
+  auto* open =
+      addSwitch(tr("&Open newly mounted media"), "open-after-mount", preferences.openAfterMount());
   auto* notify = addSwitch(tr("Show &notifications"), "notifications", preferences.notifications());
   m_autostart = addSwitch(tr("&Start with the session"), "autostart", preferences.autostart());
   lines->addRow(open);

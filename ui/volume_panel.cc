@@ -82,7 +82,7 @@ void VolumePanel::layOut() {
   scrolled->setWidget(m_facts);
   scrolled->setWidgetResizable(true);
   scrolled->setFrameShape(QFrame::NoFrame);
-  scrolled->setAccessibleName(tr("What is known about the medium"));
+  scrolled->setAccessibleName(tr("Details of the medium"));
   m_pages->addTab(scrolled, tr("A&bout"));
   m_pages->addTab(m_containment, tr("Con&tainment"));
   m_pages->addTab(m_log, tr("&Log"));

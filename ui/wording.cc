@@ -157,8 +157,7 @@ QString deathSentence(const Volume& volume) {
                "The %1 driver tried something it is not allowed to do (%2) and was stopped.")
         .arg(type, visible(death.systemCall, kLongestName));
   if (death.kind == QLatin1String("out-of-memory"))
-    return Wording::tr("The %1 driver wanted more memory than it may have and was stopped.")
-        .arg(type);
+    return Wording::tr("The %1 driver exceeded its memory limit and was stopped.").arg(type);
   if (death.kind == QLatin1String("hang"))
     return Wording::tr("The %1 driver stopped answering and was ended.").arg(type);
   if (!death.cause.isEmpty())
@@ -169,7 +168,7 @@ QString deathSentence(const Volume& volume) {
 QString deathLoss(const Volume& volume) {
   if (volume.mountedReadOnly) return Wording::tr("It was mounted read-only: nothing is lost.");
   return Wording::tr(
-      "What was written in the last seconds may be missing. Everything older is safe on the "
+      "Data written in the last seconds may be missing. Everything older is safe on the "
       "medium.");
 }
 
@@ -217,7 +216,7 @@ QString spaceSentence(const Volume& volume) {
 
 QString filesystemOf(const Volume& volume) {
   if (volume.ambivalent) return Wording::tr("ambiguous: several formats detected");
-  if (volume.type.isEmpty()) return Wording::tr("none that is known");
+  if (volume.type.isEmpty()) return Wording::tr("no known filesystem");
   return visible((volume.type + u' ' + volume.typeVersion).simplified(), kLongestName);
 }
 

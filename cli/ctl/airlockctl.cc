@@ -50,18 +50,18 @@ struct OptionHelp {
 };
 constexpr std::array kOptions = {
     OptionHelp{"options", "-o, --options LIST", "mount options, as for mount(8): ro, noexec, ..."},
-    OptionHelp{"type", "-t, --type TYPE", "take the medium for this type of filesystem"},
+    OptionHelp{"type", "-t, --type TYPE", "treat the medium as this type of filesystem"},
     OptionHelp{"read-only", "-r, --read-only", "mount or recover read-only"},
     OptionHelp{"lazy", "-l, --lazy", "unmount when no longer in use"},
     OptionHelp{"force", "-f, --force", "end it even if in use; unwritten data is lost"},
     OptionHelp{"power-off", "    --power-off", "eject: switch the drive off as well"},
-    OptionHelp{"yes", "-y, --yes", "repair: do not ask whether to"},
-    OptionHelp{"no-ask", "    --no-ask", "fail where somebody would have to enter a password"},
-    OptionHelp{"all", "-a, --all", "list: also what Airlock leaves alone"},
+    OptionHelp{"yes", "-y, --yes", "repair: do not ask for confirmation"},
+    OptionHelp{"no-ask", "    --no-ask", "fail instead of asking for a password"},
+    OptionHelp{"all", "-a, --all", "list: also media that Airlock leaves alone"},
     OptionHelp{"json", "-j, --json", "for programs; see airlockctl(1) for the fields"},
     OptionHelp{"quiet", "-q, --quiet", "only the answer, or only the exit code"},
-    OptionHelp{"help", "-h, --help", "this text, or the text about one verb"},
-    OptionHelp{"version", "-V, --version", "which airlockctl this is"},
+    OptionHelp{"help", "-h, --help", "show this help, or the help of a verb"},
+    OptionHelp{"version", "-V, --version", "show the version"},
 };
 
 void print_option(const OptionHelp& option) {

@@ -134,7 +134,7 @@ class Parser {
 
   Result<void> value_of(const Setting& setting) {
     if (next_ == words_.size())
-      return fail(Errc::kInvalidArgument, "--{} needs a value behind it", setting.name);
+      return fail(Errc::kInvalidArgument, "--{} needs a value", setting.name);
     return set(setting, words_[next_++]);
   }
 

@@ -39,7 +39,7 @@ Result<std::string> make_image_volume(Session& session) {
                                       common_options(session.arguments)},
                         .deadline = std::chrono::seconds(180),
                         .meanwhile = {}}));
-  if (answer.empty()) return fail(Errc::kProtocol, "airlockd made no volume");
+  if (answer.empty()) return fail(Errc::kProtocol, "airlockd created no volume");
   return answer.front().text();
 }
 

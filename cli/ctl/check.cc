@@ -62,7 +62,7 @@ Result<bool> person_agrees(const Session& session) {
   if (session.arguments.yes) return true;
   if (::isatty(STDIN_FILENO) != 1)
     return fail(Errc::kInvalidArgument, "there is no terminal to ask on: add --yes to repair it");
-  fmt::print(stderr, "Repair it? What can't be saved is lost. [y/N] ");
+  fmt::print(stderr, "Repair it? Data that can't be saved is lost. [y/N] ");
   std::string word;
   std::getline(std::cin, word);
   return word == "y" || word == "Y" || word == "yes";

@@ -46,8 +46,8 @@ bool says_no(const Value& value) {
 
 std::string automount_sentence(const std::string& mode) {
   if (mode == "on") return "on: new media are mounted automatically";
-  if (mode == "off") return "off: media are mounted when somebody says so";
-  if (mode == "ask") return "ask: media are announced, and mounted when somebody says so";
+  if (mode == "off") return "off: media are mounted only on request";
+  if (mode == "ask") return "ask: media are announced, and mounted on request";
   return shown(mode);
 }
 

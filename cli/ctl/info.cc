@@ -41,8 +41,9 @@ void print_medium(const Lines& lines, const VolumeView& volume) {
     lines.add("size", human_size(size));
   lines.add("kind", volume.text("Kind") + (is.at("Removable").truth() ? ", removable" : "") +
                         (is.at("WriteProtected").truth() ? ", write-protected" : ""));
-  lines.add("holds", joined(volume, {"Type", "TypeVersion"}) +
-                         (is.at("Ambivalent").truth() ? " (and something else claims it)" : ""));
+  lines.add("holds",
+            joined(volume, {"Type", "TypeVersion"}) +
+                (is.at("Ambivalent").truth() ? " (ambiguous: several formats detected)" : ""));
   lines.add("label", volume.text("Label"));
   lines.add("uuid", volume.text("Uuid"));
   if (volume.text("Condition") != "unknown") lines.add("condition", volume.text("Condition"));
@@ -80,7 +81,7 @@ void print_state(const Lines& lines, const VolumeView& volume) {
   lines.add("mounted for", user_name(is.at("MountedFor").number()));
   lines.add("since", human_time(is.at("MountedSince").number()));
   if (is.at("MountedReadOnly").truth())
-    lines.add("read-only", volume.text("ReadOnlyReason").empty() ? "as asked for"
+    lines.add("read-only", volume.text("ReadOnlyReason").empty() ? "as requested"
                                                                  : volume.text("ReadOnlyReason"));
   lines.add("driver", volume.text("Driver"));
   lines.add("contained by", volume.text("DriverOrigin") == "builtin" ? "Airlock's own sandbox"

@@ -64,7 +64,8 @@ Result<void> list(Session& session) {
   }
   if (volumes.empty()) {
     say(session,
-        "Nothing is plugged in. 'airlockctl list --all' also shows what Airlock leaves alone.");
+        "Nothing is plugged in. 'airlockctl list --all' also shows media that Airlock leaves "
+        "alone.");
     return {};
   }
   Table table({"NAME", "STATE", "TYPE", "SIZE", "LABEL", "MOUNTED ON"});

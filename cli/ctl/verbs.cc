@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kActionDeadline{3600};
 
 constexpr std::array kVerbs = {
     Verb{"list", "", "media, their state and where they are mounted", 0, 0, "all json quiet", list},
-    Verb{"status", "", "the daemon: settings in force, what waits", 0, 0, "json", status},
+    Verb{"status", "", "the daemon: settings in force, waiting media", 0, 0, "json", status},
     Verb{"info", "DEVICE", "everything known about one medium", 1, 1, "json", info},
     Verb{"mount", "DEVICE|IMAGE", "mount a medium or an image file", 1, 1,
          "options type read-only no-ask json quiet", mount},
@@ -29,7 +29,7 @@ constexpr std::array kVerbs = {
          "force power-off no-ask quiet", eject},
     Verb{"recover", "DEVICE", "mount again after its driver died", 1, 1,
          "read-only no-ask json quiet", recover},
-    Verb{"detach", "DEVICE", "take a dead mount away", 1, 1, "no-ask quiet", detach},
+    Verb{"detach", "DEVICE", "detach a dead mount", 1, 1, "no-ask quiet", detach},
     Verb{"skip", "DEVICE", "skip the check: mount it read-only now", 1, 1, "no-ask quiet", skip},
     Verb{"check", "DEVICE|IMAGE", "check a medium; change nothing", 1, 1, "no-ask json quiet",
          check},
@@ -37,7 +37,7 @@ constexpr std::array kVerbs = {
          "yes no-ask json quiet", repair},
     Verb{"label", "DEVICE NAME", "give a medium another label", 2, 2, "no-ask quiet", label},
     Verb{"explain", "DEVICE", "why Airlock treats a medium as it does", 1, 1, "json", explain},
-    Verb{"monitor", "", "print what happens until interrupted", 0, 0, "json", monitor},
+    Verb{"monitor", "", "print events until interrupted", 0, 0, "json", monitor},
     Verb{"drivers", "", "the filesystems that can be served", 0, 0, "json", drivers},
     Verb{"log", "DEVICE", "the last lines its driver wrote", 1, 1, "json", log_lines},
     Verb{"automount", "[on|off|ask]", "show or set whether media are mounted automatically", 0, 1,

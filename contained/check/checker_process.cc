@@ -110,7 +110,7 @@ void default_signals() {
 Result<UniqueFd> take_listener(Channel& from) {
   auto packet = from.receive(1, Descriptors::kTakeOne, deadline_in(kSetupDeadline));
   if (!packet) return fail(std::move(packet), "the checker could not be contained");
-  if (!packet->descriptor.valid()) return fail(Errc::kSystem, "the checker handed nothing over");
+  if (!packet->descriptor.valid()) return fail(Errc::kSystem, "the checker returned nothing");
   return std::move(packet->descriptor);
 }
 

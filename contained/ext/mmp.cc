@@ -121,7 +121,7 @@ Result<std::unique_ptr<Mmp>> Mmp::open(BlockIo& io, const ext2_super_block& supe
   if (superblock.s_mmp_block <= superblock.s_first_data_block ||
       superblock.s_mmp_block > ~std::uint64_t{0} >> 16 ||
       superblock.s_log_block_size > kMaxLogBlockSize)
-    return fail(Errc::kCorrupted, "its multiple mount protection is nowhere; run e2fsck on it");
+    return fail(Errc::kCorrupted, "its multiple mount protection is missing; run e2fsck on it");
   return std::unique_ptr<Mmp>(new Mmp(io, superblock, clock));
 }
 

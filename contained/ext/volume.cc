@@ -47,7 +47,7 @@ Result<void> check_geometry(const BlockIo& io, const ext2_filsys fs) {
     return fail(Errc::kCorrupted, "the filesystem claims {} blocks but the medium has only {}",
                 ext2fs_blocks_count(fs->super), blocks);
   if (fs->blocksize > 65536 || EXT2_INODE_SIZE(fs->super) > fs->blocksize)
-    return fail(Errc::kCorrupted, "its block or inode size makes no sense");
+    return fail(Errc::kCorrupted, "its block or inode size is invalid");
   // libext2fs only compares these with what 16 bits can count. With bigalloc a group has more
   // blocks than its bitmap has bits, one for each cluster.
   const std::uint32_t bits = fs->blocksize * 8;

@@ -85,7 +85,7 @@ Outcome<void> ExfatNodes::prepare_change(const Node& node) {
   if (other == sector) return {};
   if (other == sector + 1) return volume_.require_together(sector);
   log(LogLevel::kWarning,
-      "a file cannot be changed safely where its entries are; rename it, then it can");
+      "a file cannot be changed safely at the place of its entries; rename it first");
   return refuse(EOPNOTSUPP);
 }
 

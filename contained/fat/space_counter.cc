@@ -79,7 +79,7 @@ void SpaceCounter::work() {
   const std::scoped_lock lock(mutex_);
   ended_ = true;
   if (counted < segments && !stopping_)
-    log(LogLevel::kError, "what is free cannot be counted; check the volume with {}",
+    log(LogLevel::kError, "the free space cannot be counted; check the volume with {}",
         volume_.checker());
   changed_.notify_all();
 }

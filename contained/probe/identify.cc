@@ -117,7 +117,7 @@ Result<ProbeRecord> identify(BorrowedFd medium, std::uint64_t size) {
     default:
       // 2.41.5 has no other number for two signatures; a real failure leaves an errno.
       if (errno == 0) return ProbeRecord{.ambivalent = true};
-      return fail_errno(errno, errc_from_errno(errno), "look for what is on the medium");
+      return fail_errno(errno, errc_from_errno(errno), "examine the medium");
   }
 }
 

@@ -93,7 +93,7 @@ Result<DriverOptions> parse_driver_options(std::span<const std::string> argument
   std::vector<std::string> words;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "-o") {
-      if (++i == arguments.size()) return fail(Errc::kInvalidArgument, "-o wants a list");
+      if (++i == arguments.size()) return fail(Errc::kInvalidArgument, "-o needs a list");
       TRY_VOID(apply_list(options, arguments[i]));
     } else {
       words.push_back(arguments[i]);

@@ -34,7 +34,7 @@ class Answer {
         result_(std::exchange(other.result_, std::nullopt)) {}
   Answer& operator=(Answer&&) = delete;
   ~Answer() {
-    if (result_) fail(Error{.code = Errc::kSystem, .what = "the request was given up"});
+    if (result_) fail(Error{.code = Errc::kSystem, .what = "the request was abandoned"});
   }
 
   // What the caller occupies until it is answered.

@@ -32,7 +32,7 @@ class KeptUnit final : public ServiceManager::Service {
           .uponReplyInvoke([unit = unit_](bus_peer::ReplyError error) {
             if (!error) return;
             const std::string why = error->getMessage();
-            log(LogLevel::kWarning, "systemd will not tell how {} ends: {}", quote(unit),
+            log(LogLevel::kWarning, "systemd cannot report how {} ends: {}", quote(unit),
                 quote(why));
           });
     });
@@ -40,7 +40,7 @@ class KeptUnit final : public ServiceManager::Service {
   KeptUnit(const KeptUnit&) = delete;
   KeptUnit& operator=(const KeptUnit&) = delete;
   ~KeptUnit() override {
-    attempt("let go of a unit",
+    attempt("release a unit",
             [this] { proxy_->callMethod("Unref").onInterface(kUnit).dontExpectReply(); });
   }
 

@@ -121,7 +121,7 @@ std::unexpected<Error> explain(Error error, Worker& worker) {
   }
   if (error.code == Errc::kLimitExceeded || error.code == Errc::kProtocol) {
     worker.kill();
-    return fail(Errc::kProtocol, "airlock-check answered nonsense: {}", error.what);
+    return fail(Errc::kProtocol, "airlock-check sent an invalid answer: {}", error.what);
   }
   const auto cause = worker.wait(kLeaveTime);
   if (cause) return died(*cause, last_words(worker));

@@ -188,7 +188,7 @@ Result<std::optional<ChildReport>> hear(BorrowedFd sync) {
   if (length < 0) return fail_errno(errno, Errc::kSystem, "hear from the new worker");
   if (length == 0) return std::nullopt;
   if (length != static_cast<ssize_t>(sizeof report))
-    return fail(Errc::kSystem, "the new worker reports nonsense");
+    return fail(Errc::kSystem, "the new worker sent an invalid report");
   return report;
 }
 

@@ -51,7 +51,7 @@ Result<std::optional<ServiceConnection>> connect_to_service(
     if (channel && *channel)
       return ServiceConnection{.channel = std::move(**channel), .directory = directory};
     if (!channel)
-      log(LogLevel::kNotice, "passing over the service {} in {}: {}", quote(subtype), directory,
+      log(LogLevel::kNotice, "skipping the service {} in {}: {}", quote(subtype), directory,
           channel.error().message());
   }
   return std::nullopt;

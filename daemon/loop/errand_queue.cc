@@ -57,7 +57,7 @@ void ErrandQueue::start_more() {
   if (soon)
     soon_ = std::move(*soon);
   else
-    log(LogLevel::kError, "cannot start what is in line: {}", soon.error().message());
+    log(LogLevel::kError, "cannot start the next queued task: {}", soon.error().message());
 }
 
 void ErrandQueue::start(Ticket& ticket) {

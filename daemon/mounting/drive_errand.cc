@@ -55,7 +55,7 @@ Result<Device> drive_at_node(const std::string& node, const SystemView& view) {
   const fs::path path = fs::canonical(
       fmt::format("{}/dev/block/{}:{}", view.sys, major(info.st_rdev), minor(info.st_rdev)),
       failed);
-  if (failed) return fail(Errc::kNotFound, "the kernel knows no drive {}", quote(node));
+  if (failed) return fail(Errc::kNotFound, "the kernel has no drive {}", quote(node));
   TRY(auto drive, drive_at_sysfs_path(path.string()));
   drive.node = node;
   return drive;

@@ -121,7 +121,7 @@ std::unique_ptr<MountWatch> KernelMounting::watch(LiveMount& mount, WatchEvents 
 std::unique_ptr<PendingOperation> KernelMounting::find_users(const LiveMount& mount,
                                                              Done<std::vector<BusyProcess>> done) {
   auto errand = tools_.small.run(
-      "look who uses a mount", {.deadline = kLookAtProcesses}, {},
+      "find out who uses a mount", {.deadline = kLookAtProcesses}, {},
       [held = MountIdentity(mount)]() -> Result<ErrandReport> {
         return ErrandReport{.bytes = pack_busy_processes(find_busy_processes(held)),
                             .descriptors = {}};

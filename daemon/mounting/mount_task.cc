@@ -113,7 +113,7 @@ void MountTask::cancel() {
   done_ = {};
   checked_ = {};
   if (failure_) return;  // cleaning already
-  auto cancelled = fail(Errc::kTimedOut, "nobody wants the mount any more");
+  auto cancelled = fail(Errc::kTimedOut, "the mount is no longer wanted");
   give_up(std::move(cancelled).error());
 }
 

@@ -94,7 +94,7 @@ Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
 Result<UniqueFd> open_to_flush(const MountSource& source) {
   if (source.image) return duplicate(source.image->borrow());
   if (source.device == 0)
-    return fail(Errc::kNotFound, "nobody kept the image {} open", quote(source.path));
+    return fail(Errc::kNotFound, "no process kept the image {} open", quote(source.path));
   // For reading: a device closed after writing would be looked at anew by udev.
   UniqueFd device(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!device.valid()) {

@@ -122,7 +122,7 @@ void UnmountTask::await_driver() {
   auto timer = tools_.loop.after(time, [this] {
     if (force_ == UnmountForce::kForce) return give_up_on_driver();
     driver_end_.reset();
-    warn("programs still use it; what they write follows when they are done");
+    warn("programs still use it; their data is written when they are done");
     flush();
   });
   if (timer) timer_ = std::move(*timer);

@@ -63,7 +63,7 @@ void UnwrittenMeter::look() {
   std::vector<BorrowedFd> keep;
   if (source_.image) keep.push_back(source_.image->borrow());
   errand_ = queue_.run(
-      "look what is left to write", {.deadline = kLookTime}, keep,
+      "find out what is left to write", {.deadline = kLookTime}, keep,
       [source = source_] { return do_look(source); },
       [this](const Result<ErrandReport>& report) { looked(report); });
 }

@@ -105,7 +105,7 @@ Result<std::vector<std::string>> required_actions(std::string_view interface,
     return candidate.interface == interface && candidate.method == method;
   });
   if (rule == kRules.end())
-    return fail(Errc::kNotPermitted, "nothing says who may call {} of {}", quote(method),
+    return fail(Errc::kNotPermitted, "no rule says who may call {} of {}", quote(method),
                 quote(interface));
   std::vector<std::string> wanted;
   add(wanted, rule->action);

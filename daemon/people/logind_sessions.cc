@@ -119,7 +119,7 @@ void LogindSessions::listed(const std::vector<ListedSession>& sessions) {
 void LogindSessions::not_listed(const sdbus::Error& error) {
   const std::string text = error.getMessage();
   const bool absent = bus_peer::says_nobody_is_there(error);
-  log(LogLevel::kWarning, "logind does not tell who is logged in: {}", quote(text));
+  log(LogLevel::kWarning, "logind does not report who is logged in: {}", quote(text));
   forget_everything(absent ? Presence::kAbsent : Presence::kSilent);
   // Of a logind that appears we hear; one that is there and silent has to be asked.
   if (!absent) try_again_later();

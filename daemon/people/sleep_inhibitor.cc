@@ -61,9 +61,10 @@ void SleepInhibitor::ask() {
     manager_->callMethodAsync("Inhibit")
         .onInterface(kManager)
         .withTimeout(kAnswerTime)
-        .withArguments(std::string("sleep"), std::string("Airlock"),
-                       std::string("Removable media are written to before the machine sleeps"),
-                       std::string("delay"))
+        .withArguments(
+            std::string("sleep"), std::string("Airlock"),
+            std::string("Airlock writes everything to removable media before the machine sleeps"),
+            std::string("delay"))
         .uponReplyInvoke([this](bus_peer::ReplyError error, sdbus::UnixFd given) {
           asking_ = false;
           if (error) {

@@ -204,7 +204,7 @@ std::vector<AdoptedMount> adopt_mounts(std::vector<MountRecord> records,
   std::vector<AdoptedMount> adopted;
   const auto table = read_mount_table(mountinfo);
   if (!table) {
-    log(LogLevel::kError, "no mount is found again: {}", table.error().message());
+    log(LogLevel::kError, "no existing mount can be found: {}", table.error().message());
     return adopted;
   }
   for (MountRecord& record : records) adopted.push_back(adopt(std::move(record), *table));

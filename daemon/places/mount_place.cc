@@ -89,7 +89,7 @@ Result<UniqueFd> step_into(BorrowedFd directory, const std::string& name) {
   TRY(const struct stat status, status_of(next.borrow()));
   if (status.st_uid != 0) return fail(Errc::kNotPermitted, "{} is not root's", quote(name));
   if ((status.st_mode & kWritableByOthers) != 0 && (status.st_mode & S_ISVTX) == 0)
-    return fail(Errc::kNotPermitted, "{} can be written to by others than root", quote(name));
+    return fail(Errc::kNotPermitted, "users other than root can write to {}", quote(name));
   return next;
 }
 
@@ -103,7 +103,7 @@ Result<UniqueFd> open_last(BorrowedFd parent, const std::string& name, IfMissing
     return fail_errno(errno, Errc::kSystem, "open {} to everybody", quote(name));
   TRY(const struct stat status, status_of(folder.borrow()));
   if ((status.st_mode & kWritableByOthers) != 0)
-    return fail(Errc::kNotPermitted, "{} can be written to by others than root", quote(name));
+    return fail(Errc::kNotPermitted, "users other than root can write to {}", quote(name));
   return folder;
 }
 
@@ -158,8 +158,7 @@ Result<std::string> make_folder(BorrowedFd user_folder, const std::string& wishe
     std::string name = numbered(wished, number);
     if (::mkdirat(user_folder.get(), name.c_str(), kFolderMode) == 0) return name;
     const int error = errno;
-    if (error == ENOENT)
-      return fail_errno(error, Errc::kNotFound, "the user's folder was taken away");
+    if (error == ENOENT) return fail_errno(error, Errc::kNotFound, "the user's folder was removed");
     if (error != EEXIST)
       return fail_errno(error, errc_from_errno(error), "make folder {}", quote(name));
   }
@@ -175,7 +174,7 @@ Result<std::string> make_place_below(BorrowedFd base, const PlaceRequest& reques
                             : std::unexpected(std::move(user_folder).error());
     if (name || name.error().code != Errc::kNotFound) return name;
   }
-  return fail(Errc::kBusy, "somebody keeps taking the user's folder away");
+  return fail(Errc::kBusy, "another process keeps removing the user's folder");
 }
 
 // Our folders are told by their owner and mode: what others put here is not ours to remove.
@@ -227,7 +226,8 @@ void sweep_user_folder(BorrowedFd base, const std::string& base_path, const std:
 
 Result<std::string> make_mount_place(const PlaceRequest& request) {
   if (!is_one_component(request.user_name) || !is_one_component(request.folder))
-    return fail(Errc::kInvalidArgument, "no place for user {} and folder {}: not one name each",
+    return fail(Errc::kInvalidArgument,
+                "no mount point for user {} and folder {}: each must be one name",
                 quote(request.user_name), quote(request.folder));
   TRY(const auto base, open_base(request.base, IfMissing::kMake));
   auto name = make_place_below(base.borrow(), request);

@@ -35,7 +35,7 @@ Result<UniqueFd> open_directory(const std::string& path) {
   if (::fstat(directory.get(), &status) != 0)
     return fail_errno(errno, Errc::kSystem, "look at {}", quote(path));
   if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return fail(Errc::kNotPermitted, "others than root can write to {}", quote(path));
+    return fail(Errc::kNotPermitted, "users other than root can write to {}", quote(path));
   if ((status.st_mode & kPermissions) != 0700 && ::fchmod(directory.get(), 0700) != 0)
     return fail_errno(errno, Errc::kSystem, "close {} to others", quote(path));
   return directory;
@@ -71,7 +71,7 @@ Result<std::string> read_file(BorrowedFd directory, const std::string& name) {
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return fail_errno(errno, Errc::kSystem, "look at it");
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid())
-    return fail(Errc::kNotPermitted, "not a file of ours");
+    return fail(Errc::kNotPermitted, "not one of Airlock's files");
   return read_text(file.borrow(), kMostRecordBytes);
 }
 
@@ -121,7 +121,7 @@ std::vector<MountRecord> MountRecords::load() {
   }
   for (const std::string& name : names_in(directory->borrow())) {
     if (records.size() == kMostRecords) {
-      log(LogLevel::kError, "more than {} records of mounts: the rest stays unread", kMostRecords);
+      log(LogLevel::kError, "more than {} records of mounts: the rest is ignored", kMostRecords);
       break;
     }
     auto record = load_one(directory->borrow(), name);
@@ -129,8 +129,8 @@ std::vector<MountRecord> MountRecords::load() {
       records.push_back(std::move(*record));
       continue;
     }
-    log(LogLevel::kWarning, "a record of a mount makes no sense and is removed: {}: {}",
-        quote(name), record.error().message());
+    log(LogLevel::kWarning, "a record of a mount is invalid and is removed: {}: {}", quote(name),
+        record.error().message());
     (void)::unlinkat(directory->get(), name.c_str(), 0);  // a directory stays, and is named again
   }
   return records;

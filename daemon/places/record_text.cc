@@ -166,7 +166,7 @@ Result<MountRecord> read_record(std::string_view text) {
   });
   if (!wrong.empty()) return fail(Errc::kInvalidArgument, "field {} is missing or wrong", wrong);
   if (text != kLastLine) return fail(Errc::kInvalidArgument, "no proper end");
-  if (!makes_sense(record)) return fail(Errc::kInvalidArgument, "the fields make no sense");
+  if (!makes_sense(record)) return fail(Errc::kInvalidArgument, "the fields are invalid");
   return record;
 }
 

@@ -37,8 +37,8 @@ Result<void> check_rights(BorrowedFd fd, const std::string& path, uid_t owner) {
                 owner == 0 ? "root" : std::to_string(owner), path);
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     return fail(Errc::kNotPermitted,
-                "{}: others than its owner can write to it (mode {:04o}); try: chmod go-w {}", path,
-                status.st_mode & 07777u, path);
+                "{}: users other than its owner can write to it (mode {:04o}); try: chmod go-w {}",
+                path, status.st_mode & 07777u, path);
   return {};
 }
 

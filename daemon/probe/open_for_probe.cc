@@ -39,7 +39,7 @@ Result<void> check_image(BorrowedFd image, const ProbeTarget& target) {
   const int flags = ::fcntl(image.get(), F_GETFL);
   if (flags < 0) return fail_errno(errno, Errc::kSystem, "look at {}", quote(target.path));
   if ((flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)
-    return fail(Errc::kNotPermitted, "the descriptor of {} can't be read from", quote(target.path));
+    return fail(Errc::kNotPermitted, "the descriptor of {} is not readable", quote(target.path));
   return {};
 }
 

@@ -70,7 +70,7 @@ std::unexpected<Error> explain(Error error, Worker& worker, const ProbeLimits& l
   // Only a worker that was taken over sends so much, so it is not asked for its reasons.
   if (error.code == Errc::kLimitExceeded) {
     worker.kill();
-    return fail(Errc::kProtocol, "airlock-probe answered nonsense: {}", error.what);
+    return fail(Errc::kProtocol, "airlock-probe sent an invalid answer: {}", error.what);
   }
   const auto cause = worker.wait(kLeaveTime);
   if (cause) return died(*cause, last_words(worker));

@@ -32,7 +32,7 @@ Errc code_for(ProbeRefusal::Reason reason) {
 // The worker's bytes arrive here as they were sent.
 Result<ProbeRecord> understand(const ErrandReport& report) {
   auto reply = decode_probe_reply(std::as_bytes(std::span(report.bytes)));
-  if (!reply) return fail(std::move(reply), "airlock-probe answered nonsense");
+  if (!reply) return fail(std::move(reply), "airlock-probe sent an invalid answer");
   if (auto* record = std::get_if<ProbeRecord>(&*reply)) return std::move(*record);
   const auto& refusal = std::get<ProbeRefusal>(*reply);
   return fail(code_for(refusal.reason), "airlock-probe says {}", quote(refusal.words));

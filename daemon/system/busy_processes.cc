@@ -259,8 +259,7 @@ Result<std::vector<BusyProcess>> unpack_busy_processes(std::string_view bytes) {
     const auto name = take();
     const auto path = take();
     const auto number = pid ? parse_number<pid_t>(*pid) : std::nullopt;
-    if (!number || !name || !path)
-      return fail(Errc::kProtocol, "the list of processes makes no sense");
+    if (!number || !name || !path) return fail(Errc::kProtocol, "the list of processes is invalid");
     processes.push_back({.pid = *number, .name = std::string(*name), .path = std::string(*path)});
   }
   return processes;

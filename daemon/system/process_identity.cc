@@ -68,7 +68,7 @@ Result<UniqueFd> open_process(const ProcessIdentity& identity) {
   TRY(const ProcessIdentity now, identify_process(identity.pid));
   // Still alive after /proc was read: then it was its entry that was read.
   if (now != identity || has_ended(life.borrow()))
-    return fail(Errc::kNotFound, "process {} is another one by now", identity.pid);
+    return fail(Errc::kNotFound, "process {} is now another one", identity.pid);
   return life;
 }
 

@@ -52,7 +52,7 @@ const char* not_said(MediumState state) {
 std::string_view VolumeMachine::being(CheckOperation operation) {
   switch (operation) {
     case CheckOperation::kLabel:
-      return "being given its label";
+      return "being labelled";
     case CheckOperation::kRepair:
       return "being repaired";
     default:

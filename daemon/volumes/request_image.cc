@@ -22,7 +22,7 @@ Result<ErrandReport> measure(int image) {
   if (::fstat(image, &info) != 0)
     return fail_errno(errno, errc_from_errno(errno), "look at the image");
   if (!S_ISREG(info.st_mode))
-    return fail(Errc::kInvalidArgument, "an image has to be a regular file");
+    return fail(Errc::kInvalidArgument, "an image must be a regular file");
   if (info.st_size <= 0) return fail(Errc::kWrongFormat, "the image is empty");
   ErrandReport report;
   report.bytes = std::to_string(info.st_size);

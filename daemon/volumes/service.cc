@@ -180,7 +180,7 @@ void VolumeService::adopt_mount(Call call, MountHandover mount, Reply<std::strin
   const auto answer = accept(std::move(volume));
   const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
     if (caller.user == 0) return Permission{};
-    return fail(Errc::kNotPermitted, "only root makes mounts of its own");
+    return fail(Errc::kNotPermitted, "only root may hand over mounts");
   };
   requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
                   [=, this, handed = std::make_shared<MountHandover>(std::move(mount))](

@@ -135,7 +135,7 @@ void VolumeService::mount_at(Call call, MountThere wanted, Reply<std::string> vo
   const auto answer = accept(std::move(volume));
   const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
     if (caller.user == 0) return Permission{};
-    return fail(Errc::kNotPermitted, "only root has places of its own");
+    return fail(Errc::kNotPermitted, "only root may choose a mount point");
   };
   requests_.begin(call, "", limits().requests_per_user, refuse_with(answer),
                   [=, this, there = std::make_shared<MountThere>(std::move(wanted))](

@@ -59,8 +59,7 @@ void VolumeSupervisor::adopt() {
     MountRecord& record = lost.record;
     record.volume_id = record.source.path.substr(record.source.path.find_last_of('/') + 1);
     if (record.source.device == 0) record.source.device = block_device_named(record.source.path);
-    log(LogLevel::kNotice, "{} is mounted, and nothing was written down of it",
-        quote(record.volume_id));
+    log(LogLevel::kNotice, "{} is mounted, but there is no record of it", quote(record.volume_id));
     mounts.push_back(std::move(lost));
   }
   for (AdoptedMount& found : mounts) {

@@ -70,14 +70,14 @@ def test_the_menus_open_and_choose(demo, scratch):
         tray = desktop.start_tray()
         desktop.wait_to_show("Nothing is plugged in.")
         demo.plug("sdb1", "LEFT", "ignored", StateReason="a rule says to ignore it")
-        for menu, entry, result in (("alt+v", "Also show what Airlock leaves alone", "LEFT"),
+        for menu, entry, result in (("alt+v", "Also show media that Airlock leaves alone", "LEFT"),
                                     ("alt+a", "Settings", "Start with the session")):
             desktop.keys(menu)
             desktop.wait_to_show(entry)
             desktop.keys("Return")
             desktop.wait_to_show(result)
         passed = desktop.go_round()
-        assert {"Open what has been mounted", "Show notifications", "Start with the session", "Close"} <= passed, passed
+        assert {"Open newly mounted media", "Show notifications", "Start with the session", "Close"} <= passed, passed
         desktop.keys("Escape")
         harness.wait_until(lambda: not desktop.shows("Start with the session"), DEADLINE, "the settings to close")
         desktop.keys("alt+h")

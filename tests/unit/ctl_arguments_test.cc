@@ -64,8 +64,8 @@ TEST(Arguments, AWrongOptionIsNamedWithTheOneThatWasMeant) {
 }
 
 TEST(Arguments, ValuesMustBeThereOrMustNot) {
-  EXPECT_EQ(complaint({"mount", "x", "-o"}), "--options needs a value behind it");
-  EXPECT_EQ(complaint({"mount", "x", "--type"}), "--type needs a value behind it");
+  EXPECT_EQ(complaint({"mount", "x", "-o"}), "--options needs a value");
+  EXPECT_EQ(complaint({"mount", "x", "--type"}), "--type needs a value");
   EXPECT_EQ(complaint({"list", "--json=yes"}), "--json takes no value");
   EXPECT_EQ(complaint({"mount", "x", "-text4", "-t", "vfat"}), "--type is given twice");
 }

@@ -145,17 +145,19 @@ TEST_F(SettingsFiles, OnlyRegularFilesCount) {
 TEST_F(SettingsFiles, NobodyElseMayWriteThem) {
   write("etc/airlock.toml", "exec = true\n");
   chmod(path("etc/airlock.toml").c_str(), 0664);
-  EXPECT_EQ(error_of(load_settings(places_)),
-            "/etc/airlock.toml: others than its owner can write to it (mode 0664); try: chmod go-w "
-            "/etc/airlock.toml");
+  EXPECT_EQ(
+      error_of(load_settings(places_)),
+      "/etc/airlock.toml: users other than its owner can write to it (mode 0664); try: chmod go-w "
+      "/etc/airlock.toml");
   chmod(path("etc/airlock.toml").c_str(), 0644);
   chmod(path("etc").c_str(), 0777);
   EXPECT_EQ(error_of(load_settings(places_)),
-            "/etc: others than its owner can write to it (mode 0777); try: chmod go-w /etc");
+            "/etc: users other than its owner can write to it (mode 0777); try: chmod go-w /etc");
   chmod(path("etc").c_str(), 0755);
   write("etc/airlock.toml.d/10.toml", "");
   chmod(path("etc/airlock.toml.d").c_str(), 0757);
-  EXPECT_TRUE(error_of(load_settings(places_)).starts_with("/etc/airlock.toml.d: others than"));
+  EXPECT_TRUE(
+      error_of(load_settings(places_)).starts_with("/etc/airlock.toml.d: users other than"));
   chmod(path("etc/airlock.toml.d").c_str(), 0755);
   EXPECT_EQ(error_of(load_settings(places_)), "no error");
 }

@@ -13,7 +13,7 @@
         <translation>wurde letztes Mal nicht ausgehängt</translation>
     </message>
     <message>
-        <source>belongs to a system that sleeps</source>
+        <source>belongs to a hibernated system</source>
         <translation>gehört zu einem System im Ruhezustand</translation>
     </message>
     <message>
@@ -44,7 +44,7 @@
         <translation>%1 ist angesteckt</translation>
     </message>
     <message>
-        <source>%1 cannot be used any more</source>
+        <source>%1 can no longer be used</source>
         <translation>%1 ist nicht mehr benutzbar</translation>
     </message>
     <message>
@@ -306,8 +306,8 @@
         <translation>Der Treiber für %1 hat etwas versucht, das er nicht darf (%2), und wurde gestoppt.</translation>
     </message>
     <message>
-        <source>The %1 driver wanted more memory than it may have and was stopped.</source>
-        <translation>Der Treiber für %1 wollte mehr Speicher, als er haben darf, und wurde gestoppt.</translation>
+        <source>The %1 driver exceeded its memory limit and was stopped.</source>
+        <translation>Der Treiber für %1 hat seine Speichergrenze überschritten und wurde gestoppt.</translation>
     </message>
     <message>
         <source>The %1 driver stopped answering and was ended.</source>
@@ -326,8 +326,8 @@
         <translation>Er war nur lesend eingehängt: Nichts ist verloren.</translation>
     </message>
     <message>
-        <source>What was written in the last seconds may be missing. Everything older is safe on the medium.</source>
-        <translation>Was in den letzten Sekunden geschrieben wurde, kann fehlen. Alles Ältere ist sicher auf dem Datenträger.</translation>
+        <source>Data written in the last seconds may be missing. Everything older is safe on the medium.</source>
+        <translation>Daten der letzten Sekunden können fehlen. Alles Ältere ist sicher auf dem Datenträger.</translation>
     </message>
     <message>
         <source>Medium: %1 (%2, %3)</source>
@@ -386,8 +386,8 @@
         <translation>mehrdeutig: mehrere Formate erkannt</translation>
     </message>
     <message>
-        <source>none that is known</source>
-        <translation>kein bekanntes</translation>
+        <source>no known filesystem</source>
+        <translation>kein bekanntes Dateisystem</translation>
     </message>
     <message>
         <source>contained by Airlock's own sandbox</source>
@@ -449,8 +449,8 @@
         <translation>&amp;Kopieren</translation>
     </message>
     <message>
-        <source>What is known about the dead driver</source>
-        <translation>Was über den ausgefallenen Treiber bekannt ist</translation>
+        <source>Details of the dead driver</source>
+        <translation>Einzelheiten zum ausgefallenen Treiber</translation>
     </message>
     <message>
         <source>Deta&amp;ils</source>
@@ -547,8 +547,8 @@
         <translation>A&amp;nsicht</translation>
     </message>
     <message>
-        <source>Also show what Airlock leaves &amp;alone</source>
-        <translation>&amp;Auch zeigen, was Airlock in Ruhe lässt</translation>
+        <source>Also show media that Airlock leaves &amp;alone</source>
+        <translation>&amp;Auch Datenträger zeigen, die Airlock in Ruhe lässt</translation>
     </message>
     <message>
         <source>&amp;Help</source>
@@ -613,8 +613,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Es konnte keine Dateiverwaltung gestartet werden.</translation>
     </message>
     <message>
-        <source>Airlock's service went away meanwhile.</source>
-        <translation>Der Dienst von Airlock ist inzwischen verschwunden.</translation>
+        <source>Airlock's service stopped meanwhile.</source>
+        <translation>Der Dienst von Airlock wurde inzwischen beendet.</translation>
     </message>
     <message>
         <source>It is in use by %1. Close that first.</source>
@@ -636,12 +636,12 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Jetzt nur &amp;lesend einhängen</translation>
     </message>
     <message>
-        <source>Does not wait for the check</source>
-        <translation>Wartet die Prüfung nicht ab</translation>
+        <source>Skips the check</source>
+        <translation>Überspringt die Prüfung</translation>
     </message>
     <message>
-        <source>How far it is</source>
-        <translation>Wie weit es ist</translation>
+        <source>Progress</source>
+        <translation>Fortschritt</translation>
     </message>
 </context>
 <context>
@@ -678,8 +678,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Wenn ein Datenträger angesteckt wird</translation>
     </message>
     <message>
-        <source>&amp;Open what has been mounted</source>
-        <translation>Eingehängtes ö&amp;ffnen</translation>
+        <source>&amp;Open newly mounted media</source>
+        <translation>Neu Eingehängtes ö&amp;ffnen</translation>
     </message>
     <message>
         <source>Show &amp;notifications</source>
@@ -756,8 +756,8 @@ Ein Stick, eine Karte oder eine Platte erscheint hier, sobald sie angesteckt ist
         <translation>Darüber ist nichts bekannt.</translation>
     </message>
     <message>
-        <source>What is known about the medium</source>
-        <translation>Was über den Datenträger bekannt ist</translation>
+        <source>Details of the medium</source>
+        <translation>Einzelheiten zum Datenträger</translation>
     </message>
     <message>
         <source>A&amp;bout</source>

@@ -13,7 +13,7 @@
         <translation>n'a pas été démonté la dernière fois</translation>
     </message>
     <message>
-        <source>belongs to a system that sleeps</source>
+        <source>belongs to a hibernated system</source>
         <translation>appartient à un système en veille prolongée</translation>
     </message>
     <message>
@@ -44,7 +44,7 @@
         <translation>%1 est branché</translation>
     </message>
     <message>
-        <source>%1 cannot be used any more</source>
+        <source>%1 can no longer be used</source>
         <translation>%1 n'est plus utilisable</translation>
     </message>
     <message>
@@ -306,8 +306,8 @@
         <translation>Le pilote %1 a tenté une action interdite (%2) et a été arrêté.</translation>
     </message>
     <message>
-        <source>The %1 driver wanted more memory than it may have and was stopped.</source>
-        <translation>Le pilote %1 a demandé plus de mémoire que permis et a été arrêté.</translation>
+        <source>The %1 driver exceeded its memory limit and was stopped.</source>
+        <translation>Le pilote %1 a dépassé sa limite de mémoire et a été arrêté.</translation>
     </message>
     <message>
         <source>The %1 driver stopped answering and was ended.</source>
@@ -326,8 +326,8 @@
         <translation>Il était monté en lecture seule : rien n'est perdu.</translation>
     </message>
     <message>
-        <source>What was written in the last seconds may be missing. Everything older is safe on the medium.</source>
-        <translation>Ce qui a été écrit dans les dernières secondes peut manquer. Tout ce qui est plus ancien est en sûreté sur le support.</translation>
+        <source>Data written in the last seconds may be missing. Everything older is safe on the medium.</source>
+        <translation>Les données des dernières secondes peuvent manquer. Tout ce qui est plus ancien est en sûreté sur le support.</translation>
     </message>
     <message>
         <source>Medium: %1 (%2, %3)</source>
@@ -386,8 +386,8 @@
         <translation>ambigu : plusieurs formats détectés</translation>
     </message>
     <message>
-        <source>none that is known</source>
-        <translation>aucun qui soit connu</translation>
+        <source>no known filesystem</source>
+        <translation>aucun système de fichiers connu</translation>
     </message>
     <message>
         <source>contained by Airlock's own sandbox</source>
@@ -449,8 +449,8 @@
         <translation>C&amp;opier</translation>
     </message>
     <message>
-        <source>What is known about the dead driver</source>
-        <translation>Ce que l'on sait du pilote arrêté</translation>
+        <source>Details of the dead driver</source>
+        <translation>Détails du pilote arrêté</translation>
     </message>
     <message>
         <source>Deta&amp;ils</source>
@@ -547,8 +547,8 @@
         <translation>Afficha&amp;ge</translation>
     </message>
     <message>
-        <source>Also show what Airlock leaves &amp;alone</source>
-        <translation>Montrer &amp;aussi ce à quoi Airlock ne touche pas</translation>
+        <source>Also show media that Airlock leaves &amp;alone</source>
+        <translation>Montrer &amp;aussi les supports auxquels Airlock ne touche pas</translation>
     </message>
     <message>
         <source>&amp;Help</source>
@@ -613,8 +613,8 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Aucun gestionnaire de fichiers n'a pu être lancé.</translation>
     </message>
     <message>
-        <source>Airlock's service went away meanwhile.</source>
-        <translation>Le service d'Airlock a disparu entre-temps.</translation>
+        <source>Airlock's service stopped meanwhile.</source>
+        <translation>Le service d'Airlock s'est arrêté entre-temps.</translation>
     </message>
     <message>
         <source>It is in use by %1. Close that first.</source>
@@ -636,11 +636,11 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Monter en &amp;lecture seule maintenant</translation>
     </message>
     <message>
-        <source>Does not wait for the check</source>
-        <translation>N'attend pas la fin de la vérification</translation>
+        <source>Skips the check</source>
+        <translation>Saute la vérification</translation>
     </message>
     <message>
-        <source>How far it is</source>
+        <source>Progress</source>
         <translation>Avancement</translation>
     </message>
 </context>
@@ -678,8 +678,8 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>Quand un support est branché</translation>
     </message>
     <message>
-        <source>&amp;Open what has been mounted</source>
-        <translation>&amp;Ouvrir ce qui a été monté</translation>
+        <source>&amp;Open newly mounted media</source>
+        <translation>&amp;Ouvrir les supports nouvellement montés</translation>
     </message>
     <message>
         <source>Show &amp;notifications</source>
@@ -756,8 +756,8 @@ Branchez une clé, une carte ou un disque, et il apparaîtra ici.</translation>
         <translation>On n'en sait rien.</translation>
     </message>
     <message>
-        <source>What is known about the medium</source>
-        <translation>Ce que l'on sait du support</translation>
+        <source>Details of the medium</source>
+        <translation>Détails du support</translation>
     </message>
     <message>
         <source>A&amp;bout</source>
