@@ -135,6 +135,7 @@ def test_of_an_image_as_well(scratch, what):
     unsafe = 0
     with odd_medium(image, scratch / "odd") as medium, Machine(scratch) as machine:
         machine.sit_down(ALICE)
+        machine.allow("mount-image")
         for position in (1, 2, 4):
             with machine.image_opener(ALICE, medium.medium) as path:
                 place = machine.call_as(ALICE, path, VOLUME, "Mount", NO_OPTIONS)
