@@ -376,7 +376,7 @@ def test_a_reply_that_is_lost_is_answered_all_the_same(client, demo):
     client.settle()
     demo.tell("lose")
     wait_until(lambda: outcome, "the answer")
-    assert outcome == [ERROR + "System"]
+    assert outcome == [ERROR + "PeerGone"]
 
 
 def test_a_call_that_hangs_holds_up_nobody(client, demo, bus):

@@ -170,10 +170,10 @@ TEST_F(ProberTest, RunAsRootAWorkerThatHangsIsKilledAtItsDeadline) {
 }
 
 TEST_F(ProberTest, RunAsRootALiarIsNotBelieved) {
-  expect_error(after("answer little"), Errc::kProtocol, "nonsense: 3 bytes");
-  expect_error(after("answer much"), Errc::kProtocol, "nonsense: a packet of 70000 bytes");
-  expect_error(after("answer zeros"), Errc::kProtocol, "nonsense: it is no reply");
-  expect_error(after("answer a path"), Errc::kProtocol, "nonsense: a type with a character");
+  expect_error(after("answer little"), Errc::kProtocol, "invalid answer: 3 bytes");
+  expect_error(after("answer much"), Errc::kProtocol, "invalid answer: a packet of 70000 bytes");
+  expect_error(after("answer zeros"), Errc::kProtocol, "invalid answer: it is no reply");
+  expect_error(after("answer a path"), Errc::kProtocol, "invalid answer: a type with a character");
   expect_error(after("answer and fault"), Errc::kWorkerDied, "SIGSEGV");
 }
 
@@ -343,9 +343,8 @@ TEST_F(ProberTest, RunAsRootAMediumThatWasChangedForAnotherIsRefused) {
 TEST_F(ProberTest, RunAsRootAnImageTheCallerCannotReadIsRefused) {
   SandboxProber prober = this->prober(AIRLOCK_PROBE);
   expect_error(answer_of(prober, image("secret", O_WRONLY)), Errc::kNotPermitted,
-               "can't be read from");
-  expect_error(answer_of(prober, image("secret", O_PATH)), Errc::kNotPermitted,
-               "can't be read from");
+               "is not readable");
+  expect_error(answer_of(prober, image("secret", O_PATH)), Errc::kNotPermitted, "is not readable");
   ProbeTarget directory{
       .path = folder_,
       .image = std::make_shared<UniqueFd>(::open(folder_.c_str(), O_RDONLY | O_CLOEXEC))};
