@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "lib/base/duplicate.h"
@@ -226,15 +227,26 @@ std::shared_ptr<WatchedDriver> DriverWatches::of(pid_t pid, BorrowedFd life, Bor
   return *driver;
 }
 
+namespace {
+
+// A library may write to standard error as well; a driver of ours begins its lines with its name.
+std::string own_last_words(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines | std::views::reverse)
+    if (line.starts_with("airlock-")) return line;
+  return lines.empty() ? std::string() : lines.back();
+}
+
+}  // namespace
+
 Mounting::UnmountResult last_word(const DriverEnd& end, const WatchedDriver& driver,
                                   DriverOrigin origin) {
   if (end.clean())
     return {.flushed = true, .vouched = origin == DriverOrigin::kOurs, .warning = ""};
   constexpr int kGaveUp = 1;  // after saying why
-  const auto lines = driver.last_lines();
+  const std::string words = own_last_words(driver.last_lines());
   if (end.cause && end.cause->kind == ExitCause::Kind::kExited && end.cause->code == kGaveUp &&
-      !lines.empty())
-    return {.warning = "the latest changes may be lost: the driver says " + quote(lines.back())};
+      !words.empty())
+    return {.warning = "the latest changes may be lost: the driver says " + quote(words)};
   const std::string how = end.cause ? end.cause->describe() : "ended, and it is unknown how";
   return {.warning = "the driver " + how + ", so the latest changes may be lost"};
 }
