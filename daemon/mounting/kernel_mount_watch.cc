@@ -16,6 +16,8 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 
 constexpr auto kLookEvery = 500ms;
 constexpr auto kEndOfProcess = 1s;
+constexpr const char* kStopped =
+    "the driver did not end and was stopped, so the latest changes may be lost";
 constexpr const char* kNobodyKnows =
     "the driver is not known, so it is unknown whether all data was written";
 
@@ -139,8 +141,7 @@ void KernelMountWatch::give_up_on_driver() {
   // Plain fuse leaves nothing to abort, and its number may be another's by now.
   if (fuseblk_) (void)tools_.control.abort(mount_.filesystem);
   driver_->kill();
-  tell_unmounted({.warning = "the driver did not end and was stopped, so the latest "
-                             "changes may be lost"});
+  tell_unmounted({.warning = kStopped});
 }
 
 void KernelMountWatch::found(Heartbeat::Finding finding) {
@@ -183,6 +184,8 @@ void KernelMountWatch::tell_death(DriverDeath death) {
 // What was never written cannot be lost.
 Mounting::UnmountResult KernelMountWatch::result_of(const DriverEnd& end) const {
   if (read_only_) return {.flushed = true, .vouched = true, .warning = ""};
+  // It wrote what it had, but the kernel dropped what it had not taken yet.
+  if (told_to_end_) return {.warning = kStopped};
   Mounting::UnmountResult result = last_word(end, *driver_, origin_);
   // The kernel breaks the connection of plain fuse off in any case: its driver cannot tell umount
   // from umount -f, which throws away what was not written.

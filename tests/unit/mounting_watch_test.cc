@@ -459,6 +459,7 @@ TEST_F(MountEndRunAsRoot, ADriverIsToldToWriteEverythingBeforeItIsStopped) {
     if (by_hand) {
       EXPECT_TRUE(unmounted_by_hand(mount->live));
       EXPECT_TRUE(run_until([&] { return mount->told > 0; }));
+      EXPECT_TRUE(mount->unmounted && !mount->unmounted->safe()) << "it may be lost here, too";
       EXPECT_TRUE(detach(mount->live).has_value());  // the folder
     } else {
       const auto result = unmount(mount->live, loops_.back()->source());
