@@ -10,13 +10,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -25,7 +23,7 @@
 
 #include "contained/ext/ext_driver.h"
 #include "contained/ext/tests/test_image.h"
-#include "tests/power/crash_states.h"
+#include "tests/power/crash_program.h"
 #include "tests/power/ext_reader.h"
 #include "tests/power/moves.h"
 #include "tests/power/workload.h"
@@ -35,8 +33,6 @@ namespace {
 
 constexpr int kOperations = 160;
 constexpr std::size_t kStatesOfASession = 250;
-
-enum class Order { kKept, kTakenOut };
 
 // Without a journal a directory block must not tear, so the medium has sectors as large as blocks.
 // A journal needs no more than the smallest sector there is.
@@ -105,11 +101,6 @@ std::string text_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-History::Step answered(const RecordingMedium::Log& log, std::size_t events) {
-  while (events > 0 && log[events - 1].kind != RecordingMedium::Event::Kind::kMark) --events;
-  return events == 0 ? 0 : static_cast<History::Step>(log[events - 1].mark);
-}
-
 // As if the driver waited for the medium only at the end of what it was asked for.
 RecordingMedium::Log without_order(const RecordingMedium::Log& log) {
   RecordingMedium::Log kept;
@@ -131,11 +122,6 @@ Tree without_repeated(Tree tree) {
   return tree;
 }
 
-struct Result {
-  StateCounts states;
-  std::string wrong;
-};
-
 class Judge {
  public:
   // Without a history, of moves.
@@ -155,7 +141,7 @@ class Judge {
  private:
   [[nodiscard]] std::string judge_tree(const Tree& tree, std::size_t events) const {
     if (history_ == nullptr) return Moves::judge(tree);
-    return history_->judge(without_repeated(tree), answered(log_, events),
+    return history_->judge(without_repeated(tree), acknowledged(log_, events),
                            History::Names::kOldAndNew, History::Contents::kHoles);
   }
 
@@ -163,14 +149,6 @@ class Judge {
   const History* history_;
   Scratch image_;
   Scratch report_;
-};
-
-struct Session {
-  const Kind& kind;
-  const std::vector<std::byte>& before;
-  unsigned seed = 1;
-  std::size_t most = 0;
-  Order order = Order::kKept;
 };
 
 // A mounted volume. `work` says what went wrong.
@@ -198,16 +176,15 @@ std::vector<std::byte> make_medium(const Kind& kind) {
 }
 
 // What a driver does with the medium; what went wrong, if anything did.
-std::string record(RecordingMedium& medium, History& history, const Session& session) {
-  if (session.kind.moves)
-    return mounted(medium, [&](FileSystem& files) {
-      return Moves(files, medium, session.seed).run(kOperations);
-    });
+std::string record(RecordingMedium& medium, History& history, const Kind& kind, unsigned seed) {
+  if (kind.moves)
+    return mounted(medium,
+                   [&](FileSystem& files) { return Moves(files, medium, seed).run(kOperations); });
   // While a folder replaces an empty one it has two names for a moment, and e2fsck takes away
   // whichever it finds later: perhaps that of the empty one.
-  const bool journal = session.kind.name == "journal";
+  const bool journal = kind.name == "journal";
   auto wrong = mounted(medium, [&](FileSystem& files) {
-    Workload workload(files, medium, history, {.seed = session.seed, .replace_folders = journal});
+    Workload workload(files, medium, history, {.seed = seed, .replace_folders = journal});
     return workload.run(kOperations);
   });
   history.next();
@@ -216,66 +193,31 @@ std::string record(RecordingMedium& medium, History& history, const Session& ses
   return wrong;
 }
 
-Result run(const Session& session) {
-  RecordingMedium medium(session.before);
+Result run(const Kind& kind, const std::vector<std::byte>& before, const Turn& turn) {
+  RecordingMedium medium(before);
   History history;
-  if (auto wrong = record(medium, history, session); !wrong.empty())
+  if (auto wrong = record(medium, history, kind, turn.seed); !wrong.empty())
     return {.states = {}, .wrong = wrong};
-  const auto log = session.order == Order::kKept ? medium.log() : without_order(medium.log());
-  Result result;
-  Judge judge(log, session.kind.moves ? nullptr : &history);
-  CrashStates states(session.before, log,
-                     {.seed = session.seed, .most = session.most, .sector = session.kind.sector});
-  result.states = states.run([&](const CrashState& state) {
-    const std::string wrong = judge.judge(state);
-    if (!wrong.empty())
-      result.wrong = fmt::format("seed {}, {}: {}", session.seed, state.text(), wrong);
-    return wrong.empty();
-  });
-  return result;
+  const auto log = turn.control ? without_order(medium.log()) : medium.log();
+  Judge judge(log, kind.moves ? nullptr : &history);
+  return judge_states(before, log, {.seed = turn.seed, .most = turn.most, .sector = kind.sector},
+                      [&](const CrashState& state) { return judge.judge(state); });
 }
 
-// Sessions one after the other until there were so many states, or one is wrong.
-Result run_all(const Kind& kind, std::size_t states, unsigned seed, Order order) {
-  const auto before = make_medium(kind);
-  Result all;
-  while (all.states.all() < states && all.wrong.empty()) {
-    const std::size_t most = std::min(kStatesOfASession, states - all.states.all() + 20);
-    const Result one =
-        run({.kind = kind, .before = before, .seed = seed++, .most = most, .order = order});
-    all.states += one.states;
-    all.wrong = one.wrong;
-  }
-  return all;
-}
-
-std::optional<unsigned> number(std::string_view text) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
-                                                                  : std::nullopt;
-}
-
-int main_with(const std::vector<std::string_view>& words) {
-  const auto kind =
-      words.size() < 2 ? kKinds.end() : std::ranges::find(kKinds, words[0], &Kind::name);
-  const auto states = words.size() < 2 ? std::nullopt : number(words[1]);
-  const bool control = !words.empty() && words.back() == "control";
-  const auto seed = words.size() > 2 && !(control && words.size() == 3) ? number(words[2]) : 1;
-  if (kind == kKinds.end() || !states || !seed) {
-    fmt::print(stderr, "usage: power_ext KIND STATES [SEED] [control]\n");
-    return 2;
-  }
-  const Result result = run_all(*kind, *states, *seed, control ? Order::kTakenOut : Order::kKept);
-  fmt::print("{}{}: {}{}{}\n", kind->name, control ? " without an order" : "", result.states.text(),
-             result.wrong.empty() ? ", nothing is lost" : "; ", result.wrong);
-  // Without an order there has to be a loss.
-  return result.wrong.empty() != control ? 0 : 1;
+Session find(std::string_view name) {
+  const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
+  if (kind == kKinds.end()) return {};
+  return [kind, before = make_medium(*kind)](const Turn& turn) { return run(*kind, before, turn); };
 }
 
 }  // namespace
 }  // namespace airlock::power
 
 int main(int argc, char** argv) {
-  return airlock::power::main_with({argv + 1, argv + argc});
+  const std::vector<std::string_view> words(argv + 1, argv + argc);
+  return airlock::power::run_program({.name = "power_ext",
+                                      .without = "an order",
+                                      .states_of_a_session = airlock::power::kStatesOfASession,
+                                      .find = airlock::power::find},
+                                     words);
 }

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Cuts the power of the fat driver: power_fat KIND STATES [SEED] [control].
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
+#include <array>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +13,7 @@
 #include "contained/fat/fat_driver.h"
 #include "contained/fat/finish_renames.h"
 #include "contained/fat/tests/fat_image.h"
-#include "tests/power/crash_states.h"
+#include "tests/power/crash_program.h"
 #include "tests/power/fat_reader.h"
 #include "tests/power/workload.h"
 
@@ -60,23 +56,6 @@ class Mounted {
   std::unique_ptr<FileSystem> driver_;
 };
 
-struct Session {
-  const std::vector<std::byte>& before;
-  unsigned seed = 1;
-  std::size_t most = 0;
-  RecordingMedium::Flushes flushes = RecordingMedium::Flushes::kHonest;
-};
-
-struct Result {
-  StateCounts states;
-  std::string wrong;
-};
-
-History::Step answered(const RecordingMedium::Log& log, std::size_t events) {
-  while (events > 0 && log[events - 1].kind != RecordingMedium::Event::Kind::kMark) --events;
-  return events == 0 ? 0 : static_cast<History::Step>(log[events - 1].mark);
-}
-
 // What the check does first: of two names one goes.
 std::string judge_finished(const CrashState& state, const History& history, History::Step done) {
   RecordingMedium medium({state.image.begin(), state.image.end()});
@@ -90,7 +69,7 @@ std::string judge_finished(const CrashState& state, const History& history, Hist
 
 std::string judge(const CrashState& state, const RecordingMedium::Log& log,
                   const History& history) {
-  const History::Step done = answered(log, state.events);
+  const History::Step done = acknowledged(log, state.events);
   const FatReading reading = read_fat(state.image);
   if (!reading.wrong.empty()) return reading.wrong;
   if (auto wrong = history.judge(reading.tree, done, History::Names::kOldAndNew); !wrong.empty())
@@ -98,13 +77,14 @@ std::string judge(const CrashState& state, const RecordingMedium::Log& log,
   return judge_finished(state, history, done);
 }
 
-Result run(const Session& session) {
-  RecordingMedium medium(session.before, session.flushes);
+Result run(const std::vector<std::byte>& before, const Turn& turn) {
+  RecordingMedium medium(before, turn.control ? RecordingMedium::Flushes::kForgotten
+                                              : RecordingMedium::Flushes::kHonest);
   History history;
   {
     Mounted mounted(medium);
     if (mounted.files() == nullptr) return {.states = {}, .wrong = "it cannot be mounted"};
-    Workload workload(*mounted.files(), medium, history, {.seed = session.seed});
+    Workload workload(*mounted.files(), medium, history, {.seed = turn.seed});
     if (auto wrong = workload.run(kOperations); !wrong.empty())
       return {.states = {}, .wrong = wrong};
     history.next();
@@ -112,60 +92,26 @@ Result run(const Session& session) {
     history.synced();
     medium.mark(kOperations + 1);
   }
-  Result result;
-  CrashStates states(session.before, medium.log(), {.seed = session.seed, .most = session.most});
-  result.states = states.run([&](const CrashState& state) {
-    const std::string wrong = judge(state, medium.log(), history);
-    if (!wrong.empty())
-      result.wrong = fmt::format("seed {}, {}: {}", session.seed, state.text(), wrong);
-    return wrong.empty();
-  });
-  return result;
+  return judge_states(before, medium.log(), {.seed = turn.seed, .most = turn.most},
+                      [&](const CrashState& state) { return judge(state, medium.log(), history); });
 }
 
-// Sessions one after the other until there were so many states, or one is wrong.
-Result run_all(const Kind& kind, std::size_t states, unsigned seed,
-               RecordingMedium::Flushes flushes) {
-  const auto before = fat::make_fat_image(kind.options, kind.kibibytes);
-  Result all;
-  while (all.states.all() < states && all.wrong.empty()) {
-    const std::size_t most = std::min(kStatesOfASession, states - all.states.all() + 20);
-    const Result one = run({.before = before, .seed = seed++, .most = most, .flushes = flushes});
-    all.states += one.states;
-    all.wrong = one.wrong;
-  }
-  return all;
-}
-
-std::optional<unsigned> number(std::string_view text) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
-                                                                  : std::nullopt;
-}
-
-int main_with(const std::vector<std::string_view>& words) {
-  const auto kind =
-      words.size() < 2 ? kKinds.end() : std::ranges::find(kKinds, words[0], &Kind::name);
-  const auto states = words.size() < 2 ? std::nullopt : number(words[1]);
-  const bool control = !words.empty() && words.back() == "control";
-  const auto seed = words.size() > 2 && !(control && words.size() == 3) ? number(words[2]) : 1;
-  if (kind == kKinds.end() || !states || !seed) {
-    fmt::print(stderr, "usage: power_fat KIND STATES [SEED] [control]\n");
-    return 2;
-  }
-  const auto flushes =
-      control ? RecordingMedium::Flushes::kForgotten : RecordingMedium::Flushes::kHonest;
-  const Result result = run_all(*kind, *states, *seed, flushes);
-  fmt::print("{}{}: {}{}{}\n", kind->name, control ? " without flushes" : "", result.states.text(),
-             result.wrong.empty() ? ", nothing is lost" : "; ", result.wrong);
-  // Without an order there has to be a loss.
-  return result.wrong.empty() != control ? 0 : 1;
+Session find(std::string_view name) {
+  const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
+  if (kind == kKinds.end()) return {};
+  return [before = fat::make_fat_image(kind->options, kind->kibibytes)](const Turn& turn) {
+    return run(before, turn);
+  };
 }
 
 }  // namespace
 }  // namespace airlock::power
 
 int main(int argc, char** argv) {
-  return airlock::power::main_with({argv + 1, argv + argc});
+  const std::vector<std::string_view> words(argv + 1, argv + argc);
+  return airlock::power::run_program({.name = "power_fat",
+                                      .without = "flushes",
+                                      .states_of_a_session = airlock::power::kStatesOfASession,
+                                      .find = airlock::power::find},
+                                     words);
 }

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <functional>
 #include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "contained/runtime/block_io.h"
+#include "contained/runtime/tests/memory_medium.h"
 
 namespace airlock::power {
 
@@ -28,101 +26,69 @@ class RecordingMedium final : public BlockIo {
     std::uint64_t mark = 0;       // of a mark
   };
   using Log = std::vector<Event>;
-  // kForgotten is the control of every crash test: the medium promises to flush and does not, as a
+  // kForgotten is the control of a crash test: the medium promises to flush and does not, as a
   // driver would behave that orders nothing. A test that finds no loss then cannot find any.
   enum class Flushes { kHonest, kForgotten };
-  enum class Access { kRead, kWrite, kFlush };
-  // What to answer to an access of `length` bytes at the offset; 0 lets it through.
-  using Judge = std::function<int(Access, std::uint64_t offset, std::uint64_t length)>;
 
   explicit RecordingMedium(std::vector<std::byte> content, Flushes flushes = Flushes::kHonest)
-      : bytes_(std::move(content)), flushes_(flushes) {}
+      : memory_(std::move(content)), flushes_(flushes) {}
 
   // Only to be looked at while nobody writes.
-  [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
+  [[nodiscard]] const std::vector<std::byte>& bytes() { return memory_.bytes(); }
   [[nodiscard]] const Log& log() const { return log_; }
 
   void mark(std::uint64_t number) {
     const std::scoped_lock lock(mutex_);
     log_.push_back({.kind = Event::Kind::kMark, .offset = 0, .data = {}, .mark = number});
   }
-  void judge_with(Judge judge) {
-    const std::scoped_lock lock(mutex_);
-    judge_ = std::move(judge);
-  }
 
-  [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
+  [[nodiscard]] std::uint64_t size() const override { return memory_.size(); }
   [[nodiscard]] bool writable() const override { return true; }
 
   Outcome<void> read(std::uint64_t offset, std::span<std::byte> into) override {
-    iovec part = {.iov_base = into.data(), .iov_len = into.size()};
-    return read_scatter(offset, std::span(&part, 1));
+    return memory_.read(offset, into);
+  }
+  Outcome<void> read_scatter(std::uint64_t offset, std::span<iovec> parts) override {
+    return memory_.read_scatter(offset, parts);
   }
   Outcome<void> write(std::uint64_t offset, std::span<const std::byte> from) override {
-    iovec part = {.iov_base = const_cast<std::byte*>(from.data()), .iov_len = from.size()};
-    return write_gather(offset, std::span(&part, 1));
-  }
-
-  Outcome<void> read_scatter(std::uint64_t offset, std::span<iovec> parts) override {
     const std::scoped_lock lock(mutex_);
-    if (auto allowed = check(Access::kRead, offset, parts); !allowed) return allowed;
-    for (const iovec& part : parts) {
-      if (part.iov_len > 0) std::memcpy(part.iov_base, bytes_.data() + offset, part.iov_len);
-      offset += part.iov_len;
-    }
-    return {};
+    return log_write(offset, {from.begin(), from.end()}, memory_.write(offset, from));
   }
-
   Outcome<void> write_gather(std::uint64_t offset, std::span<iovec> parts) override {
-    const std::scoped_lock lock(mutex_);
-    if (auto allowed = check(Access::kWrite, offset, parts); !allowed) return allowed;
     std::vector<std::byte> data;
     for (const iovec& part : parts) {
       const auto* from = static_cast<const std::byte*>(part.iov_base);
       data.insert(data.end(), from, from + part.iov_len);
     }
-    add(offset, std::move(data));
-    return {};
+    const std::scoped_lock lock(mutex_);
+    return log_write(offset, std::move(data), memory_.write_gather(offset, parts));
   }
-
   Outcome<void> flush() override {
     const std::scoped_lock lock(mutex_);
-    if (auto allowed = ask(Access::kFlush, 0, 0); !allowed) return allowed;
     if (flushes_ == Flushes::kHonest) log_.push_back({});
     return {};
   }
-
-  // Whoever reads what was discarded reads nonsense.
+  // A reader of what was discarded reads nonsense.
   Outcome<void> discard(std::uint64_t offset, std::uint64_t length) override {
     const std::scoped_lock lock(mutex_);
-    if (offset > size() || length > size() - offset) return refuse(EINVAL);
-    add(offset, std::vector<std::byte>(length, std::byte{0xdd}));
-    return {};
+    if (auto done = memory_.discard(offset, length); !done) return done;
+    const auto from = memory_.bytes().begin() + static_cast<std::ptrdiff_t>(offset);
+    return log_write(offset, {from, from + static_cast<std::ptrdiff_t>(length)}, {});
   }
 
  private:
-  void add(std::uint64_t offset, std::vector<std::byte> data) {
-    if (data.empty()) return;
-    std::memcpy(bytes_.data() + offset, data.data(), data.size());
-    log_.push_back(
-        {.kind = Event::Kind::kWrite, .offset = offset, .data = std::move(data), .mark = 0});
-  }
-  Outcome<void> ask(Access access, std::uint64_t offset, std::uint64_t length) {
-    const int verdict = judge_ ? judge_(access, offset, length) : 0;
-    return verdict == 0 ? Outcome<void>{} : refuse(verdict);
-  }
-  Outcome<void> check(Access access, std::uint64_t offset, std::span<const iovec> parts) {
-    std::uint64_t length = 0;
-    for (const iovec& part : parts) length += part.iov_len;
-    if (offset > size() || length > size() - offset) return refuse(EIO);
-    return ask(access, offset, length);
+  Outcome<void> log_write(std::uint64_t offset, std::vector<std::byte> data, Outcome<void> done) {
+    if (done && !data.empty())
+      log_.push_back(
+          {.kind = Event::Kind::kWrite, .offset = offset, .data = std::move(data), .mark = 0});
+    return done;
   }
 
-  std::mutex mutex_;
-  std::vector<std::byte> bytes_;
+  std::mutex mutex_;  // the log has the order in which the memory got the writes
+  MemoryMedium memory_;
   Flushes flushes_;
   Log log_;
-  Judge judge_;
 };
 
 }  // namespace airlock::power

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/power/crash_program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+
+namespace airlock::power {
+namespace {
+
+std::optional<unsigned> number(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
+                                                                  : std::nullopt;
+}
+
+Result run_sessions(const CrashProgram& program, const Session& session, std::size_t states,
+                    Turn turn) {
+  Result all;
+  while (all.states.all() < states && all.wrong.empty()) {
+    turn.most = std::min(program.states_of_a_session, states - all.states.all() + 20);
+    const Result one = session(turn);
+    all.states += one.states;
+    all.wrong = one.wrong;
+    ++turn.seed;
+  }
+  return all;
+}
+
+}  // namespace
+
+History::Step acknowledged(const RecordingMedium::Log& log, std::size_t events) {
+  while (events > 0 && log[events - 1].kind != RecordingMedium::Event::Kind::kMark) --events;
+  return events == 0 ? 0 : static_cast<History::Step>(log[events - 1].mark);
+}
+
+Result judge_states(const std::vector<std::byte>& before, const RecordingMedium::Log& log,
+                    const CrashPlan& plan, const StateJudge& judge) {
+  Result result;
+  CrashStates states(before, log, plan);
+  result.states = states.run([&](const CrashState& state) {
+    const std::string wrong = judge(state);
+    if (!wrong.empty())
+      result.wrong = fmt::format("seed {}, {}: {}", plan.seed, state.text(), wrong);
+    return wrong.empty();
+  });
+  return result;
+}
+
+int run_program(const CrashProgram& program, std::span<const std::string_view> words) {
+  const bool control = !words.empty() && words.back() == "control";
+  if (control) words = words.first(words.size() - 1);
+  const bool counted = words.size() == 2 || words.size() == 3;
+  const Session session = counted ? program.find(words[0]) : Session();
+  const auto states = counted ? number(words[1]) : std::nullopt;
+  const auto seed = words.size() == 3 ? number(words[2]) : 1;
+  if (!session || !states || !seed) {
+    fmt::print(stderr, "usage: {} KIND STATES [SEED] [control]\n", program.name);
+    return 2;
+  }
+  const Result result =
+      run_sessions(program, session, *states, {.seed = *seed, .most = 0, .control = control});
+  const std::string kind =
+      control ? fmt::format("{} without {}", words[0], program.without) : std::string(words[0]);
+  fmt::print("{}: {}{}{}\n", kind, result.states.text(),
+             result.wrong.empty() ? ", nothing is lost" : "; ", result.wrong);
+  return result.wrong.empty() != control ? 0 : 1;
+}
+
+}  // namespace airlock::power
