@@ -18,8 +18,15 @@
 namespace airlock::fat {
 namespace {
 
+// No two directories of a sound volume share a record.
+std::uint64_t room_for_records(const Geometry& geometry) {
+  return geometry.root_slots +
+         std::uint64_t{geometry.cluster_count} * (geometry.cluster_size / kRecordSize);
+}
+
 // Walks twice: for the notes first, of which there are mostly none, then for the names they tell
-// of.
+// of. A walk that reads more records than the volume has room for has met directories that share
+// clusters: EUCLEAN, before anything is written.
 template <typename Kind>
 class Finisher {
  public:
@@ -58,16 +65,19 @@ class Finisher {
   // the checker to find.
   template <typename Use>
   Outcome<void> walk(Use use) {
-    std::vector<Open> open = {{ClusterChain(volume_.geometry().root_cluster), std::nullopt}};
-    std::set<std::uint32_t> seen;
-    while (!open.empty()) {
-      here_ = std::move(open.back());
-      open.pop_back();
-      if (!seen.insert(here_.chain.first()).second) continue;
+    const ClusterChain root(volume_.geometry().root_cluster);
+    open_ = {{root, std::nullopt}};
+    seen_ = {root.first()};
+    std::uint64_t left = room_for_records(volume_.geometry());
+    while (!open_.empty()) {
+      here_ = std::move(open_.back());
+      open_.pop_back();
       auto directory = kind_.load(volume_, here_.chain, here_.size);
       if (!directory && directory.error().value == EIO) return std::unexpected(directory.error());
       if (!directory) continue;
-      TRY_VOID(add_inner(**directory, open));
+      if ((*directory)->capacity() > left) return refuse(EUCLEAN);
+      left -= (*directory)->capacity();
+      TRY_VOID(add_inner(**directory));
       TRY_VOID(use(**directory));
       const Volume::Operation ends(volume_);
     }
@@ -85,10 +95,11 @@ class Finisher {
     }
   }
 
-  Outcome<void> add_inner(Directory& directory, std::vector<Open>& open) {
+  Outcome<void> add_inner(Directory& directory) {
     return for_each(directory, [&](const Name& name) -> Outcome<void> {
       TRY(const FileInfo info, kind_.info_of(volume_, directory, name));
-      if (info.is_directory()) open.push_back({kind_.chain_of(info, volume_), info.size});
+      if (info.is_directory() && seen_.insert(info.first_cluster).second)
+        open_.push_back({kind_.chain_of(info, volume_), info.size});
       return {};
     });
   }
@@ -139,6 +150,8 @@ class Finisher {
   Volume& volume_;
   Kind kind_;
   Open here_{ClusterChain(0), std::nullopt};
+  std::vector<Open> open_;        // directories still to be read
+  std::set<std::uint32_t> seen_;  // the first clusters of all that were ever in open_
   std::vector<RenameNote> notes_;
   std::set<std::uint64_t> wanted_;
   std::map<std::uint64_t, Place> names_;

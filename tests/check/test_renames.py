@@ -89,3 +89,18 @@ def test_a_note_about_a_file_that_is_not_there_any_more_means_nothing(tmp_path):
     found = checking.ask("mount-glance", "vfat", medium.path)
     assert not found.changed, found
     assert files(medium).keys() == BOTH.keys()
+
+
+def test_folders_that_share_their_clusters_are_left_to_the_checker(tmp_path):
+    """Each cluster of a long folder is a folder of its own, too, which would make 20,000 reads of its 200 clusters."""
+    medium = half_renamed(tmp_path / "image")
+    clusters = range(100, 300)
+    medium.chain(clusters)
+    medium.put("11sB8xHHHHI", medium.entry(NOTE + 1, 0), b"TANGLE     ", 0x10, 0, 0, 0x5821, clusters[0], 0)
+    for number in range(len(clusters) * medium.cluster_size // 32):
+        at = medium.data + (clusters[0] - 2) * medium.cluster_size + 32 * number
+        medium.put("11sB8xHHHHI", at, b"D%010d" % number, 0x10, 0, 0, 0x5821, clusters[number % len(clusters)], 0)
+    medium.save()
+    found = checking.ask("mount-glance", "vfat", medium.path)
+    assert found.verdict == "errors" and found.read_only and not found.changed, found
+    assert files(medium).items() >= BOTH.items()

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Damaged media: whatever the bytes say, every operation ends with an answer.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
+#include <span>
+#include <string_view>
 
 #include "contained/fat/entry_set.h"
+#include "contained/fat/finish_renames.h"
+#include "contained/fat/rename_note.h"
 #include "contained/fat/slot.h"
 #include "contained/fat/tests/busy_hands.h"
 #include "contained/fat/tests/exfat_seal.h"
@@ -89,6 +95,8 @@ TEST_P(Damage, EndsWithAnswers) {
       continue;
     }
     BusyHands(mounted.driver()).work();
+    MemoryMedium left_open(medium.bytes());
+    (void)finish_renames(left_open);
     mounted.close();
   }
 }
@@ -124,6 +132,80 @@ TEST_F(Damaged, AChainThatGoesInCirclesIsFound) {
   EXPECT_EQ(mounted.read(node, 0, 512), std::string(512, 'x'));
   EXPECT_EQ(mounted.write(node, 40000, "more"), EUCLEAN);
   mounted.close();
+}
+
+// A volume that was left open while OTHER.TXT became NEW.TXT.
+class HalfRenamed : public Damaged {
+ protected:
+  static constexpr unsigned kClusterOfFile = 50;
+  // Each cluster of a long directory is a directory of its own, too, and has names of them all.
+  static constexpr unsigned kFirst = 100, kClusters = 300;
+
+  void SetUp() override {
+    const auto geometry = read_geometry(medium_);
+    ASSERT_TRUE(geometry.has_value());
+    ASSERT_EQ(geometry->cluster_size, kPerCluster * kRecordSize);
+    root_ = geometry->root_offset;
+    first_cluster_ = geometry->cluster_offset(kFirst);
+    set_entry(kClusterOfFile, 0xffff);
+    put(root_, "OTHER   TXT", 0x20, kClusterOfFile);
+    put(root_ + kRecordSize, "NEW     TXT", 0x20, kClusterOfFile);
+    const RenameNote note = {.old_position = root_,
+                             .new_position = root_ + kRecordSize,
+                             .old_print = print(root_),
+                             .new_print = print(root_ + kRecordSize)};
+    write_note(record(root_ + 2 * kRecordSize), 0xe5, note);
+    set_entry(1, 0x7fff);  // in use
+  }
+
+  void tangle() {
+    put(root_ + 3 * kRecordSize, "TANGLE     ", 0x10, kFirst);
+    for (unsigned i = 0; i < kClusters; ++i) {
+      set_entry(kFirst + i, i + 1 < kClusters ? kFirst + i + 1 : 0xffff);
+      for (unsigned slot = 0; slot < kPerCluster; ++slot) {
+        const unsigned number = i * kPerCluster + slot;
+        put(first_cluster_ + std::uint64_t{number} * kRecordSize, fmt::format("D{:010}", number),
+            0x10, kFirst + number % kClusters);
+      }
+    }
+  }
+
+ private:
+  static constexpr unsigned kPerCluster = 16;
+
+  std::span<std::byte> record(std::uint64_t at) {
+    return std::span(medium_.bytes()).subspan(at, kRecordSize);
+  }
+  void put(std::uint64_t at, std::string_view name, unsigned attributes, unsigned cluster) {
+    const auto bytes = record(at);
+    std::ranges::copy(std::as_bytes(std::span(name)), bytes.begin());
+    bytes[11] = static_cast<std::byte>(attributes);
+    bytes[26] = static_cast<std::byte>(cluster);
+    bytes[27] = static_cast<std::byte>(cluster >> 8);
+    if (attributes == 0x20) bytes[28] = std::byte{100};
+  }
+  std::uint32_t print(std::uint64_t at) {
+    return print_of(record(at).first(11), record(at).subspan(13, 5));
+  }
+
+  std::uint64_t root_ = 0, first_cluster_ = 0;
+};
+
+TEST_F(HalfRenamed, IsFinished) {
+  const auto finished = finish_renames(medium_);
+  ASSERT_TRUE(finished.has_value());
+  EXPECT_EQ(*finished, 1U);
+}
+
+// The search for notes would read each cluster 150 times, and a larger medium could make it read
+// for hours. It stops when it has read as much as a sound volume of this size can hold.
+TEST_F(HalfRenamed, DirectoriesThatShareClustersEndTheSearch) {
+  tangle();
+  const auto before = medium_.bytes();
+  const auto finished = finish_renames(medium_);
+  ASSERT_FALSE(finished.has_value());
+  EXPECT_EQ(finished.error().value, EUCLEAN);
+  EXPECT_EQ(medium_.bytes(), before);
 }
 
 TEST_F(Damaged, ADirectoryThatIsItsOwnParentIsRefused) {
