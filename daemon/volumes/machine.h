@@ -67,6 +67,7 @@ class VolumeMachine {
   [[nodiscard]] const Volume& volume() const { return volume_; }
   // Something is under way that another operation would have to wait for.
   [[nodiscard]] bool busy() const { return probing_ != nullptr || working_ != nullptr; }
+  [[nodiscard]] bool examining() const { return probing_ != nullptr; }
 
   // Why the operation ("mount") can't begin now; only asked when it can't.
   [[nodiscard]] Error why_not(std::string_view operation) const;

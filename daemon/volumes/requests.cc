@@ -66,17 +66,19 @@ void Requests::refresh(CallerFacts& caller) const {
   caller.seat = caller.in_active_session ? seat : "";
 }
 
-void Requests::permit(Id id, PermissionNeeded needs, Permitted permitted) {
+void Requests::permit(Id id, PermissionNeeded needs, Permitted permitted, Unsettled unsettled) {
   Request* request = find(id);
   if (request == nullptr) return;
   request->needs = std::move(needs);
   request->permitted = std::move(permitted);
+  request->unsettled = std::move(unsettled);
   step(id);
 }
 
 void Requests::step(Id id) {
   Request* request = find(id);
   if (request == nullptr) return;
+  if (request->unsettled && request->unsettled([this, id] { step(id); })) return;
   refresh(request->caller);
   Result<Permission> needed = request->needs(request->caller);
   if (!needed) return refuse(id, std::move(needed).error());

@@ -37,6 +37,9 @@ class Requests {
   // person looked for a password.
   using PermissionNeeded = std::move_only_function<Result<Permission>(const CallerFacts&)>;
   using Permitted = std::move_only_function<void(const CallerFacts&)>;
+  // Asked before each of these looks. True: the volume cannot be judged now, and the request goes
+  // on when the function is called.
+  using Unsettled = std::move_only_function<bool(std::move_only_function<void()> go_on)>;
 
   struct Parts {
     Callers& callers;
@@ -50,7 +53,7 @@ class Requests {
   // `volume` may be empty: the request then does not end with one. `most` requests of one user
   // other than root may be open; how many one connection may have is the bus side's business.
   void begin(Call call, std::string volume, std::size_t most, Failed failed, Known known);
-  void permit(Id id, PermissionNeeded needs, Permitted permitted);
+  void permit(Id id, PermissionNeeded needs, Permitted permitted, Unsettled unsettled = {});
   void refuse(Id id, Error error);
   [[nodiscard]] bool open(Id id) const { return requests_.contains(id); }
   [[nodiscard]] std::size_t size() const { return requests_.size(); }
@@ -67,6 +70,7 @@ class Requests {
     Failed failed;
     PermissionNeeded needs;
     Permitted permitted;
+    Unsettled unsettled;
     std::set<std::string> granted;
     std::optional<std::map<std::string, std::string>> shown;  // to whoever was asked
     std::unique_ptr<PendingQuestion> question;

@@ -90,7 +90,19 @@ void VolumeService::permit(Requests::Id id, VolumeRequest request) {
         // It was there a moment ago, when the needs were looked at.
         if (VolumeMachine* machine = supervisor_.find(shared->volume))
           shared->act(*machine, caller);
+      },
+      [this, shared](std::move_only_function<void()> go_on) {
+        return shared->may_look && when_examined(shared->volume, std::move(go_on));
       });
+}
+
+// A medium that was closed after writing is examined again, perhaps while polkit is asked.
+bool VolumeService::when_examined(const std::string& volume,
+                                  std::move_only_function<void()> go_on) {
+  VolumeMachine* machine = supervisor_.find(volume);
+  if (machine == nullptr || !machine->examining()) return false;
+  machine->probe(std::nullopt, [go_on = std::move(go_on)](const Result<void>&) mutable { go_on(); });
+  return true;
 }
 
 Result<Permission> VolumeService::permission(VolumeRequest& request, const CallerFacts& caller) {

@@ -114,6 +114,7 @@ class VolumeService final : public Service {
   void handle(VolumeRequest request, Requests::Failed failed);
   void permit(Requests::Id id, VolumeRequest request);
   void examine(Requests::Id id, VolumeRequest request, const CallerFacts& caller);
+  bool when_examined(const std::string& volume, std::move_only_function<void()> go_on);
   Result<Permission> permission(VolumeRequest& request, const CallerFacts& caller);
 
   Result<std::vector<std::string>> decide_mount(MountPlan& plan, VolumeMachine& machine,

@@ -65,6 +65,36 @@ TEST_F(CoreCheck, TellsWhatWasFoundAndKeepsIt) {
   EXPECT_EQ(prober.asked().size(), 1U);
 }
 
+// A medium is examined anew after each time somebody wrote to it: just when people ask for more.
+TEST_F(CoreCheck, WaitsForAnExaminationThatBeganWhilePolkitWasAsked) {
+  begin();
+  authority.set("org.airlock1.repair", FakeAuthority::Says::kNothingYet);
+  const auto asked = repair(anna);
+  ASSERT_EQ(authority.open(), 1U);
+  prober.answer_later();
+  manager->supervisor().find("sdb1")->probe(std::nullopt, {});
+  authority.answer(/*yes=*/true);
+  settle();
+  EXPECT_FALSE(asked.answered()) << asked.message();
+  prober.answer_all();
+  settle();
+  EXPECT_EQ(checking.running(), 1U);
+}
+
+TEST_F(CoreCheck, WhatThatExaminationFindsIsHeeded) {
+  begin();
+  authority.set("org.airlock1.repair", FakeAuthority::Says::kNothingYet);
+  const auto asked = repair(anna);
+  prober.answer_later();
+  manager->supervisor().find("sdb1")->probe(std::nullopt, {});
+  authority.answer(/*yes=*/true);
+  put(MediumState::kClean, "ANOTHER");
+  prober.answer_all();
+  settle();
+  EXPECT_EQ(asked.code(), Errc::kPeerGone);
+  EXPECT_EQ(checking.running(), 0U);
+}
+
 TEST_F(CoreCheck, WhatWasNotUnmountedIsDirtyThoughTheCheckerDoesNotSaySo) {
   begin();
   put(MediumState::kDirty);
