@@ -23,6 +23,7 @@
 
 #include "contained/ext/ext_driver.h"
 #include "contained/ext/tests/test_image.h"
+#include "lib/base/unique_fd.h"
 #include "tests/power/crash_program.h"
 #include "tests/power/ext_reader.h"
 #include "tests/power/moves.h"
@@ -51,14 +52,14 @@ constexpr std::array kKinds = {
     Kind{"journal", "-t ext4 -b 1024 -J size=1 -N 256", kSector},
 };
 
-// A file in memory for those who want a name.
+// A file in memory for those who want a name. It is filled in place: that is most of the time a
+// state takes.
 class Scratch {
  public:
   Scratch() {
     std::string path = std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp";
     path += "/airlock-power-XXXXXX";
-    const int descriptor = ::mkstemp(path.data());
-    if (descriptor >= 0) (void)::close(descriptor);
+    descriptor_ = UniqueFd(::mkstemp(path.data()));
     path_ = path;
   }
   ~Scratch() { (void)::unlink(path_.c_str()); }
@@ -66,14 +67,15 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  void fill(std::span<const std::byte> image) const {
-    std::ofstream file(path_, std::ios::binary | std::ios::trunc);
-    file.write(reinterpret_cast<const char*>(image.data()),
-               static_cast<std::streamsize>(image.size()));
+  [[nodiscard]] bool fill(std::span<const std::byte> image) const {
+    const auto written = ::pwrite(descriptor_.get(), image.data(), image.size(), 0);
+    return written == static_cast<ssize_t>(image.size()) &&
+           ::ftruncate(descriptor_.get(), written) == 0;
   }
 
  private:
   std::string path_;
+  UniqueFd descriptor_;
 };
 
 // How e2fsck ended.
@@ -128,7 +130,7 @@ class Judge {
   Judge(const RecordingMedium::Log& log, const History* history) : log_(log), history_(history) {}
 
   std::string judge(const CrashState& state) {
-    image_.fill(state.image);
+    if (!image_.fill(state.image)) return "the image cannot be written";
     const int status = repair(image_.path(), report_.path());
     if (status < 0 || status > 1)
       return fmt::format("e2fsck ended with {}\n{}", status, text_of(report_.path()));
@@ -165,8 +167,11 @@ std::string mounted(BlockIo& medium, Work work) {
   return wrong;
 }
 
-std::vector<std::byte> make_medium(const Kind& kind) {
-  auto image = ext::testing::make_image(kind.options, "6M");
+// The seed decides where the names of a hashed folder lie, too: what one run found, another finds.
+std::vector<std::byte> make_medium(const Kind& kind, unsigned seed) {
+  const std::string uuid = fmt::format("{:08x}-0000-4000-8000-000000000001", seed);
+  auto image = ext::testing::make_image(
+      fmt::format("{0} -U {1} -E hash_seed={1}", kind.options, uuid), "6M");
   if (!kind.moves) return image;
   RecordingMedium medium(std::move(image));
   const auto wrong =
@@ -193,7 +198,8 @@ std::string record(RecordingMedium& medium, History& history, const Kind& kind, 
   return wrong;
 }
 
-Result run(const Kind& kind, const std::vector<std::byte>& before, const Turn& turn) {
+Result run(const Kind& kind, const Turn& turn) {
+  const auto before = make_medium(kind, turn.seed);
   RecordingMedium medium(before);
   History history;
   if (auto wrong = record(medium, history, kind, turn.seed); !wrong.empty())
@@ -207,7 +213,7 @@ Result run(const Kind& kind, const std::vector<std::byte>& before, const Turn& t
 Session find(std::string_view name) {
   const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
   if (kind == kKinds.end()) return {};
-  return [kind, before = make_medium(*kind)](const Turn& turn) { return run(*kind, before, turn); };
+  return [kind](const Turn& turn) { return run(*kind, turn); };
 }
 
 }  // namespace
