@@ -317,12 +317,20 @@ class Desktop:
         return any(all(word in entry["name"] + entry["text"] for word in words)
                    for entry in self.probe("tree"))
 
+    def wait_until(self, condition, what, deadline=DEADLINE):
+        """If it never comes true, the failure tells what the window shows instead."""
+        try:
+            return harness.wait_until(condition, deadline, what)
+        except harness.HarnessError as error:
+            shown = [entry["name"] or entry["text"] for entry in self.probe("tree")]
+            raise harness.HarnessError(f"{error}; the window shows {[text for text in shown if text]}") from None
+
     def wait_to_show(self, *words):
-        harness.wait_until(lambda: self.shows(*words), DEADLINE, f"the window to show {words}")
+        self.wait_until(lambda: self.shows(*words), f"the window to show {words}")
 
     def press(self, name):
         """Presses the button that does that, as a screen reader would."""
-        harness.wait_until(lambda: self.probe("press", name), DEADLINE, f"the button {name}")
+        self.wait_until(lambda: self.probe("press", name), f"the button {name}")
 
     def keys(self, *keys):
         """Somebody types. There is no window manager that would give the window the keyboard."""
