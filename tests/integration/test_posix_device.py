@@ -64,6 +64,25 @@ def test_what_is_synced_is_on_the_device(how, mounter, scratch):
     harness.e2fsck_clean(image)
 
 
+def test_after_sync_an_image_is_complete_in_five_seconds(scratch):
+    """The kernel gives what it holds to the driver of plain fuse, and does not tell it to write that out."""
+    image = harness.make_image(scratch / "f.img", ("-O", "^has_journal"))
+    content = os.urandom(300000)
+    dumped = scratch / "dumped"
+
+    def is_on_the_image():
+        harness.run(["debugfs", "-R", f"dump /file {dumped}", image])
+        return dumped.exists() and dumped.read_bytes() == content
+
+    with harness.mounted(harness.AIRLOCK, image, MEDIA) as mount:
+        with open(mount.where / "file", "wb") as file:
+            file.write(content)
+        harness.run(["sync", "-f", mount.where])
+        with harness.within(WRITEBACK_DEADLINE):
+            harness.wait_until(is_on_the_image, harness.PATIENCE, "the file to be on the image")
+    harness.e2fsck_clean(image)
+
+
 @pytest.mark.parametrize("kind", ("ext2", "ext4"))
 def test_the_superblock_says_whether_it_is_in_use(kind, mounter, scratch):
     image = harness.make_image(scratch / "f.img", kind=kind)
