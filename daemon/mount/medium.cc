@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "daemon/system/block_identity.h"
+#include "daemon/system/busy_processes.h"
 #include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 
@@ -144,8 +145,10 @@ Result<void> Medium::claim(MediumHold hold, const SystemView& view) {
 Result<void> Medium::claim_device(MediumHold hold, const SystemView& view) {
   hold_ = hold;
   auto exclusive = open(access_flags(access_) | O_EXCL);
-  if (!exclusive && exclusive.error().code == Errc::kBusy)
-    return busy(users_of_device(device_, view));
+  if (!exclusive && exclusive.error().code == Errc::kBusy) {
+    const auto users = users_of_device(device_, view);
+    return busy(users.empty() ? users_elsewhere(view) : users);
+  }
   if (!exclusive) return std::unexpected(std::move(exclusive).error());
   // For fuseblk the kernel makes its own claim when it mounts, and an exclusive descriptor of ours
   // would be in its way then; see yield_to_kernel().
@@ -190,6 +193,16 @@ Result<UniqueFd> Medium::descriptor(MediumAccess access) {
   if (hold_ == MediumHold::kKernel) return open(access_flags(access));
   if (!held_.valid() || held_access_ != access) TRY_VOID(hold(access));
   return duplicate(held_.borrow());
+}
+
+// A mount of fuseblk has the number of its device, also when only another mount namespace has it.
+std::vector<std::string> Medium::users_elsewhere(const SystemView& view) const {
+  std::vector<std::string> users;
+  for (const BusyProcess& process :
+       find_namespaces_with_copies({.mount_point = "", .mount_id = 0, .filesystem = device_}, view))
+    users.push_back(fmt::format("mounted on {} in the mount namespace of {} (pid {})",
+                                quote(process.path), quote(process.name), process.pid));
+  return users;
 }
 
 std::unexpected<Error> Medium::busy(const std::vector<std::string>& users) const {

@@ -13,10 +13,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <fstream>
 #include <string_view>
+#include <thread>
 
 #include "daemon/system/block_identity.h"
+#include "daemon/system/busy_processes.h"
 #include "daemon/system/mount_table.h"
 #include "daemon/system/mount_table_watch.h"
 #include "lib/base/duplicate.h"
@@ -25,13 +28,32 @@
 namespace airlock {
 namespace {
 
+using namespace std::chrono_literals;  // NOLINT: literals only
+
 constexpr const char* kTable = "/proc/self/mountinfo";
+constexpr int kLooksAtCopies = 10;
+constexpr auto kBetweenLooks = 100ms;
+
 // umount2() takes a path, so it must be the uppermost mount there: the last one in the table.
 Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry& ours) {
   const auto top =
       std::ranges::find(table.rbegin(), table.rend(), ours.mount_point, &MountEntry::mount_point);
   if (top->id == ours.id) return true;
   return fail(Errc::kBusy, "something else is mounted over {}", quote(ours.mount_point));
+}
+
+// The kernel would take ours away and say nothing. The filesystem, its driver and what that has
+// not written yet would live on for the copy.
+Result<void> require_no_copies(const MountIdentity& mount) {
+  auto copies = find_namespaces_with_copies(mount);
+  // A namespace that somebody only just makes, for a probe of ours for example, drops its copy.
+  for (int i = 0; i < kLooksAtCopies && !copies.empty(); ++i) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    copies = find_namespaces_with_copies(mount);
+  }
+  if (copies.empty()) return {};
+  return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
+              quote(mount.mount_point), copies.front().pid);
 }
 
 struct Owner {
@@ -80,6 +102,7 @@ Result<UniqueFd> enter_as_owner(const MountIdentity& mount) {
 Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
   TRY(const auto table, read_mount_table(kTable));
   const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
+  if (umount_flags == 0) TRY_VOID(require_no_copies(mount));
   if (ours == nullptr) return ErrandReport{.bytes = "gone", .descriptors = {}};
   TRY(const bool reachable, is_reachable(table, *ours));
   (void)reachable;  // the failure says it all

@@ -73,13 +73,18 @@ class Search {
  public:
   Search(const MountIdentity& mount, const SystemView& view);
   std::vector<BusyProcess> run();
+  std::vector<BusyProcess> copies();
 
  private:
+  template <typename Look>
+  void each_process(Look look);
   void add_kernel_user(std::string path);
   void look_at_kernel();
   void look_at_process(pid_t pid, BorrowedFd process);
+  void look_at_namespace(pid_t pid, BorrowedFd process);
+  void add(pid_t pid, BorrowedFd process, std::string path, bool has_copy);
   // The path of the first thing of the mount this process is found to hold; empty if none.
-  std::string held_by(BorrowedFd process);
+  std::string held_by(BorrowedFd process, const MountCopies& copies);
   std::string held_folder(BorrowedFd process, const MountCopies& copies) const;
   std::string held_file(BorrowedFd process) const;
   std::string held_mapping(BorrowedFd process) const;
@@ -111,17 +116,27 @@ Search::Search(const MountIdentity& mount, const SystemView& view) : mount_(moun
   device_in_maps_ = fmt::format("{:02x}:{:02x}", major(mount.filesystem), minor(mount.filesystem));
 }
 
-std::vector<BusyProcess> Search::run() {
-  look_at_kernel();
+template <typename Look>
+void Search::each_process(Look look) {
   const UniqueFd proc = open_folder(view_.proc);
   each_name(open_folder(view_.proc), [&](const char* name) {
     const auto pid = parse_number<pid_t>(name);
     if (!pid || *pid == ::getpid()) return true;
     const UniqueFd process = open_at(proc.borrow(), name, O_PATH | O_DIRECTORY);
-    if (process.valid()) look_at_process(*pid, process.borrow());
+    if (process.valid()) look(*pid, process.borrow());
     return processes_.size() + kernel_users_.size() < kMostBusyProcesses;
   });
+}
+
+std::vector<BusyProcess> Search::run() {
+  look_at_kernel();
+  each_process([this](pid_t pid, BorrowedFd process) { look_at_process(pid, process); });
   std::ranges::move(kernel_users_, std::back_inserter(processes_));
+  return std::move(processes_);
+}
+
+std::vector<BusyProcess> Search::copies() {
+  each_process([this](pid_t pid, BorrowedFd process) { look_at_namespace(pid, process); });
   return std::move(processes_);
 }
 
@@ -149,24 +164,38 @@ void Search::look_at_kernel() {
 }
 
 void Search::look_at_process(pid_t pid, BorrowedFd process) {
-  std::string path = held_by(process);
-  if (path.empty()) return;
-  const std::string text = file_text(process, "comm");
-  std::string_view rest = text;
-  processes_.push_back({.pid = pid, .name = std::string(next_line(rest)), .path = std::move(path)});
+  // Threads of the kernel and zombies have no program and hold nothing.
+  if (link_text(process, "exe").empty()) return;
+  const auto [copies, first] = copies_seen_by(process);
+  if (std::string path = held_by(process, copies); !path.empty())
+    return add(pid, process, std::move(path), /*has_copy=*/false);
+  // Nobody of that namespace may use its copy, but it keeps the filesystem alive all the same.
+  if (first && !copies.independent.empty())
+    add(pid, process, copies.independent, /*has_copy=*/true);
 }
 
-std::string Search::held_by(BorrowedFd process) {
-  const std::string program = link_text(process, "exe");
-  // Threads of the kernel and zombies have none and hold nothing.
-  if (program.empty()) return "";
+void Search::look_at_namespace(pid_t pid, BorrowedFd process) {
+  if (link_text(process, "exe").empty()) return;
   const auto [copies, first] = copies_seen_by(process);
-  if (copies.contain(program)) return program;
+  if (first && !copies.independent.empty())
+    add(pid, process, copies.independent, /*has_copy=*/true);
+}
+
+void Search::add(pid_t pid, BorrowedFd process, std::string path, bool has_copy) {
+  const std::string text = file_text(process, "comm");
+  std::string_view rest = text;
+  processes_.push_back({.pid = pid,
+                        .name = std::string(next_line(rest)),
+                        .path = std::move(path),
+                        .has_copy = has_copy});
+}
+
+std::string Search::held_by(BorrowedFd process, const MountCopies& copies) {
+  if (std::string program = link_text(process, "exe"); copies.contain(program)) return program;
   std::string path = held_folder(process, copies);
   if (path.empty()) path = held_file(process);
   if (path.empty()) path = held_mapping(process);
-  // Nobody of that namespace may use its copy, but it keeps the filesystem alive all the same.
-  return path.empty() && first ? copies.independent : path;
+  return path;
 }
 
 Search::Seen Search::copies_seen_by(BorrowedFd process) {
@@ -234,12 +263,17 @@ std::vector<BusyProcess> find_busy_processes(const MountIdentity& mount, const S
   return Search(mount, view).run();
 }
 
+std::vector<BusyProcess> find_namespaces_with_copies(const MountIdentity& mount,
+                                                     const SystemView& view) {
+  return Search(mount, view).copies();
+}
+
 // Neither names nor paths can contain a zero byte.
 std::string pack_busy_processes(const std::vector<BusyProcess>& processes) {
   std::string bytes;
   for (const BusyProcess& process : processes) {
-    const std::string entry =
-        fmt::format("{}{}{}{}{}{}", process.pid, '\0', process.name, '\0', process.path, '\0');
+    const std::string entry = fmt::format("{}{}{}{}{}{}{}{}", process.pid, '\0', process.name, '\0',
+                                          process.path, '\0', process.has_copy ? "copy" : "", '\0');
     if (bytes.size() + entry.size() <= ErrandReport::kMostBytes) bytes += entry;
   }
   return bytes;
@@ -258,9 +292,14 @@ Result<std::vector<BusyProcess>> unpack_busy_processes(std::string_view bytes) {
     const auto pid = take();
     const auto name = take();
     const auto path = take();
+    const auto what = take();
     const auto number = pid ? parse_number<pid_t>(*pid) : std::nullopt;
-    if (!number || !name || !path) return fail(Errc::kProtocol, "the list of processes is invalid");
-    processes.push_back({.pid = *number, .name = std::string(*name), .path = std::string(*path)});
+    if (!number || !name || !path || !what)
+      return fail(Errc::kProtocol, "the list of processes is invalid");
+    processes.push_back({.pid = *number,
+                         .name = std::string(*name),
+                         .path = std::string(*path),
+                         .has_copy = *what == "copy"});
   }
   return processes;
 }

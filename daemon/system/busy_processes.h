@@ -19,6 +19,9 @@ struct BusyProcess {
   pid_t pid = 0;
   std::string name;  // foreign text
   std::string path;  // the file or folder it holds; foreign text
+  // It holds nothing itself, but its mount namespace has a copy of the mount there, which stays
+  // when the mount is unmounted.
+  bool has_copy = false;
 };
 
 constexpr std::size_t kMostBusyProcesses = 64;
@@ -32,6 +35,11 @@ constexpr std::size_t kMostBusyProcesses = 64;
 // Names and paths are foreign text.
 std::vector<BusyProcess> find_busy_processes(const MountIdentity& mount,
                                              const SystemView& view = {});
+
+// One process of each other mount namespace whose copy would stay. Looks at namespaces, not at what
+// each process holds, so it is quick enough to be asked before every unmount.
+std::vector<BusyProcess> find_namespaces_with_copies(const MountIdentity& mount,
+                                                     const SystemView& view = {});
 
 // Both ends of an errand's report. Cut off at ErrandReport::kMostBytes by leaving entries out.
 std::string pack_busy_processes(const std::vector<BusyProcess>& processes);

@@ -58,8 +58,10 @@ MountCopies foreign_copies(const MountIdentity& mount, int shared_group,
   for (const MountEntry& entry : table) {
     if (entry.device != mount.filesystem) continue;
     add(copies, entry);
-    const bool follows = shared_group != 0 &&
-                         (entry.shared_group == shared_group || entry.master_group == shared_group);
+    // A table does not tell through how many namespaces a copy follows; whoever is between is found
+    // to be independent itself if it is.
+    const bool follows =
+        shared_group != 0 && (entry.shared_group == shared_group || entry.master_group != 0);
     if (!follows && copies.independent.empty()) copies.independent = entry.mount_point;
   }
   return copies;

@@ -35,7 +35,7 @@ struct OwnCopies {
 OwnCopies own_copies(const MountIdentity& mount, const std::vector<MountEntry>& table);
 
 // The same for the table of another namespace. Unmounting spreads to the copies that share a group
-// with our mount or follow it; the others are independent.
+// with our mount or follow another; the others are independent.
 MountCopies foreign_copies(const MountIdentity& mount, int shared_group,
                            const std::vector<MountEntry>& table);
 

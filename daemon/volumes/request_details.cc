@@ -49,8 +49,9 @@ std::map<std::string, std::string> details_of(const Volume& volume,
 std::string describe(const std::vector<BusyProcess>& users) {
   std::string text;
   for (std::size_t i = 0; i < std::min(users.size(), kMostNamed); ++i)
-    text += fmt::format("{}{} (pid {}, {})", i == 0 ? "" : ", ", showable(users[i].name),
-                        users[i].pid, quote(users[i].path));
+    text += fmt::format("{}{} (pid {}, {}{})", i == 0 ? "" : ", ", showable(users[i].name),
+                        users[i].pid, quote(users[i].path),
+                        users[i].has_copy ? " in another mount namespace" : "");
   if (users.size() > kMostNamed) text += fmt::format(" and {} more", users.size() - kMostNamed);
   return text;
 }

@@ -69,6 +69,48 @@ def test_who_is_in_the_way_is_named(machine, ctl):
         assert str(holder.pid) in answer(ctl("info", stick.name))
 
 
+def test_a_copy_in_another_namespace_is_in_the_way(machine, ctl):
+    """The kernel would say yes and leave the driver, with what it has not written, to the copy."""
+    machine.allow("eject")
+    stick = machine.make_stick(files={"film": "x"}).plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; read -r _"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert keeper.stdout.readline() == "ready\n"
+        for verb in ("unmount", "eject"):
+            done = ctl(verb, stick.name)
+            assert done.returncode == IN_THE_WAY, done
+            assert f"pid {keeper.pid}" in done.stderr and "another mount namespace" in done.stderr, done
+        assert machine.volume_of(stick)[1]["State"] == "mounted"
+        assert machine.read_as(ALICE, f"{volume['MountPoint']}/film") == "x"
+    finally:
+        keeper.communicate()
+    # Like a namespace that is only being set up: its copy is gone when airlockd looks again.
+    with subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; sleep 0.5"],
+                          stdout=subprocess.PIPE, text=True) as passing:
+        assert passing.stdout.readline() == "ready\n"
+        done = ctl("unmount", stick.name)
+    assert (done.returncode, done.stderr) == (DONE, f"{stick.name} is unmounted: safe to remove.\n")
+
+
+def test_what_umount_8_left_to_another_namespace_is_told(machine, ctl):
+    stick = machine.make_stick().plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    keeper = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; read -r _"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert keeper.stdout.readline() == "ready\n"
+        subprocess.run(["umount", volume["MountPoint"]], check=True)
+        done = ctl("unmount", stick.name)
+        assert done.returncode == IN_THE_WAY and f"pid {keeper.pid}" in done.stderr, done
+        assert machine.volume_of(stick)[1]["State"] == "mounted"
+    finally:
+        keeper.communicate()
+    _, volume = machine.wait_for_state(stick, "available")
+    assert volume["LastUnmount"]["outcome"] == "safe"
+
+
 def test_a_death_is_told_and_recovered_from(machine, ctl):
     stick = machine.make_stick().plug()
     _, volume = machine.wait_for_state(stick, "mounted")

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -315,6 +316,40 @@ TEST_F(MounterRunAsRoot, FuseblkUsesTheDeviceNumberAndClaimsTheDevice) {
   ASSERT_FALSE(shared);
   EXPECT_EQ(shared.error().code, Errc::kBusy) << shared.error().message();
   mounter.detach();
+}
+
+TEST_F(MounterRunAsRoot, WhoKeepsADeviceInAnotherNamespaceIsNamed) {
+  const LoopDevice loop(image_, 0);
+  ASSERT_TRUE(loop.valid());
+  Medium device = medium(loop.path());
+  const MountPoint where = place();
+  UniqueFd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+  MountRequest wanted = request(/*block=*/true);
+  wanted.source = device.path();
+  wanted.root_mode = S_IFDIR;
+  auto mount = Mount::attach(wanted, fuse.borrow(), where.descriptor());
+  ASSERT_TRUE(mount) << mount.error().message();
+  TinyServer server(std::move(fuse));
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe2(ready.data(), O_CLOEXEC), 0);
+  const pid_t keeper = ::fork();
+  if (keeper == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 || ::write(ready[1], "r", 1) != 1) ::_exit(1);
+    for (;;) (void)::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_TRUE(mount->unmount());
+
+  Medium again = medium(loop.path());
+  const auto claimed = again.claim(MediumHold::kKernel);
+  (void)::kill(keeper, SIGKILL);
+  (void)::waitpid(keeper, nullptr, 0);
+  for (const int end : ready) (void)::close(end);
+  ASSERT_FALSE(claimed);
+  EXPECT_EQ(claimed.error().code, Errc::kBusy);
+  EXPECT_NE(claimed.error().message().find(fmt::format("(pid {})", keeper)), std::string::npos)
+      << claimed.error().message();
 }
 
 TEST_F(MounterRunAsRoot, DetachingFuseblkDoesNotWaitForASilentDriver) {

@@ -153,6 +153,7 @@ TEST_F(BusyProcesses, ANamespaceThatUnmountingDoesNotReachHoldsIt) {
   };
   with_copy(10, "mnt:[2]", " master:5");
   with_copy(11, "mnt:[3]", " shared:5");
+  with_copy(14, "mnt:[5]", " shared:9 master:7");  // a follower of a follower
   EXPECT_EQ(found(), Lines{});
   with_copy(12, "mnt:[4]", "");
   with_copy(13, "mnt:[4]", "");
@@ -169,18 +170,23 @@ TEST_F(BusyProcesses, ThreadsOfTheKernelAreSkippedAndTheNumberIsBounded) {
 }
 
 TEST(BusyProcessesReport, ComesBackAsItWasOrShorter) {
-  const std::vector<BusyProcess> processes = {{.pid = 7, .name = "a\nb", .path = "/x y"},
-                                              {.pid = 0, .name = "kernel", .path = ""}};
+  const std::vector<BusyProcess> processes = {
+      {.pid = 7, .name = "a\nb", .path = "/x y"},
+      {.pid = 0, .name = "kernel", .path = ""},
+      {.pid = 8, .name = "c", .path = "/", .has_copy = true}};
   const auto again = unpack_busy_processes(pack_busy_processes(processes));
   ASSERT_TRUE(again.has_value());
-  ASSERT_EQ(again->size(), 2U);
+  ASSERT_EQ(again->size(), 3U);
   EXPECT_EQ(again->at(0).pid, 7);
   EXPECT_EQ(again->at(0).name, "a\nb");
   EXPECT_EQ(again->at(0).path, "/x y");
   EXPECT_EQ(again->at(1).name, "kernel");
+  EXPECT_FALSE(again->at(1).has_copy);
+  EXPECT_TRUE(again->at(2).has_copy);
   EXPECT_TRUE(unpack_busy_processes("")->empty());
-  for (const std::string& wrong : {std::string("7"), std::string("7\0a\0", 4),
-                                   std::string("x\0a\0b\0", 6), std::string("\0a\0b\0", 5)})
+  for (const std::string& wrong :
+       {std::string("7"), std::string("7\0a\0", 4), std::string("7\0a\0b\0", 6),
+        std::string("x\0a\0b\0\0", 7), std::string("\0a\0b\0\0", 6)})
     EXPECT_FALSE(unpack_busy_processes(wrong));
   const std::vector<BusyProcess> long_ones(
       64, BusyProcess{.pid = 1, .name = "x", .path = std::string(4000, 'x')});

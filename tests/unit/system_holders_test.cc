@@ -158,6 +158,26 @@ TEST_F(HoldersRunAsRoot, AProcessInANamespaceOfItsOwnIsFound) {
   EXPECT_EQ(held_by(follower.pid()), "") << "unmounting reaches it";
 }
 
+TEST_F(HoldersRunAsRoot, OnlyCopiesThatStayAreInTheWayOfAnUnmount) {
+  mount_tmpfs();
+  ASSERT_EQ(::mount("none", place_.c_str(), nullptr, MS_SHARED, nullptr), 0);
+  const Holder follower([] {
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
+  });
+  const Holder with_file([&] { return ::open(place_.c_str(), O_RDONLY) >= 0; });
+  EXPECT_TRUE(find_namespaces_with_copies(mount()).empty());
+  const Holder with_copy([] {
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  });
+  const auto found = find_namespaces_with_copies(mount());
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].pid, with_copy.pid());
+  EXPECT_EQ(found[0].path, place_);
+  EXPECT_TRUE(found[0].has_copy);
+}
+
 TEST_F(HoldersRunAsRoot, TheKernelsOwnUsesAreFound) {
   mount_tmpfs();
   const std::string image = place_ / "image";
