@@ -2,6 +2,7 @@
 #include "tests/power/crash_program.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -54,12 +55,17 @@ Result judge_states(const std::vector<std::byte>& before, const RecordingMedium:
 int run_program(const CrashProgram& program, std::span<const std::string_view> words) {
   const bool control = !words.empty() && words.back() == "control";
   if (control) words = words.first(words.size() - 1);
+  if (words.size() == 1 && words[0] == "kinds") {
+    for (const std::string_view kind : program.kinds) fmt::print("{}\n", kind);
+    return 0;
+  }
   const bool counted = words.size() == 2 || words.size() == 3;
   const Session session = counted ? program.find(words[0]) : Session();
   const auto states = counted ? number(words[1]) : std::nullopt;
   const auto seed = words.size() == 3 ? number(words[2]) : 1;
   if (!session || !states || !seed) {
-    fmt::print(stderr, "usage: {} KIND STATES [SEED] [control]\n", program.name);
+    fmt::print(stderr, "usage: {} KIND STATES [SEED] [control]\nKIND is {}\n", program.name,
+               fmt::join(program.kinds, ", "));
     return 2;
   }
   const Result result =

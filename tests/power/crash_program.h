@@ -35,12 +35,13 @@ struct Turn {
 };
 using Session = std::function<Result(const Turn&)>;
 
-// The command line all programs here share: PROGRAM KIND STATES [SEED] [control]. It knows no
-// filesystem; a driver's program says which kinds there are and what a session is.
+// The command line all programs here share: PROGRAM KIND STATES [SEED] [control], and PROGRAM
+// kinds, which lists the kinds. It knows no filesystem; a driver's program says what a session is.
 struct CrashProgram {
   std::string_view name;
   std::string_view without;  // what the control takes away
   std::size_t states_of_a_session = 0;
+  std::vector<std::string_view> kinds;
   std::function<Session(std::string_view kind)> find;  // empty for a kind it does not know
 };
 

@@ -210,6 +210,12 @@ Result run(const Kind& kind, const Turn& turn) {
                       [&](const CrashState& state) { return judge.judge(state); });
 }
 
+std::vector<std::string_view> kinds() {
+  std::vector<std::string_view> names;
+  for (const Kind& kind : kKinds) names.push_back(kind.name);
+  return names;
+}
+
 Session find(std::string_view name) {
   const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
   if (kind == kKinds.end()) return {};
@@ -224,6 +230,7 @@ int main(int argc, char** argv) {
   return airlock::power::run_program({.name = "power_ext",
                                       .without = "an order",
                                       .states_of_a_session = airlock::power::kStatesOfASession,
+                                      .kinds = airlock::power::kinds(),
                                       .find = airlock::power::find},
                                      words);
 }

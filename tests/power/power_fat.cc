@@ -96,6 +96,12 @@ Result run(const std::vector<std::byte>& before, const Turn& turn) {
                       [&](const CrashState& state) { return judge(state, medium.log(), history); });
 }
 
+std::vector<std::string_view> kinds() {
+  std::vector<std::string_view> names;
+  for (const Kind& kind : kKinds) names.push_back(kind.name);
+  return names;
+}
+
 Session find(std::string_view name) {
   const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
   if (kind == kKinds.end()) return {};
@@ -112,6 +118,7 @@ int main(int argc, char** argv) {
   return airlock::power::run_program({.name = "power_fat",
                                       .without = "flushes",
                                       .states_of_a_session = airlock::power::kStatesOfASession,
+                                      .kinds = airlock::power::kinds(),
                                       .find = airlock::power::find},
                                      words);
 }
