@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "contained/ext/bitmap.h"
 #include "lib/base/log.h"
@@ -61,7 +62,8 @@ Allocator::Allocator(ext2_filsys fs, MetadataCache& cache)
       cache_(cache),
       groups_(fs->group_desc_count),
       has_checksums_(ext2fs_has_feature_metadata_csum(fs->super) != 0),
-      has_group_checksums_(ext2fs_has_group_desc_csum(fs) != 0) {
+      has_group_checksums_(ext2fs_has_group_desc_csum(fs) != 0),
+      holds_inodes_(ext2fs_has_feature_journal(fs->super) == 0) {
   collect_fixed_ranges();
   count_free();
 }
@@ -216,7 +218,7 @@ Outcome<void> Allocator::start_inode_bitmap(std::uint32_t group) {
 BlockRange Allocator::skip_pending(BlockRange range) const {
   while (range.count > 0) {
     BlockRange hit;
-    for (const FreedBlocks* ranges : {&reserved_, &freed_, &committing_}) {
+    for (const FreedBlocks* ranges : {&reserved_, &freed_.blocks, &committing_}) {
       const BlockRange other = first_overlap(*ranges, range);
       if (other.count > 0 && (hit.count == 0 || other.start < hit.start)) hit = other;
     }
@@ -273,7 +275,7 @@ Outcome<BlockRange> Allocator::reserve_blocks(std::uint64_t goal, std::uint64_t 
     // What continues the file where it ends is better than something longer elsewhere.
     if (best.count > 0 && best.start == goal) break;
   }
-  if (best.count == 0) return refuse(broken && !blocks_pending() ? EUCLEAN : ENOSPC);
+  if (best.count == 0) return refuse(broken && !pending() ? EUCLEAN : ENOSPC);
   if (!may_hold_data(best)) {
     log(LogLevel::kError, "a bitmap says that metadata at block {} is free", best.start);
     return refuse(EUCLEAN);
@@ -328,13 +330,13 @@ Outcome<void> Allocator::free_blocks(BlockRange range) {
   if (!may_hold_data(range)) return refuse(EUCLEAN);
   TRY_VOID(mark(range, Use::kFree));
   free_blocks_ += range.count;
-  add_range(freed_, range);
+  add_range(freed_.blocks, range);
   return {};
 }
 
 std::uint64_t Allocator::available_block_count() const {
   std::uint64_t pending = 0;
-  for (const FreedBlocks* ranges : {&freed_, &committing_})
+  for (const FreedBlocks* ranges : {&freed_.blocks, &committing_})
     for (const auto& [start, count] : *ranges) pending += count;
   return free_blocks_ - std::min(free_blocks_, pending);
 }
@@ -354,12 +356,23 @@ Outcome<std::uint32_t> Allocator::allocate_inode(std::uint32_t group, Kind kind)
     }
     // Reserved inodes are never handed out, whatever a bitmap says.
     const std::uint32_t from = here == 0 ? EXT2_FIRST_INODE(fs_->super) - 1 : 0;
-    const std::uint32_t index = next_bit(*bits, Bit::kClear, from, per_group);
+    const std::uint32_t index = free_inode_in(here, *bits, from);
     if (index >= per_group) continue;
     TRY_VOID(take_inode(here, index, kind));
+    if (holds_inodes_) new_inodes_.insert(here * per_group + index + 1);
     return here * per_group + index + 1;
   }
   return refuse(broken ? EUCLEAN : ENOSPC);
+}
+
+// As an index in its group; the number of inodes there if it has none that may be used.
+std::uint32_t Allocator::free_inode_in(std::uint32_t group, std::span<const std::byte> bits,
+                                       std::uint32_t from) const {
+  const std::uint32_t per_group = fs_->super->s_inodes_per_group;
+  std::uint32_t index = next_bit(bits, Bit::kClear, from, per_group);
+  while (index < per_group && held_inodes_.contains(group * per_group + index + 1))
+    index = next_bit(bits, Bit::kClear, index + 1, per_group);
+  return index;
 }
 
 Outcome<void> Allocator::take_inode(std::uint32_t group, std::uint32_t index, Kind kind) {
@@ -417,6 +430,11 @@ Outcome<void> Allocator::free_inode(std::uint32_t number, Kind kind) {
   if (kind == Kind::kDirectory && directories > 0)
     ext2fs_bg_used_dirs_count_set(fs_, group, directories - 1);
   ++free_inodes_;
+  // One that was taken since the last take_freed() is free on the medium.
+  if (holds_inodes_ && new_inodes_.erase(number) == 0) {
+    freed_.inodes.push_back(number);
+    held_inodes_.insert(number);
+  }
   return {};
 }
 
@@ -463,15 +481,16 @@ void Allocator::store_counts() {
   fs_->super->s_free_inodes_count = free_inodes_;
 }
 
-Allocator::FreedBlocks Allocator::take_freed() {
-  FreedBlocks taken = std::move(freed_);
-  freed_.clear();
-  for (const auto& [start, count] : taken) add_range(committing_, {start, count});
+Allocator::Freed Allocator::take_freed() {
+  Freed taken = std::exchange(freed_, {});
+  new_inodes_.clear();
+  for (const auto& [start, count] : taken.blocks) add_range(committing_, {start, count});
   return taken;
 }
 
-void Allocator::reuse(const FreedBlocks& freed) {
-  for (const auto& [start, count] : freed) remove_range(committing_, {start, count});
+void Allocator::reuse(const Freed& freed) {
+  for (const auto& [start, count] : freed.blocks) remove_range(committing_, {start, count});
+  for (const std::uint32_t inode : freed.inodes) held_inodes_.erase(inode);
 }
 
 Outcome<std::vector<BlockRange>> Allocator::free_ranges(std::uint32_t group,

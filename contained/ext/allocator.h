@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "contained/ext/libext2fs.h"
@@ -21,17 +22,24 @@ struct BlockRange {
 // Hands out blocks and inodes of a volume and takes them back. Bitmaps are read group by group
 // when they are first needed, so a large volume costs nothing to mount. Blocks that were given
 // back stay untouched until the change that freed them has been committed: until then an older
-// state of the medium still refers to them. Guarded by the volume's lock.
+// state of the medium still refers to them. The same goes for inodes on a volume without a journal:
+// a new name may be there before its inode, and must not lead to the file that was. Guarded by the
+// volume's lock.
 class Allocator {
  public:
   using FreedBlocks = std::map<std::uint64_t, std::uint64_t>;  // start → count
+  struct Freed {
+    FreedBlocks blocks;
+    std::vector<std::uint32_t> inodes;
+    [[nodiscard]] bool empty() const { return blocks.empty() && inodes.empty(); }
+  };
 
   // Both must outlive the allocator. The group descriptors in fs are the ones it keeps up to date.
   Allocator(ext2_filsys fs, MetadataCache& cache);
 
   // Between 1 and `want` consecutive blocks, near the goal if possible, set aside in memory only:
-  // a commit before use() leaves them free on the medium. ENOSPC when nothing is free;
-  // blocks_pending() then says whether a commit would help.
+  // a commit before use() leaves them free on the medium. ENOSPC when nothing is free; pending()
+  // then says whether a commit would help.
   Outcome<BlockRange> reserve_blocks(std::uint64_t goal, std::uint64_t want);
   // What was reserved is now referred to, or after an error free again; or is not needed after all.
   Outcome<void> use_reserved(BlockRange range);
@@ -40,7 +48,7 @@ class Allocator {
   Outcome<void> free_blocks(BlockRange range);
 
   enum class Kind { kFile, kDirectory };
-  // The lowest free inode of the group or of one after it.
+  // The lowest free inode of the group or of one after it; ENOSPC as above.
   Outcome<std::uint32_t> allocate_inode(std::uint32_t group, Kind kind);
   Outcome<void> free_inode(std::uint32_t number, Kind kind);
 
@@ -52,17 +60,17 @@ class Allocator {
   // Those of them that need no commit first.
   [[nodiscard]] std::uint64_t available_block_count() const;
   [[nodiscard]] std::uint32_t free_inode_count() const { return free_inodes_; }
-  [[nodiscard]] bool blocks_pending() const { return !freed_.empty(); }
+  [[nodiscard]] bool pending() const { return !freed_.empty(); }
   [[nodiscard]] std::uint64_t goal_for_group(std::uint32_t group) const;
 
   // Brings checksums and descriptors up to date in the cache.
   Outcome<void> prepare_commit();
   // The superblock's counters, for whoever is about to write it.
   void store_counts();
-  // The blocks freed so far become reusable once they are given back: when what freed them is
-  // durable. Several such sets may be under way.
-  FreedBlocks take_freed();
-  void reuse(const FreedBlocks& freed);
+  // What was freed so far becomes reusable once it is given back: when what freed it is durable.
+  // Several such sets may be under way.
+  Freed take_freed();
+  void reuse(const Freed& freed);
 
   // Free ranges of a group, for discarding them; pending blocks are left out.
   Outcome<std::vector<BlockRange>> free_ranges(std::uint32_t group, std::uint64_t minimum);
@@ -90,6 +98,8 @@ class Allocator {
   [[nodiscard]] BlockRange skip_pending(BlockRange range) const;
   enum class Use { kFree, kTaken };
   Outcome<void> mark(BlockRange range, Use use);
+  [[nodiscard]] std::uint32_t free_inode_in(std::uint32_t group, std::span<const std::byte> bits,
+                                            std::uint32_t from) const;
   Outcome<void> take_inode(std::uint32_t group, std::uint32_t index, Kind kind);
   Outcome<void> clear_unused_inodes(std::uint32_t group, std::uint32_t from, std::uint32_t to);
   Outcome<void> store_descriptors(std::uint32_t group);
@@ -98,15 +108,18 @@ class Allocator {
   MetadataCache& cache_;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> changed_groups_;
-  std::vector<BlockRange> fixed_;  // ascending, merged
-  FreedBlocks reserved_;           // set aside, free on the medium
-  FreedBlocks freed_;              // since the last take_freed()
-  FreedBlocks committing_;         // taken, not reusable yet
+  std::vector<BlockRange> fixed_;                  // ascending, merged
+  FreedBlocks reserved_;                           // set aside, free on the medium
+  Freed freed_;                                    // since the last take_freed()
+  FreedBlocks committing_;                         // taken, not reusable yet
+  std::unordered_set<std::uint32_t> held_inodes_;  // free, not reusable yet
+  std::unordered_set<std::uint32_t> new_inodes_;   // taken since the last take_freed()
   std::uint64_t free_blocks_ = 0;
   std::uint32_t free_inodes_ = 0;
   std::uint64_t cursor_ = 0;  // where the last allocation ended
   bool has_checksums_ = false;
   bool has_group_checksums_ = false;
+  bool holds_inodes_ = false;
 
   void changed(std::uint32_t group);
 };

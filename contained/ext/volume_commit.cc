@@ -46,7 +46,7 @@ Outcome<void> Volume::log_changes(const MetadataCache::Changes& changes) {
 
 // With mutex_ held.
 bool Volume::nothing_changed() const {
-  return cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->blocks_pending() &&
+  return cache_.changed_count() == 0 && !superblock_changed_ && !allocator_->pending() &&
          sealed_.empty();
 }
 
@@ -125,7 +125,7 @@ void Volume::when_names_are_gone(NamesGone call) {
 
 bool Volume::space_pending() const {
   const bool freed = std::ranges::any_of(sealed_, [](const Batch& b) { return !b.freed.empty(); });
-  return freed || allocator_->blocks_pending() || unlinked_.pending().files > 0;
+  return freed || allocator_->pending() || unlinked_.pending().files > 0;
 }
 
 Outcome<void> Volume::commit() {

@@ -38,7 +38,7 @@ inline constexpr std::uint8_t kEnd = kLostNames + 1;
 // A set of changes that are to be on the medium before the next one begins.
 struct Batch {
   MetadataCache::Changes changes;
-  Allocator::FreedBlocks freed;
+  Allocator::Freed freed;
   std::vector<std::uint64_t> to_zero;  // freed blocks that held what a file was cut by
   bool refers_to_data = false;         // that was written since the batch before
   bool has_new_names = false;

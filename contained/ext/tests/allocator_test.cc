@@ -37,7 +37,7 @@ class AllocatorTest : public ::testing::Test {
   }
 
   // As a commit does, with the blocks going home and the superblock with them.
-  Allocator::FreedBlocks commit() {
+  Allocator::Freed commit() {
     EXPECT_TRUE(allocator->prepare_commit().has_value());
     const auto changes = cache->take_changed();
     for (const auto& snapshot : changes.blocks)
@@ -66,7 +66,7 @@ TEST_F(AllocatorTest, HandsOutEveryFreeBlockOnceAndNoMetadata) {
   EXPECT_EQ(seen.size(), free);
   EXPECT_EQ(allocator->free_block_count(), 0u);
   EXPECT_EQ(allocator->reserve_blocks(1, 1).error().value, ENOSPC);
-  EXPECT_FALSE(allocator->blocks_pending());
+  EXPECT_FALSE(allocator->pending());
 }
 
 TEST_F(AllocatorTest, FixedBlocksHoldNoData) {
@@ -123,7 +123,7 @@ TEST_F(AllocatorTest, FreedBlocksWaitForTheCommit) {
   for (const BlockRange& range : reserve_all())
     ASSERT_TRUE(allocator->use_reserved(range).has_value());
   ASSERT_TRUE(allocator->free_blocks({5000, 7}).has_value());
-  EXPECT_TRUE(allocator->blocks_pending());
+  EXPECT_TRUE(allocator->pending());
   EXPECT_EQ(allocator->free_block_count(), 7u);
   EXPECT_EQ(allocator->reserve_blocks(5000, 1).error().value, ENOSPC);
   const auto freed = commit();
@@ -147,6 +147,24 @@ TEST_F(AllocatorTest, EachSetOfFreedBlocksComesBackByItself) {
   EXPECT_EQ(allocator->reserve_blocks(5000, 10)->count, 3u);
 }
 
+// A new name may reach the medium before its inode does, and must not lead to the old file then.
+TEST_F(AllocatorTest, WithoutAJournalAFreedInodeWaitsForTheCommit) {
+  const std::uint32_t number = *allocator->allocate_inode(0, Allocator::Kind::kFile);
+  // What was never there leads nowhere.
+  ASSERT_TRUE(allocator->free_inode(number, Allocator::Kind::kFile).has_value());
+  EXPECT_FALSE(allocator->pending());
+  ASSERT_EQ(*allocator->allocate_inode(0, Allocator::Kind::kFile), number);
+  allocator->reuse(commit());
+  ASSERT_TRUE(allocator->free_inode(number, Allocator::Kind::kFile).has_value());
+  EXPECT_TRUE(allocator->pending());
+  EXPECT_EQ(*allocator->allocate_inode(0, Allocator::Kind::kFile), number + 1);
+  const auto freed = commit();
+  EXPECT_FALSE(allocator->pending());
+  EXPECT_EQ(*allocator->allocate_inode(0, Allocator::Kind::kFile), number + 2);
+  allocator->reuse(freed);
+  EXPECT_EQ(*allocator->allocate_inode(0, Allocator::Kind::kFile), number);
+}
+
 TEST_F(AllocatorTest, BrokenBitmapsAreDamageAndNotAFullMedium) {
   const std::vector<std::byte> nothing(fs->blocksize);
   for (std::uint32_t group = 0; group < fs->group_desc_count; ++group)
@@ -166,7 +184,7 @@ TEST_F(AllocatorTest, FreeingWhatIsFreeIsDamage) {
   EXPECT_EQ(allocator->free_blocks({5000, 1}).error().value, EUCLEAN);
   EXPECT_EQ(allocator->free_blocks({1, 1}).error().value, EUCLEAN);
   EXPECT_EQ(allocator->free_inode(50, Allocator::Kind::kFile).error().value, EUCLEAN);
-  EXPECT_FALSE(allocator->blocks_pending());
+  EXPECT_FALSE(allocator->pending());
 }
 
 TEST_F(AllocatorTest, RangesCrossGroups) {
@@ -199,7 +217,10 @@ TEST_F(AllocatorTest, InodesAreHandedOutOnceAndReservedOnesNever) {
   }
   EXPECT_EQ(seen.size(), free);
   EXPECT_EQ(allocator->allocate_inode(0, Allocator::Kind::kFile).error().value, ENOSPC);
+  allocator->reuse(commit());
   ASSERT_TRUE(allocator->free_inode(*seen.rbegin(), Allocator::Kind::kFile).has_value());
+  EXPECT_EQ(allocator->allocate_inode(0, Allocator::Kind::kFile).error().value, ENOSPC);
+  allocator->reuse(commit());
   EXPECT_EQ(*allocator->allocate_inode(0, Allocator::Kind::kFile), *seen.rbegin());
 }
 
