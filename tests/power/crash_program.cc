@@ -19,12 +19,17 @@ std::optional<unsigned> number(std::string_view text) {
                                                                   : std::nullopt;
 }
 
-Result run_sessions(const CrashProgram& program, const Session& session, std::size_t states,
+Result run_sessions(const CrashProgram& program, const Sessions& sessions, std::size_t states,
                     Turn turn) {
   Result all;
-  while (all.states.all() < states && all.wrong.empty()) {
-    turn.most = std::min(program.states_of_a_session, states - all.states.all() + 20);
-    const Result one = session(turn);
+  const auto goes_on = [&] {
+    return sessions.count > 0 ? turn.seed <= sessions.count : all.states.all() < states;
+  };
+  while (goes_on() && all.wrong.empty()) {
+    turn.most = sessions.count > 0
+                    ? states / sessions.count + 1
+                    : std::min(program.states_of_a_session, states - all.states.all() + 20);
+    const Result one = sessions.run(turn);
     all.states += one.states;
     all.wrong = one.wrong;
     ++turn.seed;
@@ -60,16 +65,16 @@ int run_program(const CrashProgram& program, std::span<const std::string_view> w
     return 0;
   }
   const bool counted = words.size() == 2 || words.size() == 3;
-  const Session session = counted ? program.find(words[0]) : Session();
+  const Sessions sessions = counted ? program.find(words[0]) : Sessions();
   const auto states = counted ? number(words[1]) : std::nullopt;
   const auto seed = words.size() == 3 ? number(words[2]) : 1;
-  if (!session || !states || !seed) {
+  if (!sessions.run || !states || !seed) {
     fmt::print(stderr, "usage: {} KIND STATES [SEED] [control]\nKIND is {}\n", program.name,
                fmt::join(program.kinds, ", "));
     return 2;
   }
   const Result result =
-      run_sessions(program, session, *states, {.seed = *seed, .most = 0, .control = control});
+      run_sessions(program, sessions, *states, {.seed = *seed, .most = 0, .control = control});
   const std::string kind =
       control ? fmt::format("{} without {}", words[0], program.without) : std::string(words[0]);
   // What the reader of a state reported may be long, so the reason stands in the last line, too.

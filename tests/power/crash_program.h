@@ -35,6 +35,13 @@ struct Turn {
 };
 using Session = std::function<Result(const Turn&)>;
 
+// The sessions of a kind. Where their number is known, the seed counts them from 1 on, and the
+// states asked for are shared out among all of them.
+struct Sessions {
+  Session run;
+  std::size_t count = 0;
+};
+
 // The command line all programs here share: PROGRAM KIND STATES [SEED] [control], and PROGRAM
 // kinds, which lists the kinds. It knows no filesystem; a driver's program says what a session is.
 struct CrashProgram {
@@ -42,7 +49,7 @@ struct CrashProgram {
   std::string_view without;  // what the control takes away
   std::size_t states_of_a_session = 0;
   std::vector<std::string_view> kinds;
-  std::function<Session(std::string_view kind)> find;  // empty for a kind it does not know
+  std::function<Sessions(std::string_view kind)> find;  // empty for a kind it does not know
 };
 
 // Runs sessions until there were so many states or one is wrong. Answers with 0 where nothing was

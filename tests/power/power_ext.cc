@@ -216,10 +216,10 @@ std::vector<std::string_view> kinds() {
   return names;
 }
 
-Session find(std::string_view name) {
+Sessions find(std::string_view name) {
   const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
   if (kind == kKinds.end()) return {};
-  return [kind](const Turn& turn) { return run(*kind, turn); };
+  return {.run = [kind](const Turn& turn) { return run(*kind, turn); }};
 }
 
 }  // namespace

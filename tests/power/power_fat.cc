@@ -15,22 +15,29 @@
 #include "contained/fat/tests/fat_image.h"
 #include "tests/power/crash_program.h"
 #include "tests/power/fat_reader.h"
+#include "tests/power/pairs.h"
 #include "tests/power/workload.h"
 
 namespace airlock::power {
 namespace {
 
 constexpr int kOperations = 160;
+constexpr NodeId kRoot = 1;
 constexpr std::size_t kStatesOfASession = 500;
 
 struct Kind {
   std::string_view name;
   const char* options;
   unsigned kibibytes;
+  bool pairs = false;  // the workloads are Pairs; the seed counts them
 };
-constexpr std::array kKinds = {Kind{"fat12", "-F12 -s1", 1440}, Kind{"fat16", "-F16 -s2", 5000},
-                               Kind{"fat32", "-F32 -s1", 3000}, Kind{"exfat", "exfat -c4K", 3000},
-                               Kind{"exfat1k", "exfat -c1K -b4K", 2000}};
+constexpr std::array kKinds = {Kind{"fat12", "-F12 -s1", 1440},
+                               Kind{"fat16", "-F16 -s2", 5000},
+                               Kind{"fat32", "-F32 -s1", 3000},
+                               Kind{"exfat", "exfat -c4K", 3000},
+                               Kind{"exfat1k", "exfat -c1K -b4K", 2000},
+                               Kind{"fat32-pairs", "-F32 -s1", 300, true},
+                               Kind{"exfat-pairs", "exfat -c1K -b4K", 400, true}};
 
 // The driver of what is on the medium, with everything it needs.
 class Mounted {
@@ -77,20 +84,29 @@ std::string judge(const CrashState& state, const RecordingMedium::Log& log,
   return judge_finished(state, history, done);
 }
 
-Result run(const std::vector<std::byte>& before, const Turn& turn) {
+// Begins the log, and says what is on the medium then.
+std::string work(FileSystem& files, RecordingMedium& medium, History& history, const Turn& turn,
+                 bool pairs, std::vector<std::byte>& before) {
+  if (!pairs) return Workload(files, medium, history, {.seed = turn.seed}).run(kOperations);
+  Pairs all(files, medium, history, kRoot);
+  if (auto wrong = all.prepare(); !wrong.empty()) return wrong;
+  before = medium.bytes();
+  return all.run(turn.seed - 1);
+}
+
+Result run(std::vector<std::byte> before, bool pairs, const Turn& turn) {
   RecordingMedium medium(before, turn.control ? RecordingMedium::Flushes::kForgotten
                                               : RecordingMedium::Flushes::kHonest);
   History history;
   {
     Mounted mounted(medium);
     if (mounted.files() == nullptr) return {.states = {}, .wrong = "it cannot be mounted"};
-    Workload workload(*mounted.files(), medium, history, {.seed = turn.seed});
-    if (auto wrong = workload.run(kOperations); !wrong.empty())
+    if (auto wrong = work(*mounted.files(), medium, history, turn, pairs, before); !wrong.empty())
       return {.states = {}, .wrong = wrong};
-    history.next();
+    const auto last = history.next();
     mounted.files()->unmounted();
     history.synced();
-    medium.mark(kOperations + 1);
+    medium.mark(static_cast<std::uint64_t>(last));
   }
   return judge_states(before, medium.log(), {.seed = turn.seed, .most = turn.most},
                       [&](const CrashState& state) { return judge(state, medium.log(), history); });
@@ -102,12 +118,12 @@ std::vector<std::string_view> kinds() {
   return names;
 }
 
-Session find(std::string_view name) {
+Sessions find(std::string_view name) {
   const auto* const kind = std::ranges::find(kKinds, name, &Kind::name);
   if (kind == kKinds.end()) return {};
-  return [before = fat::make_fat_image(kind->options, kind->kibibytes)](const Turn& turn) {
-    return run(before, turn);
-  };
+  return {.run = [before = fat::make_fat_image(kind->options, kind->kibibytes),
+                  pairs = kind->pairs](const Turn& turn) { return run(before, pairs, turn); },
+          .count = kind->pairs ? Pairs::count() : 0};
 }
 
 }  // namespace

@@ -37,6 +37,11 @@ class RecordingMedium final : public BlockIo {
   [[nodiscard]] const std::vector<std::byte>& bytes() { return memory_.bytes(); }
   [[nodiscard]] const Log& log() const { return log_; }
 
+  // What was logged so far is on the medium, and is forgotten.
+  void begin_log() {
+    const std::scoped_lock lock(mutex_);
+    log_.clear();
+  }
   void mark(std::uint64_t number) {
     const std::scoped_lock lock(mutex_);
     log_.push_back({.kind = Event::Kind::kMark, .offset = 0, .data = {}, .mark = number});

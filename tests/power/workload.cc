@@ -13,7 +13,11 @@ namespace airlock::power {
 
 Workload::Workload(FileSystem& files, RecordingMedium& medium, History& history,
                    const WorkloadOptions& options)
-    : files_(files), medium_(medium), history_(history), options_(options), random_(options.seed) {}
+    : medium_(medium),
+      history_(history),
+      options_(options),
+      random_(options.seed),
+      actor_(files, history, options.root) {}
 
 unsigned Workload::pick(std::size_t below) {
   return static_cast<unsigned>(random_() % below);
@@ -21,13 +25,13 @@ unsigned Workload::pick(std::size_t below) {
 
 std::size_t Workload::count(bool folder) const {
   return static_cast<std::size_t>(std::ranges::count_if(
-      there_, [&](const auto& item) { return item.second.folder == folder; }));
+      actor_.all(), [&](const auto& item) { return item.second.folder == folder; }));
 }
 
 // The root where there is none.
 Workload::Object Workload::pick_of(bool folder) {
   std::vector<Object> all;
-  for (const auto& [object, place] : there_)
+  for (const auto& [object, place] : actor_.all())
     if (place.folder == folder) all.push_back(object);
   return all.empty() ? History::kRoot : all[pick(all.size())];
 }
@@ -42,133 +46,57 @@ std::string Workload::pick_name() {
   return fmt::format("name {}{}", pick(30), std::string(lengths.at(pick(lengths.size())), 'x'));
 }
 
-bool Workload::is_inside(Object inner, Object outer) const {
-  while (inner != outer && inner != History::kRoot) inner = there_.at(inner).parent;
-  return inner == outer;
-}
-
-bool Workload::is_taken(Object parent, const std::string& name) const {
-  return std::ranges::any_of(there_, [&](const auto& item) {
-    return item.second.parent == parent && item.second.name == name;
-  });
-}
-
-bool Workload::has_children(Object folder) const {
-  return std::ranges::any_of(there_,
-                             [&](const auto& item) { return item.second.parent == folder; });
-}
-
-Outcome<NodeId> Workload::node_of(Object object) {
-  if (object == History::kRoot) return options_.root;
-  const Place& place = there_.at(object);
-  TRY(const NodeId parent, node_of(place.parent));
-  TRY(const Attributes found, files_.lookup(parent, place.name));
-  return found.node;
-}
-
-// As the kernel does with what has no name any more.
-void Workload::let_go(NodeId node) {
-  if (files_.forgotten(node)) files_.gone(node);
-}
-
 Workload::Done Workload::make(bool folder) {
-  const Place place = {.parent = pick_folder(), .name = pick_name(), .folder = folder};
-  if (is_taken(place.parent, place.name)) return {};
-  TRY(const NodeId parent, node_of(place.parent));
-  const Object made = history_.make(place.parent, place.name, folder);
-  const mode_t mode = folder ? S_IFDIR | 0755 : S_IFREG | 0644;
-  TRY_VOID(files_.make_node(parent, place.name, {.mode = mode}));
-  there_[made] = place;
+  const Actor::Place place = {.parent = pick_folder(), .name = pick_name(), .folder = folder};
+  if (actor_.is_taken(place.parent, place.name)) return {};
+  TRY_VOID(actor_.make(place));
   return {};
 }
 
-Workload::Done Workload::write_to(Object file, std::size_t at) {
-  TRY(const NodeId node, node_of(file));
-  // Every write has bytes of its own, so that none can be taken for another's.
-  std::string text;
-  for (std::size_t length = 1 + pick(options_.most_bytes); text.size() < length;)
-    text += fmt::format("{}:{} ", file, random_());
-  std::string content = history_.content(file);
-  content.resize(std::max(content.size(), at + text.size()));
-  content.replace(at, text.size(), text);
-  history_.set_content(file, content);
-  TRY_VOID(files_.write(node, at, std::as_bytes(std::span(text)), {}));
-  return {};
-}
-
+// Every write has bytes of its own, so that none can be taken for another's.
 Workload::Done Workload::write_some() {
   const Object file = pick_of(false);
   if (file == History::kRoot) return {};
-  const std::size_t size = history_.content(file).size();
+  const std::size_t size = actor_.size(file);
   if (size > 8 * std::size_t{options_.most_bytes}) return {};
-  return write_to(file, pick(3) == 0 && size > 0 ? pick(size) : size);
+  const std::size_t at = pick(3) == 0 && size > 0 ? pick(size) : size;
+  std::string text;
+  for (std::size_t length = 1 + pick(options_.most_bytes); text.size() < length;)
+    text += fmt::format("{}:{} ", file, random_());
+  return actor_.write(file, at, text);
 }
 
 Workload::Done Workload::resize() {
   const Object file = pick_of(false);
   if (file == History::kRoot) return {};
-  TRY(const NodeId node, node_of(file));
-  std::string content = history_.content(file);
-  content.resize(pick(content.size() + options_.most_bytes / 3));
-  history_.set_content(file, content);
-  TRY_VOID(files_.change(node, {.size = content.size()}));
-  return {};
+  return actor_.resize(file, pick(actor_.size(file) + options_.most_bytes / 3));
 }
 
 Workload::Done Workload::rename_some(bool folder, bool replace) {
   const Object object = pick_of(folder);
   if (object == History::kRoot) return {};
-  Place to = {.parent = pick(2) == 0 ? there_.at(object).parent : pick_folder(),
-              .name = pick_name(),
-              .folder = folder};
+  Actor::Place to = {.parent = pick(2) == 0 ? actor_.all().at(object).parent : pick_folder(),
+                     .name = pick_name(),
+                     .folder = folder};
   const Object target = replace ? pick_of(folder) : History::kRoot;
-  if (target == object || (folder && target != History::kRoot && has_children(target))) return {};
-  if (target != History::kRoot) to = there_.at(target);
-  if (target == History::kRoot && is_taken(to.parent, to.name)) return {};
-  if (is_inside(to.parent, object)) return {};
-  const Place from = there_.at(object);
-  TRY(const NodeId old_parent, node_of(from.parent));
-  TRY(const NodeId new_parent, node_of(to.parent));
-  const auto replaced = target == History::kRoot ? Outcome<NodeId>(0) : node_of(target);
-  if (!replaced) return std::unexpected(replaced.error());
-  history_.move(object, to.parent, to.name);
-  TRY_VOID(files_.rename(old_parent, from.name, new_parent, to.name, 0));
-  if (target != History::kRoot) {
-    let_go(*replaced);
-    there_.erase(target);
-  }
-  there_[object] = to;
-  return {};
+  if (target == object || (folder && target != History::kRoot && actor_.has_children(target)))
+    return {};
+  if (target != History::kRoot) to = actor_.all().at(target);
+  if (target == History::kRoot && actor_.is_taken(to.parent, to.name)) return {};
+  if (actor_.is_inside(to.parent, object)) return {};
+  return actor_.rename(object, to);
 }
 
 Workload::Done Workload::remove_some(bool folder) {
   const Object object = pick_of(folder);
-  if (object == History::kRoot || has_children(object)) return {};
-  const Place place = there_.at(object);
-  TRY(const NodeId parent, node_of(place.parent));
-  TRY(const NodeId node, node_of(object));
-  history_.remove(object);
-  if (folder) {
-    TRY_VOID(files_.remove_directory(parent, place.name));
-  } else {
-    TRY_VOID(files_.unlink(parent, place.name));
-  }
-  let_go(node);
-  there_.erase(object);
-  return {};
+  if (object == History::kRoot || actor_.has_children(object)) return {};
+  return actor_.remove(object);
 }
 
 Workload::Done Workload::sync() {
   const Object file = pick_of(false);
-  if (!options_.sync_single_files || file == History::kRoot || pick(2) == 0) {
-    TRY_VOID(files_.sync_all());
-    history_.synced();
-    return {};
-  }
-  TRY(const NodeId node, node_of(file));
-  TRY_VOID(files_.sync(node, SyncScope::kAll));
-  history_.synced(file);
-  return {};
+  if (!options_.sync_single_files || file == History::kRoot || pick(2) == 0) return actor_.sync();
+  return actor_.sync(file);
 }
 
 Workload::Done Workload::step() {

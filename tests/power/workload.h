@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <map>
 #include <random>
 #include <string>
-#include <vector>
 
 #include "contained/runtime/file_system.h"
+#include "tests/power/actor.h"
 #include "tests/power/history.h"
 #include "tests/power/recording_medium.h"
 
@@ -34,39 +33,27 @@ class Workload {
 
  private:
   using Object = History::Object;
-  struct Place {
-    Object parent = History::kRoot;
-    std::string name;
-    bool folder = false;
-  };
-  using Done = Outcome<void>;
+  using Done = Actor::Done;
 
   unsigned pick(std::size_t below);
   Object pick_of(bool folder);
   Object pick_folder();
   std::string pick_name();
-  [[nodiscard]] bool is_inside(Object inner, Object outer) const;
-  [[nodiscard]] bool is_taken(Object parent, const std::string& name) const;
-  [[nodiscard]] bool has_children(Object folder) const;
   [[nodiscard]] std::size_t count(bool folder) const;
-  Outcome<NodeId> node_of(Object object);
-  void let_go(NodeId node);
 
   Done step();
   Done make(bool folder);
-  Done write_to(Object file, std::size_t at);
   Done write_some();
   Done resize();
   Done rename_some(bool folder, bool replace);
   Done remove_some(bool folder);
   Done sync();
 
-  FileSystem& files_;
   RecordingMedium& medium_;
   History& history_;
   WorkloadOptions options_;
   std::mt19937 random_;
-  std::map<Object, Place> there_;
+  Actor actor_;
 };
 
 }  // namespace airlock::power
