@@ -101,7 +101,8 @@ bool VolumeService::when_examined(const std::string& volume,
                                   std::move_only_function<void()> go_on) {
   VolumeMachine* machine = supervisor_.find(volume);
   if (machine == nullptr || !machine->examining()) return false;
-  machine->probe(std::nullopt, [go_on = std::move(go_on)](const Result<void>&) mutable { go_on(); });
+  machine->probe(std::nullopt,
+                 [go_on = std::move(go_on)](const Result<void>&) mutable { go_on(); });
   return true;
 }
 
