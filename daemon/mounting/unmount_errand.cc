@@ -42,20 +42,6 @@ Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry&
   return fail(Errc::kBusy, "something else is mounted over {}", quote(ours.mount_point));
 }
 
-// The kernel would take ours away and say nothing. The filesystem, its driver and what that has
-// not written yet would live on for the copy.
-Result<void> require_no_copies(const MountIdentity& mount) {
-  auto copies = find_namespaces_with_copies(mount);
-  // A namespace that somebody only just makes, for a probe of ours for example, drops its copy.
-  for (int i = 0; i < kLooksAtCopies && !copies.empty(); ++i) {
-    std::this_thread::sleep_for(kBetweenLooks);
-    copies = find_namespaces_with_copies(mount);
-  }
-  if (copies.empty()) return {};
-  return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
-              quote(mount.mount_point), copies.front().pid);
-}
-
 struct Owner {
   uid_t user = 0;
   gid_t group = 0;
@@ -80,6 +66,31 @@ Owner owner_of(std::uint64_t mount_id) {
     return {.user = option_number(text, "user_id="), .group = option_number(text, "group_id=")};
   }
   return {};
+}
+
+// Anybody can copy all mounts into a namespace of his own. Strangers must not keep people from
+// unmounting that way, so only copies of root and of the mount's user count.
+std::vector<BusyProcess> copies_that_count(const MountIdentity& mount) {
+  auto copies = find_namespaces_with_copies(mount);
+  const uid_t owner = owner_of(mount.mount_id).user;
+  std::erase_if(copies, [&](const BusyProcess& process) {
+    return process.user != 0 && process.user != owner;
+  });
+  return copies;
+}
+
+// The kernel would take ours away and say nothing. The filesystem, its driver and what that has
+// not written yet would live on for the copy.
+Result<void> require_no_copies(const MountIdentity& mount) {
+  auto copies = copies_that_count(mount);
+  // A namespace that somebody only just makes, for a probe of ours for example, drops its copy.
+  for (int i = 0; i < kLooksAtCopies && !copies.empty(); ++i) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    copies = copies_that_count(mount);
+  }
+  if (copies.empty()) return {};
+  return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
+              quote(mount.mount_point), copies.front().pid);
 }
 
 // The root of the mount, for whom the kernel lets in: to anybody else it answers by itself. Invalid

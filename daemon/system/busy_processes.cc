@@ -184,10 +184,17 @@ void Search::look_at_namespace(pid_t pid, BorrowedFd process) {
 void Search::add(pid_t pid, BorrowedFd process, std::string path, bool has_copy) {
   const std::string text = file_text(process, "comm");
   std::string_view rest = text;
+  // Not the owner of its folder in /proc: that is root's where a process wants it so.
+  const std::string status = file_text(process, "status");
+  const std::size_t at = status.find("\nUid:\t");
+  const std::string_view id =
+      at == std::string::npos ? "" : std::string_view(status).substr(at + 6);
+  const auto user = parse_number<uid_t>(id.substr(0, id.find('\t')));
   processes_.push_back({.pid = pid,
                         .name = std::string(next_line(rest)),
                         .path = std::move(path),
-                        .has_copy = has_copy});
+                        .has_copy = has_copy,
+                        .user = user.value_or(0)});
 }
 
 std::string Search::held_by(BorrowedFd process, const MountCopies& copies) {

@@ -22,6 +22,7 @@ struct BusyProcess {
   // It holds nothing itself, but its mount namespace has a copy of the mount there, which stays
   // when the mount is unmounted.
   bool has_copy = false;
+  uid_t user = 0;  // whose process it is; not in a report
 };
 
 constexpr std::size_t kMostBusyProcesses = 64;

@@ -176,6 +176,15 @@ TEST_F(HoldersRunAsRoot, OnlyCopiesThatStayAreInTheWayOfAnUnmount) {
   EXPECT_EQ(found[0].pid, with_copy.pid());
   EXPECT_EQ(found[0].path, place_);
   EXPECT_TRUE(found[0].has_copy);
+  EXPECT_EQ(found[0].user, 0U);
+  const Holder strangers([] {
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::setresuid(4712, 4712, 4712) == 0;
+  });
+  const auto both = find_namespaces_with_copies(mount());
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_TRUE(std::ranges::any_of(both, [](const auto& process) { return process.user == 4712; }));
 }
 
 TEST_F(HoldersRunAsRoot, TheKernelsOwnUsesAreFound) {
