@@ -21,7 +21,7 @@ namespace airlock {
 namespace {
 
 // mount(8) waits for us, perhaps at boot.
-constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::seconds kBusPatience{2};
 // Also for a bus that takes the connection and says nothing: it ends this process.
 constexpr unsigned kLastSecond = 3;
 
@@ -53,7 +53,7 @@ Result<void> adopt(std::span<const std::string> words) {
                      .method = "AdoptMount",
                      .arguments = {mount, std::uint64_t{mount_namespace.st_ino}, life.borrow(),
                                    log.borrow(), image.borrow(), words[1], words[2], user},
-                     .deadline = kPatience,
+                     .deadline = kBusPatience,
                      .meanwhile = {}}));
   return {};
 }

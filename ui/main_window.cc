@@ -25,7 +25,6 @@ namespace {
 
 constexpr QSize kUsualSize(880, 560);
 constexpr int kListWidth = 300;
-constexpr qsizetype kLongestProblem = 500;
 
 }  // namespace
 

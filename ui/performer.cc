@@ -13,7 +13,6 @@ namespace airlock::ui {
 namespace {
 
 constexpr qsizetype kMostUsers = 4;
-constexpr qsizetype kLongestProblem = 500;
 
 // "editor (42), shell (43)", of an answer that is a(uss).
 QStringList usersIn(const QVariant& value) {

@@ -15,7 +15,7 @@ namespace airlock::ui {
 namespace {
 
 constexpr int kWidth = 460;
-constexpr qsizetype kLongestProblem = 300;
+constexpr qsizetype kLongestRefusal = 300;
 
 }  // namespace
 
@@ -80,7 +80,7 @@ void SettingsDialog::sendAutomount() {
         if (answer.ok()) return;
         setAutomount(m_mode);
         m_remark->setText(
-            tr("That could not be changed: %1").arg(visible(answer.message, kLongestProblem)));
+            tr("That could not be changed: %1").arg(visible(answer.message, kLongestRefusal)));
       });
 }
 

@@ -5,6 +5,9 @@
 
 namespace airlock::ui {
 
+// Of what another program says about a failure.
+inline constexpr qsizetype kLongestProblem = 500;
+
 // Foreign text (labels, paths, log lines) as it may be shown: what has no form of its own, turns
 // the reading direction or breaks the line is written as an escape, and what is too long is cut.
 // The result is plain text; every widget that gets it must be told so.

@@ -23,8 +23,8 @@
 namespace airlock::ui {
 namespace {
 
-constexpr int kIcon = 48;
-constexpr int kGap = 12;
+constexpr int kPanelIcon = 48;
+constexpr int kPanelGap = 12;
 constexpr double kLarger = 1.4;
 
 }  // namespace
@@ -74,7 +74,7 @@ void VolumePanel::layOut() {
   titles->addWidget(m_name);
   titles->addWidget(m_kind);
   auto* header = new QHBoxLayout;
-  header->setSpacing(kGap);
+  header->setSpacing(kPanelGap);
   header->addWidget(m_icon);
   header->addLayout(titles, 1);
 
@@ -89,8 +89,8 @@ void VolumePanel::layOut() {
   m_pages->setAccessibleName(tr("More about the medium"));
 
   auto* column = new QVBoxLayout(this);
-  column->setContentsMargins(kGap, kGap, kGap, kGap);
-  column->setSpacing(kGap);
+  column->setContentsMargins(kPanelGap, kPanelGap, kPanelGap, kPanelGap);
+  column->setSpacing(kPanelGap);
   column->addLayout(header);
   for (QWidget* part :
        std::initializer_list<QWidget*>{m_dead, m_progress, m_problem, m_space, m_verbs})
@@ -102,8 +102,8 @@ void VolumePanel::show(const Volume& volume, const Surroundings& around) {
   m_path = volume.path;
   const bool dead = volume.state == State::kDead;
   const QColor ink = palette().color(QPalette::WindowText);
-  m_icon->setPixmap(
-      (dead ? moodIcon(Mood::kAttention, ink) : mediumIcon(volume.kind, ink)).pixmap(kIcon, kIcon));
+  m_icon->setPixmap((dead ? moodIcon(Mood::kAttention, ink) : mediumIcon(volume.kind, ink))
+                        .pixmap(kPanelIcon, kPanelIcon));
   m_name->setText(nameOf(volume));
   QStringList kind = {kindOf(volume)};
   if (volume.size > 0) kind << sizeText(volume.size);

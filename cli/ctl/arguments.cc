@@ -17,7 +17,7 @@ struct Flag {
   char letter;  // '\0': none
   bool Arguments::* member;
 };
-constexpr std::array kFlags = {
+constexpr std::array kKnownFlags = {
     Flag{"json", 'j', &Arguments::json},       Flag{"quiet", 'q', &Arguments::quiet},
     Flag{"all", 'a', &Arguments::all},         Flag{"lazy", 'l', &Arguments::lazy},
     Flag{"force", 'f', &Arguments::force},     Flag{"read-only", 'r', &Arguments::read_only},
@@ -89,7 +89,7 @@ class Parser {
   Result<void> long_option(const std::string& word) {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
-    for (const Flag& flag : kFlags) {
+    for (const Flag& flag : kKnownFlags) {
       if (name != flag.name) continue;
       if (equals == std::string::npos) return set(flag);
       return fail(Errc::kInvalidArgument, "--{} takes no value", flag.name);
@@ -104,8 +104,8 @@ class Parser {
   Result<void> letters(const std::string& word) {
     for (std::size_t i = 1; i < word.size(); ++i) {
       const char letter = word[i];
-      const auto flag = std::ranges::find(kFlags, letter, &Flag::letter);
-      if (flag != kFlags.end()) {
+      const auto flag = std::ranges::find(kKnownFlags, letter, &Flag::letter);
+      if (flag != kKnownFlags.end()) {
         TRY_VOID(set(*flag));
         continue;
       }
@@ -140,7 +140,7 @@ class Parser {
 
   static Result<void> unknown(const std::string& option) {
     std::vector<std::string> names;
-    for (const Flag& flag : kFlags) names.push_back(std::string("--") + flag.name);
+    for (const Flag& flag : kKnownFlags) names.push_back(std::string("--") + flag.name);
     for (const Setting& setting : kSettings) names.push_back(std::string("--") + setting.name);
     const auto meant = nearest(option, names);
     return fail(Errc::kInvalidArgument, "there is no option {}{}", quote(option),

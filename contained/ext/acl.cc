@@ -25,7 +25,7 @@ constexpr std::uint16_t kTagOther = 0x20;
 constexpr std::uint16_t kPermissions = 07;
 constexpr std::uint32_t kNoId = ~std::uint32_t{0};
 
-struct Entry {
+struct AclEntry {
   std::uint16_t tag;
   std::uint16_t permissions;
   std::uint32_t id;
@@ -35,7 +35,7 @@ bool has_id(std::uint16_t tag) {
   return tag == kTagUser || tag == kTagGroup;
 }
 
-bool is_known(const Entry& entry) {
+bool is_known(const AclEntry& entry) {
   switch (entry.tag) {
     case kTagUserObject:
     case kTagUser:
@@ -50,11 +50,11 @@ bool is_known(const Entry& entry) {
 }
 
 // The tag and permissions at the start; the id if there are bytes for it.
-std::optional<Entry> read_entry(std::span<const std::byte> bytes) {
+std::optional<AclEntry> read_entry(std::span<const std::byte> bytes) {
   const auto tag = load_le<std::uint16_t>(bytes, 0);
   const auto permissions = load_le<std::uint16_t>(bytes, 2);
   if (!tag || !permissions) return std::nullopt;
-  const Entry entry{*tag, *permissions, load_le<std::uint32_t>(bytes, 4).value_or(kNoId)};
+  const AclEntry entry{*tag, *permissions, load_le<std::uint32_t>(bytes, 4).value_or(kNoId)};
   return is_known(entry) ? std::optional(entry) : std::nullopt;
 }
 

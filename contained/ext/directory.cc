@@ -17,8 +17,6 @@
 namespace airlock::ext {
 namespace {
 
-constexpr std::string_view kMalformed = "directory block has a malformed entry";
-
 // Where a name was found.
 struct Place {
   std::uint32_t block = 0;
@@ -48,7 +46,7 @@ Outcome<Place> locate_linear(DirectoryAccess& access, std::string_view name) {
     const auto search = find_record(block->records, access.record_format(), name);
     if (search.result == SearchResult::kFound)
       return Place{.block = i, .records = block->records, .search = search};
-    if (search.result == SearchResult::kBroken) answer = access.broken(i, kMalformed).error();
+    if (search.result == SearchResult::kBroken) answer = access.broken(i, kMalformedEntry).error();
     access.blocks().done_with(i);
   }
   return std::unexpected(answer);
@@ -64,7 +62,7 @@ Outcome<Place> locate_hashed(DirectoryAccess& access, std::string_view name) {
     const auto search = find_record(records, access.record_format(), name);
     if (search.result == SearchResult::kFound)
       return Place{.block = path.leaf, .records = records, .search = search};
-    if (search.result == SearchResult::kBroken) return access.broken(path.leaf, kMalformed);
+    if (search.result == SearchResult::kBroken) return access.broken(path.leaf, kMalformedEntry);
     const auto next = path.next_start();
     if (!next || (*next & ~1U) != hash) return refuse(ENOENT);
     TRY_VOID(index.advance(path));
@@ -111,7 +109,7 @@ Outcome<bool> insert_into(DirectoryAccess& access, std::uint32_t block, std::str
   TRY(const auto records, access.leaf(block));
   const RecordFormat format = access.record_format();
   const auto room = find_room(records, format, record_size(name.size()));
-  if (room.result == SearchResult::kBroken) return access.broken(block, kMalformed);
+  if (room.result == SearchResult::kBroken) return access.broken(block, kMalformedEntry);
   if (room.result == SearchResult::kAbsent) return false;
   place_record(records, format, room.record, name, entry);
   TRY_VOID(access.leaf_changed(block));
@@ -143,7 +141,7 @@ Outcome<void> insert_linear(DirectoryAccess& access, std::string_view name, Entr
   TRY(const std::uint32_t fresh, access.append_leaf());
   no_room_before(hint, fresh, size_class);
   TRY(const bool inserted, insert_into(access, fresh, name, entry));
-  return inserted ? Outcome<void>{} : access.broken(fresh, kMalformed);
+  return inserted ? Outcome<void>{} : access.broken(fresh, kMalformedEntry);
 }
 
 }  // namespace
@@ -198,7 +196,7 @@ Outcome<bool> Directory::empty() {
     RecordCursor cursor(block.records, format_.block_size);
     while (cursor.next())
       if (cursor.record().used() && !is_dot_name(cursor.record().name)) return false;
-    if (cursor.broken()) return access.broken(i, kMalformed);
+    if (cursor.broken()) return access.broken(i, kMalformedEntry);
     blocks_.done_with(i);
   }
   return true;

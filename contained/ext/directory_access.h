@@ -19,6 +19,8 @@ struct ScannedBlock {
   std::span<std::byte> records;  // an index block shows none but the dots
 };
 
+inline constexpr std::string_view kMalformedEntry = "directory block has a malformed entry";
+
 class DirectoryAccess {
  public:
   DirectoryAccess(const DirectoryFormat& format, DirectoryBlocks& blocks, std::uint32_t seed)

@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kMostItems = 16384;
 constexpr std::uint64_t kLastCookie = std::numeric_limits<std::int64_t>::max();
-constexpr std::string_view kMalformed = "directory block has a malformed entry";
 
 bool listed_by_hash(const DirectoryAccess& access) {
   if (access.hashed()) return true;
@@ -60,9 +59,9 @@ Outcome<Record> ListDelivery::record_of(const ListItem& item) {
     records_ = block.records;
     block_ = item.block;
   }
-  if (item.offset > records_.size()) return access_.broken(item.block, kMalformed);
+  if (item.offset > records_.size()) return access_.broken(item.block, kMalformedEntry);
   RecordCursor cursor(records_.subspan(item.offset), access_.format().block_size);
-  if (!cursor.next()) return access_.broken(item.block, kMalformed);
+  if (!cursor.next()) return access_.broken(item.block, kMalformedEntry);
   return cursor.record();
 }
 
@@ -120,7 +119,7 @@ Outcome<void> DirectoryLister::list_block(ListDelivery& delivery, std::uint32_t 
     TRY(const bool wanted, delivery.deliver(block, record, position + record.length));
     if (!wanted) return {};
   }
-  if (cursor.broken()) return access_.broken(block, kMalformed);
+  if (cursor.broken()) return access_.broken(block, kMalformedEntry);
   return {};
 }
 
@@ -196,7 +195,7 @@ Outcome<void> DirectoryLister::add_leaf(const IndexRoot& root, const IndexPath& 
     const ListItem item = list_item(hash, path.leaf, cursor.record());
     if (item.run >= from) items_.push_back(item);
   }
-  if (cursor.broken()) return access_.broken(path.leaf, kMalformed);
+  if (cursor.broken()) return access_.broken(path.leaf, kMalformedEntry);
   return {};
 }
 
@@ -254,7 +253,7 @@ void DirectoryLister::select_from(ListDelivery& delivery, std::uint32_t block,
     truncated_ = true;
   }
   if (!cursor.broken()) return;
-  access_.blocks().corrupted(block, kMalformed);
+  access_.blocks().corrupted(block, kMalformedEntry);
   delivery.mark_damaged();
 }
 

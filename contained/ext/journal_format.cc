@@ -30,7 +30,7 @@ constexpr std::size_t kReadOnlyCompatAt = 0x2C;
 constexpr std::size_t kUuidAt = 0x30;
 constexpr std::size_t kChecksumTypeAt = 0x50;  // one byte; three of padding follow
 constexpr std::size_t kFastCommitBlocksAt = 0x54;
-constexpr std::size_t kChecksumAt = 0xFC;
+constexpr std::size_t kJournalChecksumAt = 0xFC;
 
 constexpr std::uint32_t kChecksumTypeCrc32c = 4U << 24;
 // The kernel does not mount with less, so there is nothing to be gained from trying.
@@ -131,7 +131,7 @@ Result<void> JournalSuperblock::check_features() const {
   if ((field(kChecksumTypeAt) & 0xFF000000U) != kChecksumTypeCrc32c)
     return fail(Errc::kUnsupported, "the journal uses unknown checksums {:#x}",
                 field(kChecksumTypeAt));
-  if (field(kChecksumAt) != computed_checksum())
+  if (field(kJournalChecksumAt) != computed_checksum())
     return fail(Errc::kCorrupted, "the checksum of the journal superblock is wrong");
   return {};
 }
@@ -197,7 +197,7 @@ TransactionFormat JournalSuperblock::format(const std::array<std::uint8_t, 16>& 
 void JournalSuperblock::point_at(std::uint32_t start, std::uint32_t sequence) {
   set_field(kStartAt, start);
   set_field(kSequenceAt, sequence);
-  if (has_checksum()) set_field(kChecksumAt, computed_checksum());
+  if (has_checksum()) set_field(kJournalChecksumAt, computed_checksum());
 }
 
 std::uint32_t JournalSuperblock::field(std::size_t offset) const {
@@ -214,7 +214,7 @@ bool JournalSuperblock::has_checksum() const {
 
 std::uint32_t JournalSuperblock::computed_checksum() const {
   Bytes copy = bytes_;
-  put(std::span(copy), kChecksumAt, std::uint32_t{0});
+  put(std::span(copy), kJournalChecksumAt, std::uint32_t{0});
   return crc32c(~0U, copy);
 }
 

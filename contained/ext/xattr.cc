@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint8_t kSystemIndex = 7;
 constexpr std::uint32_t kMostReferences = EXT2_EXT_ATTR_REFCOUNT_MAX;
-constexpr std::size_t kChecksumAt = offsetof(ext2_ext_attr_header, h_checksum);
+constexpr std::size_t kBlockChecksumAt = offsetof(ext2_ext_attr_header, h_checksum);
 
 enum class Suffix { kNeeded, kNone };
 struct Prefix {
@@ -133,9 +133,9 @@ std::uint32_t block_checksum(std::span<const std::byte> block, std::uint32_t see
   (void)store_le<std::uint64_t>(std::as_writable_bytes(std::span(number)), 0, physical);
   const std::array<unsigned char, 4> zeros{};
   const auto* data = reinterpret_cast<const unsigned char*>(block.data());
-  constexpr std::size_t kAfter = kChecksumAt + zeros.size();
+  constexpr std::size_t kAfter = kBlockChecksumAt + zeros.size();
   std::uint32_t sum = ext2fs_crc32c_le(seed, number.data(), number.size());
-  sum = ext2fs_crc32c_le(sum, data, kChecksumAt);
+  sum = ext2fs_crc32c_le(sum, data, kBlockChecksumAt);
   sum = ext2fs_crc32c_le(sum, zeros.data(), zeros.size());
   return ext2fs_crc32c_le(sum, data + kAfter, block.size() - kAfter);
 }
@@ -246,13 +246,15 @@ void set_attribute_block_references(std::span<std::byte> block, std::uint32_t re
 bool attribute_block_checksum_matches(std::span<const std::byte> block, std::uint32_t volume_seed,
                                       std::uint64_t physical) {
   if (block.size() < sizeof(ext2_ext_attr_header)) return false;
-  return load_le<std::uint32_t>(block, kChecksumAt) == block_checksum(block, volume_seed, physical);
+  return load_le<std::uint32_t>(block, kBlockChecksumAt) ==
+         block_checksum(block, volume_seed, physical);
 }
 
 void set_attribute_block_checksum(std::span<std::byte> block, std::uint32_t volume_seed,
                                   std::uint64_t physical) {
   if (block.size() < sizeof(ext2_ext_attr_header)) return;
-  (void)store_le<std::uint32_t>(block, kChecksumAt, block_checksum(block, volume_seed, physical));
+  (void)store_le<std::uint32_t>(block, kBlockChecksumAt,
+                                block_checksum(block, volume_seed, physical));
 }
 
 }  // namespace airlock::ext

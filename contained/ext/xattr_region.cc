@@ -18,7 +18,7 @@ std::size_t padded(std::size_t size) {
   return (size + EXT2_EXT_ATTR_ROUND) & ~std::size_t{3};
 }
 
-struct Entry {
+struct AttributeEntry {
   std::uint8_t name_size = 0;
   std::uint8_t index = 0;
   std::uint16_t offset = 0;
@@ -26,11 +26,11 @@ struct Entry {
   std::uint32_t value_size = 0;
 };
 
-std::optional<Entry> read_entry(std::span<const std::byte> bytes, std::size_t at) {
+std::optional<AttributeEntry> read_entry(std::span<const std::byte> bytes, std::size_t at) {
   if (at > bytes.size() || bytes.size() - at < kEntrySize) return std::nullopt;
   const auto entry = bytes.subspan(at);
   using Layout = ext2_ext_attr_entry;
-  return Entry{
+  return AttributeEntry{
       .name_size = *load_le<std::uint8_t>(entry, offsetof(Layout, e_name_len)),
       .index = *load_le<std::uint8_t>(entry, offsetof(Layout, e_name_index)),
       .offset = *load_le<std::uint16_t>(entry, offsetof(Layout, e_value_offs)),
@@ -41,7 +41,8 @@ std::optional<Entry> read_entry(std::span<const std::byte> bytes, std::size_t at
 
 // An entry and its name end where the next begins; values lie behind all entries.
 Outcome<Attribute> read_attribute(std::span<const std::byte> bytes, const AttributeRegion& region,
-                                  const Entry& entry, std::size_t at, std::size_t entries_end) {
+                                  const AttributeEntry& entry, std::size_t at,
+                                  std::size_t entries_end) {
   Attribute attribute{
       .index = entry.index, .value_inode = entry.value_inode, .value_size = entry.value_size};
   const auto name = bytes.subspan(at + kEntrySize, entry.name_size);
@@ -103,7 +104,7 @@ Outcome<void> parse_region(std::span<const std::byte> bytes, const AttributeRegi
   const auto end = find_end(bytes, region.header);
   if (!end) return refuse(EUCLEAN);
   for (std::size_t at = region.header; at < *end;) {
-    const Entry entry = *read_entry(bytes, at);
+    const AttributeEntry entry = *read_entry(bytes, at);
     // Stored again, one without a value would look like the mark at the end.
     if (entry.name_size == 0 && entry.index == 0) return refuse(EUCLEAN);
     TRY(Attribute attribute, read_attribute(bytes, region, entry, at, *end));

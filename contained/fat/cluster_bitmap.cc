@@ -5,11 +5,7 @@
 #include <cerrno>
 
 namespace airlock::fat {
-namespace {
-
-constexpr std::uint32_t kAheadBytes = 65536;
-
-}  // namespace
+namespace {}  // namespace
 
 std::uint64_t ClusterBitmap::position_of(std::uint64_t byte) const {
   for (const ClusterRun& run : place_) {

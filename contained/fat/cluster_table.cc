@@ -10,7 +10,6 @@
 namespace airlock::fat {
 namespace {
 
-constexpr std::uint32_t kAheadBytes = 65536;
 constexpr std::uint32_t kWideMask = 0x0fff'ffff;
 
 constexpr std::uint32_t largest(FatKind kind) {

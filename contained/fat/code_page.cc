@@ -6,7 +6,7 @@
 namespace airlock::fat {
 namespace {
 
-constexpr char16_t kUnknown = 0xfffd;
+constexpr char16_t kNoCharacter = 0xfffd;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ const CodePage& CodePage::standard() {
 
 std::optional<std::uint8_t> CodePage::encode(char16_t unit) const {
   if (unit < 0x80) return static_cast<std::uint8_t>(unit);
-  if (unit == kUnknown) return std::nullopt;
+  if (unit == kNoCharacter) return std::nullopt;
   const auto* found = std::ranges::find(upper_, unit);
   if (found == upper_.end()) return std::nullopt;
   return static_cast<std::uint8_t>(0x80 + (found - upper_.begin()));

@@ -13,7 +13,6 @@
 namespace airlock::fat {
 namespace {
 
-constexpr std::size_t kBootBytes = 512;
 constexpr std::string_view kName = "EXFAT   ";
 constexpr std::size_t kNameAt = 3;
 constexpr std::size_t kZeroBegin = 11;
@@ -27,11 +26,10 @@ constexpr unsigned kLargestSector = 12;
 constexpr unsigned kLargestCluster = 25;  // 32 MiB
 constexpr std::uint64_t kFirstTableSector = 24;
 constexpr std::uint32_t kMostClusters = 0xffff'fff5;
-constexpr std::uint32_t kLargestBlock = 4096;
 constexpr unsigned kSecondTable = 1;
 
 // The fields of the boot sector in its own units.
-struct Layout {
+struct ExfatLayout {
   std::uint64_t sectors;
   std::uint64_t table_at;
   std::uint64_t table_sectors;
@@ -50,7 +48,7 @@ T field(std::span<const std::byte> boot, std::size_t offset) {
   return load_le<T>(boot, offset).value_or(0);
 }
 
-Layout layout_of(std::span<const std::byte> boot) {
+ExfatLayout layout_of(std::span<const std::byte> boot) {
   return {.sectors = field<std::uint64_t>(boot, 72),
           .table_at = field<std::uint32_t>(boot, 80),
           .table_sectors = field<std::uint32_t>(boot, 84),
@@ -68,7 +66,7 @@ bool is_named(std::span<const std::byte> boot) {
   return std::memcmp(boot.data() + kNameAt, kName.data(), kName.size()) == 0;
 }
 
-Result<void> check_format(std::span<const std::byte> boot, const Layout& layout) {
+Result<void> check_format(std::span<const std::byte> boot, const ExfatLayout& layout) {
   if (!is_named(boot)) return fail(Errc::kWrongFormat, "this is not an exFAT filesystem");
   if (field<std::uint16_t>(boot, kSignatureAt) != 0xaa55)
     return fail(Errc::kCorrupted, "its boot sector has no signature");
@@ -86,7 +84,7 @@ Result<void> check_format(std::span<const std::byte> boot, const Layout& layout)
   return {};
 }
 
-Result<void> check_sizes(const Layout& layout, const BlockIo& io) {
+Result<void> check_sizes(const ExfatLayout& layout, const BlockIo& io) {
   if (layout.sector_bits < kSmallestSector || layout.sector_bits > kLargestSector)
     return fail(Errc::kCorrupted, "its sectors claim to have 2^{} bytes", layout.sector_bits);
   if (layout.cluster_bits > kLargestCluster - layout.sector_bits)
@@ -99,7 +97,7 @@ Result<void> check_sizes(const Layout& layout, const BlockIo& io) {
 }
 
 // All sums are of numbers below 2^32 and products below 2^57.
-Result<void> check_places(const Layout& layout) {
+Result<void> check_places(const ExfatLayout& layout) {
   if (layout.clusters == 0 || layout.clusters > kMostClusters)
     return fail(Errc::kCorrupted, "it claims to have {} clusters", layout.clusters);
   if (layout.table_at < kFirstTableSector)
@@ -163,7 +161,7 @@ Result<bool> is_exfat(BlockIo& io) {
 
 Result<Geometry> read_exfat_geometry(BlockIo& io) {
   TRY(const auto boot, read_boot(io));
-  const Layout layout = layout_of(boot);
+  const ExfatLayout layout = layout_of(boot);
   TRY_VOID(check_format(boot, layout));
   TRY_VOID(check_sizes(layout, io));
   TRY_VOID(check_places(layout));

@@ -12,12 +12,10 @@
 namespace airlock::fat {
 namespace {
 
-constexpr std::size_t kBootBytes = 512;
 constexpr std::uint32_t kSlotBytes = 32;
 constexpr std::uint32_t kMost12 = 0xff4;
 constexpr std::uint32_t kMost16 = 0xfff4;
 constexpr std::uint32_t kMost32 = 0x0ffffff4;
-constexpr std::uint32_t kLargestBlock = 4096;
 constexpr std::uint32_t kMostTables = 8;
 
 class BootSector {
@@ -36,7 +34,7 @@ class BootSector {
 };
 
 // The fields of the boot sector in its own units, sectors.
-struct Layout {
+struct FatLayout {
   std::uint64_t sector_size;
   std::uint64_t cluster_sectors;
   std::uint64_t reserved;
@@ -47,7 +45,7 @@ struct Layout {
   bool wide;  // FAT32
 };
 
-Layout layout_of(const BootSector& boot) {
+FatLayout layout_of(const BootSector& boot) {
   const std::uint64_t small_table = boot.at<std::uint16_t>(0x16);
   const std::uint64_t small_total = boot.at<std::uint16_t>(0x13);
   return {.sector_size = boot.at<std::uint16_t>(0x0b),
@@ -61,7 +59,7 @@ Layout layout_of(const BootSector& boot) {
 }
 
 // What tells a FAT boot sector from anything else; the message of the first must not alarm.
-Result<void> check_format(const BootSector& boot, const Layout& layout) {
+Result<void> check_format(const BootSector& boot, const FatLayout& layout) {
   if (boot.is_made_by("EXFAT   ")) return fail(Errc::kWrongFormat, "this is exFAT");
   const unsigned media = boot.at<std::uint8_t>(0x15);
   const bool sector_ok = layout.sector_size >= 512 && layout.sector_size <= 4096 &&
@@ -72,7 +70,7 @@ Result<void> check_format(const BootSector& boot, const Layout& layout) {
   return {};
 }
 
-Result<void> check_layout(const Layout& layout, const BlockIo& io) {
+Result<void> check_layout(const FatLayout& layout, const BlockIo& io) {
   if (layout.reserved == 0)
     return fail(Errc::kCorrupted, "its boot sector reserves no room for itself");
   if (layout.tables == 0 || layout.tables > kMostTables)
@@ -96,12 +94,12 @@ Result<void> check_layout(const Layout& layout, const BlockIo& io) {
   return {};
 }
 
-FatKind kind_of(const Layout& layout, std::uint64_t clusters) {
+FatKind kind_of(const FatLayout& layout, std::uint64_t clusters) {
   if (layout.wide) return FatKind::k32;
   return clusters <= kMost12 ? FatKind::k12 : FatKind::k16;
 }
 
-Result<std::uint32_t> count_clusters(const Layout& layout, FatKind kind, std::uint64_t room) {
+Result<std::uint32_t> count_clusters(const FatLayout& layout, FatKind kind, std::uint64_t room) {
   const std::uint64_t most = kind == FatKind::k12   ? kMost12
                              : kind == FatKind::k16 ? kMost16
                                                     : kMost32;
@@ -115,7 +113,7 @@ Result<std::uint32_t> count_clusters(const Layout& layout, FatKind kind, std::ui
   return static_cast<std::uint32_t>(std::min(room, entries - kFirstCluster));
 }
 
-Result<void> add_wide_fields(const BootSector& boot, const Layout& layout, Geometry& geometry) {
+Result<void> add_wide_fields(const BootSector& boot, const FatLayout& layout, Geometry& geometry) {
   if (boot.at<std::uint16_t>(0x2a) != 0)
     return fail(Errc::kUnsupported, "its FAT32 version {:#x} is unknown",
                 boot.at<std::uint16_t>(0x2a));
@@ -151,7 +149,7 @@ Result<Geometry> read_geometry(BlockIo& io) {
   if (const auto read = io.read(0, bytes); !read)
     return fail_errno(read.error().value, Errc::kIo, "cannot read the boot sector");
   const BootSector boot(bytes);
-  const Layout layout = layout_of(boot);
+  const FatLayout layout = layout_of(boot);
   TRY_VOID(check_format(boot, layout));
   TRY_VOID(check_layout(layout, io));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,6 +18,12 @@ enum class FatKind { k12, k16, k32, kExfat };
 
 // The first cluster has this number.
 inline constexpr std::uint32_t kFirstCluster = 2;
+// Of the boot sector, whatever the size of a sector.
+inline constexpr std::size_t kBootBytes = 512;
+// The largest unit in which metadata is kept and written.
+inline constexpr std::uint32_t kLargestBlock = 4096;
+// The table of clusters is read in pieces of this size.
+inline constexpr std::uint32_t kAheadBytes = 65536;
 
 // Where everything is on a FAT or exFAT volume, in bytes from its beginning. What
 // read_geometry() and read_exfat_geometry() return lies inside the medium and does not overlap.

@@ -9,7 +9,7 @@
 namespace airlock::fat {
 namespace {
 
-constexpr std::uint32_t kUnknown = 0xffff'ffff;
+constexpr std::uint32_t kUnknownCount = 0xffff'ffff;
 constexpr std::size_t kFreeAt = 488;
 constexpr std::size_t kHintAt = 492;
 
@@ -45,8 +45,8 @@ InfoSector read_info_sector(BlockIo& io, const Geometry& geometry) {
 Outcome<void> write_info_sector(BlockIo& io, const Geometry& geometry, const InfoSector& info) {
   auto sector = load(io, geometry);
   if (!sector) return {};
-  (void)store_le(*sector, kFreeAt, info.free.value_or(kUnknown));
-  (void)store_le(*sector, kHintAt, info.hint.value_or(kUnknown));
+  (void)store_le(*sector, kFreeAt, info.free.value_or(kUnknownCount));
+  (void)store_le(*sector, kHintAt, info.hint.value_or(kUnknownCount));
   return io.write(geometry.info_offset, *sector);
 }
 

@@ -14,7 +14,6 @@ namespace {
 // Bounds what the driver keeps in memory: clean blocks beyond this are dropped.
 constexpr std::size_t kTableBytes = std::size_t{4} << 20;
 constexpr std::size_t kDirectoryBytes = std::size_t{8} << 20;
-constexpr std::uint32_t kAheadBytes = 65536;
 constexpr std::size_t kPageSize = 4096;
 
 constexpr unsigned kStateDirty = 1;

@@ -3,6 +3,7 @@
 
 #include <sdbus-c++/sdbus-c++.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@ namespace airlock::bus_peer {
 // What people/ needs to call other services over a connection somebody else drives, and where the
 // exceptions of sdbus-c++ become results. Nothing here waits but add_match, which asks the bus
 // itself and is for the start only.
+
+// How long another service may take to answer.
+inline constexpr std::chrono::seconds kAnswerTime{10};
 
 using ReplyError = sdbus_bridge::MaybeError;
 

@@ -8,7 +8,7 @@
 namespace airlock {
 namespace {
 
-const PropertyMap kDefaults = {
+const PropertyMap kJobDefaults = {
     {"Operation", std::string()},
     {"Volume", std::string()},
     {"Progress", -1.0},
@@ -22,7 +22,7 @@ const PropertyMap kDefaults = {
 
 JobObject::JobObject(CallDesk& desk, sdbus::IConnection& bus, const std::string& path,
                      std::string id)
-    : BusObject(desk, bus, path, std::move(id), kDefaults) {}
+    : BusObject(desk, bus, path, std::move(id), kJobDefaults) {}
 
 JobObject::~JobObject() {
   disappear();

@@ -12,7 +12,7 @@
 namespace airlock {
 namespace {
 
-const PropertyMap kDefaults = {
+const PropertyMap kManagerDefaults = {
     {"Version", std::string()},
     {"Automount", std::string("on")},
     {"Waiting", std::uint32_t{0}},
@@ -37,7 +37,7 @@ Result<MountHandover> take_over(const sdbus::UnixFd& driver, const sdbus::UnixFd
 
 ManagerObject::ManagerObject(CallDesk& desk, sdbus::IConnection& bus, const std::string& path,
                              std::string id)
-    : BusObject(desk, bus, path, std::move(id), kDefaults) {
+    : BusObject(desk, bus, path, std::move(id), kManagerDefaults) {
   getObject().addObjectManager();
 }
 

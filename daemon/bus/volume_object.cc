@@ -8,7 +8,7 @@ namespace {
 
 using Details = std::map<std::string, std::variant<std::string, std::int64_t, bool>>;
 
-const PropertyMap kDefaults = {
+const PropertyMap kVolumeDefaults = {
     {"Id", std::string()},
     {"Device", std::string()},
     {"DeviceNumber", std::uint64_t{0}},
@@ -51,7 +51,7 @@ const PropertyMap kDefaults = {
 
 VolumeObject::VolumeObject(CallDesk& desk, sdbus::IConnection& bus, const std::string& path,
                            std::string id)
-    : BusObject(desk, bus, path, std::move(id), kDefaults) {}
+    : BusObject(desk, bus, path, std::move(id), kVolumeDefaults) {}
 
 VolumeObject::~VolumeObject() {
   disappear();

@@ -15,7 +15,6 @@ constexpr auto kBusPath = "/org/freedesktop/DBus";
 constexpr auto kNamesLeaving =
     "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
     "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''";
-constexpr std::chrono::seconds kAnswerTime{10};
 
 bool is_unique_name(const std::string& name) {
   return name.size() > 1 && name.front() == ':';
@@ -70,7 +69,7 @@ Result<void> BusCallers::ask_bus(const std::string& sender) {
   return bus_peer::catch_errors("ask the bus", [&] {
     bus_->callMethodAsync("GetConnectionCredentials")
         .onInterface(kBusName)
-        .withTimeout(kAnswerTime)
+        .withTimeout(bus_peer::kAnswerTime)
         .withArguments(sender)
         .uponReplyInvoke([this, sender](bus_peer::ReplyError error, const Credentials& answer) {
           if (error)

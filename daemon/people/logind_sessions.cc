@@ -7,24 +7,18 @@
 #include <utility>
 
 #include "daemon/bus/bus_peer.h"
+#include "daemon/people/logind.h"
 #include "lib/base/log.h"
 
 namespace airlock {
 namespace {
 
-constexpr auto kService = "org.freedesktop.login1";
-constexpr auto kManagerPath = "/org/freedesktop/login1";
-constexpr auto kManager = "org.freedesktop.login1.Manager";
 constexpr auto kSession = "org.freedesktop.login1.Session";
 constexpr auto kUser = "org.freedesktop.login1.User";
 constexpr auto kProperties = "org.freedesktop.DBus.Properties";
-constexpr std::chrono::seconds kAnswerTime{10};
 constexpr std::chrono::seconds kRetryTime{30};
 constexpr std::chrono::milliseconds kOpeningTime{500};
 
-constexpr auto kOwnerChanges =
-    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-    "member='NameOwnerChanged',arg0='org.freedesktop.login1'";
 constexpr auto kManagerSignals =
     "type='signal',sender='org.freedesktop.login1',path='/org/freedesktop/login1',"
     "interface='org.freedesktop.login1.Manager'";
@@ -47,8 +41,8 @@ Result<std::unique_ptr<LogindSessions>> LogindSessions::create(EventLoop& loop,
 
 // Rules for everything at once, now: adding one later would mean to wait for the bus.
 Result<void> LogindSessions::watch() {
-  TRY(manager_, bus_peer::make_proxy(connection_, kService, kManagerPath));
-  TRY_VOID(watch_for(kOwnerChanges, &LogindSessions::owner_changed));
+  TRY(manager_, bus_peer::make_proxy(connection_, logind::kService, logind::kManagerPath));
+  TRY_VOID(watch_for(logind::kOwnerChanges, &LogindSessions::owner_changed));
   TRY_VOID(watch_for(kManagerSignals, &LogindSessions::manager_changed));
   return watch_for(kSessionSignals, &LogindSessions::session_changed);
 }
@@ -90,8 +84,8 @@ void LogindSessions::ask_for_sessions() {
   }
   const auto asked = bus_peer::catch_errors("ask logind for sessions", [this] {
     manager_->callMethodAsync("ListSessions")
-        .onInterface(kManager)
-        .withTimeout(kAnswerTime)
+        .onInterface(logind::kManager)
+        .withTimeout(bus_peer::kAnswerTime)
         .uponReplyInvoke(
             [this](bus_peer::ReplyError error, const std::vector<ListedSession>& sessions) {
               const Asking was = std::exchange(asking_for_list_, Asking::kNo);
@@ -128,7 +122,7 @@ void LogindSessions::not_listed(const sdbus::Error& error) {
 void LogindSessions::add_session(const std::string& path) {
   if (!sessions_.contains(path)) {
     if (sessions_.size() >= kMostSessions) return;
-    auto proxy = bus_peer::make_proxy(connection_, kService, path);
+    auto proxy = bus_peer::make_proxy(connection_, logind::kService, path);
     if (!proxy) return log(LogLevel::kWarning, "{}", proxy.error().message());
     sessions_[path].proxy = *std::move(proxy);
   }
@@ -144,7 +138,7 @@ void LogindSessions::ask_for_session(const std::string& path) {
   const auto asked = bus_peer::catch_errors("ask logind for a session", [&] {
     session.proxy->callMethodAsync("GetAll")
         .onInterface(kProperties)
-        .withTimeout(kAnswerTime)
+        .withTimeout(bus_peer::kAnswerTime)
         .withArguments(std::string(kSession))
         .uponReplyInvoke([this, path](bus_peer::ReplyError error, const Properties& properties) {
           // Who doesn't describe a session has none in use.
@@ -181,12 +175,12 @@ void LogindSessions::ask_for_account(const std::string& path) {
   session.account.reset();
   if (users_.find(*record.user)) return;
   const auto asked = bus_peer::catch_errors("ask logind for a user", [&] {
-    auto proxy = bus_peer::make_proxy(connection_, kService, record.user_path);
+    auto proxy = bus_peer::make_proxy(connection_, logind::kService, record.user_path);
     if (!proxy) return log(LogLevel::kWarning, "{}", proxy.error().message());
     session.user_proxy = *std::move(proxy);
     session.user_proxy->callMethodAsync("GetAll")
         .onInterface(kProperties)
-        .withTimeout(kAnswerTime)
+        .withTimeout(bus_peer::kAnswerTime)
         .withArguments(std::string(kUser))
         .uponReplyInvoke([this, path, user = *record.user](bus_peer::ReplyError error,
                                                            const Properties& properties) {
@@ -214,8 +208,8 @@ void LogindSessions::ask_for_sleep() {
   const auto asked = bus_peer::catch_errors("ask logind about sleep", [this] {
     manager_->callMethodAsync("Get")
         .onInterface(kProperties)
-        .withTimeout(kAnswerTime)
-        .withArguments(std::string(kManager), std::string("PreparingForSleep"))
+        .withTimeout(bus_peer::kAnswerTime)
+        .withArguments(std::string(logind::kManager), std::string("PreparingForSleep"))
         .uponReplyInvoke([this](bus_peer::ReplyError error, const sdbus::Variant& value) {
           const Asking was = std::exchange(asking_for_sleep_, Asking::kNo);
           const auto sleeping =

@@ -15,8 +15,8 @@
 namespace airlock {
 namespace {
 
-constexpr auto kService = "org.freedesktop.PolicyKit1";
-constexpr auto kPath = "/org/freedesktop/PolicyKit1/Authority";
+constexpr auto kPolkit = "org.freedesktop.PolicyKit1";
+constexpr auto kPolkitPath = "/org/freedesktop/PolicyKit1/Authority";
 constexpr auto kInterface = "org.freedesktop.PolicyKit1.Authority";
 constexpr std::uint32_t kAllowUserInteraction = 1;
 // Above our own deadline, which says more about what happened.
@@ -245,7 +245,7 @@ PolkitAuthority::~PolkitAuthority() = default;
 Result<std::unique_ptr<PolkitAuthority>> PolkitAuthority::create(EventLoop& loop,
                                                                  sdbus::IConnection& connection,
                                                                  Callers& callers, Limits limits) {
-  TRY(auto polkit, bus_peer::make_proxy(connection, kService, kPath));
+  TRY(auto polkit, bus_peer::make_proxy(connection, kPolkit, kPolkitPath));
   auto questions = std::make_shared<Questions>(loop, callers, limits, std::move(polkit));
   questions->forget_those_who_leave();
   return std::unique_ptr<PolkitAuthority>(new PolkitAuthority(std::move(questions)));

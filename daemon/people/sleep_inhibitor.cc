@@ -6,22 +6,11 @@
 #include <utility>
 
 #include "daemon/bus/bus_peer.h"
+#include "daemon/people/logind.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
 namespace airlock {
-namespace {
-
-constexpr auto kService = "org.freedesktop.login1";
-constexpr auto kPath = "/org/freedesktop/login1";
-constexpr auto kManager = "org.freedesktop.login1.Manager";
-constexpr std::chrono::seconds kAnswerTime{10};
-constexpr auto kOwnerChanges =
-    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-    "member='NameOwnerChanged',arg0='org.freedesktop.login1'";
-
-}  // namespace
-
 Result<std::unique_ptr<SleepInhibitor>> SleepInhibitor::create(sdbus::IConnection& connection) {
   std::unique_ptr<SleepInhibitor> inhibitor(new SleepInhibitor(connection));
   TRY_VOID(inhibitor->watch());
@@ -29,8 +18,8 @@ Result<std::unique_ptr<SleepInhibitor>> SleepInhibitor::create(sdbus::IConnectio
 }
 
 Result<void> SleepInhibitor::watch() {
-  TRY(manager_, bus_peer::make_proxy(connection_, kService, kPath));
-  TRY(match_, bus_peer::add_match(connection_, kOwnerChanges,
+  TRY(manager_, bus_peer::make_proxy(connection_, logind::kService, logind::kManagerPath));
+  TRY(match_, bus_peer::add_match(connection_, logind::kOwnerChanges,
                                   [this](sdbus::Message& signal) { owner_changed(signal); }));
   return {};
 }
@@ -59,8 +48,8 @@ void SleepInhibitor::ask() {
   if (asking_) return;
   const auto asked = bus_peer::catch_errors("ask logind to wait before it sleeps", [this] {
     manager_->callMethodAsync("Inhibit")
-        .onInterface(kManager)
-        .withTimeout(kAnswerTime)
+        .onInterface(logind::kManager)
+        .withTimeout(bus_peer::kAnswerTime)
         .withArguments(
             std::string("sleep"), std::string("Airlock"),
             std::string("Airlock writes everything to removable media before the machine sleeps"),

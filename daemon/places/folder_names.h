@@ -8,6 +8,9 @@
 
 namespace airlock {
 
+// What chmod() sets of a folder of ours; the kernel takes S_ISGID from the folder above.
+inline constexpr mode_t kPermissions = 07777 & ~S_ISGID;
+
 // What stands in a folder, without "." and ".."; nothing if it cannot be read.
 std::vector<std::string> names_in(BorrowedFd folder);
 

@@ -29,7 +29,6 @@ constexpr int kMostRaces = 20;
 constexpr std::size_t kMostNameBytes = 255;
 // Nobody but root gets past it while nothing is mounted there; also what tells our folders.
 constexpr mode_t kFolderMode = 0;
-constexpr mode_t kPermissions = 07777 & ~S_ISGID;  // that one comes from the folder above
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
 bool is_one_component(std::string_view name) {

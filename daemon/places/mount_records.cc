@@ -19,7 +19,6 @@ namespace airlock {
 namespace {
 
 constexpr std::size_t kMostRecords = 1024;
-constexpr mode_t kPermissions = 07777 & ~S_ISGID;  // that one comes from the folder above
 // No volume has it: a record's name never contains a dot.
 constexpr const char* kNewFile = "new.tmp";
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kFirstLine = "airlock-mount-record 1\n";
 constexpr std::string_view kLastLine = "end\n";
 constexpr std::size_t kMostStringBytes = 4096;
-constexpr std::size_t kMostNameBytes = 200;
+constexpr std::size_t kMostTextBytes = 200;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 // The fields in the order of the file, for writing and for reading.
@@ -177,7 +177,7 @@ Result<std::string> record_file_name(std::string_view volume_id) {
                        c == '-' || c == '_';
     name += stays ? std::string(1, c) : "%" + hex_byte(c);
   }
-  if (name.empty() || name.size() > kMostNameBytes)
+  if (name.empty() || name.size() > kMostTextBytes)
     return fail(Errc::kInvalidArgument, "{} can't be the name of a volume", quote(volume_id));
   return name;
 }

@@ -13,13 +13,13 @@
 #include <cstring>
 #include <optional>
 
+#include "daemon/places/folder_names.h"
 #include "lib/base/log.h"
 
 namespace airlock {
 namespace {
 
 constexpr const char* kAccessList = "system.posix_acl_access";
-constexpr mode_t kPermissions = 07777 & ~S_ISGID;  // that one comes from the folder above
 constexpr mode_t kGroupMode = 0750;
 
 // The list as the kernel takes it, so that no library is needed. Sorted by tag, as it must be.

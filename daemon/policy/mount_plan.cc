@@ -19,10 +19,6 @@
 namespace airlock {
 namespace {
 
-Decision refuse(Errc code, std::string reason, const Origin& origin) {
-  return {.what = RefuseDecision{code}, .reason = std::move(reason), .rule = origin.text()};
-}
-
 // Fills one MountDecision step by step. Every step either narrows it or adds a question the
 // caller must pass; a wish beyond what a file says is the end.
 class Planner {
@@ -215,6 +211,10 @@ class Planner {
 std::expected<MountDecision, Decision> plan_mount(const EffectiveSettings& settings,
                                                   const Facts& facts, const DriverRow& driver) {
   return Planner(settings, facts, driver).plan();
+}
+
+Decision refuse(Errc code, std::string reason, const Origin& origin) {
+  return {.what = RefuseDecision{code}, .reason = std::move(reason), .rule = origin.text()};
 }
 
 }  // namespace airlock

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <expected>
+#include <string>
 
 #include "daemon/launch/driver_table.h"
 #include "daemon/policy/decision.h"
 #include "daemon/policy/effective.h"
 #include "daemon/policy/facts.h"
+#include "daemon/policy/settings.h"
 
 namespace airlock {
 
@@ -15,5 +17,7 @@ namespace airlock {
 // probed medium, and a caller unless the request is automatic.
 std::expected<MountDecision, Decision> plan_mount(const EffectiveSettings& settings,
                                                   const Facts& facts, const DriverRow& driver);
+
+Decision refuse(Errc code, std::string reason, const Origin& origin = {});
 
 }  // namespace airlock

@@ -33,10 +33,6 @@ Decision ignore(std::string reason, const Origin& origin = {}) {
   return {.what = IgnoreDecision{}, .reason = std::move(reason), .rule = origin.text()};
 }
 
-Decision refuse(Errc code, std::string reason, const Origin& origin = {}) {
-  return {.what = RefuseDecision{code}, .reason = std::move(reason), .rule = origin.text()};
-}
-
 Decision leave(std::string reason, const Origin& origin = {}) {
   return {.what = LeaveDecision{}, .reason = std::move(reason), .rule = origin.text()};
 }

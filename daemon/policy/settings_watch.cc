@@ -31,21 +31,21 @@ constexpr auto kLongest = 2000ms;
 constexpr std::uint32_t kInteresting = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                                        IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-// A folder that is watched, and which names in it matter.
-struct Watched {
-  bool every_name = false;  // all that end in ".toml"
-  std::set<std::string> names;
-
-  [[nodiscard]] bool cares_for(std::string_view name) const {
-    // No name: the folder itself changed, or went away.
-    return name.empty() || names.contains(std::string(name)) ||
-           (every_name && name.ends_with(".toml"));
-  }
-};
-
 }  // namespace
 
 struct SettingsWatch::State {
+  // A folder that is watched, and which names in it matter.
+  struct Watched {
+    bool every_name = false;  // all that end in ".toml"
+    std::set<std::string> names;
+
+    [[nodiscard]] bool cares_for(std::string_view name) const {
+      // No name: the folder itself changed, or went away.
+      return name.empty() || names.contains(std::string(name)) ||
+             (every_name && name.ends_with(".toml"));
+    }
+  };
+
   EventLoop& loop;
   SettingsPlaces places;
   Changed changed;

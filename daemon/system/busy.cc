@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "daemon/system/device_node.h"
+#include "daemon/system/directory_entries.h"
 #include "daemon/system/mount_table.h"
 #include "lib/base/text.h"
 
@@ -18,16 +19,6 @@ namespace airlock {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Names are only listed, never trusted; a directory that is not there has no entries.
-std::vector<fs::path> entries_of(const fs::path& directory) {
-  std::vector<fs::path> entries;
-  std::error_code ignored;  // the answer is then "nobody", which is what we would say anyway
-  for (fs::directory_iterator it(directory, ignored), end; !ignored && it != end;
-       it.increment(ignored))
-    entries.push_back(it->path());
-  return entries;
-}
 
 std::string first_line(const fs::path& file) {
   std::ifstream stream(file);

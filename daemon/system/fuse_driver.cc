@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/system/directory_entries.h"
 #include "lib/base/number.h"
 
 namespace airlock {
@@ -21,16 +22,6 @@ namespace fs = std::filesystem;
 // The kernel's own form of a device number, which is how it numbers connections.
 std::uint64_t connection_of(dev_t filesystem) {
   return static_cast<std::uint64_t>(major(filesystem)) << 20 | minor(filesystem);
-}
-
-// A directory that is not there (any more) has no entries.
-std::vector<fs::path> entries_of(const fs::path& directory) {
-  std::vector<fs::path> entries;
-  std::error_code ignored;
-  for (fs::directory_iterator it(directory, ignored), end; !ignored && it != end;
-       it.increment(ignored))
-    entries.push_back(it->path());
-  return entries;
 }
 
 struct Connections {

@@ -19,9 +19,9 @@ constexpr std::uint32_t kProgressMagic = 0x50434c41;  // "ALCP"
 constexpr std::uint32_t kReplyMagic = 0x52434c41;     // "ALCR"
 
 constexpr std::size_t kOperationAt = 4;
-constexpr TextField kType = {"type", 8, 16, CheckRequest::kMostType};
-constexpr TextField kLabel = {"label", 10, 48, CheckRequest::kMostLabel};
-static_assert(kLabel.at + kLabel.most == kCheckRequestLength);
+constexpr TextField kTypeField = {"type", 8, 16, CheckRequest::kMostType};
+constexpr TextField kLabelField = {"label", 10, 48, CheckRequest::kMostLabel};
+static_assert(kLabelField.at + kLabelField.most == kCheckRequestLength);
 
 constexpr std::size_t kVerdictAt = 4;
 constexpr std::size_t kChangedAt = 5;
@@ -69,8 +69,8 @@ Result<Bytes> encode_check_request(const CheckRequest& request) {
   Bytes bytes(kCheckRequestLength);
   put(bytes, 0, kRequestMagic);
   put(bytes, kOperationAt, std::to_underlying(request.operation));
-  TRY_VOID(put_checked(bytes, kType, request.type));
-  TRY_VOID(put_checked(bytes, kLabel, request.label));
+  TRY_VOID(put_checked(bytes, kTypeField, request.type));
+  TRY_VOID(put_checked(bytes, kLabelField, request.label));
   return bytes;
 }
 
@@ -78,8 +78,8 @@ Result<CheckRequest> decode_check_request(ByteSpan bytes) {
   TRY_VOID(check_packet(bytes, kCheckRequestLength, kRequestMagic));
   CheckRequest request;
   TRY(request.operation, get_enum(bytes, kOperationAt, CheckOperation::kLabel));
-  TRY(request.type, get_text(bytes, kType));
-  TRY(request.label, get_text(bytes, kLabel));
+  TRY(request.type, get_text(bytes, kTypeField));
+  TRY(request.label, get_text(bytes, kLabelField));
   TRY_VOID(only_as_written(encode_check_request(request), bytes));
   return request;
 }

@@ -27,18 +27,18 @@ constexpr std::size_t kAmbivalentAt = 10;
 constexpr std::size_t kBlockSizeAt = 12;
 constexpr std::size_t kFilesystemSizeAt = 16;
 
-constexpr TextField kType = {
+constexpr TextField kFoundType = {
     .name = "type", .length_at = 24, .at = 32, .most = ProbeRecord::kMostType};
-constexpr TextField kTypeVersion = {
+constexpr TextField kFoundVersion = {
     .name = "version", .length_at = 26, .at = 64, .most = ProbeRecord::kMostVersion};
-constexpr TextField kUuid = {
+constexpr TextField kFoundUuid = {
     .name = "UUID", .length_at = 28, .at = 96, .most = ProbeRecord::kMostUuid};
-constexpr TextField kLabel = {
+constexpr TextField kFoundLabel = {
     .name = "label", .length_at = 30, .at = 160, .most = ProbeRecord::kMostLabel};
 // A refusal has but one text, where a record has its label.
 constexpr TextField kWords = {
     .name = "reason", .length_at = 30, .at = 160, .most = ProbeRefusal::kMostWords};
-static_assert(kLabel.at + kLabel.most == kProbeReplyLength);
+static_assert(kFoundLabel.at + kFoundLabel.most == kProbeReplyLength);
 
 enum class Kind : std::uint8_t { kRecord = 1, kRefusal = 2 };
 
@@ -68,10 +68,10 @@ Result<void> check_text(std::string_view text, const TextField& field, bool (*fi
 }
 
 Result<void> check_texts(const ProbeRecord& record) {
-  TRY_VOID(check_text(record.type, kType, fits_type));
-  TRY_VOID(check_text(record.version, kTypeVersion, fits_version));
-  TRY_VOID(check_text(record.uuid, kUuid, fits_uuid));
-  return check_text(record.label, kLabel, fits_foreign);
+  TRY_VOID(check_text(record.type, kFoundType, fits_type));
+  TRY_VOID(check_text(record.version, kFoundVersion, fits_version));
+  TRY_VOID(check_text(record.uuid, kFoundUuid, fits_uuid));
+  return check_text(record.label, kFoundLabel, fits_foreign);
 }
 
 // What can't be said together.
@@ -109,10 +109,10 @@ Bytes write(const ProbeRecord& record) {
   put(bytes, kAmbivalentAt, static_cast<std::uint8_t>(record.ambivalent ? 1 : 0));
   put(bytes, kBlockSizeAt, record.block_size);
   put(bytes, kFilesystemSizeAt, record.filesystem_size);
-  put_text(bytes, kType, record.type);
-  put_text(bytes, kTypeVersion, record.version);
-  put_text(bytes, kUuid, record.uuid);
-  put_text(bytes, kLabel, record.label);
+  put_text(bytes, kFoundType, record.type);
+  put_text(bytes, kFoundVersion, record.version);
+  put_text(bytes, kFoundUuid, record.uuid);
+  put_text(bytes, kFoundLabel, record.label);
   return bytes;
 }
 
@@ -132,10 +132,10 @@ Result<ProbeRecord> read_record(ByteSpan bytes) {
   record.ambivalent = ambivalent == 1;
   record.block_size = get<std::uint32_t>(bytes, kBlockSizeAt);
   record.filesystem_size = get<std::uint64_t>(bytes, kFilesystemSizeAt);
-  TRY(record.type, get_text(bytes, kType));
-  TRY(record.version, get_text(bytes, kTypeVersion));
-  TRY(record.uuid, get_text(bytes, kUuid));
-  TRY(record.label, get_text(bytes, kLabel));
+  TRY(record.type, get_text(bytes, kFoundType));
+  TRY(record.version, get_text(bytes, kFoundVersion));
+  TRY(record.uuid, get_text(bytes, kFoundUuid));
+  TRY(record.label, get_text(bytes, kFoundLabel));
   TRY_VOID(check(record));
   return record;
 }

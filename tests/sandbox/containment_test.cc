@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "daemon/launch/containment_report.h"
@@ -15,12 +13,6 @@
 
 namespace airlock::test {
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 // With a user namespace and as if the kernel refused one.
 class ContainmentTest : public testing::TestWithParam<UserNamespace> {

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 namespace airlock::test {
@@ -42,6 +44,12 @@ ExitCause end_of(std::string_view how, std::string_view what) {
   auto cause = worker.wait(kPatience);
   if (!cause) throw std::runtime_error(cause.error().message());
   return *cause;
+}
+
+std::string text_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 std::size_t open_descriptors() {

@@ -29,6 +29,9 @@ Worker start_hostile(std::string_view how, std::string_view what,
 // Starts it and waits for its end.
 ExitCause end_of(std::string_view how, std::string_view what);
 
+// The content of a file of /proc, whose size the kernel does not tell.
+std::string text_of(const std::string& path);
+
 // How many descriptors this process has open.
 std::size_t open_descriptors();
 

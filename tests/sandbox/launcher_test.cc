@@ -4,19 +4,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <fstream>
-#include <sstream>
 
 #include "tests/sandbox/hostile_runner.h"
 
 namespace airlock::test {
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 TEST(Launcher, RunAsRootSaysWhatIsWrongWithTheProgram) {
   SandboxLauncher launcher;

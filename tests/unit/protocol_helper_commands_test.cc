@@ -17,11 +17,6 @@
 namespace airlock::testing {
 namespace {
 
-// errno as it stands in a packet.
-constexpr std::uint32_t wire(int error) {
-  return static_cast<std::uint32_t>(error);
-}
-
 Bytes with_size(Bytes bytes, std::size_t size) {
   bytes.resize(size, std::byte{'x'});
   return bytes;

@@ -14,6 +14,11 @@
 
 namespace airlock::testing {
 
+// errno as it stands in a packet.
+constexpr std::uint32_t wire(int error) {
+  return static_cast<std::uint32_t>(error);
+}
+
 // Our mounting end with pretended effects on one side of a real socket pair, the test as a driver
 // without manners on the other. Single-threaded: say() hands a packet over and lets the session
 // work until it has nothing left to do.

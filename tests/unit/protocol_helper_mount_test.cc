@@ -23,11 +23,6 @@ namespace {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-// errno as it stands in a packet.
-constexpr std::uint32_t wire(int error) {
-  return static_cast<std::uint32_t>(error);
-}
-
 TEST(HelperConformance, H29_DoitWithoutTypeMountsPlainFuse) {
   HelperHarness harness;
   harness.shake_hands();

@@ -52,11 +52,11 @@ class DriverTest : public ::testing::Test {
   std::unique_ptr<MountedImage> mounted;
 };
 
-constexpr const char* kPlain = "-t ext4 -b 1024 -O ^has_journal -N 256";
+constexpr const char* kNoJournal = "-t ext4 -b 1024 -O ^has_journal -N 256";
 constexpr const char* kInline = "-t ext4 -b 1024 -O ^has_journal,inline_data -N 256";
 
 TEST_F(DriverTest, AFullMediumSaysSoAndStaysWhole) {
-  mount(kPlain);
+  mount(kNoJournal);
   fill_medium();
   EXPECT_NE(mounted->make_file(kRoot, "empty"), 0u);
   EXPECT_EQ(mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755}).error().value,
@@ -68,7 +68,7 @@ TEST_F(DriverTest, AFullMediumSaysSoAndStaysWhole) {
 
 // Nobody else can do anything while the volume's lock is held, so it need not be given away then.
 TEST_F(DriverTest, TheLeadIsKeptUntilTheMediumIsWaitedFor) {
-  mount(kPlain);
+  mount(kNoJournal);
   Lead lead;
   ASSERT_TRUE(lead.take());
   fill_medium();
@@ -86,7 +86,7 @@ TEST_F(DriverTest, TheLeadIsKeptUntilTheMediumIsWaitedFor) {
 
 // What was adopted before the map needed a block that was not there must not lie behind the end.
 TEST_F(DriverTest, AWriteThatRunsOutOfMapBlocksLeavesNothingBehind) {
-  for (const char* options : {kPlain, "-t ext3 -b 1024 -O ^has_journal -N 256"}) {
+  for (const char* options : {kNoJournal, "-t ext3 -b 1024 -O ^has_journal -N 256"}) {
     SCOPED_TRACE(options);
     mount(options);
     const NodeId scattered = mounted->make_file(kRoot, "scattered");
@@ -190,7 +190,7 @@ TEST_F(DriverTest, ADirectoryWithATooLargeNumberOfBlocksLeavesNothingBehind) {
 }
 
 TEST_F(DriverTest, AFailedChangeOfAttributesChangesNothing) {
-  mount(kPlain);
+  mount(kNoJournal);
   const NodeId node = mounted->make_file(kRoot, "file", S_IFREG | 0600);
   const NodeId neighbour = mounted->make_file(kRoot, "neighbour");
   fill_medium();
@@ -290,7 +290,7 @@ TEST_F(DriverTest, RenamingOutOfAnInlineDirectoryOnAFullMedium) {
 
 // The tail of a cut file is copied before the old block is given back.
 TEST_F(DriverTest, CuttingAFileOnAFullMediumKeepsItsContent) {
-  mount(kPlain);
+  mount(kNoJournal);
   const NodeId node = mounted->make_file(kRoot, "cut");
   // Four extents fill the inode.
   for (const std::uint64_t at : {0u, 4u, 8u, 12u})
@@ -309,7 +309,7 @@ TEST_F(DriverTest, CuttingAFileOnAFullMediumKeepsItsContent) {
 
 // As a request does that the medium held up while the driver was told to end.
 TEST_F(DriverTest, AChangeThatComesWhileTheVolumeIsClosedIsRefused) {
-  for (const char* options : {kPlain, "-t ext4 -b 1024 -N 256 -J size=1"}) {
+  for (const char* options : {kNoJournal, "-t ext4 -b 1024 -N 256 -J size=1"}) {
     mount(options, "8M");
     const NodeId node = mounted->make_file(kRoot, "file");
     ASSERT_TRUE(mounted->driver().allocate(node, 0, 0, 1024).has_value());
@@ -342,7 +342,7 @@ bool holds(std::span<const std::byte> medium, std::string_view text) {
 
 // The kernel zeroes it too: what was cut off is not to leave with the stick.
 TEST_F(DriverTest, TheTailOfACutFileLeavesTheMedium) {
-  for (const char* options : {kPlain, "-t ext2 -b 1024", "-t ext4 -b 1024 -J size=1"}) {
+  for (const char* options : {kNoJournal, "-t ext2 -b 1024", "-t ext4 -b 1024 -J size=1"}) {
     SCOPED_TRACE(options);
     mount(options, "6M");
     const NodeId node = mounted->make_file(kRoot, "cut");
@@ -359,7 +359,7 @@ TEST_F(DriverTest, TheTailOfACutFileLeavesTheMedium) {
 
 // Another file may get the block, but not before it was zeroed.
 TEST_F(DriverTest, ABlockIsZeroedBeforeItIsUsedAgain) {
-  mount(kPlain);
+  mount(kNoJournal);
   const NodeId node = mounted->make_file(kRoot, "cut");
   ASSERT_EQ(mounted->write(node, 0, std::string(1000, 'k')), 0);
   ASSERT_TRUE(mounted->driver().sync_all().has_value());
@@ -402,13 +402,13 @@ TEST_F(DriverTest, AHugeHollowDirectoryIsNotWalkedForEver) {
 }
 
 TEST_F(DriverTest, AllocatingNothingIsRefused) {
-  mount(kPlain);
+  mount(kNoJournal);
   const NodeId node = mounted->make_file(kRoot, "file");
   EXPECT_EQ(mounted->driver().allocate(node, 0, 0, 0).error().value, EINVAL);
 }
 
 TEST_F(DriverTest, AnAppendOnlyDirectoryTakesNamesAndKeepsThem) {
-  mount(kPlain);
+  mount(kNoJournal);
   const NodeId directory = mounted->make_file(kRoot, "log", S_IFDIR | 0755);
   {
     const Volume::Operation operation(mounted->volume());
@@ -438,7 +438,7 @@ TEST_F(DriverTest, OrphansOfAnEarlierMountAreDeleted) {
 // Without a journal e2fsck must find no inode without links while a name leads to it: that name
 // would go, also if it leads to another file by now.
 TEST_F(DriverTest, WithoutAJournalAFileGoesAfterItsName) {
-  mount(kPlain);
+  mount(kNoJournal);
   const NodeId node = mounted->make_file(kRoot, "file");
   ASSERT_EQ(mounted->write(node, 0, std::string(5000, 'x')), 0);
   ASSERT_TRUE(mounted->driver().sync_all().has_value());
@@ -457,7 +457,7 @@ TEST_F(DriverTest, WithoutAJournalAFileGoesAfterItsName) {
 }
 
 TEST_F(DriverTest, TheSpaceOfAnUnlinkedFileCountsAsFreeOnceNobodyHasIt) {
-  mount(kPlain);
+  mount(kNoJournal);
   const auto counted = mounted->driver().statistics();
   ASSERT_TRUE(counted.has_value());
   const struct statvfs before = *counted;

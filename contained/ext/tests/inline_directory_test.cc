@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t kInode = 60;
 
-struct Fixture {
-  explicit Fixture(bool dir_index, std::size_t attribute_size = 0)
+struct InlineFixture {
+  explicit InlineFixture(bool dir_index, std::size_t attribute_size = 0)
       : format{.block_size = 1024,
                .file_types = true,
                .checksums = true,
@@ -57,7 +57,7 @@ class InlineDirectoryTest : public testing::TestWithParam<bool> {};
 INSTANTIATE_TEST_SUITE_P(DirIndex, InlineDirectoryTest, testing::Bool());
 
 TEST_P(InlineDirectoryTest, FillsBothHalvesAndThenBlocks) {
-  Fixture fixture(GetParam(), 68);
+  InlineFixture fixture(GetParam(), 68);
   auto directory = fixture.make();
   EXPECT_TRUE(directory.empty().value());
   std::map<std::string, std::uint32_t> model;
@@ -82,12 +82,13 @@ TEST_P(InlineDirectoryTest, FillsBothHalvesAndThenBlocks) {
   model.erase("name2");
   model["name3"] = 70;
 
-  const auto names = Fixture::list(longer, 2);
-  for (const std::size_t at_once : {1U, 3U, 100U}) EXPECT_EQ(Fixture::list(longer, at_once), names);
+  const auto names = InlineFixture::list(longer, 2);
+  for (const std::size_t at_once : {1U, 3U, 100U})
+    EXPECT_EQ(InlineFixture::list(longer, at_once), names);
   MemoryBlocks blocks(1024);
   Directory converted(fixture.format, blocks, 12, 0x1234);
   ASSERT_TRUE(convert_inline(longer, converted));
-  EXPECT_EQ(Fixture::list(converted, 2), names);
+  EXPECT_EQ(InlineFixture::list(converted, 2), names);
   EXPECT_EQ(names.size(), model.size() + 2);
   for (const auto& [name, inode] : model) {
     EXPECT_EQ(longer.lookup(name)->inode, inode);
@@ -101,7 +102,7 @@ TEST_P(InlineDirectoryTest, FillsBothHalvesAndThenBlocks) {
 
 // A listing begun inline goes on where it was when the directory got blocks meanwhile.
 TEST(InlineDirectory, CookiesSurviveTheConversion) {
-  Fixture fixture(true, 200);
+  InlineFixture fixture(true, 200);
   auto directory = fixture.make();
   for (std::uint32_t i = 1; i < 15; ++i)
     ASSERT_TRUE(directory.insert("n" + std::to_string(i), {.inode = i}));
@@ -126,7 +127,7 @@ TEST(InlineDirectory, CookiesSurviveTheConversion) {
 TEST_P(InlineDirectoryTest, SurvivesForgedBytes) {
   std::mt19937 random(9);
   for (int round = 0; round < 5000; ++round) {
-    Fixture fixture(GetParam(), random() % 100);
+    InlineFixture fixture(GetParam(), random() % 100);
     auto directory = fixture.make();
     for (std::uint32_t i = 1; i < 8; ++i)
       (void)directory.insert("n" + std::to_string(i), {.inode = i});

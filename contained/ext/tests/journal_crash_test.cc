@@ -272,14 +272,14 @@ Plan oversize_commits() {
   return {.commits = {{0, 20}, {5, 300}, {0, 800}, {3, 20}, {0, 700}}};
 }
 
-struct Variant {
+struct CrashCase {
   const char* name;
   const char* options;
   const char* size;
   Plan plan;
 };
 
-class JournalPowerCut : public testing::TestWithParam<Variant> {};
+class JournalPowerCut : public testing::TestWithParam<CrashCase> {};
 
 TEST_P(JournalPowerCut, LeavesOneStateOrTheOther) {
   PowerCut cut(GetParam().options, GetParam().size, GetParam().plan);
@@ -291,15 +291,15 @@ TEST_P(JournalPowerCut, LeavesOneStateOrTheOther) {
 INSTANTIATE_TEST_SUITE_P(
     Images, JournalPowerCut,
     testing::Values(
-        Variant{"Checksums", "-t ext4 -b 1024 -J size=1", "16M", five_commits()},
-        Variant{"NoChecksums", "-t ext3 -b 1024 -J size=1", "16M", five_commits()},
-        Variant{"Oversize", "-t ext4 -b 1024 -J size=1", "16M", oversize_commits()},
-        Variant{"OversizeNoChecksums", "-t ext3 -b 1024 -J size=1", "16M", oversize_commits()},
-        Variant{"Clean",
-                "-t ext4 -b 1024 -J size=1",
-                "16M",
-                {.commits = five_commits().commits, .clean_after = 3}},
-        Variant{"Scattered", "-t ext4 -b 1024 -O ^flex_bg -J size=16", "64M", five_commits()}),
+        CrashCase{"Checksums", "-t ext4 -b 1024 -J size=1", "16M", five_commits()},
+        CrashCase{"NoChecksums", "-t ext3 -b 1024 -J size=1", "16M", five_commits()},
+        CrashCase{"Oversize", "-t ext4 -b 1024 -J size=1", "16M", oversize_commits()},
+        CrashCase{"OversizeNoChecksums", "-t ext3 -b 1024 -J size=1", "16M", oversize_commits()},
+        CrashCase{"Clean",
+                  "-t ext4 -b 1024 -J size=1",
+                  "16M",
+                  {.commits = five_commits().commits, .clean_after = 3}},
+        CrashCase{"Scattered", "-t ext4 -b 1024 -O ^flex_bg -J size=16", "64M", five_commits()}),
     [](const auto& param) { return std::string(param.param.name); });
 
 // The test above must be able to fail: on a medium whose flushes do nothing it does.
