@@ -162,6 +162,14 @@ class MounterRunAsRoot : public testing::Test {
     EXPECT_TRUE(pinned) << pinned.error().message();
     return std::move(*pinned);
   }
+  // At the usual place, of a device that nobody claims.
+  Result<Mount> attach_fuseblk(const std::string& device, BorrowedFd fuse) {
+    const Medium source = medium(device);
+    MountRequest wanted = request(/*block=*/true);
+    wanted.source = source.path();
+    wanted.root_mode = S_IFDIR;
+    return Mount::attach(wanted, fuse, place().descriptor());
+  }
   // The entry of the mount table on a path, or one with an empty type.
   static MountEntry mounted_on(const fs::path& path) {
     MountEntry found;
@@ -321,13 +329,8 @@ TEST_F(MounterRunAsRoot, FuseblkUsesTheDeviceNumberAndClaimsTheDevice) {
 TEST_F(MounterRunAsRoot, WhoKeepsADeviceInAnotherNamespaceIsNamed) {
   const LoopDevice loop(image_, 0);
   ASSERT_TRUE(loop.valid());
-  Medium device = medium(loop.path());
-  const MountPoint where = place();
   UniqueFd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-  MountRequest wanted = request(/*block=*/true);
-  wanted.source = device.path();
-  wanted.root_mode = S_IFDIR;
-  auto mount = Mount::attach(wanted, fuse.borrow(), where.descriptor());
+  auto mount = attach_fuseblk(loop.path(), fuse.borrow());
   ASSERT_TRUE(mount) << mount.error().message();
   TinyServer server(std::move(fuse));
   std::array<int, 2> ready{};
@@ -337,15 +340,16 @@ TEST_F(MounterRunAsRoot, WhoKeepsADeviceInAnotherNamespaceIsNamed) {
     if (::unshare(CLONE_NEWNS) != 0 || ::write(ready[1], "r", 1) != 1) ::_exit(1);
     for (;;) (void)::pause();
   }
+  (void)::close(ready[1]);  // so that a keeper that fails is the end of what can be read
+  const UniqueFd told(ready[0]);
   char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(::read(told.get(), &byte, 1), 1);
   EXPECT_TRUE(mount->unmount());
 
   Medium again = medium(loop.path());
   const auto claimed = again.claim(MediumHold::kKernel);
   (void)::kill(keeper, SIGKILL);
   (void)::waitpid(keeper, nullptr, 0);
-  for (const int end : ready) (void)::close(end);
   ASSERT_FALSE(claimed);
   EXPECT_EQ(claimed.error().code, Errc::kBusy);
   EXPECT_NE(claimed.error().message().find(fmt::format("(pid {})", keeper)), std::string::npos)
@@ -370,13 +374,8 @@ TEST_F(MounterRunAsRoot, DetachingFuseblkDoesNotWaitForASilentDriver) {
 TEST_F(MounterRunAsRoot, APlainUnmountOfFuseblkLetsTheDriverFinish) {
   const LoopDevice loop(image_, 0);
   ASSERT_TRUE(loop.valid());
-  Medium device = medium(loop.path());
-  const MountPoint where = place();
   UniqueFd fuse(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-  MountRequest wanted = request(/*block=*/true);
-  wanted.source = device.path();
-  wanted.root_mode = S_IFDIR;
-  auto mount = Mount::attach(wanted, fuse.borrow(), where.descriptor());
+  auto mount = attach_fuseblk(loop.path(), fuse.borrow());
   ASSERT_TRUE(mount) << mount.error().message();
   TinyServer server(std::move(fuse));
   struct stat root = {};
