@@ -50,7 +50,7 @@ bool is_known(const AclEntry& entry) {
 }
 
 // The tag and permissions at the start; the id if there are bytes for it.
-std::optional<AclEntry> read_entry(std::span<const std::byte> bytes) {
+std::optional<AclEntry> read_acl_entry(std::span<const std::byte> bytes) {
   const auto tag = load_le<std::uint16_t>(bytes, 0);
   const auto permissions = load_le<std::uint16_t>(bytes, 2);
   if (!tag || !permissions) return std::nullopt;
@@ -73,7 +73,7 @@ Outcome<std::vector<std::byte>> acl_from_disk(std::span<const std::byte> disk) {
   std::vector<std::byte> attribute;
   append<std::uint32_t>(attribute, POSIX_ACL_XATTR_VERSION);
   for (auto rest = disk.subspan(kHeaderSize); !rest.empty();) {
-    const auto entry = read_entry(rest);
+    const auto entry = read_acl_entry(rest);
     if (!entry) return refuse(EUCLEAN);
     const std::size_t size = has_id(entry->tag) ? kLongSize : kShortSize;
     if (rest.size() < size) return refuse(EUCLEAN);
@@ -94,7 +94,7 @@ Outcome<std::vector<std::byte>> acl_to_disk(std::span<const std::byte> attribute
   std::vector<std::byte> disk;
   append<std::uint32_t>(disk, kDiskVersion);
   for (; !rest.empty(); rest = rest.subspan(kLongSize)) {
-    const auto entry = read_entry(rest);
+    const auto entry = read_acl_entry(rest);
     if (!entry) return refuse(EINVAL);
     append<std::uint16_t>(disk, entry->tag);
     append<std::uint16_t>(disk, entry->permissions);

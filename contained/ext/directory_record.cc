@@ -15,23 +15,23 @@ constexpr std::size_t kTypeAt = 7;
 
 // All offsets here come from records that a cursor checked, so a store that does not fit is a bug.
 template <typename T>
-void put(std::span<std::byte> bytes, std::size_t offset, T value) {
+void put_field(std::span<std::byte> bytes, std::size_t offset, T value) {
   [[maybe_unused]] const bool stored = store_le<T>(bytes, offset, value);
   assert(stored);
 }
 
 void put_length(std::span<std::byte> bytes, const RecordFormat& format, std::uint32_t offset,
                 std::uint32_t length) {
-  put(bytes, offset + kLengthAt, encode_record_length(length, format.block_size));
+  put_field(bytes, offset + kLengthAt, encode_record_length(length, format.block_size));
 }
 
 void put_record(std::span<std::byte> bytes, const RecordFormat& format, std::uint32_t offset,
                 std::uint32_t length, std::string_view name, Entry entry) {
   const auto record = bytes.subspan(offset, length);
-  put(record, 0, entry.inode);
+  put_field(record, 0, entry.inode);
   put_length(bytes, format, offset, length);
-  put(record, kNameLengthAt, static_cast<std::uint8_t>(name.size()));
-  put(record, kTypeAt, format.file_types ? entry.type : std::uint8_t{0});
+  put_field(record, kNameLengthAt, static_cast<std::uint8_t>(name.size()));
+  put_field(record, kTypeAt, format.file_types ? entry.type : std::uint8_t{0});
   const auto letters = std::as_bytes(std::span(name));
   const auto space = record.subspan(kRecordHeader, record_size(name.size()) - kRecordHeader);
   std::ranges::fill(std::ranges::copy(letters, space.begin()).out, space.end(), std::byte{0});
@@ -91,8 +91,8 @@ void erase_record(std::span<std::byte> bytes, const RecordFormat& format,
   const std::uint32_t name_space = record_size(record.name.size()) - kRecordHeader;
   std::ranges::fill(bytes.subspan(offset + kRecordHeader, name_space), std::byte{0});
   if (!found.previous) {
-    put(bytes, offset, std::uint32_t{0});
-    put(bytes, offset + kNameLengthAt, std::uint16_t{0});
+    put_field(bytes, offset, std::uint32_t{0});
+    put_field(bytes, offset + kNameLengthAt, std::uint16_t{0});
     return;
   }
   std::ranges::fill(bytes.subspan(offset, kRecordHeader), std::byte{0});
@@ -101,8 +101,8 @@ void erase_record(std::span<std::byte> bytes, const RecordFormat& format,
 
 void repoint_record(std::span<std::byte> bytes, const RecordFormat& format, const Record& record,
                     Entry entry) {
-  put(bytes, record.offset, entry.inode);
-  put(bytes, record.offset + kTypeAt, format.file_types ? entry.type : std::uint8_t{0});
+  put_field(bytes, record.offset, entry.inode);
+  put_field(bytes, record.offset + kTypeAt, format.file_types ? entry.type : std::uint8_t{0});
 }
 
 void format_records(std::span<std::byte> bytes, const RecordFormat& format) {

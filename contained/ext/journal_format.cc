@@ -58,15 +58,15 @@ std::uint32_t crc32c(std::uint32_t seed, std::span<const std::byte> bytes) {
 
 // Our own structures have room for their own fields; anything else is a bug here.
 template <std::unsigned_integral T>
-void put(std::span<std::byte> bytes, std::size_t offset, T value) {
+void put_number(std::span<std::byte> bytes, std::size_t offset, T value) {
   [[maybe_unused]] const bool fits = store_be(bytes, offset, value);
   assert(fits);
 }
 
 void put_header(std::span<std::byte> block, JournalRecord kind, std::uint32_t sequence) {
-  put(block, kMagicAt, kJournalMagic);
-  put(block, kKindAt, std::to_underlying(kind));
-  put(block, 8, sequence);
+  put_number(block, kMagicAt, kJournalMagic);
+  put_number(block, kKindAt, std::to_underlying(kind));
+  put_number(block, 8, sequence);
 }
 
 bool begins_with_magic(std::span<const std::byte> data) {
@@ -205,7 +205,7 @@ std::uint32_t JournalSuperblock::field(std::size_t offset) const {
 }
 
 void JournalSuperblock::set_field(std::size_t offset, std::uint32_t value) {
-  put(std::span(bytes_), offset, value);
+  put_number(std::span(bytes_), offset, value);
 }
 
 bool JournalSuperblock::has_checksum() const {
@@ -214,7 +214,7 @@ bool JournalSuperblock::has_checksum() const {
 
 std::uint32_t JournalSuperblock::computed_checksum() const {
   Bytes copy = bytes_;
-  put(std::span(copy), kJournalChecksumAt, std::uint32_t{0});
+  put_number(std::span(copy), kJournalChecksumAt, std::uint32_t{0});
   return crc32c(~0U, copy);
 }
 
@@ -254,7 +254,7 @@ void TransactionImage::add_descriptor(std::span<const JournalBlock> blocks) {
     offset = add_tag(descriptor, offset, block, flags);
   }
   if (!format_.checksums) return;
-  put(descriptor, descriptor.size() - kDescriptorTailSize, crc32c(format_.seed, descriptor));
+  put_number(descriptor, descriptor.size() - kDescriptorTailSize, crc32c(format_.seed, descriptor));
 }
 
 // Describes the block in the descriptor and adds its image; returns the place for the next tag.
@@ -266,15 +266,15 @@ std::size_t TransactionImage::add_tag(std::span<std::byte> descriptor, std::size
     flags |= kTagEscaped;
   }
   add_part(image);
-  put(descriptor, offset, static_cast<std::uint32_t>(block.block));
+  put_number(descriptor, offset, static_cast<std::uint32_t>(block.block));
   // Without checksums the flags are the low half of this word and the high half is unused.
-  put(descriptor, offset + 4, flags);
+  put_number(descriptor, offset + 4, flags);
   if (format_.tag_size() > 8)
-    put(descriptor, offset + 8, static_cast<std::uint32_t>(block.block >> 32));
+    put_number(descriptor, offset + 8, static_cast<std::uint32_t>(block.block >> 32));
   if (format_.checksums) {
     std::array<std::byte, 4> sequence = {};
-    put(std::span(sequence), 0, sequence_);
-    put(descriptor, offset + 12, crc32c(crc32c(format_.seed, sequence), image));
+    put_number(std::span(sequence), 0, sequence_);
+    put_number(descriptor, offset + 12, crc32c(crc32c(format_.seed, sequence), image));
   }
   offset += format_.tag_size();
   if ((flags & kTagSameUuid) != 0) return offset;
@@ -286,7 +286,7 @@ std::size_t TransactionImage::add_tag(std::span<std::byte> descriptor, std::size
 std::span<const std::byte> TransactionImage::escaped(std::span<const std::byte> data) {
   const std::span<std::byte> copy = new_block();
   std::ranges::copy(data, copy.begin());
-  put(copy, 0, std::uint32_t{0});
+  put_number(copy, 0, std::uint32_t{0});
   return copy;
 }
 
@@ -296,9 +296,9 @@ std::vector<std::byte> commit_block(const TransactionFormat& format, std::uint32
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
   const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(now - seconds);
-  put(std::span(block), kCommitSecondsAt, static_cast<std::uint64_t>(seconds.count()));
-  put(std::span(block), kCommitNanosecondsAt, static_cast<std::uint32_t>(rest.count()));
-  if (format.checksums) put(std::span(block), kCommitChecksumAt, crc32c(format.seed, block));
+  put_number(std::span(block), kCommitSecondsAt, static_cast<std::uint64_t>(seconds.count()));
+  put_number(std::span(block), kCommitNanosecondsAt, static_cast<std::uint32_t>(rest.count()));
+  if (format.checksums) put_number(std::span(block), kCommitChecksumAt, crc32c(format.seed, block));
   return block;
 }
 

@@ -25,7 +25,7 @@ std::unexpected<Error> bad_vector(std::string_view why) {
 }
 
 // Room was made for everything before, so a store that does not fit is a bug.
-void put(Bytes& bytes, std::size_t offset, std::size_t value) {
+void put_number(Bytes& bytes, std::size_t offset, std::size_t value) {
   if (!store_be(std::span(bytes), offset, static_cast<std::uint32_t>(value))) std::abort();
 }
 
@@ -82,13 +82,13 @@ Result<Bytes> encode_arguments(std::span<const std::string> arguments, std::size
   }
 
   Bytes bytes(size);
-  put(bytes, 0, kArgumentsMagic);
-  put(bytes, 4, arguments.size());
+  put_number(bytes, 0, kArgumentsMagic);
+  put_number(bytes, 4, arguments.size());
   std::size_t entry = kHeaderSize;
   std::size_t position = kHeaderSize + kEntrySize * slots;
   for (const std::string& argument : arguments) {
-    put(bytes, entry, position);
-    put(bytes, entry + 4, argument.size() + 1);
+    put_number(bytes, entry, position);
+    put_number(bytes, entry + 4, argument.size() + 1);
     std::ranges::transform(argument, bytes.begin() + static_cast<std::ptrdiff_t>(position),
                            [](char letter) { return static_cast<std::byte>(letter); });
     entry += kEntrySize;
