@@ -24,6 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 NO_GUEST = "AIRLOCK_NO_GUEST" in os.environ
 # Of the limits in meson.build, which end a program that hangs and are no measure of a machine.
 PATIENCE = "5"
+SANITIZED_SUITES = ("unit", "root")
+SANITIZED_MOUNTS = ("posix", "broken-images", "bus-api")
 NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
 GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",
@@ -230,26 +232,39 @@ def check_sources(report):
     check(report, "dev is plain sh", ["sh", "-n", "dev"], "sh")
 
 
+def sanitized_tests(build):
+    """What runs with sanitizers: programs that were built with them, and mounts by such drivers."""
+    return [test for test in select_tests.load(build)
+            if test.targets and (test.suite in SANITIZED_SUITES or test.name in SANITIZED_MOUNTS)]
+
+
 def sanitized_build(report, build):
-    """A second tree whose programs watch their own memory and arithmetic."""
+    """A second tree whose programs watch their own memory and arithmetic, as far as its tests need it."""
     begin = time.monotonic()
     print("==> building with address and undefined behaviour sanitizers", flush=True)
     environment = dict(os.environ)
     if shutil.which("ccache") and "ccache" not in environment.get("CXX", ""):
         environment["CXX"] = "ccache " + environment.get("CXX", "g++")
-    steps = [] if (build / "build.ninja").exists() else [
-        ["meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false",
-         "-Doptimization=1", "-Dcpp_args=-g1", "-Dtray=disabled"]]
-    jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
-    steps.append(["ninja", *jobs, "-C", str(build)])
-    for step in steps:
-        done = subprocess.run(step, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+
+    def succeeds(*command):
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode != 0:
             report.complain(tail(done.stdout))
             report.stage("sanitized build", Count(failed=1), time.monotonic() - begin)
-            return False
-    return True
+        return done.returncode == 0
+
+    configured = (build / "build.ninja").exists() or succeeds(
+        "meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false",
+        "-Doptimization=1", "-Dcpp_args=-g1", "-Dtray=disabled")
+    if not configured or not succeeds("ninja", "-C", str(build), "build.ninja"):
+        return []
+    tests = sanitized_tests(build)
+    jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
+    if not succeeds("ninja", *jobs, "-C", str(build), *sorted({name for test in tests for name in test.targets})):
+        return []
+    print(f"    sanitized programs: made ({time.monotonic() - begin:.0f} s)", flush=True)
+    return tests
 
 
 def use_drivers_of(build):
@@ -287,12 +302,10 @@ def main():
         check_sources(report)
         if not NO_GUEST:
             booted_guest(report, options.build)
-        if not options.quick and sanitized_build(report, options.sanitized):
+        tests = [] if options.quick else sanitized_build(report, options.sanitized)
+        if tests:
             use_drivers_of(options.sanitized)
-            meson_tests(report, options.sanitized, "unit and image tests with sanitizers",
-                        ["--suite", "unit", "--suite", "root"])
-            meson_tests(report, options.sanitized, "mounts with a sanitized driver, calls to sanitized bus objects",
-                        ["posix", "broken-images", "bus-api"])
+            meson_tests(report, options.sanitized, "tests with sanitizers", [test.name for test in tests])
     total = report.total
     bad = total.failed > 0 or total.passed == 0 or (total.skipped > 0 and skips_are_failures())
     if total.skipped > 0 and bad and total.failed == 0:

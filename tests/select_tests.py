@@ -21,6 +21,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Beside the tests in the command of one.
 NO_TESTS = ("with_reaper.py",)
+UNITY_INCLUDE = re.compile(r"^#include\s*[<\"](.+)[>\"]$", re.M)
 GTEST_CASE = re.compile(r"^(?:TEST|TEST_F|(?P<each>TEST_P|TYPED_TEST|TYPED_TEST_P))\(\s*(\w+),\s*(\w+)\)", re.M)
 
 
@@ -71,12 +72,21 @@ def load(build, root=ROOT):
             for entry in json.loads((info / "intro-tests.json").read_text())]
 
 
+def sources_of(target):
+    """Also of one whose sources are compiled several at once, by a file that only includes them."""
+    for group in target["target_sources"]:
+        yield from group["sources"]
+        for generated in group.get("generated_sources", ()):
+            if re.search(r"-unity\d+\.cpp$", generated):
+                yield from UNITY_INCLUDE.findall(pathlib.Path(generated).read_text())
+
+
 def describe(entry, targets, build, root):
     needed = [targets[name] for name in entry["depends"] if name in targets]
     outputs = [output for target in needed for output in target["filename"]]
     words = {str(build / word) for word in entry["cmd"]}  # behind a wrapper they are relative
     own = [target for target in needed if target["type"] == "executable" and target["filename"][0] in words]
-    sources = [file for target in own for group in target["target_sources"] for file in group["sources"]]
+    sources = [file for target in own for file in sources_of(target)]
     # A wrapper and a helper are no files with tests.
     files = [relative(word, root) for word in [*sources, *entry["cmd"]] if word.endswith((".cc", ".py"))]
     files = [file for file in files if file and pathlib.PurePath(file).name not in NO_TESTS]
