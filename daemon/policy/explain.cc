@@ -107,18 +107,7 @@ void say(std::vector<std::string>& said, std::string_view key, const std::option
 
 std::string what_it_says(const Rule& rule) {
   std::vector<std::string> said;
-  say(said, "automount", rule.automount);
-  say(said, "read-only", rule.read_only);
-  say(said, "exec", rule.exec);
-  say(said, "allow-other", rule.allow_other);
-  say(said, "sync", rule.sync);
-  say(said, "owner", rule.owner);
-  say(said, "options", rule.options);
-  say(said, "check", rule.check);
-  say(said, "driver", rule.driver);
-  say(said, "folder", rule.folder);
-  say(said, "ignore", rule.ignore);
-  say(said, "removable", rule.removable);
+  each_rule_setting([&](std::string_view key, auto member) { say(said, key, member(rule)); });
   return fmt::format("{}", fmt::join(said, ", "));
 }
 
@@ -158,7 +147,7 @@ std::string_view to_word(const Decision& decision) {
   struct Words {
     std::string_view operator()(const IgnoreDecision&) const { return "ignore"; }
     std::string_view operator()(const WaitDecision&) const { return "wait"; }
-    std::string_view operator()(const LeaveDecision& leave) const {
+    std::string_view operator()(const OnDemandDecision& leave) const {
       return leave.ask ? "ask" : "leave";
     }
     std::string_view operator()(const RefuseDecision&) const { return "refuse"; }

@@ -80,12 +80,6 @@ Result<void> read_match(const SettingsReader& reader, const TomlEntry& entry, Ru
   return {};
 }
 
-template <std::optional<bool> Rule::* kMember>
-Result<void> read_truth(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
-  TRY(rule.*kMember, reader.truth(entry));
-  return {};
-}
-
 Result<void> read_name(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
   TRY(rule.name, reader.text(entry.key, entry.value));
   return {};
@@ -108,48 +102,25 @@ Result<void> read_folder(const SettingsReader& reader, const TomlEntry& entry, R
   return {};
 }
 
-Result<void> read_automount(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
-  TRY(rule.automount, reader.automount(entry));
-  return {};
+const std::vector<RuleKey>& all_rule_keys() {
+  using Ignore = decltype([](Rule& rule) -> auto& { return rule.ignore; });
+  using Removable = decltype([](Rule& rule) -> auto& { return rule.removable; });
+  static const auto kKeys = with_medium_settings<Rule>({
+      {"name", read_name},
+      {"match", read_match},
+      {"driver", read_driver},
+      {"folder", read_folder},
+      {"ignore", read_setting<Ignore, Rule>},
+      {"removable", read_setting<Removable, Rule>},
+  });
+  return kKeys;
 }
-
-Result<void> read_owner(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
-  TRY(rule.owner, reader.owner(entry));
-  return {};
-}
-
-Result<void> read_check(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
-  TRY(rule.check, reader.check(entry));
-  return {};
-}
-
-Result<void> read_options(const SettingsReader& reader, const TomlEntry& entry, Rule& rule) {
-  TRY(rule.options, reader.options(entry));
-  return {};
-}
-
-constexpr auto kRuleKeys = std::to_array<RuleKey>({
-    {"name", read_name},
-    {"match", read_match},
-    {"automount", read_automount},
-    {"read-only", read_truth<&Rule::read_only>},
-    {"exec", read_truth<&Rule::exec>},
-    {"allow-other", read_truth<&Rule::allow_other>},
-    {"sync", read_truth<&Rule::sync>},
-    {"owner", read_owner},
-    {"options", read_options},
-    {"check", read_check},
-    {"driver", read_driver},
-    {"folder", read_folder},
-    {"ignore", read_truth<&Rule::ignore>},
-    {"removable", read_truth<&Rule::removable>},
-});
 
 // The likeliest mistake of all: vendor = "..." where match.vendor = "..." is meant.
 Result<void> check_match_keys(const SettingsReader& reader, const TomlValue::Table& table) {
   for (const TomlEntry& entry : table) {
     const auto named = [&](const auto& key) { return key.name == entry.key; };
-    if (std::ranges::none_of(kRuleKeys, named) && std::ranges::any_of(kMatchKeys, named))
+    if (std::ranges::none_of(all_rule_keys(), named) && std::ranges::any_of(kMatchKeys, named))
       return reader.wrong(
           entry.place,
           fmt::format("there is no setting \"rule.{0}\"; did you mean \"match.{0}\"?", entry.key));
@@ -168,7 +139,7 @@ Result<Rule> parse_rule(const SettingsReader& reader, const TomlValue& block) {
   if (table == nullptr) return reader.wrong(block.place, "rules are written as [[rule]] blocks");
   Rule rule;
   TRY_VOID(check_match_keys(reader, *table));
-  TRY_VOID(read_table<Rule>(reader, *table, "rule.", kRuleKeys, rule));
+  TRY_VOID(read_table<Rule>(reader, *table, "rule.", all_rule_keys(), rule));
   if (rule.name.empty())
     return reader.wrong(block.place, "the rule has no name; write name = \"what it is for\"");
   if (!has_key(*table, "match"))
@@ -186,7 +157,7 @@ Result<Rule> parse_rule(const SettingsReader& reader, const TomlValue& block) {
 }
 
 std::vector<std::string_view> rule_keys() {
-  return names_of<Rule>(kRuleKeys);
+  return names_of<Rule>(all_rule_keys());
 }
 
 std::vector<std::string_view> match_keys() {

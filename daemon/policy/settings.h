@@ -32,9 +32,56 @@ struct Origin {
 // A value and where it comes from, so that every decision can name the line behind it.
 template <typename T>
 struct Setting {
+  using value_type = T;
   T value{};
   Origin origin;
 };
+
+// What files say for every medium, and rules for some. `Of` is Setting, or std::optional where it
+// may be left out.
+template <template <typename> typename Of>
+struct MediumSettings {
+  Of<Automount> automount{};
+  Of<bool> read_only{};
+  Of<bool> exec{};
+  Of<bool> allow_other{};
+  Of<bool> sync{};
+  Of<FileOwner> owner{};
+  Of<std::vector<std::string>> options{};
+  Of<CheckWhen> check{};
+};
+
+// The same with what only rules say.
+template <template <typename> typename Of>
+struct RuleSettings : MediumSettings<Of> {
+  Of<std::string> driver{};  // empty: by type
+  Of<std::string> folder{};  // empty: by label
+  Of<bool> ignore{};
+  Of<bool> removable{};  // as the device says, unless a rule says otherwise
+};
+
+// Calls visit(key, member) for each of them: the key as it is written in a file, and a function
+// that takes a MediumSettings and gives its member. Whatever is done with all settings goes through
+// here.
+template <typename Visit>
+constexpr void each_medium_setting(Visit&& visit) {
+  visit("automount", [](auto& all) -> auto& { return all.automount; });
+  visit("read-only", [](auto& all) -> auto& { return all.read_only; });
+  visit("exec", [](auto& all) -> auto& { return all.exec; });
+  visit("allow-other", [](auto& all) -> auto& { return all.allow_other; });
+  visit("sync", [](auto& all) -> auto& { return all.sync; });
+  visit("owner", [](auto& all) -> auto& { return all.owner; });
+  visit("options", [](auto& all) -> auto& { return all.options; });
+  visit("check", [](auto& all) -> auto& { return all.check; });
+}
+template <typename Visit>
+constexpr void each_rule_setting(Visit&& visit) {
+  each_medium_setting(visit);
+  visit("driver", [](auto& all) -> auto& { return all.driver; });
+  visit("folder", [](auto& all) -> auto& { return all.folder; });
+  visit("ignore", [](auto& all) -> auto& { return all.ignore; });
+  visit("removable", [](auto& all) -> auto& { return all.removable; });
+}
 
 // The device or medium a rule is for. Everything given must match; of a list, one entry.
 struct RuleMatch {
@@ -51,23 +98,10 @@ struct RuleMatch {
 
 // One [[rule]]: a match, and what it says for what matches. What it does not mention stays as it
 // was.
-struct Rule {
+struct Rule : RuleSettings<std::optional> {
   std::string name;
   Origin origin;  // the line of [[rule]]
   RuleMatch match;
-
-  std::optional<Automount> automount;
-  std::optional<bool> read_only;
-  std::optional<bool> exec;
-  std::optional<bool> allow_other;
-  std::optional<bool> sync;
-  std::optional<FileOwner> owner;
-  std::optional<std::vector<std::string>> options;
-  std::optional<std::string> driver;
-  std::optional<std::string> folder;
-  std::optional<CheckWhen> check;
-  std::optional<bool> ignore;
-  std::optional<bool> removable;
 };
 
 struct Deadlines {
@@ -86,17 +120,13 @@ struct Limits {
 // Everything an administrator can choose, understood and checked. A plain value: who holds a copy
 // holds settings that never change under it. The default constructed one is what holds without
 // any file.
-struct Settings {
+struct Settings : MediumSettings<Setting> {
   static constexpr std::string_view kBuiltinPlace = "builtin";
 
-  Setting<Automount> automount{Automount::kOn, {}};
-  Setting<bool> read_only;
-  Setting<bool> exec;
-  Setting<bool> allow_other;
-  Setting<bool> sync;
-  Setting<FileOwner> owner;
-  Setting<std::vector<std::string>> options;
-  Setting<CheckWhen> check{CheckWhen::kWhenDirty, {}};
+  Settings() {
+    automount.value = Automount::kOn;
+    check.value = CheckWhen::kWhenDirty;
+  }
 
   Setting<std::string> mount_base{"/run/media", {}};
   std::chrono::seconds idle_exit{60};  // 0: never

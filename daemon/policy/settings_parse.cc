@@ -85,39 +85,6 @@ constexpr auto kDriverKeys = std::to_array<SettingsKey<Settings>>({
     {"disabled", read_disabled},
 });
 
-template <Setting<bool> Settings::* kMember>
-Result<void> read_truth(const SettingsReader& reader, const TomlEntry& entry, Settings& settings) {
-  TRY(const bool value, reader.truth(entry));
-  settings.*kMember = {value, reader.origin(entry.place)};
-  return {};
-}
-
-Result<void> read_automount(const SettingsReader& reader, const TomlEntry& entry,
-                            Settings& settings) {
-  TRY(const Automount value, reader.automount(entry));
-  settings.automount = {value, reader.origin(entry.place)};
-  return {};
-}
-
-Result<void> read_owner(const SettingsReader& reader, const TomlEntry& entry, Settings& settings) {
-  TRY(const FileOwner value, reader.owner(entry));
-  settings.owner = {value, reader.origin(entry.place)};
-  return {};
-}
-
-Result<void> read_check(const SettingsReader& reader, const TomlEntry& entry, Settings& settings) {
-  TRY(const CheckWhen value, reader.check(entry));
-  settings.check = {value, reader.origin(entry.place)};
-  return {};
-}
-
-Result<void> read_options(const SettingsReader& reader, const TomlEntry& entry,
-                          Settings& settings) {
-  TRY(auto words, reader.options(entry));
-  settings.options = {std::move(words), reader.origin(entry.place)};
-  return {};
-}
-
 Result<void> read_mount_base(const SettingsReader& reader, const TomlEntry& entry,
                              Settings& settings) {
   TRY(std::string path, reader.text(entry.key, entry.value));
@@ -167,22 +134,17 @@ Result<void> read_rules(const SettingsReader& reader, const TomlEntry& entry, Se
   return {};
 }
 
-constexpr auto kKeys = std::to_array<SettingsKey<Settings>>({
-    {"automount", read_automount},
-    {"read-only", read_truth<&Settings::read_only>},
-    {"exec", read_truth<&Settings::exec>},
-    {"allow-other", read_truth<&Settings::allow_other>},
-    {"sync", read_truth<&Settings::sync>},
-    {"owner", read_owner},
-    {"options", read_options},
-    {"check", read_check},
-    {"mount-base", read_mount_base},
-    {"idle-exit", read_idle_exit},
-    {"deadlines", read_deadlines},
-    {"drivers", read_drivers},
-    {"limits", read_limits},
-    {"rule", read_rules},
-});
+const std::vector<SettingsKey<Settings>>& all_keys() {
+  static const auto kKeys = with_medium_settings<Settings>({
+      {"mount-base", read_mount_base},
+      {"idle-exit", read_idle_exit},
+      {"deadlines", read_deadlines},
+      {"drivers", read_drivers},
+      {"limits", read_limits},
+      {"rule", read_rules},
+  });
+  return kKeys;
+}
 
 void add_names(std::vector<std::string>& all, std::string_view prefix,
                const std::vector<std::string_view>& names) {
@@ -195,12 +157,12 @@ void add_names(std::vector<std::string>& all, std::string_view prefix,
 Result<void> parse_settings(std::string_view text, std::string_view file, Settings& settings,
                             std::span<const DriverRow> drivers) {
   TRY(const TomlValue::Table table, parse_toml(text, file));
-  return read_table<Settings>(SettingsReader(file, drivers), table, "", kKeys, settings);
+  return read_table<Settings>(SettingsReader(file, drivers), table, "", all_keys(), settings);
 }
 
 std::vector<std::string> setting_names() {
   std::vector<std::string> all;
-  for (const auto& key : kKeys)
+  for (const auto& key : all_keys())
     if (key.name != "deadlines" && key.name != "drivers" && key.name != "limits" &&
         key.name != "rule")
       all.emplace_back(key.name);

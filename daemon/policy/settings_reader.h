@@ -44,6 +44,15 @@ class SettingsReader {
   [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
   [[nodiscard]] Result<CheckWhen> check(const TomlEntry& entry) const;
   [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
+  // Whichever of these gives a T.
+  template <typename T>
+  [[nodiscard]] Result<T> value(const TomlEntry& entry) const {
+    if constexpr (std::is_same_v<T, bool>) return truth(entry);
+    if constexpr (std::is_same_v<T, Automount>) return automount(entry);
+    if constexpr (std::is_same_v<T, FileOwner>) return owner(entry);
+    if constexpr (std::is_same_v<T, CheckWhen>) return check(entry);
+    if constexpr (std::is_same_v<T, std::vector<std::string>>) return options(entry);
+  }
   // Passes if there is a driver of this name.
   [[nodiscard]] Result<void> driver(TomlPlace place, std::string_view name) const;
   [[nodiscard]] Result<void> one_of(TomlPlace place, std::string_view key, std::string_view word,
@@ -82,6 +91,30 @@ Result<void> read_table(const SettingsReader& reader, const TomlValue::Table& ta
     TRY_VOID(key->read(reader, entry, target));
   }
   return {};
+}
+
+// Reads what files and rules both may say: a rule holds the value, a file also where it stands.
+template <typename Member, typename Target>
+Result<void> read_setting(const SettingsReader& reader, const TomlEntry& entry, Target& target) {
+  auto& setting = Member{}(target);
+  using Value = typename std::remove_reference_t<decltype(setting)>::value_type;
+  TRY(auto value, reader.value<Value>(entry));
+  if constexpr (requires { setting.origin; })
+    setting = {std::move(value), reader.origin(entry.place)};
+  else
+    setting = std::move(value);
+  return {};
+}
+
+// The keys of that, before those that only the target has.
+template <typename Target>
+std::vector<SettingsKey<Target>> with_medium_settings(std::vector<SettingsKey<Target>> others) {
+  std::vector<SettingsKey<Target>> keys;
+  each_medium_setting([&](std::string_view key, auto member) {
+    keys.push_back({key, &read_setting<decltype(member), Target>});
+  });
+  keys.insert(keys.end(), others.begin(), others.end());
+  return keys;
 }
 
 // "64 GiB", "500 MB", "4096 B" in bytes; nothing if it is not of that form or too large.

@@ -51,14 +51,7 @@ class Report {
 
 PropertyMap to_properties(const Settings& settings) {
   Report report;
-  report.add("automount", settings.automount);
-  report.add("read-only", settings.read_only);
-  report.add("exec", settings.exec);
-  report.add("allow-other", settings.allow_other);
-  report.add("sync", settings.sync);
-  report.add("owner", settings.owner);
-  report.add("options", settings.options);
-  report.add("check", settings.check);
+  each_medium_setting([&](const char* key, auto member) { report.add(key, member(settings)); });
   report.add("mount-base", settings.mount_base);
   report.add("idle-exit", to_value(settings.idle_exit));
   report.add("deadlines.mount", to_value(settings.deadlines.mount));
