@@ -1,101 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/mount_command.h"
 
+#include <array>
+#include <optional>
 #include <string_view>
 
+#include "lib/base/command_line.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
 
-// Walks the words; options may stand before, between or after the two operands.
-class Parser {
- public:
-  explicit Parser(std::span<const std::string> words) : words_(words) {}
+// What mount(8) gives its helpers, and what people write.
+constexpr auto kOptions = std::to_array<KnownOption>({
+    {nullptr, 's'},
+    {nullptr, 'f'},
+    {nullptr, 'v'},
+    {nullptr, 'n'},
+    {nullptr, 'r'},
+    {nullptr, 'w'},
+    {nullptr, 'o', true},
+    {nullptr, 't', true},
+    {nullptr, 'N', true},
+    {"help", 'h'},
+    {"version", 'V'},
+});
 
-  Result<MountCommand> parse() {
-    bool only_operands = false;
-    while (next_ < words_.size()) {
-      const std::string& word = words_[next_++];
-      if (word == "--help" || word == "-h") return MountCommand{.kind = MountCommand::Kind::kHelp};
-      if (word == "--version" || word == "-V")
-        return MountCommand{.kind = MountCommand::Kind::kVersion};
-      if (word == "--" && !only_operands) {
-        only_operands = true;
-      } else if (word.size() > 1 && word[0] == '-' && !only_operands) {
-        TRY_VOID(letters(word));
-      } else {
-        operands_.push_back(word);
-      }
+void add_options(const std::string& options, MountCommand& command) {
+  if (!command.options.empty()) command.options += ',';
+  command.options += options;
+}
+
+Result<void> set(char letter, const std::string& value, MountCommand& command) {
+  switch (letter) {
+    case 's':
+      command.sloppy = true;
+      break;
+    case 'f':
+      command.fake = true;
+      break;
+    case 'v':
+      command.verbose = true;
+      break;
+    case 'r':
+      add_options("ro", command);
+      break;
+    case 'w':
+      add_options("rw", command);
+      break;
+    case 'o':
+      add_options(value, command);
+      break;
+    case 't': {
+      TRY(command.subtype, subtype_of(value));
+      break;
     }
-    return finish();
-  }
-
- private:
-  Result<void> letters(const std::string& word) {
-    for (std::size_t i = 1; i < word.size(); ++i) {
-      if (word[i] == 'o' || word[i] == 't' || word[i] == 'N')
-        return valued(word[i], std::string_view(word).substr(i + 1));
-      TRY_VOID(letter(word[i]));
-    }
-    return {};
-  }
-
-  Result<void> letter(char name) {
-    switch (name) {
-      case 's':
-        command_.sloppy = true;
-        return {};
-      case 'f':
-        command_.fake = true;
-        return {};
-      case 'v':
-        command_.verbose = true;
-        return {};
-      case 'n':  // no mtab: there never is one
-        return {};
-      case 'r':
-        return add_options("ro");
-      case 'w':
-        return add_options("rw");
-      default:
-        return fail(Errc::kInvalidArgument, "unknown option {}", quote(std::string("-") + name));
-    }
-  }
-
-  Result<void> valued(char name, std::string_view glued) {
-    if (glued.empty() && next_ == words_.size())
-      return fail(Errc::kInvalidArgument, "option -{} needs a value", name);
-    const std::string value = glued.empty() ? words_[next_++] : std::string(glued);
-    if (name == 'o') return add_options(value);
-    if (name == 'N')
+    case 'N':
       return fail(Errc::kUnsupported, "mounting into another namespace (-N) is not supported");
-    TRY(command_.subtype, subtype_of(value));
-    return {};
+    default:  // -n, no mtab: there never is one
+      break;
   }
+  return {};
+}
 
-  Result<void> add_options(const std::string& options) {
-    if (!command_.options.empty()) command_.options += ',';
-    command_.options += options;
-    return {};
+std::optional<MountCommand::Kind> other_kind(const CommandLine& line) {
+  for (const auto& given : line.options) {
+    if (kOptions[given.option].letter == 'h') return MountCommand::Kind::kHelp;
+    if (kOptions[given.option].letter == 'V') return MountCommand::Kind::kVersion;
   }
-
-  Result<MountCommand> finish() {
-    if (operands_.size() != 2)
-      return fail(Errc::kInvalidArgument, "need a device or image file, and a directory");
-    if (command_.subtype.empty())
-      return fail(Errc::kInvalidArgument,
-                  "which filesystem? Say it as in: mount -t airlock.ext4 DEVICE DIRECTORY");
-    command_.source = operands_[0];
-    command_.target = operands_[1];
-    return command_;
-  }
-
-  std::span<const std::string> words_;
-  std::size_t next_ = 0;
-  std::vector<std::string> operands_;
-  MountCommand command_;
-};
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -111,7 +85,19 @@ Result<std::string> subtype_of(const std::string& type) {
 }
 
 Result<MountCommand> parse_mount_command(std::span<const std::string> arguments) {
-  return Parser(arguments).parse();
+  TRY(const CommandLine line, parse_command_line(arguments, kOptions));
+  if (const auto kind = other_kind(line)) return MountCommand{.kind = *kind};
+  MountCommand command;
+  for (const auto& [option, value] : line.options)
+    TRY_VOID(set(kOptions[option].letter, value, command));
+  if (line.operands.size() != 2)
+    return fail(Errc::kInvalidArgument, "need a device or image file, and a directory");
+  if (command.subtype.empty())
+    return fail(Errc::kInvalidArgument,
+                "which filesystem? Say it as in: mount -t airlock.ext4 DEVICE DIRECTORY");
+  command.source = line.operands[0];
+  command.target = line.operands[1];
+  return command;
 }
 
 }  // namespace airlock

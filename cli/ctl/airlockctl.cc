@@ -13,6 +13,7 @@
 
 #include "cli/ctl/terminal.h"
 #include "cli/ctl/verbs.h"
+#include "lib/base/nearest.h"
 #include "lib/base/text.h"
 
 namespace airlock::ctl {
@@ -84,7 +85,7 @@ int complain(const std::string& text, int code = kUsage) {
 }
 
 int unknown_verb(const std::string& word) {
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (const Verb& verb : all_verbs()) names.emplace_back(verb.name);
   static const std::map<std::string, std::string> kOtherWords = {
       {"umount", "unmount"},  {"ls", "list"},      {"show", "info"},
@@ -92,11 +93,10 @@ int unknown_verb(const std::string& word) {
       {"remount", "recover"}, {"fsck", "check"},   {"fix", "repair"},
       {"rename", "label"},    {"open", "mount"},   {"version", "--version"}};
   const auto other = kOtherWords.find(word);
-  const auto meant =
-      other != kOtherWords.end() ? std::optional(other->second) : nearest(word, names);
-  return complain(
-      fmt::format("there is no verb {}; {}", quote(word),
-                  meant ? "did you mean " + *meant + "?" : "'airlockctl --help' lists them"));
+  const std::string meant(other != kOtherWords.end() ? other->second : nearest(word, names));
+  return complain(fmt::format(
+      "there is no verb {}; {}", quote(word),
+      meant.empty() ? "'airlockctl --help' lists them" : "did you mean " + meant + "?"));
 }
 
 // What is wrong with the way a verb is used; empty: nothing.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,9 +32,5 @@ struct Arguments {
 
 // Errc::kInvalidArgument says what is wrong and what might have been meant.
 Result<Arguments> parse_arguments(std::span<const std::string> words);
-
-// The one of the candidates that was probably meant, if any is near enough.
-std::optional<std::string> nearest(const std::string& word,
-                                   std::span<const std::string> candidates);
 
 }  // namespace airlock::ctl

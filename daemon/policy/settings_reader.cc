@@ -6,42 +6,13 @@
 
 #include <array>
 #include <charconv>
-#include <numeric>
 
 #include "daemon/policy/option_words.h"
+#include "lib/base/nearest.h"
 #include "lib/base/text.h"
 
 namespace airlock {
 namespace {
-
-// How many letters must change to get from one word to the other.
-std::size_t edit_distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-// The known word somebody may have meant; empty if none is close.
-std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {
-  if (word.size() > 64) return {};
-  std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 2 + 1, 2);
-  for (const std::string_view candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance >= best_distance) continue;
-    best = candidate;
-    best_distance = distance;
-  }
-  return best;
-}
 
 // `"on", "off" or "ask"`
 std::string alternatives(std::span<const std::string_view> words) {

@@ -7,14 +7,77 @@
 #include <string>
 
 #include "lib/base/byte_view.h"
+#include "lib/base/command_line.h"
 #include "lib/base/defer.h"
 #include "lib/base/error.h"
 #include "lib/base/file_text.h"
+#include "lib/base/nearest.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
 namespace airlock {
 namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr auto kKnown =
+    std::to_array<KnownOption>({{"loud", 'l'}, {"place", 'p', true}, {nullptr, 'x'}, {"long-one"}});
+
+// "0 1=here", and the operands behind a bar.
+std::string understood(const Words& words) {
+  const auto line = parse_command_line(words, kKnown);
+  if (!line) return line.error().message();
+  std::string text;
+  for (const auto& [option, value] : line->options)
+    text += std::to_string(option) + (value.empty() ? "" : "=" + value) + " ";
+  text += "|";
+  for (const std::string& operand : line->operands) text += " " + operand;
+  return text;
+}
+
+TEST(CommandLine, OptionsStandAnywhereAndLettersTogether) {
+  EXPECT_EQ(understood({}), "|");
+  EXPECT_EQ(understood({"a", "-lx", "--place=here", "b", "--place", "there", "-pyon", "-p", "-l"}),
+            "0 2 1=here 1=there 1=yon 1=-l | a b");
+  EXPECT_EQ(understood({"-lp", "here", "-"}), "0 1=here | -");
+  EXPECT_EQ(understood({"a", "--", "-l", "--", "--loud"}), "| a -l -- --loud");
+  EXPECT_EQ(understood({"--place=", "a"}), "1 | a");
+  EXPECT_EQ(understood({"", "-l"}), "0 | ");
+}
+
+TEST(CommandLine, IsReadTheSameWhereverOptionsMustComeFirst) {
+  ASSERT_EQ(::setenv("POSIXLY_CORRECT", "1", 1), 0);
+  EXPECT_EQ(understood({"a", "-l", "b"}), "0 | a b");
+  ::unsetenv("POSIXLY_CORRECT");
+}
+
+TEST(CommandLine, WhatIsWrongIsNamed) {
+  EXPECT_EQ(understood({"--plcae=x"}), "there is no option \"--plcae\"; did you mean --place?");
+  EXPECT_EQ(understood({"--lou"}), "there is no option \"--lou\"; did you mean --loud?");
+  EXPECT_EQ(understood({"--plac"}), "there is no option \"--plac\"; did you mean --place?");
+  EXPECT_EQ(understood({"--lou=1"}), "there is no option \"--lou\"; did you mean --loud?");
+  EXPECT_EQ(understood({"--lo"}), "there is no option \"--lo\"");
+  EXPECT_EQ(understood({"-lq"}), "there is no option \"-q\"");
+  EXPECT_EQ(understood({"--p\x1b"}), "there is no option \"--p\\x1b\"");
+  EXPECT_EQ(understood({"a", "-p"}), "--place needs a value");
+  EXPECT_EQ(understood({"--place"}), "--place needs a value");
+  EXPECT_EQ(understood({"--loud=1"}), "--loud takes no value");
+}
+
+TEST(Nearest, FindsSlipsOfTheFingerAndNothingElse) {
+  const std::vector<std::string_view> words = {"list",  "mount",   "unmount",
+                                               "eject", "monitor", "explain"};
+  EXPECT_EQ(nearest("lisst", words), "list");
+  EXPECT_EQ(nearest("mout", words), "mount");
+  EXPECT_EQ(nearest("unmuont", words), "unmount");
+  EXPECT_EQ(nearest("ejct", words), "eject");
+  EXPECT_EQ(nearest("monitur", words), "monitor");
+  EXPECT_EQ(nearest("explian", words), "explain");
+  EXPECT_EQ(nearest("xy", words), "");
+  EXPECT_EQ(nearest("format", words), "");
+  EXPECT_EQ(nearest("", words), "");
+  EXPECT_EQ(nearest(std::string(1 << 20, 'x'), words), "");
+}
 
 TEST(Error, EveryCodeHasItsOwnBusName) {
   std::set<std::string_view> names;

@@ -70,20 +70,6 @@ TEST(Arguments, ValuesMustBeThereOrMustNot) {
   EXPECT_EQ(complaint({"mount", "x", "-text4", "-t", "vfat"}), "--type is given twice");
 }
 
-TEST(Nearest, FindsSlipsOfTheFingerAndNothingElse) {
-  Words verbs;
-  for (const Verb& verb : all_verbs()) verbs.emplace_back(verb.name);
-  EXPECT_EQ(nearest("lisst", verbs), "list");
-  EXPECT_EQ(nearest("mout", verbs), "mount");
-  EXPECT_EQ(nearest("unmuont", verbs), "unmount");
-  EXPECT_EQ(nearest("ejct", verbs), "eject");
-  EXPECT_EQ(nearest("monitur", verbs), "monitor");
-  EXPECT_EQ(nearest("explian", verbs), "explain");
-  EXPECT_EQ(nearest("xy", verbs), std::nullopt);
-  EXPECT_EQ(nearest("format", verbs), std::nullopt);
-  EXPECT_EQ(nearest("", verbs), std::nullopt);
-}
-
 TEST(Verbs, EveryOptionOfAVerbIsOneThatCanBeGiven) {
   for (const Verb& verb : all_verbs()) {
     std::istringstream options{std::string(verb.options)};

@@ -23,8 +23,9 @@ ALWAYS = {"help", "version"}
 def options_in_the_code():
     """name -> letter, or None."""
     text = (CTL / "arguments.cc").read_text()
-    rows = re.findall(r"(?:Flag|Setting)\{\"([\w-]+)\",\s*'(\\0|\w)'", text)
-    return {name: None if letter == "\\0" else letter for name, letter in rows}
+    rows = re.findall(r"\{\{\"([\w-]+)\"(?:,\s*'(\w)')?(?:, true)?\},", text)
+    assert len(rows) == text.count("{{\"")
+    return {name: letter or None for name, letter in rows}
 
 
 def verbs_in_the_code():

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace airlock {
+
+// The candidate that was probably meant by a word that is none of them; empty if none is near
+// enough.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+}  // namespace airlock
