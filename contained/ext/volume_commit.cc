@@ -7,7 +7,7 @@
 
 #include "contained/ext/volume.h"
 #include "contained/runtime/gather_writer.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 #include "lib/base/log.h"
 
 // How changes reach the medium. See journal.md for why the order below survives a crash at any
@@ -131,7 +131,7 @@ bool Volume::space_pending() const {
 Outcome<void> Volume::commit() {
   if (!writable()) return {};
   if (const int failure = failure_; failure != 0) return refuse(failure);
-  Lead::give();
+  ReaderToken::give();
   const std::scoped_lock committing(commit_mutex_);
   // The commit this one waited for may have failed, and what it took is lost.
   if (const int failure = failure_; failure != 0) return refuse(failure);

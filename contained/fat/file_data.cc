@@ -7,7 +7,7 @@
 
 #include "contained/fat/file_driver.h"
 #include "contained/fat/session.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 
 // File data goes straight between the caller's memory and the medium. New clusters are reserved
 // first, written, and only then become part of what the file shows, so that no commit in between
@@ -242,7 +242,7 @@ Outcome<void> FileDriver::zero_to(NodeId node, std::uint64_t offset) {
       at = found.info.valid_size;
     }
     if (at >= offset) return {};
-    Lead::give();  // a large gap takes the medium its time
+    ReaderToken::give();  // a large gap takes the medium its time
     TRY_VOID(with_commits(volume_, [&] { return extend(node, at, zeroes(offset - at)); }));
   }
 }

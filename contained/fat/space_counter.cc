@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "contained/fat/volume.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 #include "lib/base/log.h"
 
 namespace airlock::fat {
@@ -26,7 +26,7 @@ void SpaceCounter::count(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   if (stopping_) return;
   if (!worker_.joinable() && !begin()) return;
-  if (!ended_) Lead::give();
+  if (!ended_) ReaderToken::give();
   changed_.wait_for(lock, patience, [this] { return ended_ || stopping_; });
 }
 

@@ -6,7 +6,7 @@
 
 #include "contained/fat/volume.h"
 #include "contained/runtime/gather_writer.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 #include "lib/base/log.h"
 
 // How changes reach the medium; README.md says why this order survives an interruption anywhere.
@@ -193,7 +193,7 @@ Outcome<void> Volume::commit_batch() {
 
 Outcome<void> Volume::commit() {
   if (!writable()) return {};
-  Lead::give();
+  ReaderToken::give();
   const std::scoped_lock committing(commit_mutex_);
   // The commit this one waited for may have failed, and what it took is lost.
   if (const int failure = failure_; failure != 0) return refuse(failure);

@@ -21,7 +21,7 @@ using NodeId = std::uint64_t;
 struct Attributes {
   NodeId node = 0;
   struct stat stat = {};
-  // Found under another spelling than its own; see NamePatience.
+  // Found under another spelling than its own; see EntryTimeouts.
   bool other_spelling = false;
 };
 

@@ -15,7 +15,7 @@ namespace airlock {
 namespace {
 
 // We are the only writer, so what the kernel has been told stays true until it changes it itself.
-constexpr double kCacheSeconds = NamePatience::kForGood;
+constexpr double kCacheSeconds = EntryTimeouts::kForGood;
 // It asks for those of a file again all the same: while it has them, it takes whatever a program
 // writes to the open file, also when there is no driver any more that could take it from the
 // kernel.
@@ -54,13 +54,13 @@ double attribute_seconds(const Attributes& attributes) {
 }
 
 fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes,
-                           NamePatience::Told told) {
+                           EntryTimeouts::Reply reply) {
   fuse_entry_param entry = {};
   entry.ino = attributes.node;
   entry.attr = attributes.stat;
   entry.attr_timeout = attribute_seconds(attributes);
-  entry.entry_timeout = server_of(request).patience.seconds(files_of(request).names(),
-                                                            attributes.other_spelling, told);
+  entry.entry_timeout = server_of(request).entry_timeouts.seconds(files_of(request).names(),
+                                                                  attributes.other_spelling, reply);
   return entry;
 }
 
@@ -74,7 +74,7 @@ void reply(fuse_req_t request, const Outcome<void>& outcome) {
 }
 void reply_entry(fuse_req_t request, const Outcome<Attributes>& outcome) {
   if (!outcome) return reply_error(request, outcome.error().value);
-  const fuse_entry_param entry = entry_for(request, *outcome, NamePatience::Told::kAlone);
+  const fuse_entry_param entry = entry_for(request, *outcome, EntryTimeouts::Reply::kLookup);
   (void)fuse_reply_entry(request, &entry);
 }
 void reply_attributes(fuse_req_t request, const Outcome<Attributes>& outcome) {
@@ -221,7 +221,7 @@ class DirectoryReply final : public EntrySink {
       needed = fuse_add_direntry(request_, rest.data(), rest.size(), name_.c_str(),
                                  &attributes.stat, static_cast<off_t>(next));
     } else {
-      fuse_entry_param entry = entry_for(request_, attributes, NamePatience::Told::kInList);
+      fuse_entry_param entry = entry_for(request_, attributes, EntryTimeouts::Reply::kListing);
       if (name == "." || name == "..") entry.ino = 0;  // not an entry to keep
       needed = fuse_add_direntry_plus(request_, rest.data(), rest.size(), name_.c_str(), &entry,
                                       static_cast<off_t>(next));

@@ -88,7 +88,7 @@ unsigned cores() {
 
 // Until there is a request, for a moment at most. Others that need this core get it.
 void wait_awake(int device) {
-  const auto until = std::chrono::steady_clock::now() + Alertness::kMoment;
+  const auto until = std::chrono::steady_clock::now() + BusyPoll::kMoment;
   pollfd requests = {.fd = device, .events = POLLIN, .revents = 0};
   while (::poll(&requests, 1, 0) == 0 && std::chrono::steady_clock::now() < until)
     (void)::sched_yield();
@@ -142,18 +142,18 @@ Buffers::~Buffers() {
 
 FuseServer::Impl::Impl(const Options& wanted)
     : options(wanted),
-      alertness(cores()),
-      lead(alertness.is_pointless() ? std::max(1u, options.threads) : 1,
-           [this] { call_helpers(); }) {}
+      busy_poll(cores()),
+      reader_token(busy_poll.is_pointless() ? std::max(1u, options.threads) : 1,
+                   [this] { call_helpers(); }) {}
 
 ssize_t FuseServer::Impl::next_request(const Buffers& mine) {
-  if (alertness.is_pointless()) return ::read(device, mine.request(), Buffers::kRequestBytes);
+  if (busy_poll.is_pointless()) return ::read(device, mine.request(), Buffers::kRequestBytes);
   const auto since = std::chrono::steady_clock::now();
-  const bool awake = alertness.stays_awake();
+  const bool awake = busy_poll.stays_awake();
   if (awake) wait_awake(device);
   const ssize_t length = ::read(device, mine.request(), Buffers::kRequestBytes);
   const int error_number = errno;
-  alertness.learn(std::chrono::steady_clock::now() - since, awake);
+  busy_poll.learn(std::chrono::steady_clock::now() - since, awake);
   errno = error_number;
   return length;
 }
@@ -175,7 +175,7 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
                      .length = size};
   const Defer answered([] { current_request = {}; });
   if (is_first() && helpers.empty()) prepare_for(current_request.header->opcode);
-  if (moves_data(current_request.header->opcode)) Lead::give();
+  if (moves_data(current_request.header->opcode)) ReaderToken::give();
   if (current_request.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current_request.header);
     return true;
@@ -203,7 +203,7 @@ void FuseServer::Impl::learn_of_forgetting() {
   const auto* offered = current_body<fuse_init_in>();
   if (offered == nullptr || offered->minor < kForgetNamesSince) return;
   if (make_kernel_forget_names())
-    patience.forget_with([this] { return make_kernel_forget_names(); });
+    entry_timeouts.forget_with([this] { return make_kernel_forget_names(); });
 }
 
 // The kernel asks to open a file, once, before it writes to any. A medium that is only looked at
@@ -220,9 +220,9 @@ void FuseServer::Impl::make_room() {
 }
 
 void FuseServer::Impl::run(const Buffers& mine) {
-  const Defer let_others_end(Lead::give);
+  const Defer let_others_end(ReaderToken::give);
   while (!stopping && !ended) {
-    if (!lead.is_held() && !lead.take()) continue;
+    if (!reader_token.is_held() && !reader_token.take()) continue;
     if (stopping || ended) return;
     if (!lead_on(mine)) ended = true;
   }

@@ -17,10 +17,10 @@
 #include <utility>
 #include <vector>
 
-#include "contained/runtime/alertness.h"
+#include "contained/runtime/busy_poll.h"
+#include "contained/runtime/entry_timeouts.h"
 #include "contained/runtime/fuse_ops.h"
-#include "contained/runtime/lead.h"
-#include "contained/runtime/name_patience.h"
+#include "contained/runtime/reader_token.h"
 #include "lib/base/c_ptr.h"
 
 // What the two halves of FuseServer share, and nobody else: fuse_ops.cc answers requests,
@@ -83,7 +83,7 @@ struct FuseServer::Impl {
   explicit Impl(const Options& wanted);
 
   FileSystem* files = nullptr;  // from serve() on
-  NamePatience patience;
+  EntryTimeouts entry_timeouts;
   Options options;
   CPtr<fuse_session, fuse_session_destroy> session;
   int device = -1;                     // owned by the session
@@ -96,8 +96,8 @@ struct FuseServer::Impl {
   std::atomic<bool> destroyed = false;     // the kernel said goodbye
   bool broken_off = false;                 // the connection ended without, and nobody stopped us
   std::optional<Outcome<void>> unmounted;  // what the file system said, once
-  Alertness alertness;                     // of whoever has the lead
-  Lead lead;
+  BusyPoll busy_poll;                      // of the thread that holds the reader token
+  ReaderToken reader_token;
 
   // The seeker waits here, and in the end the first thread for all others.
   std::mutex mutex;

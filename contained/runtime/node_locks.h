@@ -7,7 +7,7 @@
 #include <mutex>
 #include <shared_mutex>
 
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 
 namespace airlock {
 
@@ -28,7 +28,7 @@ class NodeLocks {
   Lock locked(std::uint64_t node) {
     Lock lock(locks_[node % locks_.size()], std::try_to_lock);
     if (lock.owns_lock()) return lock;
-    Lead::give();  // until the medium has answered
+    ReaderToken::give();  // until the medium has answered
     lock.lock();
     return lock;
   }

@@ -69,7 +69,7 @@ bool DeviceLedger::is_news(dev_t number, std::uint64_t sequence_number) const {
          sequence_number > found->second.sequence_number;
 }
 
-void DeviceLedger::heeded(dev_t number, std::uint64_t sequence_number) {
+void DeviceLedger::accepted(dev_t number, std::uint64_t sequence_number) {
   if (const auto found = entries_.find(number); found != entries_.end())
     found->second.sequence_number = std::max(found->second.sequence_number, sequence_number);
 }

@@ -41,10 +41,10 @@ class DeviceLedger {
   // These, and no others, are there.
   Reports only(const std::vector<Device>& present);
 
-  // False for a message that is not newer than the last one heeded about that device. Messages
+  // False for a message that is not newer than the last one accepted about that device. Messages
   // without a number are always news.
   [[nodiscard]] bool is_news(dev_t number, std::uint64_t sequence_number) const;
-  void heeded(dev_t number, std::uint64_t sequence_number);
+  void accepted(dev_t number, std::uint64_t sequence_number);
 
   [[nodiscard]] const Device* find(dev_t number) const;
 

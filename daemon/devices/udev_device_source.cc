@@ -74,24 +74,24 @@ void UdevDeviceSource::read_messages() {
         lost_ = true;
         break;
       case UeventFeed::Next::kEvent:
-        heed(event);
+        handle(event);
         break;
     }
   }
 }
 
-void UdevDeviceSource::heed(const Uevent& event) {
+void UdevDeviceSource::handle(const Uevent& event) {
   if (event.number == 0 || event.sysfs_path.empty()) return;
   if (!ledger_.is_news(event.number, event.sequence_number)) return;
-  if (event.action == "remove") return heed_removal(event);
+  if (event.action == "remove") return handle_removal(event);
   const auto notice =
       event.action == "change" ? DeviceLedger::Notice::kChange : DeviceLedger::Notice::kLook;
   look_at(event.sysfs_path, event.number, notice);
-  ledger_.heeded(event.number, event.sequence_number);
+  ledger_.accepted(event.number, event.sequence_number);
 }
 
 // Believed without looking: the kernel sends it while the device can still be seen.
-void UdevDeviceSource::heed_removal(const Uevent& event) {
+void UdevDeviceSource::handle_removal(const Uevent& event) {
   const Device* const known = ledger_.find(event.number);
   if (known == nullptr) return;
   // Sent before we enumerated, about the one that had this number before.

@@ -36,8 +36,8 @@ class UdevDeviceSource : public DeviceSource {
                    SystemDevices::Places places);
 
   void read_messages();
-  void heed(const Uevent& event);
-  void heed_removal(const Uevent& event);
+  void handle(const Uevent& event);
+  void handle_removal(const Uevent& event);
   void look_at(const std::string& sysfs_path, dev_t number, DeviceLedger::Notice notice);
   void look_at_drive_of(const Device& partition);
   // Looks at everything. After a loss of messages a little later, so that a storm costs it once.

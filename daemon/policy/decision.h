@@ -19,7 +19,7 @@ struct IgnoreDecision {};
 struct WaitDecision {};
 // Shown and mountable, but nobody mounts it until somebody asks (automount off or ask, or a
 // medium without a filesystem we serve).
-struct LeaveDecision {
+struct OnDemandDecision {
   bool ask = false;  // automount = "ask": it could be mounted now, a person should be asked
 };
 struct RefuseDecision {
@@ -49,7 +49,7 @@ struct MountDecision {
 // What policy() answers. `reason` is one sentence for people; `rule` where it comes from:
 // "built-in", or `/etc/airlock/airlock.toml:12 "my camera"`.
 struct Decision {
-  std::variant<IgnoreDecision, WaitDecision, LeaveDecision, RefuseDecision, MountDecision> what;
+  std::variant<IgnoreDecision, WaitDecision, OnDemandDecision, RefuseDecision, MountDecision> what;
   std::string reason;
   std::string rule = "built-in";
 };

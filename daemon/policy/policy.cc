@@ -34,7 +34,7 @@ Decision ignore(std::string reason, const Origin& origin = {}) {
 }
 
 Decision leave(std::string reason, const Origin& origin = {}) {
-  return {.what = LeaveDecision{}, .reason = std::move(reason), .rule = origin.text()};
+  return {.what = OnDemandDecision{}, .reason = std::move(reason), .rule = origin.text()};
 }
 
 // The same reason for the one who asks and, when nobody does, for whoever looks at the list.
@@ -203,7 +203,7 @@ Answer check_automount(const Question& question) {
   if (automount.value == Automount::kOn) return {};
   const std::string& switched = question.effective.automount_reason;
   const bool ask = automount.value == Automount::kAsk;
-  return Decision{.what = LeaveDecision{.ask = ask},
+  return Decision{.what = OnDemandDecision{.ask = ask},
                   .reason = !switched.empty() ? switched
                             : ask             ? "automount is to ask first"
                                               : "automount is off",

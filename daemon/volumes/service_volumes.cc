@@ -89,7 +89,7 @@ Result<Actions> VolumeService::decide_mount(MountPlan& plan, VolumeMachine& mach
 Result<void> VolumeService::may_look(MountPlan& plan, VolumeMachine& machine,
                                      const CallerFacts& caller) {
   const auto wanted = apply_policy(plan, supervisor_.facts_of(machine.volume()), caller);
-  if (wanted || std::holds_alternative<LeaveDecision>(plan.decision.what)) return {};
+  if (wanted || std::holds_alternative<OnDemandDecision>(plan.decision.what)) return {};
   return std::unexpected(wanted.error());
 }
 
@@ -107,7 +107,7 @@ Result<Actions> VolumeService::apply_policy(MountPlan& plan, Facts facts,
     return fail(Errc::kNotPermitted, "{}", reason);
   if (std::holds_alternative<WaitDecision>(plan.decision.what))
     return fail(Errc::kBusy, "{}", reason);
-  if (std::holds_alternative<LeaveDecision>(plan.decision.what))
+  if (std::holds_alternative<OnDemandDecision>(plan.decision.what))
     return fail(Errc::kUnsupported, "{}", reason);
   return std::get<MountDecision>(plan.decision.what).actions;
 }

@@ -79,7 +79,7 @@ void VolumeSupervisor::carry_out(Supervised& entry, const Decision& decision) {
   }
   log_once(entry, decision);
   if (wait) return machine.settle(VolumeState::kWaiting, decision.reason, decision.rule);
-  if (std::holds_alternative<LeaveDecision>(decision.what))
+  if (std::holds_alternative<OnDemandDecision>(decision.what))
     return machine.settle(VolumeState::kAvailable, decision.reason, decision.rule);
   if (refuse) return machine.settle(VolumeState::kRefused, decision.reason, decision.rule);
   machine.mount(

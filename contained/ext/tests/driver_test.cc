@@ -15,7 +15,7 @@
 #include "contained/ext/posix_acl.h"
 #include "contained/ext/tests/mounted_image.h"
 #include "contained/ext/tests/test_image.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 #include "lib/base/byte_view.h"
 
 namespace airlock::ext::testing {
@@ -69,18 +69,18 @@ TEST_F(DriverTest, AFullMediumSaysSoAndStaysWhole) {
 // Nobody else can do anything while the volume's lock is held, so it need not be given away then.
 TEST_F(DriverTest, TheLeadIsKeptUntilTheMediumIsWaitedFor) {
   mount(kNoJournal);
-  Lead lead;
-  ASSERT_TRUE(lead.take());
+  ReaderToken token;
+  ASSERT_TRUE(token.take());
   fill_medium();
   EXPECT_EQ(mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755}).error().value,
             ENOSPC);
   const NodeId filler = mounted->driver().lookup(kRoot, "filler").value_or(Attributes{}).node;
   ASSERT_TRUE(mounted->driver().unlink(kRoot, "filler").has_value());
   mounted->driver().gone(filler);
-  EXPECT_TRUE(lead.is_held());
+  EXPECT_TRUE(token.is_held());
   // What was given up comes free with a commit.
   EXPECT_TRUE(mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755}).has_value());
-  EXPECT_FALSE(lead.is_held());
+  EXPECT_FALSE(token.is_held());
   close_clean();
 }
 

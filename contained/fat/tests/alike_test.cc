@@ -17,7 +17,7 @@
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
 #include "contained/fat/tests/ownership.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 
 namespace airlock::fat {
 namespace {
@@ -189,27 +189,27 @@ TEST_P(Volumes, ThatWereCheckedAndThenPulledAreNotTrustedAgain) {
 // Nobody else can do anything while the volume's lock is held, so it need not be given away then.
 TEST_P(Volumes, KeepTheLeadUntilTheMediumIsWaitedFor) {
   MountedFat mounted(medium_);
-  Lead lead;
-  ASSERT_TRUE(lead.take());
+  ReaderToken token;
+  ASSERT_TRUE(token.take());
   const NodeId node = mounted.make(kRoot, "file");
   ASSERT_EQ(mounted.write(node, 0, std::string(5000, 'x')), 0);
   EXPECT_EQ(mounted.resize(node, 100), 0);
   EXPECT_EQ(mounted.rename(kRoot, "file", kRoot, "other"), 0);
   EXPECT_EQ(mounted.unlink(kRoot, "other"), 0);
-  EXPECT_TRUE(lead.is_held());
+  EXPECT_TRUE(token.is_held());
   EXPECT_TRUE(mounted.driver().sync_all().has_value());
-  EXPECT_FALSE(lead.is_held());
+  EXPECT_FALSE(token.is_held());
 }
 
 TEST_P(Volumes, GiveTheLeadAwayBeforeTheyFillAGap) {
   MountedFat mounted(medium_);
   const NodeId node = mounted.make(kRoot, "file");
-  Lead lead;
-  ASSERT_TRUE(lead.take());
+  ReaderToken token;
+  ASSERT_TRUE(token.take());
   EXPECT_EQ(mounted.resize(node, 1'000'000), 0);
-  EXPECT_EQ(lead.is_held(), GetParam().is_exfat());  // there it takes no zeroes
+  EXPECT_EQ(token.is_held(), GetParam().is_exfat());  // there it takes no zeroes
   EXPECT_EQ(mounted.write(node, 999'999, "x"), 0);
-  EXPECT_FALSE(lead.is_held());
+  EXPECT_FALSE(token.is_held());
 }
 
 TEST_P(Volumes, AreNotChangedByReading) {

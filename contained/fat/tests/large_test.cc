@@ -13,7 +13,7 @@
 
 #include "contained/fat/tests/mounted_fat.h"
 #include "contained/runtime/block_io.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 
 namespace airlock::fat {
 namespace {
@@ -144,10 +144,10 @@ TEST_P(LargeAndEmpty, IsUsedWhileItIsCounted) {
   MountedFat mounted(medium_);
   const auto middle = middle_of_map(mounted.volume());
   medium_.hold_back(middle.offset, middle.offset + middle.length);
-  Lead lead;
-  ASSERT_TRUE(lead.take());
+  ReaderToken token;
+  ASSERT_TRUE(token.take());
   const auto early = mounted.driver().statistics();
-  EXPECT_FALSE(lead.is_held());
+  EXPECT_FALSE(token.is_held());
   ASSERT_TRUE(early.has_value());
   EXPECT_GT(early->f_bfree, early->f_blocks - 1000);
   medium_.wait_until_held();
@@ -159,9 +159,9 @@ TEST_P(LargeAndEmpty, IsUsedWhileItIsCounted) {
   // Asked again it waits a moment each time.
   while (mounted.driver().statistics() && !count_is_known(mounted.volume())) {
   }
-  ASSERT_TRUE(lead.take());
+  ASSERT_TRUE(token.take());
   const auto late = mounted.driver().statistics();
-  EXPECT_TRUE(lead.is_held());
+  EXPECT_TRUE(token.is_held());
   ASSERT_TRUE(late.has_value());
   const Volume::Operation operation(mounted.volume());
   EXPECT_EQ(late->f_bfree, *mounted.volume().space().count());

@@ -34,7 +34,7 @@
 
 #include "contained/runtime/fuse_ops.h"
 #include "contained/runtime/fuse_session.h"
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 
 namespace airlock {
 namespace {
@@ -87,7 +87,7 @@ class Slow final : public Quiet {
 
  private:
   void wait() {
-    Lead::give();
+    ReaderToken::give();
     medium_.acquire();
   }
   std::counting_semaphore<>& medium_;
@@ -510,7 +510,8 @@ int reading() {
   return found;
 }
 
-// Nobody is awake there when a request comes, so handing the lead on would be one step more.
+// Nobody is awake there when a request comes, so handing the reader token on would be one step
+// more.
 TEST(FuseServer, OnASingleCoreAllOfThemRead) {
   cpu_set_t before;
   ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
@@ -533,7 +534,8 @@ TEST(FuseServer, OnASingleCoreAllOfThemRead) {
   }
 }
 
-// The first thread hears of SIGTERM, also while it waits for another one to give it the lead.
+// The first thread hears of SIGTERM, also while it waits for another one to give it the reader
+// token.
 TEST(FuseServer, EndsWhenToldToWhoeverReads) {
   int calls = 0;
   std::counting_semaphore<> medium(0);

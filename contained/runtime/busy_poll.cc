@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "contained/runtime/alertness.h"
+#include "contained/runtime/busy_poll.h"
 
 #include <algorithm>
 
 namespace airlock {
 
-void Alertness::learn(Duration waited, bool awake) {
+void BusyPoll::learn(Duration waited, bool awake) {
   const bool soon = waited <= kMoment;
   late_ = soon ? 0 : std::min(late_ + 1, kMostLate);
   if (!awake) {

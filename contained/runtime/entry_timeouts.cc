@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "contained/runtime/name_patience.h"
+#include "contained/runtime/entry_timeouts.h"
 
 #include <thread>
 #include <utility>
 
-#include "contained/runtime/lead.h"
+#include "contained/runtime/reader_token.h"
 
 namespace airlock {
 namespace {
@@ -16,16 +16,16 @@ constexpr Seconds kOnItsWay{0.1};
 
 }  // namespace
 
-void NamePatience::forget_with(Forget forget) {
+void EntryTimeouts::forget_with(Forget forget) {
   const std::scoped_lock lock(mutex_);
   forget_ = std::move(forget);
 }
 
-double NamePatience::seconds(FileSystem::Names names, bool other_spelling, Told told) {
+double EntryTimeouts::seconds(FileSystem::Names names, bool other_spelling, Reply reply) {
   if (names == FileSystem::Names::kExact) return kForGood;
   std::unique_lock lock(mutex_);
   if (!other_spelling && several_spellings_) return 0;
-  if (!other_spelling && forget_ && told == Told::kAlone) return kForGood;
+  if (!other_spelling && forget_ && reply == Reply::kLookup) return kForGood;
   if (!other_spelling) {
     const auto believed =
         std::chrono::ceil<std::chrono::milliseconds>(Seconds(kMoment) + kOnItsWay);
@@ -38,7 +38,7 @@ double NamePatience::seconds(FileSystem::Names names, bool other_spelling, Told 
   const auto until = forgotten_at_;
   lock.unlock();
   if (until <= std::chrono::steady_clock::now()) return 0;
-  Lead::give();
+  ReaderToken::give();
   std::this_thread::sleep_until(until);
   return 0;
 }
