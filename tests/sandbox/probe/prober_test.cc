@@ -367,8 +367,9 @@ TEST_F(ProberTest, RunAsRootALiveProbeHoldsTheMediumForReadingAndNothingElse) {
   std::optional<pid_t> contained;
   ASSERT_TRUE(run_until([&] {
     contained = worker();
-    // Its last descriptor is the medium.
-    return contained && fs::exists(fmt::format("/proc/{}/fd/4", *contained));
+    // Its last descriptor is the medium; it takes that, and then closes its last door.
+    return contained && fs::exists(fmt::format("/proc/{}/fd/4", *contained)) &&
+           text_of(fmt::format("/proc/{}/status", *contained)).contains("Seccomp:\t2");
   }));
   const auto report = measure_containment(*contained);
   ASSERT_TRUE(report) << report.error().message();
