@@ -45,6 +45,7 @@ Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry&
 struct Owner {
   uid_t user = 0;
   gid_t group = 0;
+  bool allows_others = false;
 };
 
 std::uint32_t option_number(std::string_view line, std::string_view key) {
@@ -63,34 +64,34 @@ Owner owner_of(std::uint64_t mount_id) {
     const std::size_t options = line.rfind(' ');
     if (!line.starts_with(start) || options == std::string::npos) continue;
     const std::string_view text = std::string_view(line).substr(options);
-    return {.user = option_number(text, "user_id="), .group = option_number(text, "group_id=")};
+    return {.user = option_number(text, "user_id="),
+            .group = option_number(text, "group_id="),
+            .allows_others = text.contains(",allow_other")};
   }
   return {};
 }
 
-// Anybody can copy all mounts into a namespace of his own. Strangers must not keep people from
-// unmounting that way, so only copies of root and of the mount's user count.
-std::vector<BusyProcess> copies_that_count(const MountIdentity& mount) {
-  auto copies = find_namespaces_with_copies(mount);
-  const uid_t owner = owner_of(mount.mount_id).user;
-  std::erase_if(copies, [&](const BusyProcess& process) {
-    return process.user != 0 && process.user != owner;
-  });
-  return copies;
+// Any user can copy all mounts into a namespace of his own. A user whom the kernel does not let in
+// can do nothing with such a copy, and must not keep others from unmounting by it.
+bool may_use_it(const BusyProcess& process, const Owner& owner) {
+  return owner.allows_others || process.user == 0 || process.user == owner.user;
 }
 
 // The kernel would take ours away and say nothing. The filesystem, its driver and what that has
-// not written yet would live on for the copy.
-Result<void> require_no_copies(const MountIdentity& mount) {
-  auto copies = copies_that_count(mount);
-  // A namespace that somebody only just makes, for a probe of ours for example, drops its copy.
+// not written yet would live on for the copy. True if only strangers have copies.
+Result<bool> require_no_copies(const MountIdentity& mount) {
+  const Owner owner = owner_of(mount.mount_id);
+  auto copies = find_namespaces_with_copies(mount);
+  // A namespace that is only being set up, for a probe of ours for example, drops its copy.
   for (int i = 0; i < kLooksAtCopies && !copies.empty(); ++i) {
     std::this_thread::sleep_for(kBetweenLooks);
-    copies = copies_that_count(mount);
+    copies = find_namespaces_with_copies(mount);
   }
-  if (copies.empty()) return {};
+  const auto user = std::ranges::find_if(
+      copies, [&](const BusyProcess& process) { return may_use_it(process, owner); });
+  if (user == copies.end()) return !copies.empty();
   return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
-              quote(mount.mount_point), copies.front().pid);
+              quote(mount.mount_point), user->pid);
 }
 
 // The root of the mount, for whom the kernel lets in: to anybody else it answers by itself. Invalid
@@ -113,12 +114,15 @@ Result<UniqueFd> enter_as_owner(const MountIdentity& mount) {
 Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
   TRY(const auto table, read_mount_table(kTable));
   const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
-  if (umount_flags == 0) TRY_VOID(require_no_copies(mount));
+  bool stays = false;
+  if (umount_flags == 0) {
+    TRY(stays, require_no_copies(mount));
+  }
   if (ours == nullptr) return ErrandReport{.bytes = "gone", .descriptors = {}};
   TRY(const bool reachable, is_reachable(table, *ours));
   (void)reachable;  // the failure says it all
   if (::umount2(ours->mount_point.c_str(), umount_flags | UMOUNT_NOFOLLOW) == 0)
-    return ErrandReport{};
+    return ErrandReport{.bytes = std::string(stays ? kStaysForStrangers : ""), .descriptors = {}};
   const int error = errno;
   if (error == EBUSY)
     return fail_errno(error, Errc::kBusy, "{} is in use", quote(ours->mount_point));

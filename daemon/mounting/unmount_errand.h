@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "daemon/loop/errand.h"
 #include "daemon/mounting/mounting.h"
@@ -10,6 +11,10 @@
 namespace airlock {
 
 // All three block and belong into an errand.
+
+// What do_unmount() reports if copies of the mount stay in mount namespaces of users who can do
+// nothing with them: then no goodbye of the kernel tells the driver to end.
+inline constexpr std::string_view kStaysForStrangers = "stays";
 
 // Takes exactly this mount out of the tree, wherever it was moved. Reports "gone" if it was not
 // there any more. Fails with Errc::kBusy if somebody uses it and the flags don't say otherwise.

@@ -108,6 +108,7 @@ void UnmountTask::unmounted(Result<ErrandReport> report) {
   if (busy && !gave_up_ && passes_soon()) return try_again();
   if (!report) return answer(std::unexpected(std::move(report).error()));
   await_driver();
+  if (report->bytes == kStaysForStrangers) say_goodbye();
 }
 
 void UnmountTask::await_driver() {
@@ -148,6 +149,13 @@ void UnmountTask::look_at_progress() {
   const auto stalled = stall_.stalled(std::chrono::steady_clock::now());
   if (stalled < tools_.options.stall) return watch_progress();
   tell_driver_to_end();
+}
+
+// In place of the kernel. Nobody has a file open, so all that was written is with the driver
+// already; one of ours puts it on the medium, and its exit code says whether it could.
+void UnmountTask::say_goodbye() {
+  if (!driver_ || std::exchange(told_to_end_, true)) return;
+  driver_->terminate();
 }
 
 // Perhaps nothing is wrong with it, and somebody's copy of the mount in another namespace keeps it

@@ -41,6 +41,7 @@ class UnmountTask final : public MountingTask {
   void driver_ended(const DriverEnd& end);
   void watch_progress();
   void look_at_progress();
+  void say_goodbye();
   void tell_driver_to_end();
   void give_up_on_driver();
   void flush();

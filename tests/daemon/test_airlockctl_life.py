@@ -94,6 +94,29 @@ def test_a_copy_in_another_namespace_is_in_the_way(machine, ctl):
     assert (done.returncode, done.stderr) == (DONE, f"{stick.name} is unmounted: safe to remove.\n")
 
 
+@pytest.mark.parametrize("verb", ["unmount", "eject"])
+def test_a_strangers_namespace_is_in_nobodys_way(machine, ctl, verb):
+    """Anybody can copy all mounts. The control is the test above, where the copy is root's."""
+    machine.allow("eject")
+    stick = machine.make_stick(files={"film": "x"}).plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    with subprocess.Popen(["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private", "sh", "-c",
+                           "echo ready; read -r _"], user=BOB[0], group=BOB[0], extra_groups=[],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger:
+        assert stranger.stdout.readline() == "ready\n"
+        mounts = pathlib.Path(f"/proc/{stranger.pid}/mountinfo")
+        assert volume["MountPoint"] in mounts.read_text()
+        done = ctl(verb, stick.name)
+        assert done.returncode == DONE and "safe to remove" in done.stderr, done
+        # With the folder goes what the kernel has mounted on it anywhere, so the medium is free.
+        assert volume["MountPoint"] not in mounts.read_text()
+        if verb == "unmount":
+            machine.allow("mount-removable")
+            assert answer(ctl("mount", stick.name)) == volume["MountPoint"] + "\n"
+            assert machine.read_as(ALICE, f"{volume['MountPoint']}/film") == "x"
+        stranger.communicate()
+
+
 def test_what_umount_8_left_to_another_namespace_is_told(machine, ctl):
     stick = machine.make_stick().plug()
     _, volume = machine.wait_for_state(stick, "mounted")
