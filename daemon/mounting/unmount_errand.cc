@@ -12,9 +12,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
-#include <fstream>
+#include <optional>
 #include <string_view>
 #include <thread>
 
@@ -48,27 +47,18 @@ struct Owner {
   bool allows_others = false;
 };
 
-std::uint32_t option_number(std::string_view line, std::string_view key) {
-  std::uint32_t number = 0;
-  const std::size_t at = line.find(key);
-  if (at != std::string_view::npos)
-    (void)std::from_chars(line.data() + at + key.size(), line.data() + line.size(), number);
-  return number;
-}
-
-// Whom the kernel lets in, from the options of the mount's line.
-Owner owner_of(std::uint64_t mount_id) {
-  std::ifstream lines(kTable);
-  const std::string start = fmt::format("{} ", mount_id);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t options = line.rfind(' ');
-    if (!line.starts_with(start) || options == std::string::npos) continue;
-    const std::string_view text = std::string_view(line).substr(options);
-    return {.user = option_number(text, "user_id="),
-            .group = option_number(text, "group_id="),
-            .allows_others = text.contains(",allow_other")};
-  }
-  return {};
+// Whom the kernel lets in: the options of a filesystem are the same in every table that has it.
+std::optional<Owner> owner_in(const std::string& file, dev_t filesystem) {
+  const auto table = read_mount_table(file);
+  if (!table) return std::nullopt;
+  const auto entry = std::ranges::find(*table, filesystem, &MountEntry::device);
+  if (entry == table->end()) return std::nullopt;
+  const auto id = [&](std::string_view key) {
+    return static_cast<std::uint32_t>(option_number(entry->super_options, key).value_or(0));
+  };
+  return Owner{.user = id("user_id"),
+               .group = id("group_id"),
+               .allows_others = has_option(entry->super_options, "allow_other")};
 }
 
 // Any user can copy all mounts into a namespace of his own. A user whom the kernel does not let in
@@ -80,16 +70,19 @@ bool may_use_it(const BusyProcess& process, const Owner& owner) {
 // The kernel would take ours away and say nothing. The filesystem, its driver and what that has
 // not written yet would live on for the copy. True if only strangers have copies.
 Result<bool> require_no_copies(const MountIdentity& mount) {
-  const Owner owner = owner_of(mount.mount_id);
+  auto owner = owner_in(kTable, mount.filesystem);
   auto copies = find_namespaces_with_copies(mount);
   // A namespace that is only being set up, for a probe of ours for example, drops its copy.
   for (int i = 0; i < kLooksAtCopies && !copies.empty(); ++i) {
     std::this_thread::sleep_for(kBetweenLooks);
     copies = find_namespaces_with_copies(mount);
   }
+  if (copies.empty()) return false;
+  // After umount(8) only the copies still tell.
+  if (!owner) owner = owner_in(fmt::format("/proc/{}/mountinfo", copies[0].pid), mount.filesystem);
   const auto user = std::ranges::find_if(
-      copies, [&](const BusyProcess& process) { return may_use_it(process, owner); });
-  if (user == copies.end()) return !copies.empty();
+      copies, [&](const BusyProcess& process) { return !owner || may_use_it(process, *owner); });
+  if (user == copies.end()) return true;
   return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
               quote(mount.mount_point), user->pid);
 }
@@ -102,7 +95,7 @@ Result<UniqueFd> enter_as_owner(const MountIdentity& mount) {
   if (ours == nullptr) return UniqueFd();
   UniqueFd root(::open(ours->mount_point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(mount.mount_point));
-  const Owner owner = owner_of(mount.mount_id);
+  const Owner owner = owner_in(kTable, mount.filesystem).value_or(Owner{});
   if (::setgroups(0, nullptr) != 0 || ::setresgid(owner.group, owner.group, owner.group) != 0 ||
       ::setresuid(owner.user, owner.user, owner.user) != 0)
     return fail_errno(errno, Errc::kSystem, "become the user of {}", quote(mount.mount_point));
@@ -118,11 +111,12 @@ Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
   if (umount_flags == 0) {
     TRY(stays, require_no_copies(mount));
   }
-  if (ours == nullptr) return ErrandReport{.bytes = "gone", .descriptors = {}};
+  const std::string kept(stays ? kStaysForStrangers : "");
+  if (ours == nullptr) return ErrandReport{.bytes = stays ? kept : "gone", .descriptors = {}};
   TRY(const bool reachable, is_reachable(table, *ours));
   (void)reachable;  // the failure says it all
   if (::umount2(ours->mount_point.c_str(), umount_flags | UMOUNT_NOFOLLOW) == 0)
-    return ErrandReport{.bytes = std::string(stays ? kStaysForStrangers : ""), .descriptors = {}};
+    return ErrandReport{.bytes = kept, .descriptors = {}};
   const int error = errno;
   if (error == EBUSY)
     return fail_errno(error, Errc::kBusy, "{} is in use", quote(ours->mount_point));
