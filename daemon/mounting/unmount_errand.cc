@@ -82,9 +82,19 @@ Result<bool> require_no_copies(const MountIdentity& mount) {
   if (!owner) owner = owner_in(fmt::format("/proc/{}/mountinfo", copies[0].pid), mount.filesystem);
   const auto user = std::ranges::find_if(
       copies, [&](const BusyProcess& process) { return !owner || may_use_it(process, *owner); });
-  if (user == copies.end()) return true;
-  return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
-              quote(mount.mount_point), user->pid);
+  if (user != copies.end())
+    return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
+                quote(mount.mount_point), user->pid);
+  // One process stood for each namespace so far; another one in it may have a file open.
+  const auto holders = find_busy_processes(mount);
+  const auto holder = std::ranges::find_if(holders, [&](const BusyProcess& process) {
+    return process.pid != 0 && !process.has_copy && (!owner || may_use_it(process, *owner));
+  });
+  if (holder != holders.end())
+    return fail(Errc::kBusy, "{} is in use: process {} uses a copy of it", quote(mount.mount_point),
+                holder->pid);
+  // Not all were looked at if there are more: then the driver must not be ended under somebody.
+  return copies.size() < kMostBusyProcesses && holders.size() < kMostBusyProcesses;
 }
 
 // The root of the mount, for whom the kernel lets in: to anybody else it answers by itself. Invalid

@@ -124,6 +124,30 @@ def test_a_strangers_namespace_is_in_nobodys_way(machine, ctl, verb):
         stranger.communicate()
 
 
+SHARED = """
+setpriv --reuid {user} --regid {user} --clear-groups sh -c 'exec 5<"$0"; echo ready; exec sleep 600' "$0" &
+exec setpriv --reuid {stranger} --regid {stranger} --clear-groups sleep 600
+"""
+
+
+def test_a_namespace_of_a_stranger_and_the_user_is_in_the_way(machine, ctl):
+    """The stranger's process is the first there; the user's has a file open, with what is not written yet."""
+    stick = machine.make_stick(files={"film": "x"}).plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    script = SHARED.format(user=ALICE[0], stranger=BOB[0])
+    shared = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", script,
+                               f"{volume['MountPoint']}/film"], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert shared.stdout.readline() == "ready\n"
+        done = ctl("unmount", stick.name)
+        assert done.returncode == IN_THE_WAY and f"{volume['MountPoint']}/film" in done.stderr, done
+        assert machine.volume_of(stick)[1]["State"] == "mounted"
+    finally:
+        os.killpg(shared.pid, signal.SIGKILL)
+        shared.communicate()
+    assert ctl("unmount", stick.name).returncode == DONE
+
+
 def test_what_umount_8_left_to_another_namespace_is_told(machine, ctl):
     stick = machine.make_stick().plug()
     _, volume = machine.wait_for_state(stick, "mounted")
