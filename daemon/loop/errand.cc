@@ -20,6 +20,8 @@
 #include <span>
 #include <utility>
 
+#include "lib/base/passing.h"
+
 namespace airlock {
 
 struct Errand::State {
@@ -29,6 +31,7 @@ struct Errand::State {
   UniqueFd life;    // pidfd
   UniqueFd report;  // where the child's answer arrives
   std::optional<Result<ErrandReport>> result;
+  EventLoop::Time deadline;
   EventSource on_report, on_end, on_deadline;
 
   // By its descriptor: the child may have ended and been reaped, and its number be somebody else's.
@@ -52,14 +55,17 @@ struct Errand::State {
 
 namespace {
 
+using namespace std::chrono_literals;  // NOLINT: literals only
+
+// From the report to the end of the process. One that hangs in closing its files holds up nothing.
+constexpr auto kTimeToEnd = 2s;
+
 // What goes before the bytes.
 struct Header {
   std::uint32_t succeeded = 0;
   std::int32_t code = 0;   // of the Error
   std::int32_t cause = 0;  // errno of the Error
 };
-
-constexpr std::size_t kControlSize = CMSG_SPACE(sizeof(int) * ErrandReport::kMostDescriptors);
 
 // The child's environment: no signal mask, no descriptor that is not meant for it.
 void become_errand(int report, std::vector<int> keep) {
@@ -84,25 +90,9 @@ void send_report(int socket, const Header& header, std::string_view bytes,
                  std::span<const UniqueFd> descriptors) {
   std::string packet(reinterpret_cast<const char*>(&header), sizeof header);
   packet.append(bytes.substr(0, ErrandReport::kMostBytes));
-  iovec part = {.iov_base = packet.data(), .iov_len = packet.size()};
-  alignas(cmsghdr) std::array<char, kControlSize> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  const std::size_t count = std::min(descriptors.size(), ErrandReport::kMostDescriptors);
-  if (count > 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    for (std::size_t i = 0; i < count; ++i) {
-      const int fd = descriptors[i].get();
-      std::memcpy(CMSG_DATA(head) + i * sizeof fd, &fd, sizeof fd);
-    }
-  }
-  (void)::sendmsg(socket, &message, MSG_NOSIGNAL);
+  std::vector<BorrowedFd> passed;
+  for (const UniqueFd& descriptor : descriptors) passed.push_back(descriptor.borrow());
+  (void)pass(BorrowedFd(socket), packet, passed);
 }
 
 // The daemon's frames below must never be unwound in a child: their destructors would stop errands,
@@ -138,39 +128,23 @@ Result<ErrandReport> do_work(Errand::Work& work) noexcept {
   ::_exit(0);
 }
 
-void take_descriptors(msghdr& message, std::vector<UniqueFd>& into) {
-  for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr;
-       head = CMSG_NXTHDR(&message, head)) {
-    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
-      into.emplace_back(fd);
-    }
-  }
+// A child is what we are, but it has worked with what others gave it.
+Errc to_errc(std::int32_t code) {
+  const bool known = std::ranges::find(kAllErrcs, static_cast<Errc>(code)) != kAllErrcs.end();
+  return known ? static_cast<Errc>(code) : Errc::kSystem;
 }
 
-Result<ErrandReport> read_report(int socket, const std::string& what) {
-  std::string packet(sizeof(Header) + ErrandReport::kMostBytes, '\0');
-  iovec part = {.iov_base = packet.data(), .iov_len = packet.size()};
-  alignas(cmsghdr) std::array<char, kControlSize> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t length = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (length < static_cast<ssize_t>(sizeof(Header)))
+Result<ErrandReport> read_report(BorrowedFd socket, const std::string& what) {
+  auto packet = take_passed(socket, sizeof(Header) + ErrandReport::kMostBytes);
+  if (!packet || packet->bytes.size() < sizeof(Header))
     return fail(Errc::kWorkerDied, "{}: the process doing it ended without an answer", what);
-  ErrandReport report;
-  take_descriptors(message, report.descriptors);
+  ErrandReport report{.bytes = packet->bytes.substr(sizeof(Header)),
+                      .descriptors = std::move(packet->descriptors)};
   Header header;
-  std::memcpy(&header, packet.data(), sizeof header);
-  report.bytes = packet.substr(sizeof header, static_cast<std::size_t>(length) - sizeof header);
+  std::memcpy(&header, packet->bytes.data(), sizeof header);
   if (header.succeeded == 1) return report;
   Error error;
-  error.code = static_cast<Errc>(header.code);
+  error.code = to_errc(header.code);
   if (header.cause != 0) error.cause = std::error_code(header.cause, std::system_category());
   error.what = std::move(report.bytes);
   return std::unexpected(std::move(error));
@@ -213,18 +187,25 @@ Result<Errand> Errand::start(EventLoop& loop, std::string what, ErrandOptions op
   };
   // The report is kept until the process has ended, so that no zombie is left to anybody else.
   TRY(state->on_report, loop.watch(state->report.borrow(), EPOLLIN, [state = state.get()](auto) {
-    state->result = read_report(state->report.get(), state->what);
+    state->result = read_report(state->report.borrow(), state->what);
     state->on_report.reset();
+    const auto latest = std::chrono::steady_clock::now() + kTimeToEnd;
+    if (latest < state->deadline) (void)state->on_deadline.set_time(latest);
   }));
   TRY(state->on_end, loop.watch(state->life.borrow(), EPOLLIN, [state = state.get(), end](auto) {
     if (state->reap()) state->pid = -1;
-    if (!state->result) state->result = read_report(state->report.get(), state->what);
+    if (!state->result) state->result = read_report(state->report.borrow(), state->what);
     end(std::move(*state->result));
   }));
+  const bool limited = options.deadline != ErrandOptions::kNone;
+  state->deadline =
+      limited ? std::chrono::steady_clock::now() + options.deadline : EventLoop::Time::max();
   TRY(state->on_deadline,
-      loop.after(options.deadline, [state = state.get(), end, time = options.deadline] {
+      loop.at(state->deadline, [state = state.get(), end, time = options.deadline] {
+        if (state->result) return end(std::move(*state->result));
         end(fail(Errc::kTimedOut, "{}: no end after {} ms", state->what, time.count()));
       }));
+  if (!limited) state->on_deadline.pause();
   return Errand(std::move(state));
 }
 

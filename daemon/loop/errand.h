@@ -9,6 +9,7 @@
 
 #include "daemon/loop/event_loop.h"
 #include "lib/base/error.h"
+#include "lib/base/passing.h"
 #include "lib/base/unique_fd.h"
 
 namespace airlock {
@@ -17,13 +18,15 @@ namespace airlock {
 struct ErrandReport {
   std::string bytes;
   std::vector<UniqueFd> descriptors;  // at most kMostDescriptors
-  static constexpr std::size_t kMostDescriptors = 8;
+  static constexpr std::size_t kMostDescriptors = kMostPassed;
   static constexpr std::size_t kMostBytes = 32768;
 };
 
 struct ErrandOptions {
+  static constexpr std::chrono::milliseconds kNone = std::chrono::milliseconds::max();
   // After it the errand is killed and fails with Errc::kTimedOut. A process stuck in the kernel
-  // can't be killed at once; it is left behind and reaped when it ends.
+  // can't be killed at once; it is left behind and reaped when it ends. What it has reported by
+  // then counts: a process can hang in closing the files it worked with.
   std::chrono::milliseconds deadline{30'000};
 };
 

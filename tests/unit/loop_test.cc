@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -250,6 +251,35 @@ TEST(Errand, DestroyingItKillsTheProcessAndNobodyIsCalled) {
   EXPECT_EQ(::read(reading.get(), &byte, 1), 0);  // the child's copy is closed: it is dead
   (void)loop.run_once(20ms);
   EXPECT_EQ(calls, 0);
+}
+
+// As one does that closes a file of a server that never answers.
+TEST(Errand, WhatItReportedCountsThoughItHangsInItsEnd) {
+  auto loop = make_loop();
+  std::optional<Result<ErrandReport>> result;
+  auto errand = Errand::start(
+      loop, "hang", {}, {},
+      []() -> Result<ErrandReport> {
+        if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0 || ::raise(SIGSTOP) != 0)
+          return fail_errno(errno, Errc::kSystem, "be traced");
+        return ErrandReport{.bytes = "done", .descriptors = {}};
+      },
+      [&](Result<ErrandReport> done) { result = std::move(done); });
+  ASSERT_TRUE(errand.has_value());
+  int status = 0;
+  pid_t child = -1;
+  do {
+    child = ::waitpid(-1, &status, __WALL);  // others have been killed and wait for nobody
+  } while (child > 0 && !WIFSTOPPED(status));
+  ASSERT_GT(child, 0) << "not traced";
+  // From here on it stops right before it ends.
+  ASSERT_EQ(::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACEEXIT), 0);
+  ASSERT_EQ(::ptrace(PTRACE_CONT, child, nullptr, nullptr), 0);
+  EXPECT_TRUE(run_until(loop, [&] { return result.has_value(); }));
+  ASSERT_TRUE(result.has_value() && result->has_value());
+  EXPECT_EQ((*result)->bytes, "done");
+  EXPECT_EQ(::kill(child, 0), 0) << "it has ended, so this test shows nothing";
+  ::ptrace(PTRACE_DETACH, child, nullptr, nullptr);
 }
 
 TEST(Errand, MayBeDestroyedFromItsOwnEnd) {

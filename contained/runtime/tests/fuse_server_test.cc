@@ -557,7 +557,7 @@ TEST(FuseServer, EndsWhenToldToWhoeverReads) {
 // medium.
 void have_a_helper_wait(const Session& session, const HeldUp& files,
                         std::counting_semaphore<>& medium) {
-  for (std::uint64_t number = 4; number < 400; number += 4) {
+  for (std::uint64_t number = 4; number < 4000; number += 4) {
     session.ask_data(number);
     EXPECT_EQ(expect_answer(session.kernel.get()), number);
     session.ask_data(number + 2, 1);
