@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <thread>
 
 #include "cli/ctl/bus_client.h"
+#include "cli/ctl/handover.h"
 #include "cli/mount_options.h"
 #include "lib/base/text.h"
+#include "lib/base/unique_fd.h"
 
 namespace airlock {
 namespace {
@@ -24,6 +27,22 @@ bool may_pass(const Error& error) {
   return error.code == Errc::kAlreadyMounted || error.code == Errc::kBusy;
 }
 
+// What is handed over counts for one call.
+Result<void> ask_once(ctl::BusClient& bus, const MountCommand& command, BorrowedFd place,
+                      std::uint64_t mount_namespace) {
+  const std::array files = {place};
+  TRY(const auto handover, ctl::hand_over_files(bus, files));
+  const ctl::CallOptions options = {{"options", options_for_airlockd(command.options)},
+                                    {"fstype", command.subtype}};
+  TRY_VOID(bus.call({.path = ctl::kManagerPath,
+                     .interface = ctl::kManager,
+                     .method = "MountAt",
+                     .arguments = {command.source, handover, mount_namespace, options},
+                     .deadline = kPatience,
+                     .meanwhile = {}}));
+  return {};
+}
+
 }  // namespace
 
 Result<void> mount_by_airlockd(const MountCommand& command) {
@@ -34,22 +53,12 @@ Result<void> mount_by_airlockd(const MountCommand& command) {
   if (!place.valid())
     return fail_errno(errno, errc_from_errno(errno), "mount point {}", quote(command.target));
   TRY(auto bus, ctl::BusClient::connect());
-  const ctl::CallOptions options = {{"options", options_for_airlockd(command.options)},
-                                    {"fstype", command.subtype}};
-  const ctl::BusClient::Call call{
-      .path = ctl::kManagerPath,
-      .interface = ctl::kManager,
-      .method = "MountAt",
-      .arguments = {command.source, place.borrow(), std::uint64_t{mount_namespace.st_ino}, options},
-      .deadline = kPatience,
-      .meanwhile = {}};
-  auto answer = bus.call(call);
-  for (int attempt = 1; !answer && may_pass(answer.error()) && attempt < kAttempts; ++attempt) {
+  auto done = ask_once(bus, command, place.borrow(), mount_namespace.st_ino);
+  for (int attempt = 1; !done && may_pass(done.error()) && attempt < kAttempts; ++attempt) {
     std::this_thread::sleep_for(kBetweenAttempts);
-    answer = bus.call(call);
+    done = ask_once(bus, command, place.borrow(), mount_namespace.st_ino);
   }
-  if (!answer) return std::unexpected(std::move(answer).error());
-  return {};
+  return done;
 }
 
 }  // namespace airlock

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <string>
@@ -12,6 +13,7 @@
 #include "cli/ask_airlockd.h"
 #include "cli/bus_program.h"
 #include "cli/ctl/bus_client.h"
+#include "cli/ctl/handover.h"
 #include "cli/mount_exit_code.h"
 #include "lib/base/log.h"
 #include "lib/base/number.h"
@@ -48,11 +50,13 @@ Result<void> adopt(std::span<const std::string> words) {
   TRY(const auto log, inherited(words[5]));
   TRY(const auto image, inherited(words[6]));
   TRY(auto bus, ctl::BusClient::connect());
+  const std::array files = {life.borrow(), log.borrow(), image.borrow()};
+  TRY(const auto handover, ctl::hand_over_files(bus, files, kBusPatience));
   TRY_VOID(bus.call({.path = ctl::kManagerPath,
                      .interface = ctl::kManager,
                      .method = "AdoptMount",
-                     .arguments = {mount, std::uint64_t{mount_namespace.st_ino}, life.borrow(),
-                                   log.borrow(), image.borrow(), words[1], words[2], user},
+                     .arguments = {mount, std::uint64_t{mount_namespace.st_ino}, handover, words[1],
+                                   words[2], user},
                      .deadline = kBusPatience,
                      .meanwhile = {}}));
   return {};

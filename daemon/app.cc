@@ -16,6 +16,7 @@
 #include "daemon/bus/bus_source.h"
 #include "daemon/bus/systemd_services.h"
 #include "daemon/devices/udev_device_source.h"
+#include "daemon/handover/handover_desk.h"
 #include "daemon/loop/event_loop.h"
 #include "daemon/loop/idle.h"
 #include "daemon/loop/orphan_reaper.h"
@@ -111,6 +112,7 @@ struct App::Parts {
   std::unique_ptr<KernelMounting> mounting;
   std::unique_ptr<KernelChecking> checking;
   std::optional<MountRecords> records;
+  std::unique_ptr<HandoverDesk> handovers;
   std::unique_ptr<VolumeService> manager;
   std::optional<SleepGuard> sleep_guard;
 
@@ -134,7 +136,7 @@ Result<void> App::Parts::connect() {
   TRY(publisher, BusPublisher::create(loop, *bus));
   services = std::make_unique<SystemdServices>(bus->connection());
   TRY(sessions, LogindSessions::create(loop, bus->connection(), UserFile()));
-  TRY(inhibitor, SleepInhibitor::create(bus->connection()));
+  TRY(inhibitor, SleepInhibitor::create(loop, bus->connection()));
   TRY(callers, BusCallers::create(bus->connection(), *sessions));
   TRY(authority, PolkitAuthority::create(loop, bus->connection(), *callers, {}));
   return {};
@@ -155,6 +157,7 @@ Result<void> App::Parts::find_devices() {
   // there.
   (void)::mkdir(options.state_directory.c_str(), 0755);
   TRY(records, MountRecords::open(options.state_directory + "/mounts"));
+  TRY(handovers, HandoverDesk::open(loop, {.directory = options.state_directory + "/handover"}));
   VolumeService::Options how;
   how.volumes.death_grace = options.death_grace;
   how.volumes.mount_base = base;
@@ -175,6 +178,7 @@ Result<void> App::Parts::find_devices() {
                                                                        .records = *records},
                                                            .authority = *authority,
                                                            .callers = *callers,
+                                                           .handovers = *handovers,
                                                            .idle = *idle},
                                       std::move(how));
   TRY_VOID(manager->start());

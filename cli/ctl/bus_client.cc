@@ -149,10 +149,6 @@ struct Appender {
     return sd_bus_message_append_basic(message, SD_BUS_TYPE_UINT64, &number);
   }
   int operator()(const CallOptions& options) const { return append_options(message, options); }
-  int operator()(BorrowedFd fd) const {
-    const int number = fd.get();
-    return sd_bus_message_append_basic(message, SD_BUS_TYPE_UNIX_FD, &number);
-  }
 };
 
 // Somebody who only looks should not be asked for a password: only what changes takes options.

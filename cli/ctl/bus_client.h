@@ -16,13 +16,12 @@
 
 #include "cli/ctl/value.h"
 #include "lib/base/error.h"
-#include "lib/base/unique_fd.h"
 
 namespace airlock::ctl {
 
-// One argument of a call: text, a number, options (a{sv}) or a descriptor lent for the call.
+// One argument of a call: text, a number or options (a{sv}).
 using CallOptions = std::map<std::string, std::variant<bool, std::string>>;
-using Argument = std::variant<std::string, std::uint32_t, std::uint64_t, CallOptions, BorrowedFd>;
+using Argument = std::variant<std::string, std::uint32_t, std::uint64_t, CallOptions>;
 
 inline constexpr const char* kService = "org.airlock1";
 

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 
+#include "cli/ctl/handover.h"
 #include "cli/ctl/terminal.h"
 #include "cli/ctl/verbs.h"
 #include "cli/ctl/volume_view.h"
@@ -31,14 +33,15 @@ std::string file_name(const std::string& path) {
 
 Result<std::string> make_image_volume(Session& session) {
   TRY(const auto image, open_image(session.operand(), session.arguments.read_only));
-  TRY(const auto answer,
-      session.bus.call({.path = kManagerPath,
-                        .interface = kManager,
-                        .method = "OpenImage",
-                        .arguments = {image.borrow(), file_name(session.operand()),
-                                      common_options(session.arguments)},
-                        .deadline = std::chrono::seconds(180),
-                        .meanwhile = {}}));
+  const std::array files = {image.borrow()};
+  TRY(const auto handover, hand_over_files(session.bus, files));
+  TRY(const auto answer, session.bus.call({.path = kManagerPath,
+                                           .interface = kManager,
+                                           .method = "OpenImage",
+                                           .arguments = {handover, file_name(session.operand()),
+                                                         common_options(session.arguments)},
+                                           .deadline = std::chrono::seconds(180),
+                                           .meanwhile = {}}));
   if (answer.empty()) return fail(Errc::kProtocol, "airlockd created no volume");
   return answer.front().text();
 }

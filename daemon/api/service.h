@@ -9,7 +9,6 @@
 #include "daemon/api/property_map.h"
 #include "daemon/api/reply.h"
 #include "lib/base/error.h"
-#include "lib/base/unique_fd.h"
 
 namespace airlock {
 
@@ -31,22 +30,22 @@ struct Call {
   CallOptions options;
 };
 
-// A mount somebody else made. A descriptor is as good as none if it is not of the right kind.
+// A mount somebody else made. `handover` is the socket that has these three: a pidfd of the driver,
+// the read end of its standard error, and the file behind the mount, opened anyhow. A descriptor is
+// as good as none if it is not of the right kind.
 struct MountHandover {
   std::uint64_t mount = 0;            // as in mountinfo
   std::uint64_t mount_namespace = 0;  // inode of the namespace that number is of
-  UniqueFd driver;                    // pidfd
-  UniqueFd log;                       // read end of the driver's standard error
-  UniqueFd image;                     // the file behind it, opened anyhow
-  std::string program;                // the driver, or the unit that answered
-  std::string origin;                 // "builtin", or the folder of the service socket
+  std::string handover;
+  std::string program;  // the driver, or the unit that answered
+  std::string origin;   // "builtin", or the folder of the service socket
   std::uint32_t user = 0;
 };
 
 // A mount wanted at a place of somebody's own.
 struct MountThere {
   std::string device;                 // node, or a link to it
-  UniqueFd place;                     // the folder, opened anyhow
+  std::string handover;               // the socket that has the folder, opened anyhow
   std::uint64_t mount_namespace = 0;  // inode of the namespace it is in
 };
 
@@ -62,7 +61,9 @@ class Service {
   virtual ~Service() = default;
 
   // Manager
-  virtual void open_image(Call call, UniqueFd image, std::string name,
+  virtual void prepare_handover(Call call, Reply<std::string> socket) = 0;
+  // `handover` is the socket that has the image.
+  virtual void open_image(Call call, std::string handover, std::string name,
                           Reply<std::string> volume) = 0;
   virtual void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) = 0;
   // Type and options are the call's.

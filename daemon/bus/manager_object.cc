@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/bus/manager_object.h"
 
-#include <fcntl.h>
-
-#include <cerrno>
 #include <utility>
-
-#include "lib/base/duplicate.h"
-#include "lib/base/unique_fd.h"
 
 namespace airlock {
 namespace {
@@ -18,20 +12,6 @@ const PropertyMap kManagerDefaults = {
     {"Waiting", std::uint32_t{0}},
     {"SettingsProblem", std::string()},
 };
-
-// The library copies descriptors without close-on-exec, so its copy is not the one we keep.
-Result<UniqueFd> adopt(const sdbus::UnixFd& descriptor) {
-  return duplicate(BorrowedFd(descriptor.get()));
-}
-
-Result<MountHandover> take_over(const sdbus::UnixFd& driver, const sdbus::UnixFd& log,
-                                const sdbus::UnixFd& image) {
-  MountHandover handed;
-  TRY(handed.driver, adopt(driver));
-  TRY(handed.log, adopt(log));
-  TRY(handed.image, adopt(image));
-  return handed;
-}
 
 }  // namespace
 
@@ -45,50 +25,50 @@ ManagerObject::~ManagerObject() {
   disappear();
 }
 
-void ManagerObject::OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd image,
+void ManagerObject::PrepareHandover(sdbus::Result<std::string>&& result) {
+  pass_on<std::string>(std::move(result), {}, kNoOptions, GiveText(),
+                       [](Service& service, Call call, Reply<std::string> reply) {
+                         service.prepare_handover(std::move(call), std::move(reply));
+                       });
+}
+
+void ManagerObject::OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string handover,
                               std::string name, BusOptions options) {
   pass_on<std::string>(std::move(result), options, kNoUserInteraction, GiveVolume(),
-                       [image = adopt(image), name = std::move(name)](
+                       [handover = std::move(handover), name = std::move(name)](
                            Service& service, Call call, Reply<std::string> reply) mutable {
-                         if (!image) return reply(std::unexpected(std::move(image).error()));
-                         service.open_image(std::move(call), *std::move(image), std::move(name),
+                         service.open_image(std::move(call), std::move(handover), std::move(name),
                                             std::move(reply));
                        });
 }
 
 void ManagerObject::AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, std::uint64_t mount,
-                               std::uint64_t mount_namespace, sdbus::UnixFd driver,
-                               sdbus::UnixFd log, sdbus::UnixFd image, std::string program,
-                               std::string origin, std::uint32_t user) {
-  auto handed = take_over(driver, log, image);
-  if (handed) {
-    handed->mount = mount;
-    handed->mount_namespace = mount_namespace;
-    handed->program = std::move(program);
-    handed->origin = std::move(origin);
-    handed->user = user;
-  }
+                               std::uint64_t mount_namespace, std::string handover,
+                               std::string program, std::string origin, std::uint32_t user) {
+  MountHandover handed{.mount = mount,
+                       .mount_namespace = mount_namespace,
+                       .handover = std::move(handover),
+                       .program = std::move(program),
+                       .origin = std::move(origin),
+                       .user = user};
   pass_on<std::string>(
       std::move(result), {}, kNoOptions, GiveVolume(),
       [handed = std::move(handed)](Service& service, Call call, Reply<std::string> reply) mutable {
-        if (!handed) return reply(std::unexpected(std::move(handed).error()));
-        service.adopt_mount(std::move(call), *std::move(handed), std::move(reply));
+        service.adopt_mount(std::move(call), std::move(handed), std::move(reply));
       });
 }
 
 void ManagerObject::MountAt(sdbus::Result<sdbus::ObjectPath>&& result, std::string device,
-                            sdbus::UnixFd place, std::uint64_t mount_namespace,
+                            std::string handover, std::uint64_t mount_namespace,
                             BusOptions options) {
-  pass_on<std::string>(std::move(result), options, kMountOptions | kType, GiveVolume(),
-                       [device = std::move(device), place = adopt(place), mount_namespace](
-                           Service& service, Call call, Reply<std::string> reply) mutable {
-                         if (!place) return reply(std::unexpected(std::move(place).error()));
-                         service.mount_at(std::move(call),
-                                          {.device = std::move(device),
-                                           .place = *std::move(place),
-                                           .mount_namespace = mount_namespace},
-                                          std::move(reply));
-                       });
+  MountThere wanted{.device = std::move(device),
+                    .handover = std::move(handover),
+                    .mount_namespace = mount_namespace};
+  pass_on<std::string>(
+      std::move(result), options, kMountOptions | kType, GiveVolume(),
+      [wanted = std::move(wanted)](Service& service, Call call, Reply<std::string> reply) mutable {
+        service.mount_at(std::move(call), std::move(wanted), std::move(reply));
+      });
 }
 
 void ManagerObject::FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) {

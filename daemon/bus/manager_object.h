@@ -17,13 +17,13 @@ class ManagerObject final : public BusObject<org::airlock1::Manager_adaptor> {
   ~ManagerObject() override;
 
  private:
-  void OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd image, std::string name,
+  void PrepareHandover(sdbus::Result<std::string>&& result) override;
+  void OpenImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string handover, std::string name,
                  BusOptions options) override;
   void AdoptMount(sdbus::Result<sdbus::ObjectPath>&& result, std::uint64_t mount,
-                  std::uint64_t mount_namespace, sdbus::UnixFd driver, sdbus::UnixFd log,
-                  sdbus::UnixFd image, std::string program, std::string origin,
-                  std::uint32_t user) override;
-  void MountAt(sdbus::Result<sdbus::ObjectPath>&& result, std::string device, sdbus::UnixFd place,
+                  std::uint64_t mount_namespace, std::string handover, std::string program,
+                  std::string origin, std::uint32_t user) override;
+  void MountAt(sdbus::Result<sdbus::ObjectPath>&& result, std::string device, std::string handover,
                std::uint64_t mount_namespace, BusOptions options) override;
   void FindVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string device) override;
   void Explain(sdbus::Result<BusMap>&& result, std::string device) override;

@@ -10,18 +10,19 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/api/held_file.h"
 #include "daemon/system/mount_identity.h"
 #include "lib/base/unique_fd.h"
 #include "lib/protocol/check_record.h"
 
 namespace airlock {
 
-// What is mounted: a device node, or an image somebody handed us as a descriptor.
+// What is mounted: a device node, or an image somebody lent us.
 struct MountSource {
   std::string path;  // "/dev/sdb1", or the image's path: for the kernel, the driver, messages
   dev_t device = 0;  // 0 for images
   std::uint64_t disk_sequence = 0;  // the mount fails if the device has another by then
-  std::shared_ptr<UniqueFd> image;  // images only; opened by the caller, mode checked
+  std::shared_ptr<HeldFile> image;  // images only; opened by the caller, mode checked
 };
 
 // Where a driver comes from that Airlock started itself; a directory of sockets otherwise.

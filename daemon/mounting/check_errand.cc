@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 #include "lib/protocol/checkers.h"
 
@@ -202,8 +201,8 @@ Result<void> require_same(const Medium& medium, const MountSource& source) {
 
 Result<Medium> take_source(const MountSource& source, MediumAccess wanted) {
   if (source.image) {
-    TRY(auto copy, duplicate(source.image->borrow()));
-    return Medium::adopt(std::move(copy), source.path, wanted);
+    TRY(auto file, source.image->take());
+    return Medium::adopt(std::move(file), source.path, wanted);
   }
   TRY(auto medium, Medium::find(source.path, wanted));
   if (!medium.is_block())

@@ -45,7 +45,7 @@ class KernelChecking::Task final : public PendingOperation {
     // Our copy of the errand's end goes as soon as the errand has its own, or its end were no end.
     auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
     std::vector<BorrowedFd> keep = {theirs->borrow()};
-    if (work.source.image) keep.push_back(work.source.image->borrow());
+    if (work.source.image) keep.push_back(work.source.image->keeper());
     errand_ = checking.queue_.run(
         "check " + quote(work.source.path), {.deadline = work.deadline + kErrandGrace},
         std::move(keep),

@@ -96,7 +96,7 @@ std::unique_ptr<PendingOperation> KernelMounting::write_out(const LiveMount& mou
                                                             const MountSource& source,
                                                             Done<bool> done) {
   std::vector<BorrowedFd> keep;
-  if (source.image) keep.push_back(source.image->borrow());
+  if (source.image) keep.push_back(source.image->keeper());
   auto asking = std::make_unique<AskingOperation>(tools_, mount.mount_id);
   asking->errand_ = tools_.probing.run(
       "write everything out", {.deadline = kWriteOut}, keep,

@@ -180,9 +180,9 @@ Result<std::string> given_place(BorrowedFd folder) {
   return place.path();
 }
 
-Result<std::string> take_place(const MountWork& work) {
+Result<std::string> take_place(const MountWork& work, BorrowedFd given) {
   const MountDecision& decision = work.decision;
-  if (decision.place) return given_place(decision.place->borrow());
+  if (given.valid()) return given_place(given);
   return make_mount_place({.base = work.base,
                            .user = decision.user,
                            .group = decision.group,
@@ -190,9 +190,8 @@ Result<std::string> take_place(const MountWork& work) {
                            .folder = decision.folder_name});
 }
 
-Result<MountPoint> pin_place(const MountDecision& decision, const std::string& path) {
-  return decision.place ? MountPoint::of_directory(decision.place->borrow())
-                        : MountPoint::pin(path);
+Result<MountPoint> pin_place(BorrowedFd given, const std::string& path) {
+  return given.valid() ? MountPoint::of_directory(given) : MountPoint::pin(path);
 }
 
 }  // namespace
@@ -201,9 +200,10 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   const MountDecision& decision = work.decision;
   TRY(const DriverRow* row, chosen_driver(decision));
   TRY(auto medium, take_medium(work));
-  TRY(const auto path, take_place(work));
+  TRY(const auto given, decision.place ? decision.place->take() : UniqueFd());
+  TRY(const auto path, take_place(work, given.borrow()));
   TRY_VOID(MountNews::tell_place(news, path));
-  TRY(auto place, pin_place(decision, path));
+  TRY(auto place, pin_place(given.borrow(), path));
   MountJob job(work, *row, std::move(medium), std::move(place));
   auto live = job.run(news);
   // What was found out before need not be found out again; but that it was consistent, as nobody
@@ -218,7 +218,7 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   for (int attempt = 1; !live && wait && attempt < kMostAttempts; ++attempt) {
     std::this_thread::sleep_for(kBetweenAttempts);
     TRY(auto medium_again, take_medium(rest));
-    TRY(auto place_again, pin_place(decision, path));
+    TRY(auto place_again, pin_place(given.borrow(), path));
     MountJob again(rest, *row, std::move(medium_again), std::move(place_again));
     live = again.run(news);
     wait = again.device_was_busy();

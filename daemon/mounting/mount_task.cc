@@ -48,8 +48,8 @@ void MountTask::start() {
   // Our copy of the errand's end goes as soon as the errand has its own, or its end were no end.
   auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
   std::vector<BorrowedFd> keep = {theirs->borrow()};
-  if (work_.source.image) keep.push_back(work_.source.image->borrow());
-  if (work_.decision.place) keep.push_back(work_.decision.place->borrow());
+  if (work_.source.image) keep.push_back(work_.source.image->keeper());
+  if (work_.decision.place) keep.push_back(work_.decision.place->keeper());
   auto deadline = work_.deadlines.connect + work_.deadlines.whole + kPreparation;
   if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
   errand_ = tools_.mounting.run(

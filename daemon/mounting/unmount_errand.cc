@@ -21,7 +21,6 @@
 #include "daemon/system/busy_processes.h"
 #include "daemon/system/mount_table.h"
 #include "daemon/system/mount_table_watch.h"
-#include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -134,7 +133,7 @@ Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
 }
 
 Result<UniqueFd> open_to_flush(const MountSource& source) {
-  if (source.image) return duplicate(source.image->borrow());
+  if (source.image) return source.image->take();
   if (source.device == 0)
     return fail(Errc::kNotFound, "no process kept the image {} open", quote(source.path));
   // For reading: a device closed after writing would be looked at anew by udev.

@@ -190,7 +190,7 @@ void UnmountTask::flush() {
   driver_end_.reset();
   timer_.reset();
   std::vector<BorrowedFd> keep;
-  if (source_.image) keep.push_back(source_.image->borrow());
+  if (source_.image) keep.push_back(source_.image->keeper());
   const bool in_use = force_ == UnmountForce::kLazy && driver_ && !driver_->ended();
   const bool sync = !read_only_ && !in_use;
   errand_ = tools_.leaving.run(

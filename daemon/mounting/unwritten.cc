@@ -61,7 +61,7 @@ void UnwrittenMeter::start() {
 
 void UnwrittenMeter::look() {
   std::vector<BorrowedFd> keep;
-  if (source_.image) keep.push_back(source_.image->borrow());
+  if (source_.image) keep.push_back(source_.image->keeper());
   errand_ = queue_.run(
       "find out what is left to write", {.deadline = kLookTime}, keep,
       [source = source_] { return do_look(source); },

@@ -15,6 +15,8 @@ constexpr auto kOwnership = MethodRule::Ownership::kAsked;
 constexpr auto kWhereabouts = MethodRule::Whereabouts::kAsked;
 
 constexpr std::array kRules = {
+    // A socket for descriptors costs a process; limits are what holds it down.
+    MethodRule{.interface = "Manager", .method = "PrepareHandover"},
     // An image costs its opener a descriptor and counts against a limit; mounting it is asked for.
     MethodRule{.interface = "Manager", .method = "OpenImage"},
     // Nothing polkit could allow: the manager takes mounts and places of root alone.

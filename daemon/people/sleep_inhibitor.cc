@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/people/sleep_inhibitor.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <systemd/sd-bus.h>
+
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -11,14 +16,45 @@
 #include "lib/base/text.h"
 
 namespace airlock {
-Result<std::unique_ptr<SleepInhibitor>> SleepInhibitor::create(sdbus::IConnection& connection) {
-  std::unique_ptr<SleepInhibitor> inhibitor(new SleepInhibitor(connection));
+namespace {
+
+// The errand. Anybody may send a descriptor to its connection, and closing that may take for ever;
+// so the connection is left to the end of the process.
+Result<ErrandReport> ask_logind() {
+  sd_bus* bus = nullptr;
+  // Not sd_bus_open_system(), which is our own and takes no descriptors.
+  int answer = sd_bus_open_system_with_description(&bus, "airlockd, for its sleep lock");
+  if (answer < 0) return fail_errno(-answer, Errc::kPeerGone, "connect to the system bus");
+  sd_bus_error error = SD_BUS_ERROR_NULL;
+  sd_bus_message* reply = nullptr;
+  answer = sd_bus_call_method(
+      bus, logind::kService, logind::kManagerPath, logind::kManager, "Inhibit", &error, &reply,
+      "ssss", "sleep", "Airlock",
+      "Airlock writes everything to removable media before the machine sleeps", "delay");
+  if (answer < 0)
+    return fail_errno(-answer, Errc::kSystem, "{}",
+                      quote(error.message != nullptr ? error.message : "no answer"));
+  int lent = -1;
+  if (answer = sd_bus_message_read(reply, "h", &lent); answer < 0)
+    return fail_errno(-answer, Errc::kProtocol, "read the answer");
+  struct stat info = {};
+  if (::fstat(lent, &info) != 0 || !S_ISFIFO(info.st_mode))
+    return fail(Errc::kProtocol, "the lock is not a pipe");
+  ErrandReport report;
+  report.descriptors.emplace_back(::fcntl(lent, F_DUPFD_CLOEXEC, 3));
+  return report;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SleepInhibitor>> SleepInhibitor::create(EventLoop& loop,
+                                                               sdbus::IConnection& connection) {
+  std::unique_ptr<SleepInhibitor> inhibitor(new SleepInhibitor(loop, connection));
   TRY_VOID(inhibitor->watch());
   return inhibitor;
 }
 
 Result<void> SleepInhibitor::watch() {
-  TRY(manager_, bus_peer::make_proxy(connection_, logind::kService, logind::kManagerPath));
   TRY(match_, bus_peer::add_match(connection_, logind::kOwnerChanges,
                                   [this](sdbus::Message& signal) { owner_changed(signal); }));
   return {};
@@ -46,26 +82,23 @@ void SleepInhibitor::release() {
 
 void SleepInhibitor::ask() {
   if (asking_) return;
-  const auto asked = bus_peer::catch_errors("ask logind to wait before it sleeps", [this] {
-    manager_->callMethodAsync("Inhibit")
-        .onInterface(logind::kManager)
-        .withTimeout(bus_peer::kAnswerTime)
-        .withArguments(
-            std::string("sleep"), std::string("Airlock"),
-            std::string("Airlock writes everything to removable media before the machine sleeps"),
-            std::string("delay"))
-        .uponReplyInvoke([this](bus_peer::ReplyError error, sdbus::UnixFd given) {
-          asking_ = false;
-          if (error) {
-            const std::string text = error->getMessage();
-            return log(LogLevel::kNotice,
-                       "the machine will not wait for media before it sleeps: {}", quote(text));
-          }
-          if (wanted_) held_ = UniqueFd(given.release());
-        });
-    asking_ = true;
-  });
-  if (!asked) log(LogLevel::kWarning, "{}", asked.error().message());
+  auto errand = Errand::start(loop_, "ask logind to wait before it sleeps",
+                              {.deadline = bus_peer::kAnswerTime}, {}, ask_logind,
+                              [this](Result<ErrandReport> report) { answered(std::move(report)); });
+  if (errand)
+    asking_ = *std::move(errand);
+  else
+    log(LogLevel::kWarning, "{}", errand.error().message());
+}
+
+void SleepInhibitor::answered(Result<ErrandReport> report) {
+  asking_.reset();
+  if (report && report->descriptors.size() == 1) {
+    if (wanted_) held_ = std::move(report->descriptors.front());
+    return;
+  }
+  log(LogLevel::kNotice, "the machine will not wait for media before it sleeps: {}",
+      report ? "there is no lock in the answer" : report.error().message());
 }
 
 }  // namespace airlock

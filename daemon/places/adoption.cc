@@ -135,9 +135,9 @@ std::optional<pid_t> process_of(const UniqueFd& descriptor) {
   return std::nullopt;
 }
 
-Result<void> take_driver(AdoptedMount& adopted, MountHandover& handed) {
+Result<void> take_driver(AdoptedMount& adopted, UniqueFd driver) {
   LiveMount& mount = adopted.record.mount;
-  const auto pid = process_of(handed.driver);
+  const auto pid = process_of(driver);
   if (!pid) {
     look_for_driver(adopted);
     return {};
@@ -147,19 +147,15 @@ Result<void> take_driver(AdoptedMount& adopted, MountHandover& handed) {
   mount.driver_pid = process->pid;
   mount.driver_start = process->start;
   mount.driver_user = process->user;
-  mount.life = std::move(handed.driver);
+  mount.life = std::move(driver);
   return {};
 }
 
-bool is_a(mode_t kind, const UniqueFd& descriptor) {
-  struct stat info = {};
-  return ::fstat(descriptor.get(), &info) == 0 && (info.st_mode & S_IFMT) == kind;
-}
-
 // Its lines are read as they come, and nobody may wait for them.
-UniqueFd log_of(UniqueFd&& descriptor) {
-  const bool ready =
-      is_a(S_IFIFO, descriptor) && ::fcntl(descriptor.get(), F_SETFL, O_NONBLOCK) == 0;
+UniqueFd log_of(UniqueFd descriptor) {
+  struct stat info = {};
+  const bool ready = ::fstat(descriptor.get(), &info) == 0 && S_ISFIFO(info.st_mode) &&
+                     ::fcntl(descriptor.get(), F_SETFL, O_NONBLOCK) == 0;
   return ready ? std::move(descriptor) : UniqueFd();
 }
 
@@ -171,7 +167,8 @@ Result<void> require_our_namespace(std::uint64_t mount_namespace) {
   return fail(Errc::kUnsupported, "airlockd does not see this mount: it is in another namespace");
 }
 
-Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::string& mountinfo) {
+Result<AdoptedMount> identify_handed_over(const MountHandover& handed, MountFiles files,
+                                          const std::string& mountinfo) {
   if (handed.program.size() > kLongestName || handed.origin.size() > kLongestName)
     return fail(Errc::kInvalidArgument, "a name of more than {} bytes", kLongestName);
   TRY_VOID(require_our_namespace(handed.mount_namespace));
@@ -187,13 +184,13 @@ Result<AdoptedMount> identify_handed_over(MountHandover&& handed, const std::str
   MountRecord& record = adopted.record;
   record.user = handed.user;
   if (record.source.device == 0) record.source.device = block_device_named(record.source.path);
-  record.mount.driver = std::move(handed.program);
-  record.mount.origin = std::move(handed.origin);
+  record.mount.driver = handed.program;
+  record.mount.origin = handed.origin;
   record.mount.since = std::chrono::system_clock::now();
-  TRY_VOID(take_driver(adopted, handed));
-  record.mount.log = log_of(std::move(handed.log));
-  if (is_a(S_IFREG, handed.image))
-    record.source.image = std::make_shared<UniqueFd>(std::move(handed.image));
+  TRY_VOID(take_driver(adopted, std::move(files.driver)));
+  record.mount.log = log_of(std::move(files.log));
+  if (files.image && S_ISREG(files.image->facts().mode))
+    record.source.image = std::move(files.image);
   if (record.source.device == 0 && !record.source.image)
     return fail(Errc::kNotFound, "{} no longer exists", quote(record.source.path));
   return adopted;

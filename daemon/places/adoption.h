@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "daemon/api/held_file.h"
 #include "daemon/api/service.h"
 #include "daemon/places/mount_records.h"
+#include "lib/base/unique_fd.h"
 
 namespace airlock {
 
@@ -21,9 +24,15 @@ std::vector<AdoptedMount> find_unrecorded_mounts(
 // Mounts are made and seen in one mount namespace, known by the inode of /proc/self/ns/mnt.
 Result<void> require_our_namespace(std::uint64_t mount_namespace);
 
+// The descriptors that came with a mount that mount.airlock hands over.
+struct MountFiles {
+  UniqueFd driver;                  // pidfd; invalid when it is not known
+  UniqueFd log;                     // invalid when nobody can read it
+  std::shared_ptr<HeldFile> image;  // none for a device
+};
 // The mount that mount.airlock hands over, held against the mount table; the state is kAlive, and
 // the record has no volume id.
-Result<AdoptedMount> identify_handed_over(MountHandover&& handed,
+Result<AdoptedMount> identify_handed_over(const MountHandover& handed, MountFiles files,
                                           const std::string& mountinfo = "/proc/self/mountinfo");
 
 }  // namespace airlock

@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "daemon/api/held_file.h"
 #include "lib/base/error.h"
-#include "lib/base/unique_fd.h"
 
 namespace airlock {
 
@@ -42,7 +42,7 @@ struct MountDecision {
   bool fuseblk = false;
   std::vector<std::string> driver_options;  // "owner=media", ...: what goes to the driver
   std::string folder_name;  // wished name of the mount point, already safe as one path component
-  std::shared_ptr<UniqueFd> place;   // a folder of the caller's own, used instead
+  std::shared_ptr<HeldFile> place;   // a folder of the caller's own, used instead
   std::vector<std::string> actions;  // polkit actions the caller must be allowed; empty: none
 };
 

@@ -45,8 +45,8 @@ Result<void> check_image(BorrowedFd image, const ProbeTarget& target) {
 
 // An open file of our own: the caller's may be able to write, and the two would share a position.
 Result<UniqueFd> open_image(const ProbeTarget& target) {
-  const BorrowedFd image = target.image->borrow();
-  TRY_VOID(check_image(image, target));
+  TRY(const auto image, target.image->take());
+  TRY_VOID(check_image(image.borrow(), target));
   UniqueFd reopened(::open(fmt::format("/proc/self/fd/{}", image.get()).c_str(), kOpenFlags));
   if (reopened.valid()) return reopened;
   const int error = errno;

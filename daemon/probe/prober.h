@@ -8,18 +8,18 @@
 #include <memory>
 #include <string>
 
+#include "daemon/api/held_file.h"
 #include "lib/base/error.h"
-#include "lib/base/unique_fd.h"
 #include "lib/protocol/probe_record.h"
 
 namespace airlock {
 
-// What is to be looked at: a device node, or an image somebody handed us as a descriptor.
+// What is to be examined: a device node, or an image somebody lent us.
 struct ProbeTarget {
   std::string path;                 // "/dev/sdb1", or the image's path: for messages
   dev_t device = 0;                 // 0 for images; the probe fails if the node is another by then
   std::uint64_t disk_sequence = 0;  // likewise; 0: not known
-  std::shared_ptr<UniqueFd> image;  // images only; opened by the caller for reading at least
+  std::shared_ptr<HeldFile> image;  // images only; opened by the caller for reading at least
 };
 
 // One running probe. Destroying it cancels: its process is killed, `done` is not called any more.

@@ -57,7 +57,7 @@ class SandboxProber::Pending final : public PendingProbe {
   static std::unique_ptr<ErrandQueue::Ticket> start(ErrandQueue& queue, const ProbeTarget& target,
                                                     const Options& options, Done done) {
     std::vector<BorrowedFd> keep;
-    if (target.image) keep.push_back(target.image->borrow());
+    if (target.image) keep.push_back(target.image->keeper());
     return queue.run(
         "probe", {.deadline = options.limits.deadline + kErrandGrace}, std::move(keep),
         [target, options] { return run_probe(target, options.program, options.limits); },

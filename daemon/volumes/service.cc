@@ -3,6 +3,7 @@
 // one volume, service_check.cc those of one that is not mounted.
 #include "daemon/volumes/service.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,6 +66,7 @@ void VolumeService::review() {
 }
 
 void VolumeService::caller_gone(const std::string& sender) {
+  parts_.handovers.caller_gone(sender);
   requests_.caller_gone(sender);
   supervisor_.opener_left(sender);
 }
@@ -129,17 +131,43 @@ void VolumeService::examine(Requests::Id id, VolumeRequest request, const Caller
                  });
 }
 
-void VolumeService::open_image(Call call, UniqueFd image, std::string name,
+void VolumeService::prepare_handover(Call call, Reply<std::string> socket) {
+  const auto answer = accept(std::move(socket));
+  const std::string sender = call.sender;
+  requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
+                  [this, answer, sender](Requests::Id id, const CallerFacts& caller) {
+                    parts_.handovers.prepare(sender, caller.user,
+                                             [this, id, answer](Result<std::string> prepared) {
+                                               give_prepared(id, std::move(prepared), answer);
+                                             });
+                  });
+}
+
+void VolumeService::give_prepared(Requests::Id id, Result<std::string> prepared,
+                                  const Reply<std::string>& answer) {
+  if (!prepared) return requests_.refuse(id, std::move(prepared).error());
+  requests_.permit(
+      id, [](const CallerFacts&) { return Permission{}; },
+      [answer, socket = *std::move(prepared)](const CallerFacts&) { answer.give(socket); });
+}
+
+void VolumeService::open_image(Call call, std::string handover, std::string name,
                                Reply<std::string> volume) {
   const auto answer = accept(std::move(volume));
-  VolumeImage opened{.name = image_name(name),
-                     .opener = call.sender,
-                     .file = std::make_shared<UniqueFd>(std::move(image))};
+  VolumeImage opened{.name = image_name(name), .opener = call.sender};
   requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
-                  [this, answer, opened = std::move(opened)](Requests::Id id,
-                                                             const CallerFacts& caller) mutable {
+                  [this, answer, handover = std::move(handover), opened = std::move(opened)](
+                      Requests::Id id, const CallerFacts& caller) mutable {
                     opened.owner = caller.user;
-                    check_opened(id, std::move(opened), answer);
+                    const std::string sender = opened.opener;
+                    parts_.handovers.take(sender, handover,
+                                          [this, id, answer, opened = std::move(opened)](
+                                              Result<std::vector<HandedFile>> files) mutable {
+                                            if (!files)
+                                              return requests_.refuse(id, std::move(files).error());
+                                            opened.file = std::move(files->front().file);
+                                            check_opened(id, std::move(opened), answer);
+                                          });
                   });
 }
 
@@ -151,34 +179,19 @@ std::size_t VolumeService::images_of(uid_t user) {
 }
 
 void VolumeService::check_opened(Requests::Id id, VolumeImage image, Reply<std::string> answer) {
+  const FileFacts& facts = image.file->facts();
+  if (auto fit = require_image(facts); !fit) return requests_.refuse(id, std::move(fit).error());
+  image.writable = (facts.flags & O_ACCMODE) == O_RDWR;
+  image.size = facts.size;
   const std::size_t most = limits().images_per_user;
-  const auto room = [this, user = image.owner, most] {
-    return user == 0 || images_of(user) < most;
-  };
-  const Error no_room = fail(Errc::kLimitExceeded, "you have {} images open already", most).error();
-  if (!room()) return requests_.refuse(id, no_room);
-  const BorrowedFd file = image.file->borrow();
-  auto done = [=, this, image = std::move(image)](Result<ImageCheck> check) mutable {
-    if (!check) return requests_.refuse(id, std::move(check).error());
-    image.writable = check->writable;
-    image.size = check->size;
-    // Others may have been opened meanwhile.
-    if (!room()) return requests_.refuse(id, no_room);
-    requests_.permit(
-        id, [](const CallerFacts&) { return Permission{}; },
-        [this, answer, image = std::move(image)](const CallerFacts&) mutable {
-          answer.give(supervisor_.add_image(std::move(image)).volume().id);
-        });
-  };
-  run(
-      [&](Finished finished) {
-        return check_image(parts_.volumes.loop, file,
-                           [finished, done = std::move(done)](Result<ImageCheck> check) mutable {
-                             done(std::move(check));
-                             finished();
-                           });
-      },
-      [this, id](Error error) { requests_.refuse(id, std::move(error)); });
+  if (image.owner != 0 && images_of(image.owner) >= most)
+    return requests_.refuse(
+        id, fail(Errc::kLimitExceeded, "you have {} images open already", most).error());
+  requests_.permit(
+      id, [](const CallerFacts&) { return Permission{}; },
+      [this, answer, image = std::move(image)](const CallerFacts&) mutable {
+        answer.give(supervisor_.add_image(std::move(image)).volume().id);
+      });
 }
 
 void VolumeService::run(std::move_only_function<Result<Errand>(Finished)> start,
@@ -195,16 +208,34 @@ void VolumeService::adopt_mount(Call call, MountHandover mount, Reply<std::strin
     if (caller.user == 0) return Permission{};
     return fail(Errc::kNotPermitted, "only root may hand over mounts");
   };
+  const auto handed = std::make_shared<const MountHandover>(std::move(mount));
+  const std::string sender = call.sender;
   requests_.begin(std::move(call), "", limits().requests_per_user, refuse_with(answer),
-                  [=, this, handed = std::make_shared<MountHandover>(std::move(mount))](
-                      Requests::Id id, const CallerFacts&) {
-                    requests_.permit(id, root_alone, [this, answer, handed](const CallerFacts&) {
-                      auto found =
-                          identify_handed_over(std::move(*handed), options_.volumes.mountinfo);
-                      if (!found) return answer.refuse(std::move(found).error());
-                      answer.give(supervisor_.take_over(*std::move(found)));
+                  [=, this](Requests::Id id, const CallerFacts&) {
+                    requests_.permit(id, root_alone, [=, this](const CallerFacts&) {
+                      parts_.handovers.take(
+                          sender, handed->handover,
+                          [this, answer, handed](Result<std::vector<HandedFile>> files) {
+                            if (!files) return answer.refuse(std::move(files).error());
+                            adopt_with(*handed, *std::move(files), answer);
+                          });
                     });
                   });
+}
+
+void VolumeService::adopt_with(const MountHandover& handed, std::vector<HandedFile> files,
+                               const Reply<std::string>& answer) {
+  if (files.size() != 3)
+    return answer.refuse(
+        fail(Errc::kInvalidArgument, "a mount comes with 3 descriptors, not {}", files.size())
+            .error());
+  auto found = identify_handed_over(handed,
+                                    {.driver = std::move(files[0].own),
+                                     .log = std::move(files[1].own),
+                                     .image = std::move(files[2].file)},
+                                    options_.volumes.mountinfo);
+  if (!found) return answer.refuse(std::move(found).error());
+  answer.give(supervisor_.take_over(*std::move(found)));
 }
 
 void VolumeService::find_volume(Call /*call*/, std::string device, Reply<std::string> volume) {

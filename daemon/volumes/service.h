@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/api/service.h"
+#include "daemon/handover/handovers.h"
 #include "daemon/loop/errand.h"
 #include "daemon/loop/idle.h"
 #include "daemon/people/authority.h"
@@ -31,6 +32,7 @@ class VolumeService final : public Service {
     VolumeSupervisor::Parts volumes;
     Authority& authority;
     Callers& callers;
+    Handovers& handovers;
     Idle& idle;
   };
   struct Options {
@@ -52,7 +54,9 @@ class VolumeService final : public Service {
   [[nodiscard]] VolumeSupervisor& supervisor() { return supervisor_; }
   [[nodiscard]] std::size_t open_requests() const { return requests_.size(); }
 
-  void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
+  void prepare_handover(Call call, Reply<std::string> socket) override;
+  void open_image(Call call, std::string handover, std::string name,
+                  Reply<std::string> volume) override;
   void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
   void mount_at(Call call, MountThere wanted, Reply<std::string> volume) override;
   void find_volume(Call call, std::string device, Reply<std::string> volume) override;
@@ -120,7 +124,12 @@ class VolumeService final : public Service {
   Result<std::vector<std::string>> decide_mount(MountPlan& plan, VolumeMachine& machine,
                                                 const CallerFacts& caller);
   Result<std::string> volume_of_device(const std::string& device);
-  void mount_there(Call call, MountThere wanted, const Reply<std::string>& answer);
+  void mount_there(Call call, MountThere wanted, std::shared_ptr<HeldFile> place,
+                   const Reply<std::string>& answer);
+  void give_prepared(Requests::Id id, Result<std::string> prepared,
+                     const Reply<std::string>& answer);
+  void adopt_with(const MountHandover& handed, std::vector<HandedFile> files,
+                  const Reply<std::string>& answer);
   static void show_refusal(VolumeMachine& machine, const Error& why);
   Result<std::vector<std::string>> decide_recovery(MountPlan& plan, VolumeMachine& machine,
                                                    const CallerFacts& caller);

@@ -137,21 +137,25 @@ void VolumeService::mount_at(Call call, MountThere wanted, Reply<std::string> vo
     if (caller.user == 0) return Permission{};
     return fail(Errc::kNotPermitted, "only root may choose a mount point");
   };
-  requests_.begin(call, "", limits().requests_per_user, refuse_with(answer),
-                  [=, this, there = std::make_shared<MountThere>(std::move(wanted))](
-                      Requests::Id id, const CallerFacts&) {
-                    requests_.permit(id, root_alone,
-                                     [this, call, there, answer](const CallerFacts&) {
-                                       mount_there(call, std::move(*there), answer);
-                                     });
-                  });
+  requests_.begin(
+      call, "", limits().requests_per_user, refuse_with(answer),
+      [=, this, there = std::make_shared<MountThere>(std::move(wanted))](Requests::Id id,
+                                                                         const CallerFacts&) {
+        requests_.permit(id, root_alone, [this, call, there, answer](const CallerFacts&) {
+          parts_.handovers.take(call.sender, there->handover,
+                                [=, this](Result<std::vector<HandedFile>> files) {
+                                  if (!files) return answer.refuse(std::move(files).error());
+                                  mount_there(call, *there, std::move(files->front().file), answer);
+                                });
+        });
+      });
 }
 
-void VolumeService::mount_there(Call call, MountThere wanted, const Reply<std::string>& answer) {
+void VolumeService::mount_there(Call call, MountThere wanted, std::shared_ptr<HeldFile> place,
+                                const Reply<std::string>& answer) {
   const auto id = volume_of_device(wanted.device);
   if (!id) return answer.refuse(id.error());
   const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
-  const auto place = std::make_shared<UniqueFd>(std::move(wanted.place));
   const auto refuse = [this, id = *id, answer](Error why) {
     // What it is busy with, it tells by itself, and that passes.
     const bool busy = why.code == Errc::kAlreadyMounted || why.code == Errc::kBusy;

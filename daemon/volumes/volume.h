@@ -50,7 +50,7 @@ struct VolumeImage {
   std::string opener;  // bus name
   uid_t owner = 0;     // who opened it
   bool opener_is_there = true;
-  std::shared_ptr<UniqueFd> file;
+  std::shared_ptr<HeldFile> file;
   bool writable = false;
   std::uint64_t size = 0;
 };

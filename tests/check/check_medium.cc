@@ -18,6 +18,7 @@
 
 #include "daemon/mounting/check_errand.h"
 #include "lib/base/log.h"
+#include "tests/unit/fakes/file_here.h"
 
 namespace airlock {
 namespace {
@@ -48,8 +49,8 @@ Result<void> check(CheckOperation operation, const std::string& type, const std:
                    std::chrono::milliseconds deadline) {
   CheckWork work;
   work.source.path = path;
-  work.source.image = std::make_shared<UniqueFd>(
-      ::open(path.c_str(), (only_reads(operation) ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+  work.source.image = file_here(
+      UniqueFd(::open(path.c_str(), (only_reads(operation) ? O_RDONLY : O_RDWR) | O_CLOEXEC)));
   work.request.operation = operation;
   work.request.type = type;
   work.places = CheckerPlaces::of_this_system();

@@ -3,25 +3,34 @@
 
 ARGUMENTS is a tuple in GVariant's text form. The answer goes to standard output as JSON:
 {"answer": [...]} or {"error": "org.airlock1.Error.Busy", "message": "..."}. With IMAGE its
-descriptor takes the place of the first argument and "handle 0" stands for it.
+descriptor is handed over before, and {handover} stands for it.
 """
 import json
 import os
+import pathlib
 import sys
 
 import gi
 gi.require_version("Gio", "2.0")
 from gi.repository import Gio, GLib  # noqa: E402
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+import handover  # noqa: E402
+
+MANAGER = "/org/airlock1", "org.airlock1.Manager"
 DEADLINE_MS = 150_000
 
 
-def call(connection, path, interface, method, arguments, descriptors=None):
+def call(connection, path, interface, method, arguments):
     """The answer, unpacked; GLib.Error when it is one."""
-    answer, _ = connection.call_with_unix_fd_list_sync(
-        "org.airlock1", path, interface, method, GLib.Variant.parse(None, arguments, None, None),
-        None, Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION, DEADLINE_MS, descriptors, None)
-    return answer.unpack()
+    return connection.call_sync(
+        "org.airlock1", path, interface, method, GLib.Variant.parse(None, arguments, None, None), None,
+        Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION, DEADLINE_MS, None).unpack()
+
+
+def hand_over(connection, *descriptors):
+    """What stands for the descriptors in the next call."""
+    return handover.send(call(connection, *MANAGER, "PrepareHandover", "()")[0], *descriptors)
 
 
 def connect(address):
@@ -38,14 +47,12 @@ def error_of(error):
 
 def main():
     address, path, interface, method, arguments = sys.argv[1:6]
-    descriptors = None
-    if len(sys.argv) > 6:
-        descriptors = Gio.UnixFDList.new()
-        flags = os.O_RDWR if sys.argv[7] == "rw" else os.O_RDONLY
-        descriptors.append(os.open(sys.argv[6], flags))
     connection = connect(address)
     try:
-        result = {"answer": call(connection, path, interface, method, arguments, descriptors)}
+        if len(sys.argv) > 6:
+            image = os.open(sys.argv[6], os.O_RDWR if sys.argv[7] == "rw" else os.O_RDONLY)
+            arguments = arguments.format(handover=repr(hand_over(connection, image)))
+        result = {"answer": call(connection, path, interface, method, arguments)}
     except GLib.Error as error:
         result = error_of(error)
     print(json.dumps(result))

@@ -405,7 +405,7 @@ class Machine:
         """A program of the person that opened the image and stays on the bus; yields the volume."""
         process = subprocess.Popen(
             [PYTHON, HERE / "caller.py", self.address, MANAGER_PATH, MANAGER, "OpenImage",
-             f"(handle 0, '{image.name}', @a{{sv}} {{}})", image, mode, "--stay"],
+             f"({{handover}}, '{image.name}', @a{{{{sv}}}} {{{{}}}})", image, mode, "--stay"],
             user=person[0], group=person[0], extra_groups=[], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:

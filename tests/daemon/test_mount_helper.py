@@ -194,7 +194,7 @@ def test_others_cannot_hand_over_anything(machine, by_hand):
     by_hand.mount(environment={})
     with pytest.raises(Refused) as refused:
         machine.call_as(ALICE, "/org/airlock1", "org.airlock1.Manager", "AdoptMount",
-                        "(uint64 1, uint64 1, handle 0, handle 0, handle 0, 'x', 'builtin', uint32 1)",
+                        "(uint64 1, uint64 1, {handover}, 'x', 'builtin', uint32 1)",
                         image=[str(by_hand.place), "ro"])
     assert refused.value.name == "NotPermitted"
     assert by_hand.volume() is None

@@ -12,11 +12,12 @@ REPLACED = "\ufffd"
 CLEANED = f"{REPLACED * 2} bad {REPLACED} label {REPLACED * 2}"
 INTERFACES = {"Manager": MANAGER, "Volume": SDB1, "Job": f"{MANAGER}/jobs/7"}
 
-# Nobody but root may hand over a mount, and a message without descriptors can't.
-WITH_DESCRIPTORS = [("Manager", "OpenImage"), ("Manager", "AdoptMount"),
-                    ("Manager", "MountAt")]
+# These make something new each time.
+WITH_HANDOVER = [("Manager", "PrepareHandover"), ("Manager", "OpenImage")]
 # method, signature, arguments, what comes back, whose options it takes
 METHODS = [
+    ("Manager", "AdoptMount", "(ttsssu)", [1, 2, "/handover/1", "airlock-ext", "builtin", 1000], SDB1, ""),
+    ("Manager", "MountAt", "(ssta{sv})", ["/dev/sdb1", "/handover/2", 1, {}], SDB1, "options fstype"),
     ("Manager", "FindVolume", "(s)", ["/dev/sdb1"], SDB1, ""),
     ("Manager", "Explain", "(s)", ["/dev/sdb1"],
      {"device": "/dev/sdb1", "label": CLEANED, "size": 1 << 40, "steps": ["one", CLEANED]}, ""),

@@ -8,6 +8,7 @@ import time
 
 from gi.repository import Gio, GLib
 
+import handover
 import harness
 
 NAME = "org.airlock1"
@@ -98,7 +99,7 @@ class Demo:
     def __init__(self, bus, log):
         self.log = open(log, "w+")
         self.process = subprocess.Popen(
-            [harness.built("tests/integration/bus_demo")], stdin=subprocess.PIPE,
+            [harness.built("tests/integration/bus_demo"), pathlib.Path(log).parent], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus.address})
 
@@ -174,6 +175,9 @@ class Client:
                 carried.append(descriptor)
             message.set_unix_fd_list(carried)
         return message
+
+    def hand_over(self, *descriptors):
+        return handover.send(self.call(MANAGER, "Manager", "PrepareHandover"), *descriptors)
 
     def send(self, message, seconds=DEADLINE):
         reply, _serial = self.connection.send_message_with_reply_sync(

@@ -10,7 +10,7 @@ import sys
 
 from gi.repository import GLib
 
-from bus_methods import INTERFACES, METHODS, OPTION_VALUES, SDB1, TAKING_OPTIONS, WITH_DESCRIPTORS
+from bus_methods import INTERFACES, METHODS, OPTION_VALUES, SDB1, TAKING_OPTIONS, WITH_HANDOVER
 from bus_peers import ERROR, MANAGER, NAME, PROPERTIES, Client, DBusError, volume
 
 NOBODY = 65534
@@ -68,7 +68,7 @@ def throw_things(client, seed, a_volume):
     rng = random.Random(seed)
     paths = {**INTERFACES, "Volume": a_volume}
     names = [(path, f"{NAME}.{interface}", method) for interface, path in paths.items()
-             for row_interface, method, *_ in METHODS + WITH_DESCRIPTORS
+             for row_interface, method, *_ in METHODS + WITH_HANDOVER
              if row_interface == interface]
     names += [(path, PROPERTIES, method) for path in paths.values()
               for method in ("Get", "Set", "GetAll")]

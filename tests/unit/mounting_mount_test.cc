@@ -3,6 +3,7 @@
 #include <random>
 
 #include "daemon/launch/service_peer.h"
+#include "tests/unit/fakes/file_here.h"
 #include "tests/unit/mounting_fixture.h"
 
 namespace airlock {
@@ -39,8 +40,7 @@ TEST_F(KernelMountingRunAsRoot, AFolderOfTheCallersIsUsedAndLeftToTheCaller) {
   const std::string folder = folder_ + "/theirs";
   fs::create_directory(folder);
   MountDecision there = decision();
-  there.place =
-      std::make_shared<UniqueFd>(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  there.place = file_here(UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
   auto& loop = add_loop("serve");
   auto live = mount(loop.source(), there);
   ASSERT_TRUE(live.has_value()) << live.error().message();
@@ -285,7 +285,7 @@ MountSource image(const std::string& file, const std::string& first_word, int fl
   fs::resize_file(file, 1 << 20);
   MountSource source;
   source.path = file;
-  source.image = std::make_shared<UniqueFd>(::open(file.c_str(), flags | O_CLOEXEC));
+  source.image = file_here(UniqueFd(::open(file.c_str(), flags | O_CLOEXEC)));
   return source;
 }
 
@@ -320,12 +320,12 @@ TEST_F(KernelMountingRunAsRoot, WhatIsNoImageIsRefused) {
   MountSource source;
   source.path = "picture";
   for (const char* path : {"/dev/null", "/tmp"}) {
-    source.image = std::make_shared<UniqueFd>(::open(path, O_RDONLY | O_CLOEXEC));
+    source.image = file_here(UniqueFd(::open(path, O_RDONLY | O_CLOEXEC)));
     EXPECT_EQ(mount(source, decision(false)).error().code, Errc::kInvalidArgument) << path;
   }
   auto unread = image(folder_ + "/picture", "serve", O_WRONLY);
   EXPECT_EQ(mount(unread, decision(false)).error().code, Errc::kInvalidArgument);
-  unread.image = std::make_shared<UniqueFd>(::open(unread.path.c_str(), O_PATH | O_CLOEXEC));
+  unread.image = file_here(UniqueFd(::open(unread.path.c_str(), O_PATH | O_CLOEXEC)));
   EXPECT_EQ(mount(unread, decision(false)).error().code, Errc::kInvalidArgument);
   expect_nothing_left();
 }

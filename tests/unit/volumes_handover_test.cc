@@ -48,14 +48,13 @@ class CoreHandover : public CoreWorld {
                                std::uint64_t name_space = our_namespace(),
                                UniqueFd image = some_file()) {
     Asked<std::string> asked;
-    MountHandover handed{.mount = kMount,
-                         .mount_namespace = name_space,
-                         .driver = std::move(driver),
-                         .log = nothing(),
-                         .image = std::move(image),
-                         .program = "airlock-ext",
-                         .origin = "builtin",
-                         .user = kAnna};
+    MountHandover handed{
+        .mount = kMount,
+        .mount_namespace = name_space,
+        .handover = handovers.put(sender, std::move(driver), nothing(), std::move(image)),
+        .program = "airlock-ext",
+        .origin = "builtin",
+        .user = kAnna};
     manager->adopt_mount(call_of(sender), std::move(handed), asked.reply());
     settle();
     return asked;

@@ -21,8 +21,8 @@ class CoreImage : public CoreWorld {
                           const std::string& name = "stick.img") {
     prober.put(name, ext4("IMAGE"));
     Asked<std::string> asked;
-    manager->open_image(call_of(sender), UniqueFd(::open(path.c_str(), flags | O_CLOEXEC)), name,
-                        asked.reply());
+    const auto sent = handovers.put(sender, UniqueFd(::open(path.c_str(), flags | O_CLOEXEC)));
+    manager->open_image(call_of(sender), sent, name, asked.reply());
     EXPECT_TRUE(wait_for([&] { return asked.answered(); }));
     settle();
     return asked;
@@ -101,8 +101,9 @@ TEST_F(CoreImage, OpeningManyAtOnceDoesNotGetAroundTheLimit) {
   rules.replace(settings);
   std::vector<Asked<std::string>> asked(8);
   for (auto& one : asked)
-    manager->open_image(call_of(anna), UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), "x",
-                        one.reply());
+    manager->open_image(call_of(anna),
+                        handovers.put(anna, UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))),
+                        "x", one.reply());
   EXPECT_TRUE(wait_for(
       [&] { return std::ranges::all_of(asked, [](const auto& one) { return one.answered(); }); }));
   EXPECT_EQ(std::ranges::count_if(asked, [](const auto& one) { return one.succeeded(); }), 3);
@@ -144,8 +145,9 @@ TEST_F(CoreImage, TheNameIsShownWithoutWhatCouldSteerATerminal) {
 
 TEST_F(CoreImage, WhoLeavesWhileTheImageIsCheckedLeavesNothingBehind) {
   Asked<std::string> asked;
-  manager->open_image(call_of(anna), UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), "x",
-                      asked.reply());
+  manager->open_image(call_of(anna),
+                      handovers.put(anna, UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC))),
+                      "x", asked.reply());
   callers.leave(anna);
   EXPECT_TRUE(asked.answered());
   (void)wait_for([&, end = std::chrono::steady_clock::now() + 200ms] {

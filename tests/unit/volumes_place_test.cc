@@ -20,11 +20,13 @@ class CorePlace : public CoreWorld {
                               std::uint64_t name_space = our_namespace()) {
     if (options.type.empty()) options.type = "ext4";
     Asked<std::string> asked;
-    manager->mount_at(call_of(sender, std::move(options)),
-                      {.device = device,
-                       .place = UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
-                       .mount_namespace = name_space},
-                      asked.reply());
+    manager->mount_at(
+        call_of(sender, std::move(options)),
+        {.device = device,
+         .handover = handovers.put(
+             sender, UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))),
+         .mount_namespace = name_space},
+        asked.reply());
     settle();
     return asked;
   }
@@ -46,7 +48,7 @@ TEST_F(CorePlace, IsForRootAndGoesToWhomItNames) {
   EXPECT_EQ(made->decision.user, kAnna);
   EXPECT_TRUE(made->decision.allow_exec);
   ASSERT_TRUE(made->decision.place);
-  EXPECT_TRUE(made->decision.place->valid());
+  EXPECT_TRUE(S_ISDIR(made->decision.place->facts().mode));
   expect_quiet();
 }
 

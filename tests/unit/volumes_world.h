@@ -21,6 +21,7 @@
 #include "lib/base/log.h"
 #include "tests/unit/fakes/fake_checking.h"
 #include "tests/unit/fakes/fake_device_source.h"
+#include "tests/unit/fakes/fake_handovers.h"
 #include "tests/unit/fakes/fake_mounting.h"
 #include "tests/unit/fakes/fake_people.h"
 #include "tests/unit/fakes/fake_prober.h"
@@ -109,6 +110,7 @@ class CoreWorld : public testing::Test {
                                          .records = *records},
                              .authority = authority,
                              .callers = callers,
+                             .handovers = handovers,
                              .idle = idle},
         VolumeService::Options{.volumes = options, .version = "test", .driver_directories = {}});
     ASSERT_TRUE(manager->start().has_value());
@@ -188,6 +190,7 @@ class CoreWorld : public testing::Test {
   std::string folder;
   std::chrono::milliseconds death_grace{10'000};
   EventLoop loop = std::move(*EventLoop::create());
+  FakeHandovers handovers{loop};
   FakeDeviceSource devices;
   test::FakeProber prober{loop};
   FakeMounting mounting{loop};

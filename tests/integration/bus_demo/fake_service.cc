@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/integration/bus_demo/fake_service.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -72,31 +71,45 @@ Result<void> FakeService::unmount_now(const std::string& volume) {
   return {};
 }
 
-void FakeService::open_image(Call call, UniqueFd image, std::string name,
-                             Reply<std::string> volume) {
+void FakeService::prepare_handover(Call call, Reply<std::string> socket) {
+  const std::string sender = call.sender;
+  remember("PrepareHandover", call, "");
+  handovers_.prepare(sender, ::getuid(), [socket](Result<std::string> path) { socket.give(path); });
+}
+
+// What the descriptor shows, which airlockd itself would never take.
+std::string FakeService::first_bytes(const HeldFile& file) {
+  const auto taken = file.take();
+  if (!taken) return taken.error().message();
   std::array<char, 16> start{};
-  const auto length = ::pread(image.get(), start.data(), start.size(), 0);
-  const int flags = ::fcntl(image.get(), F_GETFD);
-  const auto about = fmt::format("{} holds={} cloexec={:d}", name,
-                                 std::string(start.data(), length < 0 ? 0 : std::size_t(length)),
-                                 (flags & FD_CLOEXEC) != 0);
-  answer("OpenImage", call, about, std::move(volume), [this]() -> Result<std::string> {
-    const std::string id = fmt::format("image{}", ++images_);
-    add_volume(id);
-    return id;
-  });
+  const auto length = ::pread(taken->get(), start.data(), start.size(), 0);
+  return {start.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
+}
+
+void FakeService::open_image(Call call, std::string handover, std::string name,
+                             Reply<std::string> volume) {
+  const std::string sender = call.sender;
+  handovers_.take(
+      sender, handover, [this, call, name, volume](Result<std::vector<HandedFile>> files) {
+        if (!files) return volume.refuse(std::move(files).error());
+        const auto about = fmt::format("{} holds={}", name, first_bytes(*files->front().file));
+        answer("OpenImage", call, about, volume, [this]() -> Result<std::string> {
+          const std::string id = fmt::format("image{}", ++images_);
+          add_volume(id);
+          return id;
+        });
+      });
 }
 
 void FakeService::adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) {
   const auto about =
-      fmt::format("{} {} for {} holds={:d}{:d}{:d}", mount.program, mount.origin, mount.user,
-                  mount.driver.valid(), mount.log.valid(), mount.image.valid());
+      fmt::format("{} {} for {} from {}", mount.program, mount.origin, mount.user, mount.handover);
   answer("AdoptMount", call, about, std::move(volume),
          []() -> Result<std::string> { return "sdb1"; });
 }
 
 void FakeService::mount_at(Call call, MountThere wanted, Reply<std::string> volume) {
-  const auto about = fmt::format("{} holds={:d}", wanted.device, wanted.place.valid());
+  const auto about = fmt::format("{} from {}", wanted.device, wanted.handover);
   answer("MountAt", call, about, std::move(volume), []() -> Result<std::string> { return "sdb1"; });
 }
 
@@ -226,6 +239,7 @@ void FakeService::skip(Call call, std::string job, Reply<void> done) {
 }
 
 void FakeService::caller_gone(const std::string& sender) {
+  handovers_.caller_gone(sender);
   calls_.push_back("gone " + sender);
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon/api/publisher.h"
 #include "daemon/api/service.h"
+#include "daemon/handover/handovers.h"
 
 namespace airlock {
 
@@ -18,7 +19,8 @@ namespace airlock {
 // can be told to hold its replies, to lose them, or to fail.
 class FakeService final : public Service {
  public:
-  explicit FakeService(Publisher& publisher) : publisher_(publisher) {}
+  FakeService(Publisher& publisher, Handovers& handovers)
+      : publisher_(publisher), handovers_(handovers) {}
 
   void add_volume(const std::string& id);
   void remove_volume(const std::string& id);
@@ -31,7 +33,9 @@ class FakeService final : public Service {
   }
   std::vector<std::string> take_calls() { return std::exchange(calls_, {}); }
 
-  void open_image(Call call, UniqueFd image, std::string name, Reply<std::string> volume) override;
+  void prepare_handover(Call call, Reply<std::string> socket) override;
+  void open_image(Call call, std::string handover, std::string name,
+                  Reply<std::string> volume) override;
   void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) override;
   void mount_at(Call call, MountThere wanted, Reply<std::string> volume) override;
   void find_volume(Call call, std::string device, Reply<std::string> volume) override;
@@ -58,6 +62,7 @@ class FakeService final : public Service {
   void caller_gone(const std::string& sender) override;
 
  private:
+  static std::string first_bytes(const HeldFile& file);
   template <typename T, typename Make>
   void answer(const std::string& method, const Call& call, const std::string& about, Reply<T> reply,
               Make make);
@@ -67,6 +72,7 @@ class FakeService final : public Service {
   Result<void> unmount_now(const std::string& volume);
 
   Publisher& publisher_;
+  Handovers& handovers_;
   std::map<std::string, std::string> mount_points_;  // id, where; empty when not mounted
   std::map<std::string, std::variant<std::string, std::int64_t, bool>> unmount_end_ = {
       {"outcome", std::string("safe")}, {"summary", std::string("it can be removed safely")}};

@@ -13,6 +13,7 @@
 
 #include "daemon/bus/bus_publisher.h"
 #include "daemon/bus/bus_source.h"
+#include "daemon/handover/handover_desk.h"
 #include "lib/base/log.h"
 #include "tests/integration/bus_demo/fake_service.h"
 
@@ -52,7 +53,8 @@ PropertyValue read_value(std::istream& words) {
 
 class Demo {
  public:
-  Demo(EventLoop& loop, BusPublisher& publisher) : loop_(loop), publisher_(publisher) {}
+  Demo(EventLoop& loop, BusPublisher& publisher, HandoverDesk& handovers)
+      : loop_(loop), publisher_(publisher), service_(publisher, handovers) {}
 
   FakeService& service() { return service_; }
 
@@ -114,18 +116,19 @@ class Demo {
 
   EventLoop& loop_;
   BusPublisher& publisher_;
-  FakeService service_{publisher_};
+  FakeService service_;
   std::string input_;
 };
 
-Result<int> run() {
+Result<int> run(const std::string& folder) {
   TRY(auto loop, EventLoop::create());
   TRY(auto bus, BusSource::open(loop, [&](Error error) {
         say("gone: " + error.message());
         loop.stop(kBusGone);
       }));
   TRY(auto publisher, BusPublisher::create(loop, *bus));
-  Demo demo(loop, *publisher);
+  TRY(auto handovers, HandoverDesk::open(loop, {.directory = folder + "/handover"}));
+  Demo demo(loop, *publisher, *handovers);
   publisher->serve(demo.service());
   publisher->set_manager({{"Version", std::string("0.2")}});
   TRY(auto input,
@@ -140,9 +143,11 @@ Result<int> run() {
 }  // namespace
 }  // namespace airlock
 
-int main() {
+// bus_demo FOLDER
+int main(int argc, char** argv) {
+  if (argc != 2) return EXIT_FAILURE;
   airlock::log_open("bus_demo", airlock::LogLevel::kDebug);
-  const auto exit_code = airlock::run();
+  const auto exit_code = airlock::run(argv[1]);
   if (exit_code) return *exit_code;
   airlock::log(airlock::LogLevel::kError, "{}", exit_code.error().message());
   return EXIT_FAILURE;

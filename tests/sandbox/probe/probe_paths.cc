@@ -15,6 +15,7 @@
 #include "daemon/loop/event_loop.h"
 #include "daemon/probe/probe_program.h"
 #include "daemon/probe/sandbox_prober.h"
+#include "tests/unit/fakes/file_here.h"
 
 namespace airlock {
 namespace {
@@ -26,7 +27,7 @@ ProbeTarget target_for(const std::string& path) {
   if (S_ISBLK(status.st_mode))
     target.device = status.st_rdev;
   else
-    target.image = std::make_shared<UniqueFd>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    target.image = file_here(UniqueFd(::open(path.c_str(), O_RDWR | O_CLOEXEC)));
   return target;
 }
 

@@ -24,6 +24,7 @@
 #include "daemon/launch/containment_report.h"
 #include "daemon/probe/sandbox_prober.h"
 #include "tests/unit/fakes/fake_prober.h"
+#include "tests/unit/fakes/file_here.h"
 
 namespace airlock::test {
 namespace {
@@ -77,8 +78,7 @@ class ProberTest : public testing::Test {
     const fs::path path = folder_ / fmt::format("image{}", ++images_);
     std::ofstream(path, std::ios::binary) << content;
     fs::resize_file(path, std::max<std::uintmax_t>(content.size(), 65536));
-    return {.path = path,
-            .image = std::make_shared<UniqueFd>(::open(path.c_str(), flags | O_CLOEXEC))};
+    return {.path = path, .image = file_here(UniqueFd(::open(path.c_str(), flags | O_CLOEXEC)))};
   }
 
   template <typename Condition>
@@ -346,17 +346,16 @@ TEST_F(ProberTest, RunAsRootAnImageTheCallerCannotReadIsRefused) {
                "is not readable");
   expect_error(answer_of(prober, image("secret", O_PATH)), Errc::kNotPermitted, "is not readable");
   ProbeTarget directory{
-      .path = folder_,
-      .image = std::make_shared<UniqueFd>(::open(folder_.c_str(), O_RDONLY | O_CLOEXEC))};
+      .path = folder_, .image = file_here(UniqueFd(::open(folder_.c_str(), O_RDONLY | O_CLOEXEC)))};
   expect_error(answer_of(prober, directory), Errc::kInvalidArgument, "not an image file");
 }
 
 TEST_F(ProberTest, RunAsRootTheCallersPositionInAnImageStays) {
   SandboxProber prober = this->prober(AIRLOCK_PROBE);
   const ProbeTarget target = image("anything", O_RDWR);
-  ASSERT_EQ(::lseek(target.image->get(), 7, SEEK_SET), 7);
+  ASSERT_EQ(::lseek(target.image->keeper().get(), 7, SEEK_SET), 7);
   ASSERT_TRUE(answer_of(prober, target));
-  EXPECT_EQ(::lseek(target.image->get(), 0, SEEK_CUR), 7);
+  EXPECT_EQ(::lseek(target.image->keeper().get(), 0, SEEK_CUR), 7);
 }
 
 // What a live probe is held by, measured from outside while it holds the medium.

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "lib/base/error.h"
+#include "lib/base/unique_fd.h"
+
+namespace airlock {
+
+// What the process that holds a file says of it.
+struct FileFacts {
+  mode_t mode = 0;  // st_mode
+  int flags = 0;    // of open(2), as F_GETFL tells them
+  std::uint64_t size = 0;
+};
+
+// A file that a caller lent. airlockd never has a descriptor of it, because closing one can wait
+// for ever: the file may lie on somebody's FUSE server or on a network that is gone. Another
+// process keeps the file, and errands, which may hang alone, get their descriptors from it.
+class HeldFile {
+ public:
+  explicit HeldFile(const FileFacts& facts) : facts_(facts) {}
+  HeldFile(const HeldFile&) = delete;
+  HeldFile& operator=(const HeldFile&) = delete;
+  virtual ~HeldFile() = default;
+
+  [[nodiscard]] const FileFacts& facts() const { return facts_; }
+  // What an errand has to keep that is going to call take().
+  [[nodiscard]] virtual BorrowedFd keeper() const = 0;
+  // In an errand only: a descriptor of the same open file.
+  [[nodiscard]] virtual Result<UniqueFd> take() const = 0;
+
+ private:
+  FileFacts facts_;
+};
+
+}  // namespace airlock
