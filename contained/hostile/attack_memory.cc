@@ -15,7 +15,7 @@ namespace airlock::hostile {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kTooMuch = 512ULL << 20;  // the test allows far less
+constexpr std::size_t kTooMuch = 256ULL << 20;  // the test allows far less
 
 void* map(std::size_t size, int protection, int sharing) {
   return ::mmap(nullptr, size, protection, sharing | MAP_ANONYMOUS, -1, 0);
@@ -42,6 +42,29 @@ int make_executable(const Targets&) {
 
 int overstay_memory(const Targets&) {
   return use_up(kTooMuch, MAP_PRIVATE);
+}
+
+// The limit on data counts only what can be written now.
+int overstay_memory_by_protecting(const Targets&) {
+  constexpr std::size_t kStep = 1ULL << 20;
+  for (std::size_t used = 0; used < kTooMuch; used += kStep) {
+    void* const memory = map(kStep, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    if (memory == MAP_FAILED) return lost();
+    std::memset(memory, 1, kStep);
+    if (::mprotect(memory, kStep, PROT_READ) != 0) return lost();
+  }
+  return 0;
+}
+
+// Nothing is in the pages, but each look costs the kernel a page table: 64 MiB of them.
+int overstay_page_tables(const Targets&) {
+  constexpr std::size_t kArea = 32ULL << 30;
+  constexpr std::size_t kPerTable = 2ULL << 20;
+  const void* const area = map(kArea, PROT_READ, MAP_PRIVATE | MAP_NORESERVE);
+  if (area == MAP_FAILED) return lost();
+  for (std::size_t at = 0; at < kArea; at += kPerTable)
+    (void)*(static_cast<const volatile char*>(area) + at);
+  return 0;
 }
 
 int overstay_shared_memory(const Targets&) {

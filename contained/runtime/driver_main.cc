@@ -2,6 +2,7 @@
 #include "contained/runtime/driver_main.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -97,7 +98,14 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
 
 }  // namespace
 
+// Each arena of the allocator takes 64 MiB of addresses, which the sandbox limits. A few threads
+// that mostly work under one lock share one without noticing.
+void use_one_arena() {
+  (void)::mallopt(M_ARENA_MAX, 1);
+}
+
 int driver_main(int argc, char** argv, const DriverProgram& program) {
+  use_one_arena();
   log_open(program.name, LogLevel::kInfo);
   const auto root = enter_empty_root();
   if (!root) {

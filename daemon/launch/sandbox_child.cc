@@ -30,6 +30,10 @@ constexpr int kSetupFailed = 127;
 // The plan's descriptors move above this first, so that none of them is where another must go.
 constexpr int kAboveFixedDescriptors = 16;
 
+// Addresses beside data: an idle driver has 8 MiB of them. The rest is for longer lists of
+// libraries.
+constexpr std::uint64_t kProgramAndLibraries = 64ULL << 20;
+
 constexpr int kSyncDescriptor = kControlDescriptor + 1;
 constexpr int kProgramDescriptor = kControlDescriptor + 2;
 
@@ -92,7 +96,10 @@ bool limit_memory([[maybe_unused]] const SandboxLimits& limits) {
 #if defined(__SANITIZE_ADDRESS__)
   return true;  // its shadow memory is larger than any limit worth having
 #else
-  return lower_limit(RLIMIT_DATA, limits.memory_bytes);
+  // Data is what can be written now, which is what counts for an honest worker. The limit on
+  // addresses stops one that takes writing away from its pages again, or that fills page tables.
+  return lower_limit(RLIMIT_DATA, limits.memory_bytes) &&
+         lower_limit(RLIMIT_AS, limits.memory_bytes + kProgramAndLibraries);
 #endif
 }
 

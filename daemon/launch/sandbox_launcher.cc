@@ -248,8 +248,8 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
                               .has_user_namespace = has_user_namespace});
   if (!user_id) return std::unexpected(user_id.error());
   if (has_user_namespace) TRY_VOID(map_user(pid, *user_id));
-  // Neither the protection of a daemon nor its opposite is inherited.
-  TRY_VOID(write_process_file(pid, "oom_score_adj", "0\n"));
+  // Where memory runs out, workers go first, whatever protects the daemon.
+  TRY_VOID(write_process_file(pid, "oom_score_adj", "500\n"));
   if (auto ready = see_through_setup(worker, sync.ours.borrow()); !ready)
     return fail(std::move(ready), "start {}", quote(spec.program));
   return worker;

@@ -105,7 +105,12 @@ TEST_P(ContainmentTest, RunAsRootHasItsLimits) {
   expect_limit("Max stack size", SandboxLimits{}.stack_bytes);
 #if !defined(__SANITIZE_ADDRESS__)
   expect_limit("Max data size", 96U << 20);
+  expect_limit("Max address space", (96U + 64U) << 20);
 #endif
+}
+
+TEST_P(ContainmentTest, RunAsRootGoesFirstWhereMemoryRunsOut) {
+  EXPECT_EQ(proc("oom_score_adj"), "500\n");
 }
 
 TEST_P(ContainmentTest, RunAsRootIsProcessOneAndNotDumpable) {
