@@ -26,11 +26,11 @@ namespace {
 constexpr std::uint32_t kLargestDeviceBlock = 4096;
 constexpr unsigned kThreads = 3;
 
-Result<DescriptorIo> ask_for_medium(Server& session, const DriverOptions& options) {
+Result<DescriptorIo> ask_for_medium(Server& session, const DriverOptions& options, MediumUse use) {
   // The kernel claims the device of a fuseblk mount itself and would find it taken.
   const std::uint32_t exclusive = options.fuseblk ? 0 : O_EXCL;
   UniqueFd descriptor;
-  if (options.read_only()) {
+  if (options.read_only() || use == MediumUse::kOnlyRead) {
     TRY(descriptor, session.open_device(options.medium, O_RDONLY | exclusive));
   } else {
     TRY(auto opened, session.open_device_or_read_only(options.medium, exclusive));
@@ -67,7 +67,7 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
                  const DriverProgram& program) {
   TRY_VOID(session.accept());
   TRY(const DriverOptions options, parse_driver_options(session.merged_arguments(own_arguments)));
-  TRY(auto io, ask_for_medium(session, options));
+  TRY(auto io, ask_for_medium(session, options, program.use));
   // libfuse looks around in the system when a session is made, so this comes before confine().
   TRY(auto server,
       FuseServer::create(session.take_fuse_device(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,12 +28,17 @@ class OpenedMedium {
   virtual Result<void> begin() = 0;
 };
 
+// A driver that never writes holds a descriptor that cannot, also in a mount that asks for more.
+enum class MediumUse { kReadAndWrite, kOnlyRead };
+
 struct DriverProgram {
   std::string_view name;  // "airlock-ext"
   Filter filter;
   // Reads the medium for the first time; the process is confined already. The failure is what
   // the person reads.
-  Result<std::unique_ptr<OpenedMedium>> (*open)(BlockIo& io, const DriverOptions& options);
+  std::function<Result<std::unique_ptr<OpenedMedium>>(BlockIo& io, const DriverOptions& options)>
+      open;
+  MediumUse use = MediumUse::kReadAndWrite;
 };
 
 // All of a driver's main(): takes the session over from whoever started the process, asks for its
