@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The rows that are installed, and nothing else, so that a program can have others instead: see
+// tests/drivers/driver_rows.cc.
+#include <array>
+
+#include "daemon/launch/driver_table.h"
+
+namespace airlock {
+
+std::span<const DriverRow> driver_table() {
+  static constexpr auto kDrivers = std::to_array<DriverRow>({
+#define AIRLOCK_DRIVER(name, subtypes, program, abilities, memory, files, threads, syscalls) \
+  {#name, subtypes, program, abilities, memory, files, threads, syscalls},
+#include "contained/drivers.inc"
+#undef AIRLOCK_DRIVER
+  });
+  return kDrivers;
+}
+
+}  // namespace airlock
