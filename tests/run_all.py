@@ -25,7 +25,7 @@ NO_GUEST = "AIRLOCK_NO_GUEST" in os.environ
 # Of the limits in meson.build, which end a program that hangs and are no measure of a machine.
 PATIENCE = "5"
 SANITIZED_SUITES = ("unit", "root")
-SANITIZED_MOUNTS = ("posix", "broken-images", "bus-api")
+SANITIZED_MOUNTS = ("posix", "broken-images", "bus-api", "romfs")
 NOT_OK = ("FAIL", "TIMEOUT", "INTERRUPT", "ERROR", "UNEXPECTEDPASS")
 GTEST = {"passed": r"^\[  PASSED  \] (\d+) tests?\.",
          "failed": r"^\[  FAILED  \] (\d+) tests?, listed below",

@@ -135,9 +135,11 @@ def tiny_drivers(scratch):
 
 
 class Machine:
-    def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True, environment=None):
+    def __init__(self, scratch, automount="on", settings="", polkit=True, logind=True, environment=None,
+                 program="daemon/airlockd"):
         self.scratch = pathlib.Path(scratch)
         os.chmod(self.scratch, 0o755)
+        self.program = program
         self.automount = automount
         self.extra_settings = settings
         self.extra_environment = environment or {}
@@ -214,12 +216,13 @@ class Machine:
         fresh.rename(path)
 
     def start_daemon(self, *options):
-        program = harness.built("daemon/airlockd")
+        program = harness.built(self.program)
         environment = {**self.environment,
                        "AIRLOCK_PROBE": str(harness.built("contained/probe/airlock-probe")),
                        "AIRLOCK_CHECK": str(harness.built("contained/check/airlock-check")),
                        **self.extra_environment}
-        environment.setdefault("AIRLOCK_DRIVER_DIR", str(harness.built("contained/airlock-ext").parent))
+        if "AIRLOCK_DRIVER_DIR" not in environment:
+            environment["AIRLOCK_DRIVER_DIR"] = str(harness.built("contained/airlock-ext").parent)
         with open(self.log_path, "ab") as log:
             self.daemon = subprocess.Popen(
                 [program, "--settings-dir", self.settings_directory, "--mount-base", self.base,

@@ -54,8 +54,8 @@ OF_UDISKS = {"/usr/lib/udev/rules.d/86-airlock-udisks.rules": TEXT}
 NEEDS_A_PACKAGE = "no package has it: add debian/airlock-driver-{0}.install and a paragraph in debian/control"
 
 
-def drivers():
-    table = (ROOT / "contained/drivers.inc").read_text()
+def drivers(folder="contained"):
+    table = (ROOT / folder / "drivers.inc").read_text()
     return re.findall(r"^AIRLOCK_DRIVER\((\w+),", table, re.M)
 
 
@@ -73,6 +73,12 @@ def expected(sysconfdir):
     return files
 
 
+def knowing(folder, name):
+    """The files below that contain the name of this driver's program."""
+    return [str(path) for path in pathlib.Path(folder).rglob("*")
+            if path.is_file() and f"airlock-{name}".encode() in path.read_bytes()]
+
+
 class Installed(unittest.TestCase):
     def test_every_file_is_at_its_place_and_nothing_else(self):
         told = json.loads(subprocess.run(["meson", "introspect", "--buildoptions", BUILD], check=True,
@@ -84,6 +90,11 @@ class Installed(unittest.TestCase):
                            stdout=subprocess.DEVNULL)
             found = {"/" + str(path.relative_to(scratch)): path.stat().st_mode & 0o7777
                      for path in pathlib.Path(scratch).rglob("*") if not path.is_dir()}
+            # And none of them has heard of a driver that only tests start.
+            self.assertTrue(knowing(scratch, "ext"))
+            self.assertTrue(knowing(BUILD / "tests/drivers", "romfs"))
+            for name in drivers("tests/drivers"):
+                self.assertEqual(knowing(scratch, name), [])
         self.assertEqual(found, {str(prefix / path): mode for path, mode in expected(options["sysconfdir"]).items()})
 
     def test_every_driver_has_a_debian_package(self):

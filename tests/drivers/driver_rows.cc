@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The drivers that are installed, and those of tests. A program that links this has it instead of
+// daemon/launch/driver_rows.cc.
+#include <array>
+
+#include "daemon/launch/driver_table.h"
+
+namespace airlock {
+
+std::span<const DriverRow> driver_table() {
+  static constexpr auto kDrivers = std::to_array<DriverRow>({
+#define AIRLOCK_DRIVER(name, subtypes, program, abilities, memory, files, threads, syscalls) \
+  {#name, subtypes, program, abilities, memory, files, threads, syscalls},
+#include "contained/drivers.inc"
+#include "tests/drivers/drivers.inc"
+#undef AIRLOCK_DRIVER
+  });
+  return kDrivers;
+}
+
+}  // namespace airlock
