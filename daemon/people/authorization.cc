@@ -13,6 +13,7 @@ namespace {
 constexpr auto kMountActions = MethodRule::MountActions::kAsked;
 constexpr auto kOwnership = MethodRule::Ownership::kAsked;
 constexpr auto kWhereabouts = MethodRule::Whereabouts::kAsked;
+constexpr auto kLikeMounting = MethodRule::Whereabouts::kAlwaysAsked;
 
 constexpr std::array kRules = {
     // A socket for descriptors costs a process; limits are what holds it down.
@@ -52,25 +53,25 @@ constexpr std::array kRules = {
     MethodRule{.interface = "Volume", .method = "GetUsers", .ownership = kOwnership},
     MethodRule{.interface = "Volume", .method = "GetLog", .ownership = kOwnership},
     MethodRule{.interface = "Volume", .method = "GetContainment", .ownership = kOwnership},
-    // Takes the medium for a while, and reads what the mount of its owner would show.
+    // Takes the medium for a while, starts a program as root, and reads what a mount would show.
     MethodRule{.interface = "Volume",
                .method = "Check",
                .ownership = kOwnership,
-               .whereabouts = kWhereabouts},
+               .whereabouts = kLikeMounting},
     MethodRule{.interface = "Volume",
                .method = "GetCheckLog",
                .ownership = kOwnership,
-               .whereabouts = kWhereabouts},
+               .whereabouts = kLikeMounting},
     MethodRule{.interface = "Volume",
                .method = "Repair",
                .action = actions::kRepair,
                .ownership = kOwnership,
-               .whereabouts = kWhereabouts},
+               .whereabouts = kLikeMounting},
     MethodRule{.interface = "Volume",
                .method = "SetLabel",
                .action = actions::kRepair,
                .ownership = kOwnership,
-               .whereabouts = kWhereabouts},
+               .whereabouts = kLikeMounting},
 
     MethodRule{.interface = "Job", .method = "Cancel", .ownership = kOwnership},
     MethodRule{.interface = "Job", .method = "Skip", .ownership = kOwnership},
@@ -81,11 +82,13 @@ void add(std::vector<std::string>& wanted, std::string_view action) {
     wanted.emplace_back(action);
 }
 
-std::string_view action_for(Whereabouts whereabouts) {
+std::string_view action_for(Whereabouts whereabouts, MethodRule::Whereabouts asked) {
+  const bool always = asked == kLikeMounting;
   switch (whereabouts) {
     case Whereabouts::kOwnSeat:
+      return always ? actions::kMountRemovable : std::string_view();
     case Whereabouts::kImage:
-      return {};
+      return always ? actions::kMountImage : std::string_view();
     case Whereabouts::kOtherSeat:
       return actions::kMountOtherSeat;
     case Whereabouts::kSystemDrive:
@@ -111,7 +114,8 @@ Result<std::vector<std::string>> required_actions(std::string_view interface,
                 quote(interface));
   std::vector<std::string> wanted;
   add(wanted, rule->action);
-  if (rule->whereabouts == kWhereabouts) add(wanted, action_for(facts.whereabouts));
+  if (rule->whereabouts != MethodRule::Whereabouts::kNotAsked)
+    add(wanted, action_for(facts.whereabouts, rule->whereabouts));
   if (rule->ownership == kOwnership && facts.ownership == Ownership::kOthers)
     add(wanted, actions::kUnmountOthers);
   if (rule->mount_actions == kMountActions)

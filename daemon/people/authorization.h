@@ -33,8 +33,10 @@ struct AuthorizationFacts {
 // One method of org.airlock1.* and how a call of it is authorised.
 struct MethodRule {
   enum class MountActions { kNotAsked, kAsked };
-  enum class Ownership { kNotAsked, kAsked };    // of others: unmount-others
-  enum class Whereabouts { kNotAsked, kAsked };  // another seat, the system: the mount-… of that
+  enum class Ownership { kNotAsked, kAsked };  // of others: unmount-others
+  // kAsked: on another seat or in the system, the mount-… of that. kAlwaysAsked: also on the
+  // caller's own seat and for an image, because the call reads what a mount would show.
+  enum class Whereabouts { kNotAsked, kAsked, kAlwaysAsked };
 
   std::string_view interface;  // "Volume"
   std::string_view method;

@@ -199,6 +199,22 @@ def workers(machine):
     return found
 
 
+def test_no_checker_starts_for_one_who_may_not_mount(odd):
+    """Though it is the medium at the caller's own seat: polkit has the word."""
+    stick = odd_stick(odd, "spin")
+    path = available(odd, stick)
+    odd.allow()
+    for method, arguments in (("Check", NO_OPTIONS), ("GetCheckLog", "()")):
+        with pytest.raises(Refused) as refused:
+            odd.call_as(ALICE, path, VOLUME, method, arguments)
+        assert refused.value.name == "NotPermitted", method
+    odd.allow("repair")
+    with pytest.raises(Refused) as refused:
+        odd.call_as(ALICE, path, VOLUME, "Repair", NO_OPTIONS)
+    assert refused.value.name == "NotPermitted"
+    wait_for_checkers(odd, 0)
+
+
 def test_a_check_can_be_cancelled(odd):
     stick = odd_stick(odd, "spin")
     path = available(odd, stick)

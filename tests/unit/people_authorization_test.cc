@@ -22,6 +22,8 @@ using Actions = std::vector<std::string>;
 constexpr auto kRemovable = "org.airlock1.mount-removable";
 constexpr auto kOtherSeat = "org.airlock1.mount-other-seat";
 constexpr auto kSystem = "org.airlock1.mount-system";
+constexpr auto kImage = "org.airlock1.mount-image";
+constexpr auto kRepair = "org.airlock1.repair";
 constexpr auto kUnmountOthers = "org.airlock1.unmount-others";
 constexpr auto kEject = "org.airlock1.eject";
 constexpr auto kPowerOff = "org.airlock1.power-off";
@@ -102,6 +104,22 @@ TEST(Authorization, EjectingAndPowerOffAlsoAskWhereTheMediumIs) {
   EXPECT_EQ(wanted("Volume", "PowerOff", facts), (Actions{kPowerOff, kOtherSeat}));
   facts.whereabouts = Whereabouts::kSystemDrive;
   EXPECT_EQ(wanted("Volume", "Eject", facts), (Actions{kEject, kSystem}));
+}
+
+TEST(Authorization, CheckingAsksWhatMountingWould) {
+  AuthorizationFacts facts{.ownership = Ownership::kNobodys, .whereabouts = Whereabouts::kOwnSeat};
+  for (const char* method : {"Check", "GetCheckLog"})
+    EXPECT_EQ(wanted("Volume", method, facts), (Actions{kRemovable})) << method;
+  EXPECT_EQ(wanted("Volume", "Repair", facts), (Actions{kRepair, kRemovable}));
+  EXPECT_EQ(wanted("Volume", "SetLabel", facts), (Actions{kRepair, kRemovable}));
+  facts.whereabouts = Whereabouts::kImage;
+  EXPECT_EQ(wanted("Volume", "Check", facts), (Actions{kImage}));
+  facts.ownership = Ownership::kOthers;
+  EXPECT_EQ(wanted("Volume", "Check", facts), (Actions{kImage, kUnmountOthers}));
+  facts = {.ownership = Ownership::kNobodys, .whereabouts = Whereabouts::kOtherSeat};
+  EXPECT_EQ(wanted("Volume", "Check", facts), (Actions{kOtherSeat}));
+  facts.whereabouts = Whereabouts::kSystemDrive;
+  EXPECT_EQ(wanted("Volume", "Check", facts), (Actions{kSystem}));
 }
 
 TEST(Authorization, MountAsksWhatThePolicyWantsAndNothingTwice) {
