@@ -26,7 +26,7 @@ std::string json_escape(char32_t code) {
   return fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (above >> 10U), 0xdc00 + (above & 0x3ffU));
 }
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
     const Character character = first_character(text);
@@ -58,7 +58,7 @@ class JsonWriter {
   void operator()(double number) {
     out_ += std::isfinite(number) ? fmt::format("{}", number) : "null";
   }
-  void operator()(const std::string& text) { out_ += quoted(text); }
+  void operator()(const std::string& text) { out_ += json_text(text); }
   void operator()(const Value::List& list) {
     out_ += '[';
     for (std::size_t i = 0; i < list.size(); ++i) {
@@ -72,7 +72,7 @@ class JsonWriter {
     std::size_t i = 0;
     for (const auto& [key, value] : map) {
       begin_item(i++);
-      out_ += quoted(key) + (style_ == JsonStyle::kIndented ? ": " : ":");
+      out_ += json_text(key) + (style_ == JsonStyle::kIndented ? ": " : ":");
       write(value);
     }
     end(map.empty(), '}');
