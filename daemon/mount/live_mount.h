@@ -25,6 +25,10 @@ struct MountSource {
   std::shared_ptr<HeldFile> image;  // images only; opened by the caller, mode checked
 };
 
+// What stands before the name of an image in the mount table: its opener chose the name, and it may
+// be that of a device.
+inline constexpr std::string_view kImagePrefix = "image:";
+
 // Where a driver comes from that Airlock started itself; a directory of sockets otherwise.
 inline constexpr std::string_view kBuiltinOrigin = "builtin";
 

@@ -202,7 +202,7 @@ Result<void> require_same(const Medium& medium, const MountSource& source) {
 Result<Medium> take_source(const MountSource& source, MediumAccess wanted) {
   if (source.image) {
     TRY(auto file, source.image->take());
-    return Medium::adopt(std::move(file), source.path, wanted);
+    return Medium::adopt(std::move(file), std::string(kImagePrefix) + source.path, wanted);
   }
   TRY(auto medium, Medium::find(source.path, wanted));
   if (!medium.is_block())

@@ -42,8 +42,8 @@ void add_mounts(dev_t device, const SystemView& view, std::vector<std::string>& 
   const auto table = read_mount_table(view.proc + "/self/mountinfo");
   if (!table) return;
   for (const MountEntry& entry : *table)
-    // Plain fuse and btrfs have device numbers of their own and only name the device.
-    if (entry.device == device || names_device(entry.source, device))
+    // btrfs and plain fuse have device numbers of their own and only name the device.
+    if (entry.device == device || (has_honest_source(entry) && names_device(entry.source, device)))
       users.push_back("mounted on " + quote(entry.mount_point));
 }
 
@@ -103,9 +103,8 @@ ImageUse users_of_image(const std::string& path, const SystemView& view) {
   }
   if (const auto table = read_mount_table(view.proc + "/self/mountinfo"))
     for (const MountEntry& entry : *table)
-      if (entry.source == path) {
+      if (entry.source == path && has_honest_source(entry))
         use.users.push_back("mounted on " + quote(entry.mount_point));
-      }
   return use;
 }
 

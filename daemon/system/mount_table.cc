@@ -106,6 +106,11 @@ Result<std::vector<MountEntry>> read_mount_table(const std::string& file) {
   return parse_mount_table(*text);
 }
 
+bool has_honest_source(const MountEntry& entry) {
+  const bool is_fuse = entry.type == "fuse" || entry.type.starts_with("fuse.");
+  return !is_fuse || option_number(entry.super_options, "user_id") == 0;
+}
+
 bool is_airlock_mount(const MountEntry& entry) {
   return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
 }

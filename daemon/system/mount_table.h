@@ -35,6 +35,10 @@ std::vector<MountEntry> parse_mount_table(std::string_view text);
 // Whether one of our drivers serves it, or served it.
 bool is_airlock_mount(const MountEntry& entry);
 
+// Whether the source column is the kernel's word, or root's. Whoever mounts a FUSE server may write
+// into it what he likes, also the name of somebody else's device.
+bool has_honest_source(const MountEntry& entry);
+
 // Whether a list such as "rw,user_id=1000" has the word; and the number behind "user_id=".
 bool has_option(std::string_view options, std::string_view word);
 std::optional<std::uint64_t> option_number(std::string_view options, std::string_view key);

@@ -29,6 +29,17 @@ Volume volume_found_mounted(const MountRecord& record) {
   return volume;
 }
 
+// An image gets its number later, when those of all recorded ones are taken.
+void name_unrecorded(MountRecord& record) {
+  std::string& path = record.source.path;
+  if (path.starts_with(kImagePrefix)) {
+    path.erase(0, kImagePrefix.size());
+    return;
+  }
+  record.volume_id = path.substr(path.find_last_of('/') + 1);
+  if (record.source.device == 0) record.source.device = block_device_named(path);
+}
+
 VolumeState state_for(AdoptedMount::State found) {
   if (found == AdoptedMount::State::kLeaving) return VolumeState::kUnmounting;
   return found == AdoptedMount::State::kAlive ? VolumeState::kMounted : VolumeState::kDead;
@@ -56,10 +67,9 @@ void VolumeSupervisor::adopt() {
   // airlockd may have been killed between a mount and its record.
   for (AdoptedMount& lost :
        find_unrecorded_mounts(options_.mount_base, mounts, options_.mountinfo)) {
-    MountRecord& record = lost.record;
-    record.volume_id = record.source.path.substr(record.source.path.find_last_of('/') + 1);
-    if (record.source.device == 0) record.source.device = block_device_named(record.source.path);
-    log(LogLevel::kNotice, "{} is mounted, but there is no record of it", quote(record.volume_id));
+    log(LogLevel::kNotice, "{} is mounted, but there is no record of it",
+        quote(lost.record.source.path));
+    name_unrecorded(lost.record);
     mounts.push_back(std::move(lost));
   }
   for (AdoptedMount& found : mounts) {
@@ -91,6 +101,7 @@ void VolumeSupervisor::adopt(AdoptedMount adopted) {
     volume.dead_driver = volume.mount->driver;
   }
   const bool has_device = record.source.device != 0;
+  if (record.volume_id.empty()) record.volume_id = registry_.next_image_id();
   Supervised& entry = add_volume(record.volume_id, std::move(volume));
   entry.decided = true;
   if (has_device) adopted_.insert(entry.machine->volume().id);

@@ -404,11 +404,11 @@ class Machine:
             process.communicate()
 
     @contextlib.contextmanager
-    def image_opener(self, person, image, mode="rw"):
+    def image_opener(self, person, image, mode="rw", name=None):
         """A program of the person that opened the image and stays on the bus; yields the volume."""
         process = subprocess.Popen(
             [PYTHON, HERE / "caller.py", self.address, MANAGER_PATH, MANAGER, "OpenImage",
-             f"({{handover}}, '{image.name}', @a{{{{sv}}}} {{{{}}}})", image, mode, "--stay"],
+             f"({{handover}}, '{name or image.name}', @a{{{{sv}}}} {{{{}}}})", image, mode, "--stay"],
             user=person[0], group=person[0], extra_groups=[], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:

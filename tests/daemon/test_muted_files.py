@@ -22,10 +22,10 @@ UNANSWERED = "TimedOut", "WorkerDied", "Io", "Protocol", "System", "NotFound"
 class Stranger:
     """mute_fuse.py, which tells what it may do."""
 
-    def __init__(self, place, image):
+    def __init__(self, place, image, *who):
         place.mkdir()
         self.place, self.file = place, place / "image"
-        self.process = subprocess.Popen([PYTHON, HERE / "mute_fuse.py", place, image], text=True,
+        self.process = subprocess.Popen([PYTHON, HERE / "mute_fuse.py", place, image, *who], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout.readline() == "ready\n"
 
@@ -95,6 +95,42 @@ def test_a_signal_brings_none_either(machine, stranger):
     bus.flush_sync()
     machine.call(MANAGER_PATH, MANAGER, "ListDrivers")
     os.close(image)
+
+
+def test_nobody_blocks_a_stick_by_naming_it(machine, scratch):
+    """Neither with a filesystem of one's own that says it is the stick, nor with an image of that name."""
+    stick = machine.make_stick().plug()
+    path, _ = machine.wait_for_state(stick, "available")
+    image = machine.make_stick("OTHER", {"inside": "of the image"}, name="other").image
+    os.chown(image, ALICE[0], ALICE[0])
+    named = Stranger(scratch / "strange", image, stick.device, str(ALICE[0]))
+    try:
+        with machine.image_opener(ALICE, image, name=stick.device) as opened:
+            place = machine.call_as(ALICE, opened, VOLUME, "Mount", f"({NONE},)")
+            source = harness.run(["findmnt", "-no", "SOURCE", place]).stdout.strip()
+            assert source == f"image:{stick.device}"
+            machine.call(path, VOLUME, "Mount", f"({NONE},)")
+            machine.call(path, VOLUME, "Unmount", f"({NONE},)")
+            machine.call(path, VOLUME, "Eject", f"({NONE},)")
+            machine.call_as(ALICE, opened, VOLUME, "Unmount", f"({NONE},)")
+    finally:
+        named.stop()
+
+
+def test_an_image_without_a_record_is_not_taken_for_the_device_of_its_name(machine):
+    stick = machine.make_stick().plug()
+    machine.wait_for_state(stick, "available")
+    image = machine.make_stick("OTHER", name="other").image
+    os.chown(image, ALICE[0], ALICE[0])
+    with machine.image_opener(ALICE, image, name=stick.device) as opened:
+        place = machine.call_as(ALICE, opened, VOLUME, "Mount", f"({NONE},)")
+        machine.stop_daemon(signal.SIGKILL)
+    for record in (machine.state / "mounts").iterdir():
+        record.unlink()
+    machine.start_daemon()
+    machine.wait_for_state(stick, "available")
+    [found] = [volume for volume in machine.volumes().values() if volume["MountPoint"] == place]
+    assert found["Kind"] == "image" and found["Device"] == stick.device
 
 
 class Answers:

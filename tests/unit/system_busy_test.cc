@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <cstdlib>
@@ -56,6 +57,36 @@ TEST_F(FakeSystem, MountsWithNumbersOfTheirOwnAreFoundByTheirSource) {
   fs::create_directory(root_ / "dev");
   write("proc/self/mountinfo", "93 22 0:50 / /mnt rw - fuse.x /dev/null rw\n");
   EXPECT_TRUE(users_of_device(makedev(1, 3), view_).empty()) << "/dev/null is no block device";
+}
+
+// The names are looked up for real, so it takes a block device that is there.
+TEST_F(FakeSystem, NobodyButRootMakesADeviceBusyByNamingIt) {
+  std::error_code none;
+  std::string device;
+  for (const auto& block : fs::directory_iterator("/sys/block", none))
+    if (fs::is_block_file("/dev/" + block.path().filename().string(), none))
+      device = block.path().filename();
+  if (device.empty()) GTEST_SKIP() << "there is no block device below /dev";
+  struct stat info = {};
+  ASSERT_EQ(::stat(("/dev/" + device).c_str(), &info), 0);
+  const auto users = [&](const std::string& type, const std::string& options) {
+    write("proc/self/mountinfo",
+          "93 22 0:50 / /mnt rw - " + type + " /dev/" + device + " rw," + options + "\n");
+    return users_of_device(info.st_rdev, view_).size();
+  };
+  EXPECT_EQ(users("fuse", "user_id=1000,group_id=0"), 0U);
+  EXPECT_EQ(users("fuse.airlock.ext4", "user_id=1000"), 0U);
+  EXPECT_EQ(users("fuse.x", "allow_other"), 0U) << "nobody knows whose it is";
+  EXPECT_EQ(users("fuse.x", "user_id=0,group_id=0"), 1U);
+  EXPECT_EQ(users("btrfs", "subvol=/"), 1U);
+}
+
+TEST_F(FakeSystem, OrAnImage) {
+  write("proc/self/mountinfo",
+        "93 22 0:50 / /mnt rw - fuse.x /a.img rw,user_id=1000\n"
+        "94 22 0:51 / /other rw - fuse.x /b.img rw,user_id=0\n");
+  EXPECT_TRUE(users_of_image("/a.img", view_).users.empty());
+  EXPECT_EQ(users_of_image("/b.img", view_).users.size(), 1U);
 }
 
 TEST_F(FakeSystem, HoldersAreNamed) {
