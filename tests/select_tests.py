@@ -75,7 +75,7 @@ def load(build, root=ROOT):
 def sources_of(target):
     """Also of one whose sources are compiled several at once, by a file that only includes them."""
     for group in target["target_sources"]:
-        yield from group["sources"]
+        yield from group.get("sources", ())  # the linker of newer mesons has none
         for generated in group.get("generated_sources", ()):
             if re.search(r"-unity\d+\.cpp$", generated):
                 yield from UNITY_INCLUDE.findall(pathlib.Path(generated).read_text())
