@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
@@ -32,6 +33,22 @@ std::string signs_of_work(pid_t driver, dev_t device) {
   if (device != 0)
     signs = file_text(fmt::format("/sys/dev/block/{}:{}/stat", major(device), minor(device)));
   if (driver > 0) signs += file_text(fmt::format("/proc/{}/io", driver));
+  return signs;
+}
+
+std::string signs_of_writing(pid_t driver, dev_t device) {
+  if (device == 0) {
+    const std::string io = driver > 0 ? file_text(fmt::format("/proc/{}/io", driver)) : "";
+    const std::size_t at = io.find("wchar:");
+    return at == std::string::npos ? "" : io.substr(at, io.find('\n', at) - at);
+  }
+  std::istringstream numbers(
+      file_text(fmt::format("/sys/dev/block/{}:{}/stat", major(device), minor(device))));
+  const std::vector<std::string> words{std::istream_iterator<std::string>(numbers), {}};
+  // Requests: written, discarded (Linux 4.18), flushed (5.5).
+  std::string signs;
+  for (const std::size_t at : {4U, 11U, 15U})
+    if (at < words.size()) signs += words[at] + ' ';
   return signs;
 }
 
@@ -75,9 +92,17 @@ std::chrono::milliseconds StallClock::stalled(Time now) {
     last_ = std::move(signs);
     since_ = now;
   }
-  const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(now - since_);
+  std::string written = signs_of_writing(driver_, device_);
+  if (written != last_written_) {
+    last_written_ = std::move(written);
+    wrote_ = now;
+  }
+  const auto since = [now](Time then) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now - then);
+  };
   const bool alive = memory_.changed() || waits_in_kernel(driver_);
-  return alive ? time / kPatienceWithSigns : time;
+  return std::max(alive ? since(since_) / kPatienceWithSigns : since(since_),
+                  since(wrote_) / kPatienceWithSigns);
 }
 
 }  // namespace airlock

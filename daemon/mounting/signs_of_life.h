@@ -39,23 +39,29 @@ class MemorySign {
   Use last_;
 };
 
+// What a driver has written: to its device, as the device counts it, or to an image.
+std::string signs_of_writing(pid_t driver, dev_t device);
+
 // Tells how long nothing has moved.
 class StallClock {
  public:
   using Time = std::chrono::steady_clock::time_point;
   StallClock(pid_t driver, dev_t device, Time now)
-      : driver_(driver), device_(device), since_(now), memory_(driver) {}
+      : driver_(driver), device_(device), since_(now), wrote_(now), memory_(driver) {}
 
   // Looks again. Time in which the driver waits for a device or its memory changes counts for a
-  // fifth only.
+  // fifth only, and so does time in which it works but writes nothing: a hostile one could read for
+  // ever.
   [[nodiscard]] std::chrono::milliseconds stalled(Time now);
 
  private:
   pid_t driver_;
   dev_t device_;
   Time since_;
+  Time wrote_;
   MemorySign memory_;
   std::string last_;
+  std::string last_written_;
 };
 
 }  // namespace airlock

@@ -88,7 +88,9 @@ class VolumeMachine {
   void mount(MountOrder order, Done<std::string> done);
   // Waits for the mount that is under way.
   void join_mount(Done<std::string> done);
+  // By force also while an unmount without it is under way.
   void unmount(UnmountForce force, uid_t started_by, Done<Mounting::UnmountResult> done);
+  [[nodiscard]] bool can_force_unmount() const;
   // Takes the mount of a dead driver away and ends its story.
   void detach(uid_t started_by, Done<void> done);
   // Why it was available before the look at it that ended last; empty if it was not.
@@ -166,6 +168,7 @@ class VolumeMachine {
   Waiters<void> probe_waiters_;
   Waiters<std::string> mount_waiters_;
   Waiters<Mounting::UnmountResult> unmount_waiters_;
+  bool forced_ = false;  // the unmount under way, or the last one
   Waiters<void> detach_waiters_;
   Waiters<CheckReply> check_waiters_;
   std::optional<CheckOperation> checking_;  // while it is under way

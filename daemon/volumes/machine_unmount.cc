@@ -25,6 +25,11 @@ std::string loss(const Volume& volume) {
 
 void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
                             Done<Mounting::UnmountResult> done) {
+  if (force == UnmountForce::kForce && can_force_unmount()) {
+    unmount_waiters_.add(std::move(done));
+    working_.reset();  // it goes on in silence, and ends with the driver
+    return start_unmounting(force);
+  }
   if (busy() || volume_.state != VolumeState::kMounted)
     return done(std::unexpected(why_not("unmount")));
   unmount_waiters_.add(std::move(done));
@@ -36,7 +41,13 @@ void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
   save_record();
 }
 
+// The one under way may wait for a driver that never ends.
+bool VolumeMachine::can_force_unmount() const {
+  return volume_.state == VolumeState::kUnmounting && !forced_;
+}
+
 void VolumeMachine::start_unmounting(UnmountForce force) {
+  forced_ = force == UnmountForce::kForce;
   working_ = tools_.mounting.unmount(
       *volume_.mount, volume_.source, force,
       [this](std::uint64_t bytes) { job_.set_bytes_left(bytes); },

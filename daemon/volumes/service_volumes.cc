@@ -251,10 +251,13 @@ void VolumeService::unmount(Call call, std::string volume, Reply<void> done) {
   if (!force) return answer.refuse(force.error());
   handle({.call = std::move(call),
           .volume = std::move(volume),
-          .needs = [](VolumeMachine& machine, const CallerFacts& caller) -> Result<Actions> {
+          .needs = [force = *force](VolumeMachine& machine,
+                                    const CallerFacts& caller) -> Result<Actions> {
             const Volume& now = machine.volume();
             const bool can = now.state == VolumeState::kMounted || now.state == VolumeState::kDead;
-            if (!can || machine.busy()) return std::unexpected(machine.why_not("unmount"));
+            const bool overtakes = force == UnmountForce::kForce && machine.can_force_unmount();
+            if (!overtakes && (!can || machine.busy()))
+              return std::unexpected(machine.why_not("unmount"));
             return needed_for("Unmount", now, caller);
           },
           .act =

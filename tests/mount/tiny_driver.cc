@@ -13,6 +13,7 @@
 //   deaf        serve, but never end, not even when told to
 //   dies-last   serve, and end with code 7
 //   deaf-commit as deaf, but when it is told to end it writes "committed" at byte 512 and ends
+//   reads-last  as deaf, but when it is unmounted it reads from its medium for ever
 //   unwritten   serve, and end as a driver does that could not write everything
 //   fills-last  serve, and fill its memory slowly when it is unmounted
 // Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
@@ -180,10 +181,17 @@ void answer(int device, const fuse_in_header& in, const char* body, const std::s
 }
 
 bool is_deaf(const std::string& behaviour) {
-  return behaviour == "deaf" || behaviour == "deaf-commit";
+  return behaviour == "deaf" || behaviour == "deaf-commit" || behaviour == "reads-last";
 }
 
 int medium_to_commit = -1;
+
+// It looks as if it worked.
+[[noreturn]] void read_for_ever() {
+  std::array<char, 512> sector{};
+  for (;; ::usleep(20'000))
+    if (::pread(medium_to_commit, sector.data(), sector.size(), 0) < 0) hang();
+}
 
 // As a driver does that is told to end.
 void commit_when_told() {
@@ -202,11 +210,13 @@ void serve(int device, const std::string& behaviour) {
   while (::read(device, buffer.data(), buffer.size()) > 0) {
     fuse_in_header in = {};
     std::memcpy(&in, buffer.data(), sizeof in);
+    if (in.opcode == FUSE_DESTROY && behaviour == "reads-last") read_for_ever();
     if (in.opcode == FUSE_DESTROY && is_deaf(behaviour)) hang();
     if (in.opcode == FUSE_DESTROY && behaviour == "fills-last") eat_memory_slowly();
     answer(device, in, buffer.data() + sizeof in, behaviour);
     if (in.opcode == FUSE_DESTROY) break;
   }
+  if (behaviour == "reads-last") read_for_ever();
   if (is_deaf(behaviour)) hang();
   if (behaviour == "dies-last") std::_Exit(7);
   if (behaviour == "unwritten") {
@@ -238,7 +248,8 @@ Result<void> run() {
   outlive_starter();
   TRY_VOID(server.goodbye(0));
   medium_to_commit = medium.fd.get();
-  if (medium.behaviour == "deaf") (void)::signal(SIGTERM, SIG_IGN);
+  if (medium.behaviour == "deaf" || medium.behaviour == "reads-last")
+    (void)::signal(SIGTERM, SIG_IGN);
   if (medium.behaviour == "deaf-commit") commit_when_told();
   serve(server.fuse_device().get(), medium.behaviour);
   return {};

@@ -450,6 +450,41 @@ TEST_F(MountEndRunAsRoot, ADriverThatWillNotEndIsStopped) {
   }
 }
 
+// It looks as if it worked, and would for ever.
+TEST_F(MountEndRunAsRoot, ADriverThatOnlyReadsAtItsEndIsStopped) {
+  options_.stall = 300ms;
+  options_.silence = 300ms;
+  options_.last_wait = 300ms;
+  for (const bool fuseblk : {true, false}) {
+    auto mount = watched("reads-last", fuseblk);
+    const auto result = unmount(mount->live, loops_.back()->source());
+    ASSERT_TRUE(result.has_value()) << result.error().message();
+    EXPECT_FALSE(result->flushed);
+    EXPECT_NE(result->warning.find("was stopped"), std::string::npos) << result->warning;
+    mount.reset();
+    expect_nothing_left();
+  }
+}
+
+TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRunning) {
+  for (const bool fuseblk : {true, false}) {
+    auto mount = watched("reads-last", fuseblk);
+    bool ended = false;
+    auto patient = mounting().unmount(
+        mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
+        [&](const auto&) { ended = true; });
+    EXPECT_TRUE(run_until([&] { return mounts() == 0; }));
+    EXPECT_FALSE(ended);
+    patient.reset();  // as the volume does
+    const auto result = unmount(mount->live, loops_.back()->source(), UnmountForce::kForce);
+    ASSERT_TRUE(result.has_value()) << result.error().message();
+    EXPECT_FALSE(result->flushed);
+    EXPECT_FALSE(ended);
+    mount.reset();
+    expect_nothing_left();
+  }
+}
+
 // A copy of the mount in another namespace keeps its driver, which may hold what nobody synced.
 TEST_F(MountEndRunAsRoot, ADriverIsToldToWriteEverythingBeforeItIsStopped) {
   options_.stall = 500ms;

@@ -400,6 +400,31 @@ TEST_F(CoreLife, UnmountingADeadMountDetachesIt) {
   EXPECT_FALSE(mounting.mounted("/dev/sdb1"));
 }
 
+// A driver may never let go, and whoever waits for it must have a way out.
+TEST_F(CoreLife, AForcedUnmountOvertakesOneThatIsRunning) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  settle();
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  const auto patient = unmount(anna, "sdb1");
+  settle();
+  ASSERT_EQ(publisher.state("sdb1"), "unmounting");
+  EXPECT_EQ(unmount(anna, "sdb1").code(), Errc::kBusy);
+  EXPECT_EQ(unmount(anna, "sdb1", {.lazy = true}).code(), Errc::kBusy);
+  const auto forced = unmount(anna, "sdb1", {.force = true});
+  settle();
+  EXPECT_EQ(mounting.history().back(), "unmount force /dev/sdb1");
+  EXPECT_FALSE(patient.answered());
+  EXPECT_EQ(unmount(anna, "sdb1", {.force = true}).code(), Errc::kBusy) << "once is enough";
+  mounting.answer_all();
+  settle();
+  EXPECT_EQ(forced.message(), "ok");
+  EXPECT_TRUE(patient.answered());
+  EXPECT_EQ(publisher.state("sdb1"), "available");
+  expect_quiet();
+}
+
 TEST_F(CoreLife, ADriverThatDiesWhileUnmountingIsDeadIfTheUnmountFails) {
   sessions.log_in(kAnna, "anna");
   start();
