@@ -2,6 +2,7 @@
 #include "contained/fat/upcase_table.h"
 
 #include <bit>
+#include <utility>
 
 #include "contained/fat/unicode.h"
 #include "lib/base/byte_view.h"
@@ -14,8 +15,14 @@ constexpr char16_t kSkip = 0xffff;  // so many units as follows stay as they are
 
 }  // namespace
 
-UpcaseTable::UpcaseTable() : units_(kUnits) {
-  for (std::size_t i = 0; i < kUnits; ++i) units_[i] = fat::fold(static_cast<char16_t>(i));
+UpcaseTable::UpcaseTable() {
+  // The same for every volume: made once.
+  static const auto kDefault = [] {
+    Units units(kUnits);
+    for (std::size_t i = 0; i < kUnits; ++i) units[i] = fat::fold(static_cast<char16_t>(i));
+    return std::make_shared<const Units>(std::move(units));
+  }();
+  units_ = kDefault;
 }
 
 std::optional<UpcaseTable> UpcaseTable::parse(std::span<const std::byte> bytes,
@@ -24,8 +31,8 @@ std::optional<UpcaseTable> UpcaseTable::parse(std::span<const std::byte> bytes,
   for (const std::byte byte : bytes) sum = std::rotr(sum, 1) + std::to_integer<std::uint32_t>(byte);
   if (sum != checksum || bytes.empty() || bytes.size() > kMostBytes || bytes.size() % 2 != 0)
     return std::nullopt;
-  UpcaseTable table;
-  for (std::size_t i = 0; i < kUnits; ++i) table.units_[i] = static_cast<char16_t>(i);
+  Units units(kUnits);
+  for (std::size_t i = 0; i < kUnits; ++i) units[i] = static_cast<char16_t>(i);
   std::size_t unit = 0;
   for (std::size_t at = 0; at < bytes.size() && unit < kUnits; at += 2) {
     const auto value = static_cast<char16_t>(load_le<std::uint16_t>(bytes, at).value_or(0));
@@ -34,19 +41,19 @@ std::optional<UpcaseTable> UpcaseTable::parse(std::span<const std::byte> bytes,
       at += 2;
       unit += load_le<std::uint16_t>(bytes, at).value_or(0);
     } else {
-      table.units_[unit++] = value;
+      units[unit++] = value;
     }
   }
   // Whatever it says, no letter is a path separator or the end of a name.
   for (std::size_t i = 0; i < kUnits; ++i) {
-    if (i >= 0x80 && table.units_[i] < 0x20) table.units_[i] = static_cast<char16_t>(i);
+    if (i >= 0x80 && units[i] < 0x20) units[i] = static_cast<char16_t>(i);
   }
-  return table;
+  return UpcaseTable(std::move(units));
 }
 
 std::u16string UpcaseTable::fold(std::u16string_view name) const {
   std::u16string folded(name);
-  for (char16_t& unit : folded) unit = units_[unit];
+  for (char16_t& unit : folded) unit = (*units_)[unit];
   return folded;
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace airlock::fat {
@@ -25,7 +27,10 @@ class UpcaseTable {
   static constexpr std::size_t kMostBytes = std::size_t{2} << 16;
 
  private:
-  std::vector<char16_t> units_;
+  using Units = std::vector<char16_t>;
+  explicit UpcaseTable(Units units) : units_(std::make_shared<Units>(std::move(units))) {}
+
+  std::shared_ptr<const Units> units_;
 };
 
 }  // namespace airlock::fat
