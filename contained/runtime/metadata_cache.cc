@@ -20,7 +20,8 @@ MetadataCache::MetadataCache(BlockIo& io, std::uint32_t block_size, std::uint64_
       block_count_(block_count),
       capacity_(capacity),
       origin_(origin) {
-  slots_.reserve(capacity);
+  // A small medium never has as many as the cache could hold.
+  slots_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(capacity, block_count)));
 }
 
 Outcome<std::span<std::byte>> MetadataCache::read(std::uint64_t block, std::uint32_t ahead) {
