@@ -81,7 +81,7 @@ class Volumes : public ::testing::TestWithParam<Made> {
   MemoryMedium medium_{make_fat_image(GetParam().options, GetParam().kibibytes)};
 
   void expect_sound() {
-    const Verdict verdict = fsck_fat(medium_.bytes());
+    const Opinion verdict = fsck_fat(medium_.bytes());
     EXPECT_EQ(verdict.status, 0) << verdict.report;
     EXPECT_EQ(find_owners(medium_).wrong, "");
   }

@@ -163,35 +163,42 @@ void expect_permitted(const std::string& report) {
 class Judge {
  public:
   explicit Judge(Recording& recording)
-      : recording_(recording), image_(recording.before()), durable_(image_) {}
+      : recording_(recording), arrived_(recording.before()), durable_(recording.before()) {}
 
   // The first `count` events arrived, in order.
   void advance(std::size_t count) {
     for (; applied_ < count; ++applied_) {
       const MemoryMedium::Event& event = recording_.events()[applied_];
-      apply(image_, event);
+      apply(arrived_, event);
       if (!event.is_flush()) continue;
       for (; flushed_ <= applied_; ++flushed_) apply(durable_, recording_.events()[flushed_]);
     }
+    arrived_.keep();
+    durable_.keep();
+  }
+
+  // All of them arrived. Calls `use` with the medium, which afterwards is as it was.
+  template <typename Use>
+  void in_order(Use use) {
+    use(arrived_);
+    arrived_.take_back();
   }
 
   // Of the writes since the last flush each arrived or did not.
-  [[nodiscard]] std::vector<std::byte> shuffled(std::mt19937& random) const {
-    std::vector<std::byte> image = durable_;
+  template <typename Use>
+  void shuffled(std::mt19937& random, Use use) {
     for (std::size_t i = flushed_; i < applied_; ++i) {
-      if (random() % 2 == 0) apply(image, recording_.events()[i]);
+      if (random() % 2 == 0) apply(durable_, recording_.events()[i]);
     }
-    return image;
+    use(durable_);
+    durable_.take_back();
   }
 
-  [[nodiscard]] const std::vector<std::byte>& image() const { return image_; }
-
-  void judge(const std::vector<std::byte>& image, std::size_t count) {
+  void judge(ScratchMedium& medium, std::size_t count) {
     SCOPED_TRACE("after " + std::to_string(count) + " events");
-    MemoryMedium medium(image);
     // What the check begins with.
     ASSERT_TRUE(finish_renames(medium).has_value());
-    const Verdict verdict = fsck_fat(medium.bytes());
+    const Opinion verdict = fsck_fat(medium);
     // What can be repaired: 1 says fsck.fat, 4 says fsck.exfat.
     ASSERT_TRUE(verdict.status <= 1 || verdict.status == 4) << verdict.report;
     ASSERT_NO_FATAL_FAILURE(expect_permitted(verdict.report));
@@ -207,14 +214,14 @@ class Judge {
   }
 
  private:
-  static void apply(std::vector<std::byte>& image, const MemoryMedium::Event& event) {
-    if (!event.is_flush())
-      std::memcpy(image.data() + event.offset, event.data.data(), event.data.size());
+  static void apply(ScratchMedium& medium, const MemoryMedium::Event& event) {
+    if (event.is_flush()) return;
+    ASSERT_TRUE(medium.write(event.offset, event.data).has_value());
   }
 
   Recording& recording_;
-  std::vector<std::byte> image_;    // everything arrived
-  std::vector<std::byte> durable_;  // only what was flushed
+  ScratchMedium arrived_;  // everything arrived
+  ScratchMedium durable_;  // only what was flushed
   std::size_t applied_ = 0;
   std::size_t flushed_ = 0;
 };
@@ -236,8 +243,9 @@ TEST_P(Interrupted, LosesNothing) {
   const std::size_t all = recording.events().size();
   for (std::size_t at = 0; at <= all && !HasFailure(); ++at) {
     judge.advance(at);
-    if (at % every == 0) judge.judge(judge.image(), at);
-    if (at % every == 1) judge.judge(judge.shuffled(random), at);
+    const auto look = [&](ScratchMedium& medium) { judge.judge(medium, at); };
+    if (at % every == 0) judge.in_order(look);
+    if (at % every == 1) judge.shuffled(random, look);
   }
 }
 
@@ -259,13 +267,15 @@ std::size_t interrupt_everywhere(const char* options, unsigned kibibytes, unsign
   std::mt19937 random(seed);
   for (std::size_t at = 0; at <= recording.events().size(); ++at) {
     judge.advance(at);
-    for (int i = 0; i < shuffles; ++i) {
-      MemoryMedium medium(i == 0 ? judge.image() : judge.shuffled(random));
+    std::string wrong;
+    const auto look = [&](ScratchMedium& medium) {
       EXPECT_TRUE(finish_renames(medium).has_value());
-      const std::string wrong = find_owners(medium).wrong;
+      wrong = find_owners(medium).wrong;
       EXPECT_EQ(wrong, "") << "seed " << seed << ", after " << at;
-      if (!wrong.empty()) return 0;
-    }
+    };
+    judge.in_order(look);
+    for (int i = 1; i < shuffles && wrong.empty(); ++i) judge.shuffled(random, look);
+    if (!wrong.empty()) return 0;
   }
   return (recording.events().size() + 1) * static_cast<std::size_t>(shuffles);
 }

@@ -109,7 +109,7 @@ class ExfatFiles : public ::testing::Test {
     return bytes;
   }
   void expect_sound() {
-    const Verdict verdict = fsck_fat(medium_.bytes());
+    const Opinion verdict = fsck_fat(medium_.bytes());
     EXPECT_EQ(verdict.status, 0) << verdict.report;
     EXPECT_EQ(find_owners(medium_).wrong, "");
   }

@@ -16,9 +16,14 @@ std::vector<std::byte> make_fat_image(const std::string& options, unsigned kibib
                                    options.substr(kExfat.size())));
 }
 
-Verdict fsck_fat(std::span<const std::byte> image) {
-  const bool exfat = std::memcmp(image.data() + 3, "EXFAT", 5) == 0;
-  return image_given_to(exfat ? "fsck.exfat -n $image" : "fsck.fat -n $image", image);
+Opinion fsck_fat(std::span<const std::byte> image) {
+  ScratchMedium medium(image);
+  return fsck_fat(medium);
+}
+
+Opinion fsck_fat(ScratchMedium& medium) {
+  const bool exfat = std::memcmp(medium.bytes().data() + 3, "EXFAT", 5) == 0;
+  return medium_given_to(exfat ? "fsck.exfat -n $image" : "fsck.fat -n $image", medium);
 }
 
 }  // namespace airlock::fat

@@ -10,6 +10,7 @@ namespace airlock::fat {
 std::vector<std::byte> make_fat_image(const std::string& options, unsigned kibibytes);
 
 // What fsck.fat or fsck.exfat thinks of it: 0, nothing to repair. The image stays as it is.
-Verdict fsck_fat(std::span<const std::byte> image);
+Opinion fsck_fat(std::span<const std::byte> image);
+Opinion fsck_fat(ScratchMedium& medium);
 
 }  // namespace airlock::fat

@@ -21,6 +21,9 @@
 namespace airlock::fat {
 namespace {
 
+// Of exFAT with the largest sectors there are.
+constexpr std::size_t kBootRegion = std::size_t{12} * 4096;
+
 std::vector<std::byte> used_image(const char* options, unsigned kibibytes) {
   MemoryMedium medium(make_fat_image(options, kibibytes));
   MountedFat mounted(medium);
@@ -35,10 +38,15 @@ std::vector<std::byte> used_image(const char* options, unsigned kibibytes) {
   return std::move(medium.bytes());
 }
 
+void put(ScratchMedium& medium, std::size_t at, std::span<const std::byte> bytes) {
+  ASSERT_TRUE(medium.write(at, bytes).has_value());
+}
+
 // Sets of entries that say what nobody wrote, with a checksum that agrees.
-void damage_sets(std::vector<std::byte>& image, std::mt19937& random) {
+void damage_sets(ScratchMedium& medium, std::mt19937& random) {
+  const auto image = medium.bytes();
   for (std::size_t at = 0; at + kMostInSet * kRecordSize < image.size(); at += kRecordSize) {
-    const std::size_t count = EntrySet::count_of(std::span(image).subspan(at, kRecordSize));
+    const std::size_t count = EntrySet::count_of(image.subspan(at, kRecordSize));
     if (count == 0 || random() % 4 != 0) continue;
     EntrySet set(count);
     std::copy_n(image.begin() + static_cast<std::ptrdiff_t>(at), count * kRecordSize,
@@ -52,21 +60,29 @@ void damage_sets(std::vector<std::byte>& image, std::mt19937& random) {
     if (random() % 4 == 0) info.contiguous = !info.contiguous;
     if (random() % 8 == 0) info.attributes ^= attribute::kDirectory;
     set.set_info(info);
-    std::ranges::copy(std::span(set.entry(0).data(), 2 * kRecordSize),
-                      image.begin() + static_cast<std::ptrdiff_t>(at));
+    put(medium, at, std::span(set.entry(0).data(), 2 * kRecordSize));
   }
 }
 
 // Most damage goes where it hurts: the boot sector, the tables, the first directories.
-void damage(std::vector<std::byte>& image, std::mt19937& random) {
+void damage(ScratchMedium& medium, std::mt19937& random) {
   const auto pick = [&](std::size_t below) {
     return std::uniform_int_distribution<std::size_t>(0, below - 1)(random);
   };
   for (std::size_t i = 0; i <= pick(12); ++i) {
     const std::size_t where =
-        pick(4) == 0 ? pick(64) : pick(std::min<std::size_t>(image.size(), 80000));
-    image[where] = static_cast<std::byte>(pick(3) == 0 ? 0xff : pick(256));
+        pick(4) == 0 ? pick(64) : pick(std::min<std::size_t>(medium.size(), 80000));
+    const auto what = static_cast<std::byte>(pick(3) == 0 ? 0xff : pick(256));
+    put(medium, where, std::span(&what, 1));
   }
+}
+
+// Damage of the boot sectors would go no further than their checksum.
+void reseal(ScratchMedium& medium) {
+  std::vector<std::byte> front(kBootRegion);
+  ASSERT_TRUE(medium.read(0, front).has_value());
+  seal_boot(front);
+  put(medium, 0, front);
 }
 
 struct Sound {
@@ -77,26 +93,25 @@ class Damage : public ::testing::TestWithParam<Sound> {};
 
 TEST_P(Damage, EndsWithAnswers) {
   const auto& [options, kibibytes] = GetParam();
-  const std::vector<std::byte> sound = used_image(options, kibibytes);
+  ScratchMedium medium(used_image(options, kibibytes));
   for (unsigned seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
-    std::vector<std::byte> image = sound;
-    damage(image, random);
+    medium.take_back();
+    damage(medium, random);
     if (std::string_view(options).starts_with("exfat")) {
-      if (random() % 2 == 0) damage_sets(image, random);
-      // Damage of the boot sectors would go no further than their checksum.
-      seal_boot(image);
+      if (random() % 2 == 0) damage_sets(medium, random);
+      reseal(medium);
     }
-    MemoryMedium medium(std::move(image));
     MountedFat mounted(medium);
     if (!mounted.opened()) {
       EXPECT_FALSE(mounted.error().empty());
       continue;
     }
     BusyHands(mounted.driver()).work();
-    MemoryMedium left_open(medium.bytes());
-    (void)finish_renames(left_open);
+    const std::size_t left_open = medium.moment();
+    (void)finish_renames(medium);
+    medium.take_back(left_open);
     mounted.close();
   }
 }

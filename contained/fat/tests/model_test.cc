@@ -270,7 +270,7 @@ TEST_P(Model, DoesTheSame) {
       ASSERT_NO_FATAL_FAILURE(player.compare());
     }
     player.finish();
-    const Verdict verdict = fsck_fat(medium.bytes());
+    const Opinion verdict = fsck_fat(medium.bytes());
     ASSERT_EQ(verdict.status, 0) << verdict.report;
     const Ownership owners = find_owners(medium);
     ASSERT_EQ(owners.wrong, "");

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <utility>
 
 namespace airlock {
 namespace {
@@ -32,16 +33,16 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-int run(const TempFolder& folder, const std::string& command) {
+int run(const std::string& image, const std::string& log, const std::string& command) {
   const int status =
-      std::system(fmt::format("PATH=$PATH:/usr/sbin:/sbin image='{}'; {{ {}; }} >'{}' 2>&1",
-                              folder.file("image"), command, folder.file("log"))
+      std::system(fmt::format("PATH=$PATH:/usr/sbin:/sbin image='{}'; {{ {}; }} >'{}' 2>&1", image,
+                              command, log)
                       .c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-std::string report_in(const TempFolder& folder) {
-  std::ifstream file(folder.file("log"), std::ios::binary);
+std::string text_in(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -57,20 +58,24 @@ std::vector<std::byte> image_in(const TempFolder& folder) {
 
 std::vector<std::byte> image_made_by(const std::string& command) {
   const TempFolder folder;
-  if (run(folder, command) != 0)
-    throw std::runtime_error(fmt::format("{}: {}", command, report_in(folder)));
+  const std::string log = folder.file("log");
+  if (run(folder.file("image"), log, command) != 0)
+    throw std::runtime_error(fmt::format("{}: {}", command, text_in(log)));
   return image_in(folder);
 }
 
 Verdict image_given_to(const std::string& command, std::span<const std::byte> image) {
-  const TempFolder folder;
-  {
-    std::ofstream file(folder.file("image"), std::ios::binary);
-    file.write(reinterpret_cast<const char*>(image.data()),
-               static_cast<std::streamsize>(image.size()));
-  }
-  const int status = run(folder, command);
-  return {.status = status, .report = report_in(folder), .image = image_in(folder)};
+  ScratchMedium medium(image);
+  Opinion opinion = medium_given_to(command, medium);
+  return {.status = opinion.status,
+          .report = std::move(opinion.report),
+          .image = {medium.bytes().begin(), medium.bytes().end()}};
+}
+
+Opinion medium_given_to(const std::string& command, ScratchMedium& medium) {
+  const MemoryFile log;
+  const int status = run(medium.path(), log.path(), command);
+  return {.status = status, .report = text_in(log.path())};
 }
 
 }  // namespace airlock
