@@ -18,7 +18,7 @@ namespace airlock::ext::testing {
 // look at what is there after close(), or after a crash, which is simply not calling it.
 class MountedImage {
  public:
-  explicit MountedImage(MemoryMedium& medium, MountMode mode = MountMode::kReadWrite) {
+  explicit MountedImage(BlockIo& medium, MountMode mode = MountMode::kReadWrite) {
     auto opened = Volume::open(medium, mode);
     if (!opened) {
       ADD_FAILURE() << opened.error().message();

@@ -11,5 +11,6 @@ std::vector<std::byte> make_image(const std::string& options, const std::string&
 // What e2fsck thinks of it: 0 clean, 1 repaired, from 4 on not.
 enum class Fsck { kLook, kRepair };
 Verdict fsck(std::span<const std::byte> image, Fsck how);
+Opinion fsck(ScratchMedium& medium, Fsck how);
 
 }  // namespace airlock::ext::testing
