@@ -64,8 +64,9 @@ class Mounted {
 };
 
 // What the check does first: of two names one goes.
-std::string judge_finished(const CrashState& state, const History& history, History::Step done) {
-  RecordingMedium medium({state.image.begin(), state.image.end()});
+std::string judge_finished(const CrashState& state, const History& history, History::Step done,
+                           ScratchMedium& medium) {
+  medium.assign(state.image);
   const auto finished = fat::finish_renames(medium);
   if (!finished) return "its renamings can't be finished";
   const FatReading reading = read_fat(medium.bytes());
@@ -74,14 +75,14 @@ std::string judge_finished(const CrashState& state, const History& history, Hist
   return wrong.empty() ? "" : "finished: " + wrong;
 }
 
-std::string judge(const CrashState& state, const RecordingMedium::Log& log,
-                  const History& history) {
+std::string judge(const CrashState& state, const RecordingMedium::Log& log, const History& history,
+                  ScratchMedium& scratch) {
   const History::Step done = acknowledged(log, state.events);
   const FatReading reading = read_fat(state.image);
   if (!reading.wrong.empty()) return reading.wrong;
   if (auto wrong = history.judge(reading.tree, done, History::Names::kOldAndNew); !wrong.empty())
     return wrong;
-  return judge_finished(state, history, done);
+  return judge_finished(state, history, done, scratch);
 }
 
 // Begins the log, and says what is on the medium then.
@@ -108,8 +109,10 @@ Result run(std::vector<std::byte> before, bool pairs, const Turn& turn) {
     history.synced();
     medium.mark(static_cast<std::uint64_t>(last));
   }
-  return judge_states(before, medium.log(), {.seed = turn.seed, .most = turn.most},
-                      [&](const CrashState& state) { return judge(state, medium.log(), history); });
+  ScratchMedium scratch(before);
+  return judge_states(
+      before, medium.log(), {.seed = turn.seed, .most = turn.most},
+      [&](const CrashState& state) { return judge(state, medium.log(), history, scratch); });
 }
 
 std::vector<std::string_view> kinds() {
