@@ -232,7 +232,7 @@ NTFS = {"clean": (None, DONE, "the beginning of the volume is clean"),
 @pytest.mark.parametrize("damage, code, words", NTFS.values(), ids=NTFS)
 def test_ntfs_is_looked_at_and_left_alone(machine, ctl, damage, code, words):
     """There is no driver for it, and nothing of ours ever writes to it."""
-    machine.allow("repair")
+    machine.allow("repair", "mount-removable")
     image = ntfs_media.make(machine.scratch / "windows.img")
     if damage:
         ntfs_media.change(image, damage)

@@ -79,6 +79,7 @@ def test_a_fat_whose_table_can_t_be_read_is_told(scratch):
     harness.run(["mkfs.fat", "-F16", image])
     with odd_medium(image, scratch / "odd") as medium, Machine(scratch, automount="off") as machine:
         machine.sit_down(ALICE)
+        machine.allow("mount-removable")
         stick = machine.stick_of(medium.medium).plug()
         path, _ = machine.wait_for_state(stick, "available")
         medium.fail(32768, 16384)

@@ -67,7 +67,7 @@ def test_space_that_was_lost_with_a_pulled_stick_keeps_nobody_from_writing(machi
     assert not volume["MountedReadOnly"], volume["ReadOnlyReason"]
     assert machine.run_as(ALICE, ["touch", f"{volume['MountPoint']}/new"]).returncode == 0
     machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
-    machine.allow("repair")
+    machine.allow("repair", "mount-removable")
     machine.call_as(ALICE, path, VOLUME, "Repair", "(@a{sv} {},)")
     harness.run(["fsck.fat", "-n", stick.image])
 

@@ -75,7 +75,7 @@ void ClientTest::startBus() {
 
 void ClientTest::startDemo() {
   m_demo = std::make_unique<QProcess>();
-  m_demo->start(BUS_DEMO, QStringList());
+  m_demo->start(BUS_DEMO, {m_folder->path()});
   QVERIFY(m_demo->waitForReadyRead(kDeadline));
   QCOMPARE(m_demo->readAllStandardOutput(), QByteArray("ready\n"));
 }

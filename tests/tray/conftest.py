@@ -44,7 +44,7 @@ class Demo:
         self.bus = bus_peers.PrivateBus(scratch)
         self.address = self.bus.address
         self.process = subprocess.Popen(
-            [harness.built("tests/integration/bus_demo")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [harness.built("tests/integration/bus_demo"), scratch], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": self.address})
         assert self.process.stdout.readline() == "ready\n"
 
