@@ -4,6 +4,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
@@ -22,12 +24,16 @@ struct FileFacts {
 // process keeps the file, and errands, which may hang alone, get their descriptors from it.
 class HeldFile {
  public:
-  explicit HeldFile(const FileFacts& facts) : facts_(facts) {}
+  HeldFile(const FileFacts& facts, uid_t lender) : facts_(facts), lender_(lender) {}
   HeldFile(const HeldFile&) = delete;
   HeldFile& operator=(const HeldFile&) = delete;
   virtual ~HeldFile() = default;
 
   [[nodiscard]] const FileFacts& facts() const { return facts_; }
+  // Whose work the errands with this file are, for those who share them out: root has no limit.
+  [[nodiscard]] std::optional<uid_t> lender() const {
+    return lender_ == 0 ? std::nullopt : std::optional(lender_);
+  }
   // What an errand has to keep that is going to call take().
   [[nodiscard]] virtual BorrowedFd keeper() const = 0;
   // In an errand only: a descriptor of the same open file.
@@ -35,6 +41,12 @@ class HeldFile {
 
  private:
   FileFacts facts_;
+  uid_t lender_;
 };
+
+// Of an errand that works with that file, or with a device.
+inline std::optional<uid_t> lender_of(const std::shared_ptr<HeldFile>& file) {
+  return file ? file->lender() : std::nullopt;
+}
 
 }  // namespace airlock

@@ -32,8 +32,8 @@ struct HandoverDesk::Keeper {
 
 class HandoverDesk::KeptFile final : public HeldFile {
  public:
-  KeptFile(std::shared_ptr<Keeper> keeper, std::uint8_t index, const FileFacts& facts)
-      : HeldFile(facts), keeper_(std::move(keeper)), index_(index) {}
+  KeptFile(std::shared_ptr<Keeper> keeper, std::uint8_t index, const FileFacts& facts, uid_t lender)
+      : HeldFile(facts, lender), keeper_(std::move(keeper)), index_(index) {}
 
   [[nodiscard]] BorrowedFd keeper() const override { return keeper_->control.borrow(); }
   [[nodiscard]] Result<UniqueFd> take() const override {
@@ -137,7 +137,7 @@ class HandoverDesk::Handover {
   void add(const FileFacts& facts, std::vector<UniqueFd> own) {
     const auto index = static_cast<std::uint8_t>(files_.size());
     if (files_.size() == kMostFiles) return;
-    files_.push_back({.file = std::make_shared<KeptFile>(keeper_, index, facts),
+    files_.push_back({.file = std::make_shared<KeptFile>(keeper_, index, facts, user_),
                       .own = own.empty() ? UniqueFd() : std::move(own.front())});
   }
 

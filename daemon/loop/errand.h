@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +31,8 @@ struct ErrandOptions {
   // can't be killed at once; it is left behind and reaped when it ends. What it has reported by
   // then counts: a process can hang in closing the files it worked with.
   std::chrono::milliseconds deadline{30'000};
+  // Whose file it works with. One user gets a part of an ErrandQueue only.
+  std::optional<uid_t> user = {};
 };
 
 // Work that may block (opening a device, umount, fsync, a stat through a mount), done by a process

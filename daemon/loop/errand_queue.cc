@@ -42,16 +42,28 @@ void ErrandQueue::refuse(Ticket& ticket) {
     log(LogLevel::kError, "{}", soon.error().message());
 }
 
+bool ErrandQueue::has_share(const Ticket& ticket) const {
+  if (!ticket.options_.user) return true;
+  const auto found = running_of_.find(*ticket.options_.user);
+  return found == running_of_.end() || found->second < std::max<std::size_t>(at_once_ / 4, 1);
+}
+
+std::deque<ErrandQueue::Ticket*>::iterator ErrandQueue::next() {
+  if (running_ >= at_once_) return line_.end();
+  return std::ranges::find_if(line_, [this](const Ticket* one) { return has_share(*one); });
+}
+
 // Always from a round of its own: `done` may be called for a failure to start, and the caller of
 // run() has no ticket yet.
 void ErrandQueue::start_more() {
-  if (line_.empty() || running_ >= at_once_ || soon_.active()) return;
+  if (soon_.active() || next() == line_.end()) return;
   auto soon = loop_.soon([this] {
     soon_.reset();
-    if (line_.empty() || running_ >= at_once_) return;
-    Ticket& next = *line_.front();
-    line_.pop_front();
-    start(next);
+    const auto first = next();
+    if (first == line_.end()) return;
+    Ticket& ticket = **first;
+    line_.erase(first);
+    start(ticket);
     start_more();
   });
   if (soon)
@@ -64,6 +76,7 @@ void ErrandQueue::start(Ticket& ticket) {
   ticket.started_ = true;
   ticket.counted_ = true;
   ++running_;
+  if (ticket.options_.user) ++running_of_[*ticket.options_.user];
   auto errand = Errand::start(loop_, ticket.what_, ticket.options_, std::move(ticket.keep_),
                               std::move(ticket.work_), [&ticket](Result<ErrandReport> report) {
                                 ticket.queue_.release(ticket);
@@ -82,6 +95,8 @@ void ErrandQueue::start(Ticket& ticket) {
 void ErrandQueue::release(Ticket& ticket) {
   if (!std::exchange(ticket.counted_, false)) return;
   --running_;
+  if (const auto user = ticket.options_.user; user && --running_of_[*user] == 0)
+    running_of_.erase(*user);
   start_more();
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +15,8 @@
 namespace airlock {
 
 // Errands of one kind, so many at once and the rest in line, so that fifty sticks plugged in at
-// once are no fork bomb. Must outlive its tickets.
+// once are no fork bomb. A quarter at most works with files of one user, who could hold all of them
+// up with files that do not answer; others pass by in the line. Must outlive its tickets.
 class ErrandQueue {
  public:
   // One errand, waiting or running. Destroying it cancels it as destroying an Errand does.
@@ -57,6 +59,8 @@ class ErrandQueue {
 
  private:
   [[nodiscard]] bool is_full() const { return waiting() + running_ >= most_waiting_ + at_once_; }
+  [[nodiscard]] bool has_share(const Ticket& ticket) const;
+  std::deque<Ticket*>::iterator next();
   void refuse(Ticket& ticket);
   void start_more();
   void start(Ticket& ticket);
@@ -66,6 +70,7 @@ class ErrandQueue {
   std::size_t at_once_;
   std::size_t most_waiting_;
   std::size_t running_ = 0;
+  std::map<uid_t, std::size_t> running_of_;
   std::deque<Ticket*> line_;
   EventSource soon_;
 };

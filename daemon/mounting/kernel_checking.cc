@@ -47,7 +47,8 @@ class KernelChecking::Task final : public PendingOperation {
     std::vector<BorrowedFd> keep = {theirs->borrow()};
     if (work.source.image) keep.push_back(work.source.image->keeper());
     errand_ = checking.queue_.run(
-        "check " + quote(work.source.path), {.deadline = work.deadline + kErrandGrace},
+        "check " + quote(work.source.path),
+        {.deadline = work.deadline + kErrandGrace, .user = lender_of(work.source.image)},
         std::move(keep),
         [work, theirs] {
           Channel news(std::move(*theirs));

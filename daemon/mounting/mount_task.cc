@@ -53,7 +53,8 @@ void MountTask::start() {
   auto deadline = work_.deadlines.connect + work_.deadlines.whole + kPreparation;
   if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
   errand_ = tools_.mounting.run(
-      "mount " + quote(work_.source.path), {.deadline = deadline}, keep,
+      "mount " + quote(work_.source.path),
+      {.deadline = deadline, .user = lender_of(work_.source.image)}, keep,
       [work = work_, theirs] {
         Channel news(std::move(*theirs));
         return do_mount(work, news);

@@ -63,8 +63,8 @@ void UnwrittenMeter::look() {
   std::vector<BorrowedFd> keep;
   if (source_.image) keep.push_back(source_.image->keeper());
   errand_ = queue_.run(
-      "find out what is left to write", {.deadline = kLookTime}, keep,
-      [source = source_] { return do_look(source); },
+      "find out what is left to write", {.deadline = kLookTime, .user = lender_of(source_.image)},
+      keep, [source = source_] { return do_look(source); },
       [this](const Result<ErrandReport>& report) { looked(report); });
 }
 

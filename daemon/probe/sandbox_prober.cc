@@ -59,7 +59,9 @@ class SandboxProber::Pending final : public PendingProbe {
     std::vector<BorrowedFd> keep;
     if (target.image) keep.push_back(target.image->keeper());
     return queue.run(
-        "probe", {.deadline = options.limits.deadline + kErrandGrace}, std::move(keep),
+        "probe",
+        {.deadline = options.limits.deadline + kErrandGrace, .user = lender_of(target.image)},
+        std::move(keep),
         [target, options] { return run_probe(target, options.program, options.limits); },
         [path = target.path, done = std::move(done)](Result<ErrandReport> report) mutable {
           done(outcome(std::move(report), path));

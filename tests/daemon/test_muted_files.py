@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files of a stranger's filesystem whose requests are never answered: closing one can take for ever. Whoever
 passes such a file hurts himself alone."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -176,6 +177,17 @@ def test_an_image_whose_server_falls_silent_costs_its_opener_alone(machine, stra
     stranger.stop()
     harness.wait_until(lambda: machine.living() == before, harness.PATIENCE, "nothing to be left of it")
     assert "image" not in [volume["Kind"] for volume in machine.volumes().values()]
+
+
+def test_a_users_silent_images_keep_nobody_waiting(machine, stranger):
+    """Each of them holds up a probe for its whole deadline."""
+    with contextlib.ExitStack() as images:
+        stranger.mute("READ", machine.daemon.pid)
+        for _ in range(12):
+            images.enter_context(machine.image_opener(ALICE, stranger.file, "ro"))
+        stick = machine.make_stick("BESIDE").plug()
+        with harness.within(3):
+            machine.wait_for_state(stick, "available")
 
 
 def test_an_image_on_somebodys_filesystem_is_mounted_like_any_other(machine, stranger):

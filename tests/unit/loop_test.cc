@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "daemon/loop/errand.h"
+#include "daemon/loop/errand_queue.h"
 #include "daemon/loop/event_loop.h"
 
 namespace airlock {
@@ -295,6 +296,53 @@ TEST(Errand, MayBeDestroyedFromItsOwnEnd) {
   ASSERT_TRUE(started.has_value());
   errand = std::move(*started);
   EXPECT_TRUE(run_until(loop, [&] { return done; }));
+}
+
+// Files that do not answer hold up what works with them, and one user can have many.
+TEST(ErrandQueue, OneUserHoldsUpAQuarterOfIt) {
+  auto loop = make_loop();
+  ErrandQueue queue(loop, 8);
+  std::vector<std::unique_ptr<ErrandQueue::Ticket>> hanging;
+  const auto hang = [&](std::optional<uid_t> user) {
+    hanging.push_back(queue.run(
+        "hang", {.user = user}, {},
+        []() -> Result<ErrandReport> {
+          for (;;) ::pause();
+        },
+        [](const Result<ErrandReport>&) {}));
+  };
+  for (int i = 0; i < 10; ++i) hang(1000);
+  for (int i = 0; i < 3; ++i) hang(1001);
+  hang(std::nullopt);
+  EXPECT_TRUE(run_until(loop, [&] { return queue.running() == 5; }));
+  (void)loop.run_once(20ms);
+  EXPECT_EQ(queue.running(), 5U) << "two of each user, and the one of nobody";
+  EXPECT_EQ(queue.waiting(), 9U);
+
+  bool served = false;
+  const auto stick = queue.run(
+      "serve", {}, {}, []() -> Result<ErrandReport> { return ErrandReport{}; },
+      [&](const Result<ErrandReport>& done) { served = done.has_value(); });
+  EXPECT_TRUE(run_until(loop, [&] { return served; }));
+
+  hanging.erase(hanging.begin());  // one of the first user's that runs
+  EXPECT_TRUE(run_until(loop, [&] { return queue.running() == 5 && queue.waiting() == 8; }));
+  hanging.clear();
+  EXPECT_EQ(queue.running(), 0U);
+  EXPECT_EQ(queue.waiting(), 0U);
+}
+
+// But a queue of few does not keep anybody out.
+TEST(ErrandQueue, OneUserHasOneAtLeast) {
+  auto loop = make_loop();
+  ErrandQueue queue(loop, 1);
+  int done = 0;
+  std::vector<std::unique_ptr<ErrandQueue::Ticket>> tickets;
+  for (int i = 0; i < 3; ++i)
+    tickets.push_back(queue.run(
+        "serve", {.user = 1000}, {}, []() -> Result<ErrandReport> { return ErrandReport{}; },
+        [&](const Result<ErrandReport>& one) { done += one.has_value() ? 1 : 0; }));
+  EXPECT_TRUE(run_until(loop, [&] { return done == 3; }));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace airlock {
 // A lent file of which this process has the descriptor itself.
 class FileHere final : public HeldFile {
  public:
-  explicit FileHere(UniqueFd file) : HeldFile(facts_of(file.borrow())), file_(std::move(file)) {}
+  explicit FileHere(UniqueFd file) : HeldFile(facts_of(file.borrow()), 0), file_(std::move(file)) {}
 
   [[nodiscard]] BorrowedFd keeper() const override { return file_.borrow(); }
   [[nodiscard]] Result<UniqueFd> take() const override { return duplicate(file_.borrow()); }
