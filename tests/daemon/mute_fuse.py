@@ -21,6 +21,7 @@ NO_ANSWER = (FORGET, INTERRUPT, BATCH_FORGET)
 HEADER, ANSWER = struct.Struct("<IIQQIIIHH"), struct.Struct("<IiQ")
 MS_NOSUID_NODEV = 2 | 4
 ROOT, FILE = 1, 2
+KEEP_CACHE = 2
 LONG = 3600
 
 
@@ -60,8 +61,8 @@ class Server:
             return struct.pack("<QQQQII", FILE, 0, LONG, 0, 0, 0) + self.attributes(FILE)
         if opcode == GETATTR:
             return struct.pack("<QII", 0, 0, 0) + self.attributes(node)
-        if opcode in (OPEN, OPENDIR):
-            return struct.pack("<QII", 1, 0, 0)
+        if opcode in (OPEN, OPENDIR):  # keeps what was read: an open waits for no read of another process
+            return struct.pack("<QII", 1, KEEP_CACHE, 0)
         if opcode == READ:
             _, offset, size = struct.unpack_from("<QQI", body)
             return os.pread(self.image, size, offset)
