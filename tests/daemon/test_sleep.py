@@ -130,6 +130,7 @@ def test_a_stick_that_was_exchanged_meanwhile_is_gone_and_the_other_is_there(scr
         try:
             with open(other.image, "rb") as backing, open(stick.device, "rb") as device:
                 fcntl.ioctl(device, LOOP_CHANGE_FD, backing.fileno())
+            stick.loop.changed_to(other.image)
         finally:
             machine.daemon.send_signal(signal.SIGCONT)
         prepare_for_sleep(machine, False)

@@ -244,6 +244,10 @@ class LoopDevice:
         self.image = pathlib.Path(image)
         self.sequence = disk_sequence(path)
 
+    def changed_to(self, image):
+        """The test has put another file behind it, which gives the medium a new number."""
+        self._remember(self.path, image)
+
     def is_ours(self):
         """Once our file is detached, the device and its number may belong to anybody."""
         return self.path is not None and self.sequence is not None and disk_sequence(self.path) == self.sequence
