@@ -30,10 +30,7 @@ class HeldFile {
   virtual ~HeldFile() = default;
 
   [[nodiscard]] const FileFacts& facts() const { return facts_; }
-  // Whose work the errands with this file are, for those who share them out: root has no limit.
-  [[nodiscard]] std::optional<uid_t> lender() const {
-    return lender_ == 0 ? std::nullopt : std::optional(lender_);
-  }
+  [[nodiscard]] uid_t lender() const { return lender_; }
   // What an errand has to keep that is going to call take().
   [[nodiscard]] virtual BorrowedFd keeper() const = 0;
   // In an errand only: a descriptor of the same open file.
@@ -44,9 +41,9 @@ class HeldFile {
   uid_t lender_;
 };
 
-// Of an errand that works with that file, or with a device.
+// For the errands that work with this file, or with a device if there is none.
 inline std::optional<uid_t> lender_of(const std::shared_ptr<HeldFile>& file) {
-  return file ? file->lender() : std::nullopt;
+  return file ? std::optional(file->lender()) : std::nullopt;
 }
 
 }  // namespace airlock

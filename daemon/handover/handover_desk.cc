@@ -66,51 +66,40 @@ class HandoverDesk::Handover {
       return fail_errno(errno, Errc::kSystem, "make a socket pair");
     keeper_->control = UniqueFd(ends[0]);
     auto theirs = std::make_shared<UniqueFd>(ends[1]);
-    TRY(auto errand,
-        Errand::start(
-            desk_.loop_, "keep files", {.deadline = ErrandOptions::kNone}, {theirs->borrow()},
-            [path = keeper_->socket, user = user_, theirs] {
-              return keeper::run(path, user, std::move(*theirs));
-            },
-            [keeper = keeper_.get()](Result<ErrandReport> end) {
-              if (auto told = std::exchange(keeper->ended, {})) told(std::move(end));
-            }));
+    TRY(auto errand, Errand::start(
+                         desk_.loop_, "keep files",
+                         {.deadline = ErrandOptions::kNone, .lender = user_}, {theirs->borrow()},
+                         [path = keeper_->socket, user = user_, theirs] {
+                           return keeper::run(path, user, std::move(*theirs));
+                         },
+                         [keeper = keeper_.get()](Result<ErrandReport> end) {
+                           if (auto told = std::exchange(keeper->ended, {})) told(std::move(end));
+                         }));
     keeper_->errand = std::move(errand);
     keeper_->ended = [this](const Result<ErrandReport>& end) {
-      finish(end ? fail(Errc::kWorkerDied, "the process that keeps the files ended")
+      settle(end ? fail(Errc::kWorkerDied, "the process that keeps the files ended")
                  : std::unexpected(end.error()));
     };
     TRY(on_news_, desk_.loop_.watch(keeper_->control.borrow(), EPOLLIN,
                                     [this](std::uint32_t) { read_news(); }));
-    TRY(on_deadline_, desk_.loop_.after(desk_.options_.unclaimed, [this] {
-      finish(fail(Errc::kTimedOut,
-                  "the descriptors did not arrive in time, or the filesystem the "
-                  "file is on does not answer"));
-    }));
+    TRY(on_deadline_, desk_.loop_.after(desk_.options_.unclaimed, [this] { end(); }));
     return {};
   }
 
+  [[nodiscard]] bool is_awaited() const { return taken_ != nullptr; }
   void take(Taken done) {
     taken_ = std::move(done);
-    // All is there: the answer is due in the next round.
-    (void)on_deadline_.set_time(std::chrono::steady_clock::now() +
-                                (ready_ ? std::chrono::milliseconds(0) : desk_.options_.answer));
+    // What is known already is answered in the next round.
+    const auto wait = outcome_ ? std::chrono::milliseconds(0) : desk_.options_.answer;
+    (void)on_deadline_.set_time(std::chrono::steady_clock::now() + wait);
   }
 
-  // What nobody took goes with its keeper. With everything there, what else happened is no matter.
-  void finish(Result<void> outcome) {
+  // How it went, which is kept until somebody asks: a failure has to be told as what it is.
+  void settle(Result<void> outcome) {
     on_news_.reset();
-    on_deadline_.reset();
     keeper_->ended = {};
-    if (ready_) outcome = {};
-    auto prepared = std::move(prepared_);
-    auto taken = std::move(taken_);
-    auto files = std::move(files_);
-    const auto self = desk_.open_.extract(keeper_->socket);
-    if (!outcome && prepared) return prepared(std::unexpected(std::move(outcome).error()));
-    if (!taken) return;
-    if (outcome) return taken(std::move(files));
-    taken(std::unexpected(std::move(outcome).error()));
+    outcome_ = std::move(outcome);
+    if (taken_ || prepared_) end();
   }
 
  private:
@@ -119,7 +108,7 @@ class HandoverDesk::Handover {
     if (!packet && packet.error().cause.value() == EAGAIN) return;
     if (!packet) return on_news_.reset();  // the end of the errand tells why
     const auto news = keeper::read_news(*packet);
-    if (!news) return finish(std::unexpected(news.error()));
+    if (!news) return settle(std::unexpected(news.error()));
     switch (news->kind) {
       case keeper::News::Kind::kListening:
         if (auto prepared = std::exchange(prepared_, {})) prepared(keeper_->socket);
@@ -127,11 +116,23 @@ class HandoverDesk::Handover {
       case keeper::News::Kind::kFile:
         return add(news->facts, std::move(packet->descriptors));
       case keeper::News::Kind::kComplete:
-        ready_ = true;
-        on_news_.reset();
-        if (taken_) finish({});
-        return;
+        return settle({});
     }
+  }
+
+  // Ends this object too.
+  void end() {
+    on_news_.reset();
+    on_deadline_.reset();
+    const auto self = desk_.open_.extract(keeper_->socket);
+    if (!outcome_)
+      outcome_ = fail(Errc::kTimedOut,
+                      "the descriptors did not arrive in time, or the filesystem the file is on "
+                      "does not answer");
+    if (prepared_) return prepared_(std::unexpected(outcome_->error()));
+    if (!taken_) return;
+    if (*outcome_) return taken_(std::move(files_));
+    taken_(std::unexpected(outcome_->error()));
   }
 
   void add(const FileFacts& facts, std::vector<UniqueFd> own) {
@@ -148,7 +149,7 @@ class HandoverDesk::Handover {
   Taken taken_;
   std::shared_ptr<Keeper> keeper_ = std::make_shared<Keeper>();
   std::vector<HandedFile> files_;
-  bool ready_ = false;
+  std::optional<Result<void>> outcome_;
   EventSource on_news_;
   EventSource on_deadline_;
 };
@@ -156,7 +157,7 @@ class HandoverDesk::Handover {
 Result<std::unique_ptr<HandoverDesk>> HandoverDesk::open(EventLoop& loop, Options options) {
   std::error_code failed;
   std::filesystem::remove_all(options.directory, failed);
-  if (::mkdir(options.directory.c_str(), 0755) != 0)
+  if (::mkdir(options.directory.c_str(), 0755) != 0 && errno != EEXIST)
     return fail_errno(errno, Errc::kSystem, "make the folder {}", quote(options.directory));
   return std::unique_ptr<HandoverDesk>(new HandoverDesk(loop, std::move(options)));
 }
@@ -198,7 +199,7 @@ void HandoverDesk::prepare(const std::string& sender, uid_t user, Prepared done)
     answer_soon(
         [this, socket](Result<void> why) {
           if (const auto found = open_.find(socket); found != open_.end())
-            found->second->finish(std::move(why));
+            found->second->settle(std::move(why));
         },
         std::move(started));
   }
@@ -206,12 +207,12 @@ void HandoverDesk::prepare(const std::string& sender, uid_t user, Prepared done)
 
 void HandoverDesk::take(const std::string& sender, const std::string& socket, Taken done) {
   const auto found = open_.find(socket);
-  if (found == open_.end() || found->second->sender() != sender)
-    return answer_soon(std::move(done),
-                       Result<std::vector<HandedFile>>(fail(
-                           Errc::kInvalidArgument,
-                           "{} is no socket of PrepareHandover of this caller", quote(socket))));
-  found->second->take(std::move(done));
+  const bool theirs = found != open_.end() && found->second->sender() == sender;
+  if (theirs && !found->second->is_awaited()) return found->second->take(std::move(done));
+  answer_soon(std::move(done),
+              Result<std::vector<HandedFile>>(
+                  fail(Errc::kInvalidArgument, "{} is not a socket that this caller can use now",
+                       quote(socket))));
 }
 
 void HandoverDesk::caller_gone(const std::string& sender) {

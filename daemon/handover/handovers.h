@@ -31,7 +31,8 @@ class Handovers {
   using Taken = std::move_only_function<void(Result<std::vector<HandedFile>>)>;
 
   virtual ~Handovers() = default;
-  // Both answer once, from the loop and not from within the call.
+  // Both answer once, from the loop and not from within the call; not at all once the caller has
+  // gone.
   virtual void prepare(const std::string& sender, uid_t user, Prepared done) = 0;
   // What `sender` sent to the socket it was given: once, and waits for it some seconds at most.
   virtual void take(const std::string& sender, const std::string& socket, Taken done) = 0;

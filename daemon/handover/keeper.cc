@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -84,6 +85,10 @@ bool closes_at_once(BorrowedFd descriptor) {
 Result<News> describe(BorrowedFd descriptor) {
   struct stat info = {};
   const int flags = ::fcntl(descriptor.get(), F_GETFL);
+  if (flags >= 0 && ::fstat(descriptor.get(), &info) != 0 && errno == EACCES)
+    return fail_errno(
+        EACCES, Errc::kNotPermitted,
+        "its filesystem lets nobody else look at the file (FUSE without allow_other)");
   if (flags < 0 || ::fstat(descriptor.get(), &info) != 0)
     return fail_errno(errno, errc_from_errno(errno), "look at the file");
   return News{.kind = News::Kind::kFile,

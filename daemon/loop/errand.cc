@@ -57,7 +57,7 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// From the report to the end of the process. One that hangs in closing its files holds up nothing.
+// From the report to the end of a process that works with a lent file.
 constexpr auto kTimeToEnd = 2s;
 
 // What goes before the bytes.
@@ -186,12 +186,14 @@ Result<Errand> Errand::start(EventLoop& loop, std::string what, ErrandOptions op
     call(std::move(result));
   };
   // The report is kept until the process has ended, so that no zombie is left to anybody else.
-  TRY(state->on_report, loop.watch(state->report.borrow(), EPOLLIN, [state = state.get()](auto) {
-    state->result = read_report(state->report.borrow(), state->what);
-    state->on_report.reset();
-    const auto latest = std::chrono::steady_clock::now() + kTimeToEnd;
-    if (latest < state->deadline) (void)state->on_deadline.set_time(latest);
-  }));
+  const bool lent = options.lender.has_value();
+  TRY(state->on_report,
+      loop.watch(state->report.borrow(), EPOLLIN, [state = state.get(), lent](auto) {
+        state->result = read_report(state->report.borrow(), state->what);
+        state->on_report.reset();
+        const auto latest = std::chrono::steady_clock::now() + kTimeToEnd;
+        if (lent && latest < state->deadline) (void)state->on_deadline.set_time(latest);
+      }));
   TRY(state->on_end, loop.watch(state->life.borrow(), EPOLLIN, [state = state.get(), end](auto) {
     if (state->reap()) state->pid = -1;
     if (!state->result) state->result = read_report(state->report.borrow(), state->what);

@@ -27,12 +27,14 @@ struct ErrandReport {
 
 struct ErrandOptions {
   static constexpr std::chrono::milliseconds kNone = std::chrono::milliseconds::max();
-  // After it the errand is killed and fails with Errc::kTimedOut. A process stuck in the kernel
-  // can't be killed at once; it is left behind and reaped when it ends. What it has reported by
-  // then counts: a process can hang in closing the files it worked with.
+  // After it the errand is killed and fails with Errc::kTimedOut, or with what it has reported by
+  // then. A process stuck in the kernel can't be killed at once; it is left behind and reaped when
+  // it ends.
   std::chrono::milliseconds deadline{30'000};
-  // Whose file it works with. One user gets a part of an ErrandQueue only.
-  std::optional<uid_t> user = {};
+  // Who lent the file it works with, if somebody did. Its process can hang in closing that, so it
+  // is over two seconds after its report; one with a device has closed it by then. And a lender
+  // other than root gets a part of an ErrandQueue only.
+  std::optional<uid_t> lender = {};
 };
 
 // Work that may block (opening a device, umount, fsync, a stat through a mount), done by a process

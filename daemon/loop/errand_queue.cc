@@ -43,8 +43,9 @@ void ErrandQueue::refuse(Ticket& ticket) {
 }
 
 bool ErrandQueue::has_share(const Ticket& ticket) const {
-  if (!ticket.options_.user) return true;
-  const auto found = running_of_.find(*ticket.options_.user);
+  const auto lender = ticket.options_.lender.value_or(0);
+  if (lender == 0) return true;
+  const auto found = running_of_.find(lender);
   return found == running_of_.end() || found->second < std::max<std::size_t>(at_once_ / 4, 1);
 }
 
@@ -76,7 +77,7 @@ void ErrandQueue::start(Ticket& ticket) {
   ticket.started_ = true;
   ticket.counted_ = true;
   ++running_;
-  if (ticket.options_.user) ++running_of_[*ticket.options_.user];
+  ++running_of_[ticket.options_.lender.value_or(0)];
   auto errand = Errand::start(loop_, ticket.what_, ticket.options_, std::move(ticket.keep_),
                               std::move(ticket.work_), [&ticket](Result<ErrandReport> report) {
                                 ticket.queue_.release(ticket);
@@ -95,8 +96,8 @@ void ErrandQueue::start(Ticket& ticket) {
 void ErrandQueue::release(Ticket& ticket) {
   if (!std::exchange(ticket.counted_, false)) return;
   --running_;
-  if (const auto user = ticket.options_.user; user && --running_of_[*user] == 0)
-    running_of_.erase(*user);
+  const auto of_lender = running_of_.find(ticket.options_.lender.value_or(0));
+  if (--of_lender->second == 0) running_of_.erase(of_lender);
   start_more();
 }
 

@@ -48,7 +48,7 @@ class KernelChecking::Task final : public PendingOperation {
     if (work.source.image) keep.push_back(work.source.image->keeper());
     errand_ = checking.queue_.run(
         "check " + quote(work.source.path),
-        {.deadline = work.deadline + kErrandGrace, .user = lender_of(work.source.image)},
+        {.deadline = work.deadline + kErrandGrace, .lender = lender_of(work.source.image)},
         std::move(keep),
         [work, theirs] {
           Channel news(std::move(*theirs));

@@ -99,7 +99,7 @@ std::unique_ptr<PendingOperation> KernelMounting::write_out(const LiveMount& mou
   if (source.image) keep.push_back(source.image->keeper());
   auto asking = std::make_unique<AskingOperation>(tools_, mount.mount_id);
   asking->errand_ = tools_.probing.run(
-      "write everything out", {.deadline = kWriteOut, .user = lender_of(source.image)}, keep,
+      "write everything out", {.deadline = kWriteOut, .lender = lender_of(source.image)}, keep,
       [leaving = MountIdentity(mount), source] { return do_write_out(leaving, source); },
       [done = std::move(done)](Result<ErrandReport> report) mutable {
         if (report)

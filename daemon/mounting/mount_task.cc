@@ -54,7 +54,9 @@ void MountTask::start() {
   if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
   errand_ = tools_.mounting.run(
       "mount " + quote(work_.source.path),
-      {.deadline = deadline, .user = lender_of(work_.source.image)}, keep,
+      {.deadline = deadline,
+       .lender = lender_of(work_.decision.place ? work_.decision.place : work_.source.image)},
+      keep,
       [work = work_, theirs] {
         Channel news(std::move(*theirs));
         return do_mount(work, news);

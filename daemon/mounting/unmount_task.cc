@@ -194,7 +194,7 @@ void UnmountTask::flush() {
   const bool in_use = force_ == UnmountForce::kLazy && driver_ && !driver_->ended();
   const bool sync = !read_only_ && !in_use;
   errand_ = tools_.leaving.run(
-      "flush", {.deadline = tools_.options.stall, .user = lender_of(source_.image)}, keep,
+      "flush", {.deadline = tools_.options.stall, .lender = lender_of(source_.image)}, keep,
       [source = source_, base = tools_.options.base, place = mount_.mount_point,
        sync]() -> Result<ErrandReport> {
         // The folder first: it goes also when the device has gone.

@@ -63,7 +63,7 @@ void UnwrittenMeter::look() {
   std::vector<BorrowedFd> keep;
   if (source_.image) keep.push_back(source_.image->keeper());
   errand_ = queue_.run(
-      "find out what is left to write", {.deadline = kLookTime, .user = lender_of(source_.image)},
+      "find out what is left to write", {.deadline = kLookTime, .lender = lender_of(source_.image)},
       keep, [source = source_] { return do_look(source); },
       [this](const Result<ErrandReport>& report) { looked(report); });
 }

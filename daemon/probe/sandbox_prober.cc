@@ -60,7 +60,7 @@ class SandboxProber::Pending final : public PendingProbe {
     if (target.image) keep.push_back(target.image->keeper());
     return queue.run(
         "probe",
-        {.deadline = options.limits.deadline + kErrandGrace, .user = lender_of(target.image)},
+        {.deadline = options.limits.deadline + kErrandGrace, .lender = lender_of(target.image)},
         std::move(keep),
         [target, options] { return run_probe(target, options.program, options.limits); },
         [path = target.path, done = std::move(done)](Result<ErrandReport> report) mutable {

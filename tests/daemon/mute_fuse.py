@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A filesystem of a stranger: one file, and requests that it never answers.
 
-mute_fuse.py PLACE IMAGE [SOURCE USER]: mounts itself on PLACE, where "image" shows what IMAGE holds,
-as SOURCE and for a user, and says "ready". After a line "mute READ 4711" on standard input it answers no such request of process 4711
+mute_fuse.py PLACE IMAGE [SOURCE USER [WHO]]: mounts itself on PLACE, where "image" shows what IMAGE holds,
+as SOURCE and for a user, and says "ready". WHO is "allow_other", unless it is given. After a line "mute READ 4711" on standard input it answers no such request of process 4711
 and those below it. It ends with its standard input, and then the kernel fails what was not answered.
 """
 import ctypes
@@ -39,11 +39,11 @@ def descends(process, ancestor):
 
 
 class Server:
-    def __init__(self, place, image, source="stranger", user="0"):
+    def __init__(self, place, image, source="stranger", user="0", who="allow_other"):
         self.image = os.open(image, os.O_RDWR)
         self.device = os.open("/dev/fuse", os.O_RDWR)
         self.muted = None, None
-        options = f"fd={self.device},rootmode=40000,user_id={user},group_id=0,allow_other".encode()
+        options = f"fd={self.device},rootmode=40000,user_id={user},group_id={user},{who}".rstrip(",").encode()
         if ctypes.CDLL(None, use_errno=True).mount(source.encode(), place.encode(), b"fuse", MS_NOSUID_NODEV, options):
             raise OSError(ctypes.get_errno(), "mount")
 

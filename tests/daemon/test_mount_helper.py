@@ -176,6 +176,8 @@ def test_for_udisks_airlockd_makes_the_mount(machine, by_hand):
     assert volume["State"] == "mounted" and volume["MountedFor"] == ALICE[0]
     status = pathlib.Path(f"/proc/{volume['DriverPid']}/status").read_text()
     assert f"PPid:\t{machine.daemon.pid}\n" in status
+    harness.wait_until(lambda: machine.living() == [volume["DriverPid"]], harness.PATIENCE,
+                       "the keeper of the mount point to end")
     assert machine.read_as(ALICE, by_hand.place / "file") == "there"
     harness.run(["umount", by_hand.place])
     harness.wait_until(lambda: by_hand.volume() is None, harness.PATIENCE, "the unmount to be seen")

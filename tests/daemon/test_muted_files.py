@@ -190,6 +190,16 @@ def test_a_users_silent_images_keep_nobody_waiting(machine, stranger):
             machine.wait_for_state(stick, "available")
 
 
+def test_an_image_root_may_not_look_at_is_refused_with_the_reason(machine, scratch):
+    private = Stranger(scratch / "private", machine.make_stick("PRIVATE").image, "private", str(ALICE[0]), "")
+    try:
+        with pytest.raises(Refused) as refused, machine.image_opener(ALICE, private.file, "ro"):
+            pass
+        assert refused.value.name == "NotPermitted" and "allow_other" in refused.value.message
+    finally:
+        private.stop()
+
+
 def test_an_image_on_somebodys_filesystem_is_mounted_like_any_other(machine, stranger):
     with machine.image_opener(ALICE, stranger.file) as path:
         place = machine.call_as(ALICE, path, VOLUME, "Mount", f"({NONE},)")

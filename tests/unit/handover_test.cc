@@ -184,6 +184,27 @@ TEST_F(HandoverTest, OneMessageWithTooFewOrTooManyIsRefused) {
   }
 }
 
+TEST_F(HandoverTest, AFailureIsToldAsWhatItWasToWhoeverAsksLater) {
+  const auto path = prepare();
+  ASSERT_TRUE(path.has_value());
+  send(*path, {});
+  EXPECT_TRUE(no_child_left());  // it has failed by now
+  (void)loop_.run_once(20ms);
+  EXPECT_NE(take(*path).error().message().find("is expected, not 0"), std::string::npos);
+  EXPECT_EQ(desk_->open_handovers(), 0U);
+}
+
+TEST_F(HandoverTest, OnlyOneCallWaitsForIt) {
+  open({.directory = {}, .answer = 200ms});
+  const auto path = prepare();
+  ASSERT_TRUE(path.has_value());
+  std::optional<Files> first;
+  desk_->take(":1.1", *path, [&](Files files) { first = std::move(files); });
+  EXPECT_EQ(take(*path).error().code, Errc::kInvalidArgument);
+  EXPECT_TRUE(wait_for([&] { return first.has_value(); }));
+  EXPECT_EQ(first->error().code, Errc::kTimedOut);
+}
+
 TEST_F(HandoverTest, CountsOnceAndForItsSenderAlone) {
   const auto path = prepare(":1.1");
   ASSERT_TRUE(path.has_value());

@@ -254,32 +254,64 @@ TEST(Errand, DestroyingItKillsTheProcessAndNobodyIsCalled) {
   EXPECT_EQ(calls, 0);
 }
 
-// As one does that closes a file of a server that never answers.
-TEST(Errand, WhatItReportedCountsThoughItHangsInItsEnd) {
-  auto loop = make_loop();
-  std::optional<Result<ErrandReport>> result;
-  auto errand = Errand::start(
-      loop, "hang", {}, {},
+// Starts one that stops right before it ends, as one hangs that closes a file of a server that
+// never answers. Gives its process.
+pid_t start_hanging(EventLoop& loop, ErrandOptions options, std::optional<Errand>& errand,
+                    std::optional<Result<ErrandReport>>& result) {
+  auto started = Errand::start(
+      loop, "hang", options, {},
       []() -> Result<ErrandReport> {
         if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0 || ::raise(SIGSTOP) != 0)
           return fail_errno(errno, Errc::kSystem, "be traced");
         return ErrandReport{.bytes = "done", .descriptors = {}};
       },
       [&](Result<ErrandReport> done) { result = std::move(done); });
-  ASSERT_TRUE(errand.has_value());
+  EXPECT_TRUE(started.has_value());
+  errand = std::move(*started);
   int status = 0;
   pid_t child = -1;
   do {
     child = ::waitpid(-1, &status, __WALL);  // others have been killed and wait for nobody
   } while (child > 0 && !WIFSTOPPED(status));
-  ASSERT_GT(child, 0) << "not traced";
-  // From here on it stops right before it ends.
-  ASSERT_EQ(::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACEEXIT), 0);
-  ASSERT_EQ(::ptrace(PTRACE_CONT, child, nullptr, nullptr), 0);
+  EXPECT_GT(child, 0) << "not traced";
+  EXPECT_EQ(::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACEEXIT), 0);
+  EXPECT_EQ(::ptrace(PTRACE_CONT, child, nullptr, nullptr), 0);
+  return child;
+}
+
+TEST(Errand, WithALentFileIsOverThoughItHangsInItsEnd) {
+  auto loop = make_loop();
+  std::optional<Errand> errand;
+  std::optional<Result<ErrandReport>> result;
+  const pid_t child = start_hanging(loop, {.lender = 1000}, errand, result);
   EXPECT_TRUE(run_until(loop, [&] { return result.has_value(); }));
   ASSERT_TRUE(result.has_value() && result->has_value());
   EXPECT_EQ((*result)->bytes, "done");
   EXPECT_EQ(::kill(child, 0), 0) << "it has ended, so this test shows nothing";
+  ::ptrace(PTRACE_DETACH, child, nullptr, nullptr);
+}
+
+// It may still have to write the medium out, and nobody else could have that meanwhile.
+TEST(Errand, WithADeviceIsOverWhenItsProcessIs) {
+  auto loop = make_loop();
+  std::optional<Errand> errand;
+  std::optional<Result<ErrandReport>> result;
+  const pid_t child = start_hanging(loop, {}, errand, result);
+  const auto end = std::chrono::steady_clock::now() + 3s;
+  EXPECT_TRUE(run_until(loop, [&] { return result || std::chrono::steady_clock::now() > end; }));
+  EXPECT_FALSE(result.has_value());
+  ::ptrace(PTRACE_DETACH, child, nullptr, nullptr);
+  EXPECT_TRUE(run_until(loop, [&] { return result.has_value(); }));
+  EXPECT_TRUE(result.has_value() && result->has_value());
+}
+
+TEST(Errand, WhatItReportedCountsAtItsDeadline) {
+  auto loop = make_loop();
+  std::optional<Errand> errand;
+  std::optional<Result<ErrandReport>> result;
+  const pid_t child = start_hanging(loop, {.deadline = 300ms}, errand, result);
+  EXPECT_TRUE(run_until(loop, [&] { return result.has_value(); }));
+  EXPECT_TRUE(result.has_value() && result->has_value());
   ::ptrace(PTRACE_DETACH, child, nullptr, nullptr);
 }
 
@@ -305,7 +337,7 @@ TEST(ErrandQueue, OneUserHoldsUpAQuarterOfIt) {
   std::vector<std::unique_ptr<ErrandQueue::Ticket>> hanging;
   const auto hang = [&](std::optional<uid_t> user) {
     hanging.push_back(queue.run(
-        "hang", {.user = user}, {},
+        "hang", {.lender = user}, {},
         []() -> Result<ErrandReport> {
           for (;;) ::pause();
         },
@@ -340,7 +372,7 @@ TEST(ErrandQueue, OneUserHasOneAtLeast) {
   std::vector<std::unique_ptr<ErrandQueue::Ticket>> tickets;
   for (int i = 0; i < 3; ++i)
     tickets.push_back(queue.run(
-        "serve", {.user = 1000}, {}, []() -> Result<ErrandReport> { return ErrandReport{}; },
+        "serve", {.lender = 1000}, {}, []() -> Result<ErrandReport> { return ErrandReport{}; },
         [&](const Result<ErrandReport>& one) { done += one.has_value() ? 1 : 0; }));
   EXPECT_TRUE(run_until(loop, [&] { return done == 3; }));
 }
