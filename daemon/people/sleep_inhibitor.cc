@@ -67,6 +67,7 @@ void SleepInhibitor::owner_changed(sdbus::Message& signal) {
   std::string name, before, now;
   signal >> name >> before >> now;
   held_.reset();
+  asking_.reset();
   if (wanted_ && !now.empty()) ask();
 }
 
