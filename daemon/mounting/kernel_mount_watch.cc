@@ -120,9 +120,12 @@ void KernelMountWatch::await_end() {
 // for is that of a lazy unmount, which somebody still uses.
 void KernelMountWatch::look_whether_it_ends() {
   if (!driver_) return tell_unmounted({.warning = kNobodyKnows});
-  if (tools_.control.waiting(mount_.filesystem) == 0UL) restart_stall_clock();
-  if (stall_->stalled(std::chrono::steady_clock::now()) < tools_.options.silence)
-    return await_end();
+  const auto now = std::chrono::steady_clock::now();
+  const auto waiting = tools_.control.waiting(mount_.filesystem);
+  if (waiting == 0UL) restart_stall_clock();
+  // The kernel's goodbye waits alone: these are requests of somebody who uses it.
+  if (waiting > 1UL) stall_->excuse_reading(now);
+  if (stall_->stalled(now) < tools_.options.silence) return await_end();
   give_up_on_driver();
 }
 

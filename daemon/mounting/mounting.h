@@ -44,6 +44,8 @@ class PendingOperation {
   // Of a mount: does not wait for the check that comes before it, if that is still going on; the
   // mount becomes read-only then.
   virtual void skip_check() {}
+  // Of an unmount: goes on by force, wherever it has got to.
+  virtual void insist() {}
 };
 
 // A mount under watch. Destroying the object ends the watching, not the mount.

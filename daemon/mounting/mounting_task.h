@@ -20,6 +20,7 @@ class MountingTask {
   // Nobody wants the answer any more.
   virtual void cancel() = 0;
   virtual void skip_check() {}
+  virtual void insist() {}
 };
 
 // The tasks under way, and the handles their askers have.
@@ -44,6 +45,9 @@ class MountingTasks {
     }
     void skip_check() override {
       if (const auto task = task_.lock()) task->skip_check();
+    }
+    void insist() override {
+      if (const auto task = task_.lock()) task->insist();
     }
 
    private:

@@ -2,11 +2,14 @@
 #include "daemon/mounting/unmount_task.h"
 
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #include <utility>
 #include <vector>
 
 #include "daemon/places/mount_place.h"
+#include "daemon/system/mount_table.h"
+#include "daemon/system/mount_table_watch.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
@@ -62,17 +65,34 @@ void UnmountTask::cancel() {
 }
 
 void UnmountTask::start() {
-  if (force_ == UnmountForce::kForce) {
-    (void)tools_.control.abort(mount_.filesystem);  // MNT_FORCE does it too, a little later
-    warn("requests under way were cancelled, so the latest changes may be lost");
-  }
+  if (force_ == UnmountForce::kForce) force_driver();
   take_out();
   if (!read_only_) meter_.start();
   watch_progress();
 }
 
+// The number of the mount may be another's by now, so this is no task of its own.
+void UnmountTask::insist() {
+  if (!done_ || force_ == UnmountForce::kForce) return;
+  force_ = UnmountForce::kForce;
+  force_driver();
+  if (!has_left_ || flushing_) return;
+  auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });
+  if (timer)
+    timer_ = std::move(*timer);
+  else
+    give_up_on_driver();
+}
+
+// MNT_FORCE does it too, a little later.
+void UnmountTask::force_driver() {
+  abort_connection();
+  warn("requests under way were cancelled, so the latest changes may be lost");
+}
+
 void UnmountTask::take_out() {
   was_asked_ = is_asked();
+  tried_ = force_;
   errand_ = tools_.leaving.run(
       "unmount", {.deadline = kNoDeadline}, {},
       [mount = mount_, flags = flags_for(force_)] { return do_unmount(mount, flags); },
@@ -105,8 +125,10 @@ void UnmountTask::try_again() {
 
 void UnmountTask::unmounted(Result<ErrandReport> report) {
   const bool busy = !report && report.error().code == Errc::kBusy;
+  if (busy && tried_ != force_) return take_out();
   if (busy && !gave_up_ && passes_soon()) return try_again();
   if (!report) return answer(std::unexpected(std::move(report).error()));
+  has_left_ = true;
   await_driver();
   if (report->bytes == kStaysForStrangers) say_goodbye();
 }
@@ -172,6 +194,18 @@ void UnmountTask::tell_driver_to_end() {
     give_up_on_driver();
 }
 
+// The numbers of a plain mount that has left are given to the next one, whose connection would end.
+// That of a device stays the device's.
+void UnmountTask::abort_connection() {
+  if (major(mount_.filesystem) == 0) {
+    const auto table = read_mount_table(tools_.options.mountinfo);
+    const MountEntry* found =
+        table ? find_mount(*table, mount_.mount_id, mount_.filesystem) : nullptr;
+    if (found == nullptr || found->mount_point != mount_.mount_point) return;
+  }
+  (void)tools_.control.abort(mount_.filesystem);
+}
+
 // Without its connection and its driver nothing the kernel does with the mount can wait any more.
 void UnmountTask::give_up_on_driver() {
   if (std::exchange(gave_up_, true)) {
@@ -180,13 +214,14 @@ void UnmountTask::give_up_on_driver() {
         fail(Errc::kTimedOut, "unmounting {} does not finish", quote(mount_.mount_point)));
   }
   warn("the driver did not end and was stopped, so the latest changes may be lost");
-  (void)tools_.control.abort(mount_.filesystem);
+  abort_connection();
   if (driver_) driver_->kill();
   auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });
   if (timer) timer_ = std::move(*timer);
 }
 
 void UnmountTask::flush() {
+  flushing_ = true;
   driver_end_.reset();
   timer_.reset();
   std::vector<BorrowedFd> keep;

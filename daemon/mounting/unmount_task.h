@@ -30,6 +30,7 @@ class UnmountTask final : public MountingTask {
   // Once.
   void start();
   void cancel() override;
+  void insist() override;
 
  private:
   void take_out();
@@ -44,6 +45,8 @@ class UnmountTask final : public MountingTask {
   void say_goodbye();
   void tell_driver_to_end();
   void give_up_on_driver();
+  void abort_connection();
+  void force_driver();
   void flush();
   void flushed(Result<ErrandReport> report);
   void warn(std::string warning);
@@ -56,11 +59,14 @@ class UnmountTask final : public MountingTask {
   Departure departure_;
   MountSource source_;
   UnmountForce force_;
+  UnmountForce tried_ = UnmountForce::kNone;  // last, to take it out of the tree
   bool read_only_;
   bool vouched_ = false;  // as UnmountResult::vouched
   DriverOrigin origin_;
   Mounting::Done<Mounting::UnmountResult> done_;
   std::string warning_;
+  bool has_left_ = false;  // the mount, the tree
+  bool flushing_ = false;
   bool told_to_end_ = false;
   bool gave_up_ = false;
   bool was_asked_ = false;  // when we tried last

@@ -27,8 +27,8 @@ void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
                             Done<Mounting::UnmountResult> done) {
   if (force == UnmountForce::kForce && can_force_unmount()) {
     unmount_waiters_.add(std::move(done));
-    working_.reset();  // it goes on in silence, and ends with the driver
-    return start_unmounting(force);
+    forced_ = true;
+    return working_->insist();
   }
   if (busy() || volume_.state != VolumeState::kMounted)
     return done(std::unexpected(why_not("unmount")));
@@ -43,7 +43,7 @@ void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
 
 // The one under way may wait for a driver that never ends.
 bool VolumeMachine::can_force_unmount() const {
-  return volume_.state == VolumeState::kUnmounting && !forced_;
+  return volume_.state == VolumeState::kUnmounting && working_ && !forced_;
 }
 
 void VolumeMachine::start_unmounting(UnmountForce force) {

@@ -17,9 +17,9 @@
 //   unwritten   serve, and end as a driver does that could not write everything
 //   fills-last  serve, and fill its memory slowly when it is unmounted
 // Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
-// memory-slowly: to take its time about filling its memory; loop, sleep, and churn, which takes
-// memory and gives it back: not to answer any more; lie: to answer with nonsense; say-NAME: to log
-// the name.
+// memory-slowly: to take its time about filling its memory; loop, sleep, read-on, which reads from
+// the medium, and churn, which takes memory and gives it back: not to answer any more; lie: to
+// answer with nonsense; say-NAME: to log the name.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fuse.h>
@@ -111,6 +111,15 @@ void reply(int device, const fuse_in_header& in, int error, const Body* body) {
   for (;;) ::pause();
 }
 
+int medium_fd = -1;
+
+// It looks as if it worked.
+[[noreturn]] void read_for_ever() {
+  std::array<char, 512> sector{};
+  for (;; ::usleep(20'000))
+    if (::pread(medium_fd, sector.data(), sector.size(), 0) < 0) hang();
+}
+
 constexpr std::size_t kBite = std::size_t{1} << 20;
 constexpr int kBites = 48;
 
@@ -147,6 +156,7 @@ void obey(std::string_view name) {
   if (name == "memory-slowly") eat_memory_slowly();
   if (name == "churn") churn_memory();
   if (name == "sleep") hang();
+  if (name == "read-on") read_for_ever();
   if (name == "forbidden") {
     if (const auto filter = make_filter({}))
       (void)confine(*filter);  // only the call after it counts
@@ -184,23 +194,14 @@ bool is_deaf(const std::string& behaviour) {
   return behaviour == "deaf" || behaviour == "deaf-commit" || behaviour == "reads-last";
 }
 
-int medium_to_commit = -1;
-
-// It looks as if it worked.
-[[noreturn]] void read_for_ever() {
-  std::array<char, 512> sector{};
-  for (;; ::usleep(20'000))
-    if (::pread(medium_to_commit, sector.data(), sector.size(), 0) < 0) hang();
-}
-
 // As a driver does that is told to end.
 void commit_when_told() {
   struct sigaction action = {};
   action.sa_handler = [](int) {
     constexpr std::string_view kMark = "committed";
-    const bool written = ::pwrite(medium_to_commit, kMark.data(), kMark.size(), 512) ==
-                         static_cast<ssize_t>(kMark.size());
-    ::_exit(written && ::fsync(medium_to_commit) == 0 ? 0 : 1);
+    const bool written =
+        ::pwrite(medium_fd, kMark.data(), kMark.size(), 512) == static_cast<ssize_t>(kMark.size());
+    ::_exit(written && ::fsync(medium_fd) == 0 ? 0 : 1);
   };
   (void)::sigaction(SIGTERM, &action, nullptr);
 }
@@ -247,7 +248,7 @@ Result<void> run() {
   // Before the goodbye: after it our starter may be gone at any moment, and we with it.
   outlive_starter();
   TRY_VOID(server.goodbye(0));
-  medium_to_commit = medium.fd.get();
+  medium_fd = medium.fd.get();
   if (medium.behaviour == "deaf" || medium.behaviour == "reads-last")
     (void)::signal(SIGTERM, SIG_IGN);
   if (medium.behaviour == "deaf-commit") commit_when_told();

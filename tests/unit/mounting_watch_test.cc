@@ -439,24 +439,10 @@ TEST_F(MountEndRunAsRoot, AForcedUnmountTakesItFromItsUsers) {
 TEST_F(MountEndRunAsRoot, ADriverThatWillNotEndIsStopped) {
   options_.stall = 500ms;
   options_.last_wait = 300ms;
-  for (const bool fuseblk : {true, false}) {
-    auto mount = watched("deaf", fuseblk);
-    const auto result = unmount(mount->live, loops_.back()->source());
-    ASSERT_TRUE(result.has_value()) << result.error().message();
-    EXPECT_FALSE(result->flushed);
-    EXPECT_NE(result->warning.find("was stopped"), std::string::npos) << result->warning;
-    mount.reset();
-    expect_nothing_left();
-  }
-}
-
-// It looks as if it worked, and would for ever.
-TEST_F(MountEndRunAsRoot, ADriverThatOnlyReadsAtItsEndIsStopped) {
-  options_.stall = 300ms;
-  options_.silence = 300ms;
-  options_.last_wait = 300ms;
-  for (const bool fuseblk : {true, false}) {
-    auto mount = watched("reads-last", fuseblk);
+  // The second one looks as if it worked, and would for ever.
+  for (const auto& [behaviour, fuseblk] : std::to_array<std::pair<const char*, bool>>(
+           {{"deaf", true}, {"deaf", false}, {"reads-last", true}, {"reads-last", false}})) {
+    auto mount = watched(behaviour, fuseblk);
     const auto result = unmount(mount->live, loops_.back()->source());
     ASSERT_TRUE(result.has_value()) << result.error().message();
     EXPECT_FALSE(result->flushed);
@@ -469,20 +455,90 @@ TEST_F(MountEndRunAsRoot, ADriverThatOnlyReadsAtItsEndIsStopped) {
 TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRunning) {
   for (const bool fuseblk : {true, false}) {
     auto mount = watched("reads-last", fuseblk);
-    bool ended = false;
+    std::optional<Result<Mounting::UnmountResult>> ended;
     auto patient = mounting().unmount(
         mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
-        [&](const auto&) { ended = true; });
+        [&](auto result) { ended = std::move(result); });
     EXPECT_TRUE(run_until([&] { return mounts() == 0; }));
-    EXPECT_FALSE(ended);
-    patient.reset();  // as the volume does
-    const auto result = unmount(mount->live, loops_.back()->source(), UnmountForce::kForce);
-    ASSERT_TRUE(result.has_value()) << result.error().message();
-    EXPECT_FALSE(result->flushed);
-    EXPECT_FALSE(ended);
+    EXPECT_FALSE(ended.has_value());
+    patient->insist();
+    EXPECT_TRUE(run_until([&] { return ended.has_value(); }));
+    ASSERT_TRUE(ended->has_value()) << ended->error().message();
+    EXPECT_FALSE((*ended)->flushed);
     mount.reset();
     expect_nothing_left();
   }
+}
+
+// The attempt under way says that it is in use, which does not count any more.
+TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRefused) {
+  auto mount = watched("serve");
+  UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::optional<Result<Mounting::UnmountResult>> ended;
+  auto patient = mounting().unmount(
+      mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
+      [&](auto result) { ended = std::move(result); });
+  patient->insist();
+  EXPECT_TRUE(run_until([&] { return ended.has_value(); }));
+  ASSERT_TRUE(ended->has_value()) << ended->error().message();
+  EXPECT_FALSE((*ended)->flushed);
+  EXPECT_EQ(mounts(), 0U);
+  open.reset();
+  mount.reset();
+  expect_nothing_left();
+}
+
+// The number of a plain mount that has left is given to the next one, and names its connection.
+TEST_F(MountEndRunAsRoot, NobodyElsesMountIsEndedInItsPlace) {
+  options_.last_wait = 300ms;
+  for (const auto force : {UnmountForce::kForce, UnmountForce::kNone}) {
+    options_.stall = force == UnmountForce::kForce ? 60s : 500ms;
+    auto mount = watched("reads-last", /*fuseblk=*/false);
+    std::optional<Result<Mounting::UnmountResult>> ended;
+    auto patient = mounting().unmount(
+        mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
+        [&](auto result) { ended = std::move(result); });
+    EXPECT_TRUE(run_until([&] { return !FuseControl().waiting(mount->live.filesystem); }));
+    const std::string place = folder_ + "/other";
+    fs::create_directory(place);
+    const UniqueFd server(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    const std::string options =
+        fmt::format("fd={},rootmode=40000,user_id=0,group_id=0", server.get());
+    ASSERT_EQ(::mount("other", place.c_str(), "fuse", 0, options.c_str()), 0);
+    const auto table = read_mount_table("/proc/self/mountinfo").value();
+    const auto other = std::ranges::find(table, place, &MountEntry::mount_point);
+    ASSERT_EQ(other->device, mount->live.filesystem) << "this shows nothing: " << other->device;
+    if (force == UnmountForce::kForce) {
+      patient->insist();
+    }
+    EXPECT_TRUE(run_until([&] { return ended.has_value(); }));
+    std::array<char, 8192> greeting{};
+    EXPECT_GT(::read(server.get(), greeting.data(), greeting.size()), 0) << "it was ended";
+    EXPECT_EQ(::umount2(place.c_str(), MNT_DETACH), 0);
+    mount.reset();
+    expect_nothing_left();
+    mounting_.reset();
+  }
+}
+
+// After umount -l somebody goes on copying files, which only reads.
+TEST_F(MountEndRunAsRoot, WhatIsReadAfterALazyUnmountIsNotStopped) {
+  options_.silence = 200ms;
+  options_.last_wait = 100ms;
+  auto mount = watched("serve");
+  look_up(mount->live, "read-on");
+  look_up(mount->live, "anything");
+  FuseControl control;
+  EXPECT_TRUE(run_until([&] { return control.waiting(mount->live.filesystem) > 1UL; }));
+  ASSERT_EQ(::umount2(mount->live.mount_point.c_str(), MNT_DETACH), 0);
+  const auto end = std::chrono::steady_clock::now() + 3s;
+  EXPECT_TRUE(run_until([&] { return mount->told > 0 || std::chrono::steady_clock::now() > end; }));
+  EXPECT_EQ(mount->told, 0) << "five times the patience";
+  ASSERT_EQ(::kill(mount->live.driver_pid, SIGKILL), 0);
+  EXPECT_TRUE(run_until([&] { return mount->told > 0; }));
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
 }
 
 // A copy of the mount in another namespace keeps its driver, which may hold what nobody synced.

@@ -414,7 +414,7 @@ TEST_F(CoreLife, AForcedUnmountOvertakesOneThatIsRunning) {
   EXPECT_EQ(unmount(anna, "sdb1", {.lazy = true}).code(), Errc::kBusy);
   const auto forced = unmount(anna, "sdb1", {.force = true});
   settle();
-  EXPECT_EQ(mounting.history().back(), "unmount force /dev/sdb1");
+  EXPECT_EQ(mounting.history().back(), "insist on unmount /dev/sdb1");
   EXPECT_FALSE(patient.answered());
   EXPECT_EQ(unmount(anna, "sdb1", {.force = true}).code(), Errc::kBusy) << "once is enough";
   mounting.answer_all();

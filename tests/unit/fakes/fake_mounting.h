@@ -129,7 +129,8 @@ class FakeMounting final : public Mounting {
   struct Pending final : PendingOperation {
     Pending(FakeMounting& fake, std::uint64_t id) : fake_(fake), id_(id) {}
     ~Pending() override { fake_.cancel(id_); }
-    void skip_check() override { fake_.skip_check(id_); }
+    void skip_check() override { fake_.note("skip check of ", id_); }
+    void insist() override { fake_.note("insist on ", id_); }
     FakeMounting& fake_;
     std::uint64_t id_;
   };
@@ -153,7 +154,7 @@ class FakeMounting final : public Mounting {
   std::optional<Error> planned_failure(Request request);
   bool answer(std::uint64_t id);
   void cancel(std::uint64_t id);
-  void skip_check(std::uint64_t id);
+  void note(const char* what, std::uint64_t id);
   [[nodiscard]] Watch* watch_of(std::uint64_t mount_id) {
     const auto found = std::ranges::find(watches_, mount_id, &Watch::mount_id_);
     return found == watches_.end() ? nullptr : *found;
@@ -228,9 +229,9 @@ inline void FakeMounting::cancel(std::uint64_t id) {
   waiting_.erase(found);
 }
 
-inline void FakeMounting::skip_check(std::uint64_t id) {
+inline void FakeMounting::note(const char* what, std::uint64_t id) {
   const auto found = std::ranges::find(waiting_, id, &Waiting::id);
-  if (found != waiting_.end()) history_.push_back("skip check of " + found->what);
+  if (found != waiting_.end()) history_.push_back(what + found->what);
 }
 
 inline void FakeMounting::progress(std::uint64_t bytes) {
