@@ -165,8 +165,14 @@ BorrowedFd Medium::exclusive() const {
   return hold_ == MediumHold::kKernel ? held_.borrow() : BorrowedFd{-1};
 }
 
+ImageUse Medium::image_use(const SystemView& view) const {
+  struct stat info = {};
+  if (::fstat(found_.get(), &info) != 0) return {};
+  return users_of_image(adopted_ ? real_path(found_.borrow()) : path_, info.st_uid, view);
+}
+
 Result<void> Medium::claim_image(const SystemView& view) {
-  const ImageUse use = users_of_image(adopted_ ? real_path(found_.borrow()) : path_, view);
+  const ImageUse use = image_use(view);
   if (!use.users.empty() && (use.may_write || !read_only())) return busy(use.users);
   return hold(access_);
 }
@@ -182,8 +188,7 @@ Result<void> Medium::hold(MediumAccess access) {
   const int lock = access == MediumAccess::kReadWrite ? LOCK_EX : LOCK_SH;
   if (::flock(held_.get(), lock | LOCK_NB) == 0) return {};
   const int error = errno;
-  if (error == EWOULDBLOCK)
-    return busy(users_of_image(adopted_ ? real_path(found_.borrow()) : path_).users);
+  if (error == EWOULDBLOCK) return busy(image_use({}).users);
   return fail_errno(error, errc_from_errno(error), "lock {}", quote(path_));
 }
 

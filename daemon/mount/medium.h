@@ -68,6 +68,7 @@ class Medium {
   Result<void> hold(MediumAccess access);
   Result<void> claim_device(MediumHold hold, const SystemView& view);
   Result<void> claim_image(const SystemView& view);
+  [[nodiscard]] ImageUse image_use(const SystemView& view) const;
   [[nodiscard]] std::vector<std::string> users_elsewhere(const SystemView& view) const;
   std::unexpected<Error> busy(const std::vector<std::string>& users) const;
 

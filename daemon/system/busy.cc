@@ -91,7 +91,7 @@ std::vector<std::string> users_of_device(dev_t device, const SystemView& view) {
   return users;
 }
 
-ImageUse users_of_image(const std::string& path, const SystemView& view) {
+ImageUse users_of_image(const std::string& path, uid_t owner, const SystemView& view) {
   ImageUse use;
   for (const fs::path& block : entries_of(fs::path(view.sys) / "block")) {
     if (first_line(block / "loop/backing_file") != path) continue;
@@ -103,7 +103,8 @@ ImageUse users_of_image(const std::string& path, const SystemView& view) {
   }
   if (const auto table = read_mount_table(view.proc + "/self/mountinfo"))
     for (const MountEntry& entry : *table)
-      if (entry.source == path && has_honest_source(entry))
+      if (entry.source == path &&
+          (has_honest_source(entry) || option_number(entry.super_options, "user_id") == owner))
         use.users.push_back("mounted on " + quote(entry.mount_point));
   return use;
 }

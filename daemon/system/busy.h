@@ -20,12 +20,12 @@ struct SystemView {
 std::vector<std::string> users_of_device(dev_t device, const SystemView& view = {});
 
 // The same for an image file by its full path: loop devices made from it (and who uses those) and
-// mounts with the file as their source.
+// mounts with the file as their source, if root or the file's owner made them.
 struct ImageUse {
   std::vector<std::string> users;
   bool may_write = false;  // one of them could change the file
 };
-ImageUse users_of_image(const std::string& path, const SystemView& view = {});
+ImageUse users_of_image(const std::string& path, uid_t owner, const SystemView& view = {});
 
 // "a", "a and b", "a, b and c".
 std::string join_phrases(const std::vector<std::string>& phrases);

@@ -85,8 +85,9 @@ TEST_F(FakeSystem, OrAnImage) {
   write("proc/self/mountinfo",
         "93 22 0:50 / /mnt rw - fuse.x /a.img rw,user_id=1000\n"
         "94 22 0:51 / /other rw - fuse.x /b.img rw,user_id=0\n");
-  EXPECT_TRUE(users_of_image("/a.img", view_).users.empty());
-  EXPECT_EQ(users_of_image("/b.img", view_).users.size(), 1U);
+  EXPECT_TRUE(users_of_image("/a.img", 0, view_).users.empty());
+  EXPECT_EQ(users_of_image("/a.img", 1000, view_).users.size(), 1U) << "who blocks his own alone";
+  EXPECT_EQ(users_of_image("/b.img", 1000, view_).users.size(), 1U);
 }
 
 TEST_F(FakeSystem, HoldersAreNamed) {
@@ -108,17 +109,17 @@ TEST_F(FakeSystem, AnImageBehindALoopDeviceIsInUse) {
   write("sys/block/loop3/dev", "7:3\n");
   write("sys/block/loop3/ro", "0\n");
   write("proc/self/mountinfo", "93 22 7:3 / /mnt rw - ext4 /dev/loop3 rw\n");
-  const ImageUse use = users_of_image("/home/joe/a.img", view_);
+  const ImageUse use = users_of_image("/home/joe/a.img", 0, view_);
   EXPECT_EQ(use.users,
             std::vector<std::string>{"set up as loop device /dev/loop3, mounted on \"/mnt\""});
   EXPECT_TRUE(use.may_write);
-  EXPECT_TRUE(users_of_image("/home/joe/b.img", view_).users.empty());
+  EXPECT_TRUE(users_of_image("/home/joe/b.img", 0, view_).users.empty());
 }
 
 TEST_F(FakeSystem, AReadOnlyLoopDeviceCannotChangeTheImage) {
   write("sys/block/loop3/loop/backing_file", "/a.img\n");
   write("sys/block/loop3/ro", "1\n");
-  const ImageUse use = users_of_image("/a.img", view_);
+  const ImageUse use = users_of_image("/a.img", 0, view_);
   EXPECT_EQ(use.users.size(), 1U);
   EXPECT_FALSE(use.may_write);
 }
