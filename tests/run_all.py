@@ -176,12 +176,13 @@ def check(report, label, command, needs):
     return report.stage(label, Count(passed=int(ok), failed=int(not ok)), time.monotonic() - begin)
 
 
-def pytest_in_guest(report, label, guest, folder, *arguments):
+def pytest_in_guest(report, label, build, guest, folder, *arguments):
     begin = time.monotonic()
     done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", *arguments],
                           cwd=ROOT / folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace",
-                          env={**os.environ, "AIRLOCK_GUEST": str(guest), "PYTHONDONTWRITEBYTECODE": "1"})
+                          env={**os.environ, "AIRLOCK_GUEST": str(guest), "PYTHONDONTWRITEBYTECODE": "1",
+                               "AIRLOCK_TINY_DRIVER": str(build / "tests/mount/tiny_driver")})
     count = count_pytest(done.stdout) or Count(failed=1)
     if done.returncode != 0:
         report.complain(what_failed({"name": label, "result": "FAIL", "stdout": done.stdout}))
@@ -210,9 +211,9 @@ def booted_guest(report, build):
     guest = ROOT / "build-debian/own"
     if not made(report, "guest", ROOT / "tests/vm/make_own_guest.sh", build, guest):
         return
-    pytest_in_guest(report, "services of systemd", guest, "tests/vm", "test_services.py")
+    pytest_in_guest(report, "services of systemd", build, guest, "tests/vm", "test_services.py")
     if made(report, "machine for USB sticks", ROOT / "tests/vm/usb/make_image.sh", guest):
-        pytest_in_guest(report, "USB sticks", guest, "tests/vm/usb", "-m", "every_time")
+        pytest_in_guest(report, "USB sticks", build, guest, "tests/vm/usb", "-m", "every_time")
 
 
 def our_files(*endings):

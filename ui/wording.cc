@@ -160,6 +160,8 @@ QString deathSentence(const Volume& volume) {
     return Wording::tr("The %1 driver exceeded its memory limit and was stopped.").arg(type);
   if (death.kind == QLatin1String("hang"))
     return Wording::tr("The %1 driver stopped answering and was ended.").arg(type);
+  if (death.kind == QLatin1String("flood"))
+    return Wording::tr("The %1 driver flooded the system with requests and was stopped.").arg(type);
   if (!death.cause.isEmpty())
     return Wording::tr("The %1 driver %2.").arg(type, visible(death.cause, kLongestSentence));
   return Wording::tr("The %1 driver ended for an unknown reason.").arg(type);

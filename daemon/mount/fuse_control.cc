@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/mount/fuse_control.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
@@ -11,7 +12,15 @@
 #include <charconv>
 #include <cstdint>
 
+#include "lib/base/c_ptr.h"
+#include "lib/base/number.h"
+
 namespace airlock {
+namespace {
+
+constexpr unsigned kMinorBits = 20;  // of a device number, inside the kernel
+
+}  // namespace
 
 Result<void> FuseControl::open() {
   if (root_.valid()) return {};
@@ -27,11 +36,26 @@ Result<void> FuseControl::open() {
 
 Result<UniqueFd> FuseControl::open_file(dev_t filesystem, const char* name, int flags) {
   TRY_VOID(open());
-  const auto number = (static_cast<std::uint64_t>(major(filesystem)) << 20) | minor(filesystem);
+  const auto number =
+      (static_cast<std::uint64_t>(major(filesystem)) << kMinorBits) | minor(filesystem);
   const std::string path = fmt::format("{}/{}", number, name);
   UniqueFd file(::openat(root_.get(), path.c_str(), flags | O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, Errc::kNotFound, "FUSE connection {}", number);
   return file;
+}
+
+std::vector<dev_t> FuseControl::connections() {
+  std::vector<dev_t> found;
+  if (!open()) return found;
+  UniqueFd again(::openat(root_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const CPtr<DIR, ::closedir> stream(again.valid() ? ::fdopendir(again.get()) : nullptr);
+  if (!stream) return found;
+  (void)again.release();  // the stream closes it
+  while (const dirent* entry = ::readdir(stream.get()))
+    if (const auto number = parse_number<std::uint64_t>(static_cast<const char*>(entry->d_name)))
+      found.push_back(makedev(static_cast<unsigned>(*number >> kMinorBits),
+                              static_cast<unsigned>(*number) & ((1U << kMinorBits) - 1)));
+  return found;
 }
 
 std::optional<unsigned long> FuseControl::waiting(dev_t filesystem) {

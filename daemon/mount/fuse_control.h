@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
@@ -17,6 +18,8 @@ class FuseControl {
   // Nothing happens before the first use, because opening may load the kernel module.
   FuseControl() = default;
 
+  // The filesystems of all connections, those of other people's servers too.
+  std::vector<dev_t> connections();
   // Requests sent or waiting to be sent; nothing when the kernel doesn't tell.
   std::optional<unsigned long> waiting(dev_t filesystem);
   // Every request fails from now on, the unanswered ones as well.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/mounting/heartbeat.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "lib/base/log.h"
@@ -9,10 +11,17 @@
 namespace airlock {
 namespace {
 
+using namespace std::chrono_literals;  // NOLINT: literals only
+using Kind = Heartbeat::Finding::Kind;
+
 // A driver that is stuck in the kernel with its device, or whose memory changes, gets this many
 // deadlines: two and a half minutes as things are set. The largest memory a driver may have, 1 GiB,
 // is filled by then even where a page takes ten times the 46 µs of the slowest machine we know of.
 constexpr int kMostProbes = 5;
+
+// As many requests as nobody has threads for. The kernel needs 0.5 to 5 KiB for each.
+constexpr unsigned long kMostRequests = 10'000;
+constexpr auto kLookForFloods = 500ms;
 
 bool says_gone(const Error& error) {
   return error.cause.value() == ENOTCONN || error.cause.value() == ECONNABORTED;
@@ -22,8 +31,17 @@ bool says_gone(const Error& error) {
 
 Heartbeat::Subscription::~Subscription() {
   heartbeat_.watched_.remove(this);
-  if (heartbeat_.watched_.empty()) heartbeat_.timer_.reset();
+  if (heartbeat_.watched_.empty()) {
+    heartbeat_.timer_.reset();
+    heartbeat_.flood_timer_.reset();
+    heartbeat_.search_.reset();
+  }
   end_probe();
+}
+
+void Heartbeat::Subscription::tell(Finding finding) {
+  debt_.reset();
+  if (auto call = std::exchange(callback_, {})) call(std::move(finding));
 }
 
 void Heartbeat::Subscription::end_probe() {
@@ -33,12 +51,13 @@ void Heartbeat::Subscription::end_probe() {
   probe_.reset();
 }
 
-std::unique_ptr<Heartbeat::Subscription> Heartbeat::watch(MountIdentity mount, pid_t driver,
-                                                          OnFinding callback) {
+std::unique_ptr<Heartbeat::Subscription> Heartbeat::watch(MountIdentity mount, dev_t device,
+                                                          pid_t driver, OnFinding callback) {
   auto watched = std::unique_ptr<Subscription>(
-      new Subscription(*this, std::move(mount), driver, std::move(callback)));
+      new Subscription(*this, std::move(mount), device, driver, std::move(callback)));
   watched_.push_back(watched.get());
   if (!timer_.active()) arm();
+  if (!flood_timer_.active()) arm_flood_watch();
   return watched;
 }
 
@@ -50,17 +69,32 @@ void Heartbeat::arm() {
     log(LogLevel::kError, "no heartbeat: {}", timer.error().message());
 }
 
+bool Heartbeat::is_ours_to_watch(const Subscription& at) const {
+  return at.callback_ && !tools_.on_their_way_out.contains(at.mount_.mount_id);
+}
+
 void Heartbeat::beat() {
   for (Subscription* at : watched_) look(*at);
+  const auto owes = [](const Subscription* at) { return at->debt_.has_value(); };
+  if (!search_ && std::ranges::any_of(watched_, owes)) search();
   arm();
 }
 
 void Heartbeat::look(Subscription& at) {
-  if (at.probe_ || !at.callback_) return;
-  if (tools_.on_their_way_out.contains(at.mount_.mount_id)) return;
+  if (!is_ours_to_watch(at)) return at.debt_.reset();
   const auto waiting = tools_.control.waiting(at.mount_.filesystem);
+  note_debt(at, waiting.value_or(0) > 0);
   if (at.driver_ > 0 && waiting == 0UL) return;
-  probe(at);
+  if (!at.probe_) probe(at);
+}
+
+// Until somebody waits too long, reading counts in full: a medium can be read from all day.
+void Heartbeat::note_debt(Subscription& at, bool owes) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!owes) return at.debt_.reset();
+  if (!at.debt_) at.debt_.emplace(now, StallClock(at.driver_, at.device_, now));
+  (void)at.debt_->progress.stalled(now);
+  if (!at.debt_->overdue) at.debt_->progress.excuse_reading(now);
 }
 
 void Heartbeat::probe(Subscription& at) {
@@ -82,8 +116,65 @@ void Heartbeat::judge(Subscription& at, Result<ErrandReport> answer) {
   if (alive && at.hung_probes_ < kMostProbes) return probe(at);
   const bool gone = !answer && says_gone(answer.error());
   if (!hung && !gone) return;
-  auto call = std::exchange(at.callback_, {});
-  if (call) call(hung ? Finding::kHung : Finding::kGone);
+  at.tell({.kind = hung ? Kind::kHung : Kind::kGone});
+}
+
+void Heartbeat::search() {
+  std::vector<dev_t> mounts;
+  for (const Subscription* at : watched_) mounts.push_back(at->mount_.filesystem);
+  const auto silence = tools_.options.silence;
+  search_ = tools_.searching.run(
+      "find out who waits for a driver", {.deadline = longest_search(silence)}, {},
+      [mounts = std::move(mounts), silence] { return do_find_unanswered(mounts, silence); },
+      [this](const Result<ErrandReport>& report) {
+        search_.reset();
+        if (report) return judge_all(unpack_unanswered(report->bytes));
+        log(LogLevel::kWarning, "{}", report.error().message());
+      });
+}
+
+// Of several that may be to blame only the one that owes for longest is: then it will show.
+void Heartbeat::judge_all(const std::vector<Unanswered>& found) {
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<std::pair<Subscription*, std::string>> guilty;
+  std::pair<Subscription*, std::string> suspect;
+  for (Subscription* at : watched_) {
+    if (!at->debt_ || !is_ours_to_watch(*at)) continue;
+    const auto proof = std::ranges::find(found, at->mount_.filesystem, &Unanswered::filesystem);
+    const bool overdue = proof != found.end();
+    const bool was_overdue = std::exchange(at->debt_->overdue, overdue);
+    if (!overdue) continue;
+    if (proof->proof == Unanswered::Proof::kIfIdle || !was_overdue)
+      at->debt_->progress.excuse_reading(now);
+    if (at->debt_->progress.stalled(now) < tools_.options.silence) continue;
+    if (proof->proof == Unanswered::Proof::kCertain)
+      guilty.emplace_back(at, proof->request);
+    else if (suspect.first == nullptr || at->debt_->since < suspect.first->debt_->since)
+      suspect = {at, proof->request};
+  }
+  if (guilty.empty() && suspect.first != nullptr) guilty.push_back(std::move(suspect));
+  // Whoever is told may end the watching of others.
+  for (auto& [at, request] : guilty)
+    if (std::ranges::find(watched_, at) != watched_.end())
+      at->tell({.kind = Kind::kUnanswered, .request = std::move(request)});
+}
+
+void Heartbeat::arm_flood_watch() {
+  auto timer = tools_.loop.after(kLookForFloods, [this] { look_for_floods(); });
+  if (timer)
+    flood_timer_ = std::move(*timer);
+  else
+    log(LogLevel::kError, "no watch for floods: {}", timer.error().message());
+}
+
+void Heartbeat::look_for_floods() {
+  std::vector<Subscription*> flooded;
+  for (Subscription* at : watched_)
+    if (at->callback_ && tools_.control.waiting(at->mount_.filesystem) > kMostRequests)
+      flooded.push_back(at);
+  for (Subscription* at : flooded)
+    if (std::ranges::find(watched_, at) != watched_.end()) at->tell({.kind = Kind::kFlood});
+  if (!watched_.empty()) arm_flood_watch();
 }
 
 }  // namespace airlock

@@ -4,9 +4,13 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "daemon/mounting/mounting_tools.h"
 #include "daemon/mounting/signs_of_life.h"
+#include "daemon/mounting/unanswered.h"
 #include "daemon/mounting/unmount_errand.h"
 
 namespace airlock {
@@ -14,12 +18,20 @@ namespace airlock {
 // Finds drivers that live and do not answer, and mounts whose driver nobody can see dying. As long
 // as no request waits this costs one read per mount and beat, and nothing without mounts. A mount
 // with requests waiting is asked something only its driver can answer, by an errand that may hang
-// in our place.
+// in our place. A driver may answer that and not others: another errand looks who waits. And what
+// a driver makes the kernel send to itself is memory that nobody is charged for, so the number of
+// requests is looked at more often.
 class Heartbeat {
  public:
-  enum class Finding {
-    kHung,  // alive, and silent for the whole deadline, or for several while it shows signs of life
-    kGone,  // the connection has no driver any more
+  struct Finding {
+    enum class Kind {
+      kHung,        // alive, and silent for the whole deadline, or for several while it works
+      kUnanswered,  // the same, but it answers others
+      kFlood,       // it has more requests than anybody asks
+      kGone,        // the connection has no driver any more
+    };
+    Kind kind = Kind::kHung;
+    std::string request = {};  // kUnanswered: "READ", or empty
   };
   using OnFinding = std::move_only_function<void(Finding)>;
   class Subscription {
@@ -30,16 +42,28 @@ class Heartbeat {
 
    private:
     friend class Heartbeat;
-    Subscription(Heartbeat& heartbeat, MountIdentity mount, pid_t driver, OnFinding callback)
+    Subscription(Heartbeat& heartbeat, MountIdentity mount, dev_t device, pid_t driver,
+                 OnFinding callback)
         : heartbeat_(heartbeat),
           mount_(std::move(mount)),
+          device_(device),
           driver_(driver),
           memory_(driver),
           callback_(std::move(callback)) {}
     void end_probe();
+    void tell(Finding finding);
+
+    // Requests have waited at every beat since.
+    struct Debt {
+      StallClock::Time since;
+      StallClock progress;
+      bool overdue = false;  // somebody has waited for the whole deadline
+    };
     Heartbeat& heartbeat_;
     MountIdentity mount_;
+    dev_t device_;  // 0: none
     pid_t driver_;
+    std::optional<Debt> debt_;
     MemorySign memory_;
     OnFinding callback_;
     int hung_probes_ = 0;
@@ -50,19 +74,27 @@ class Heartbeat {
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
-  // The callback is called at most once. A driver of process 0 is not known.
-  std::unique_ptr<Subscription> watch(MountIdentity mount, pid_t driver, OnFinding callback);
+  // The callback is called at most once. A driver of process 0 is not known, nor a device 0.
+  std::unique_ptr<Subscription> watch(MountIdentity mount, dev_t device, pid_t driver,
+                                      OnFinding callback);
 
  private:
   void arm();
   void beat();
   void look(Subscription& at);
+  void note_debt(Subscription& at, bool owes);
   void probe(Subscription& at);
   void judge(Subscription& at, Result<ErrandReport> answer);
+  void search();
+  void judge_all(const std::vector<Unanswered>& found);
+  void arm_flood_watch();
+  void look_for_floods();
+  [[nodiscard]] bool is_ours_to_watch(const Subscription& at) const;
 
   MountingTools& tools_;
   std::list<Subscription*> watched_;
-  EventSource timer_;
+  EventSource timer_, flood_timer_;
+  std::unique_ptr<ErrandQueue::Ticket> search_;
 };
 
 }  // namespace airlock

@@ -35,8 +35,8 @@ KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
       driver_(tools.drivers.of(mount)) {
   if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
   table_ = tools_.table.subscribe([this](const auto& table) { table_changed(table); });
-  heartbeat_ = heartbeat.watch(mount_, driver_ ? mount.driver_pid : 0,
-                               [this](Heartbeat::Finding finding) { found(finding); });
+  heartbeat_ = heartbeat.watch(mount_, device(), driver_ ? mount.driver_pid : 0,
+                               [this](const Heartbeat::Finding& finding) { found(finding); });
   tools_.watches.insert(this);
   look_again();  // it may have gone between the end of its making and now
 }
@@ -101,10 +101,13 @@ void KernelMountWatch::vanished() {
   await_end();
 }
 
+// The number of a plain mount is of no device.
+dev_t KernelMountWatch::device() const {
+  return fuseblk_ ? mount_.filesystem : 0;
+}
+
 void KernelMountWatch::restart_stall_clock() {
-  // The number of a plain mount is of no device.
-  const dev_t device = fuseblk_ ? mount_.filesystem : 0;
-  stall_.emplace(driver_pid_, device, std::chrono::steady_clock::now());
+  stall_.emplace(driver_pid_, device(), std::chrono::steady_clock::now());
 }
 
 void KernelMountWatch::await_end() {
@@ -147,13 +150,19 @@ void KernelMountWatch::give_up_on_driver() {
   tell_unmounted({.warning = kStopped});
 }
 
-void KernelMountWatch::found(Heartbeat::Finding finding) {
+void KernelMountWatch::found(const Heartbeat::Finding& finding) {
+  using Kind = Heartbeat::Finding::Kind;
   if (told_ || vanished_ || we_take_it_away()) return;
   if (driver_ && driver_->over()) return;  // its end tells more, and is told next
-  if (finding == Heartbeat::Finding::kHung) {
-    const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
+  const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
+  if (finding.kind == Kind::kHung)
     return stop_driver("hang", fmt::format("did not answer for {} s", seconds));
-  }
+  if (finding.kind == Kind::kUnanswered)
+    return stop_driver(
+        "hang", fmt::format("did not answer {} for {} s",
+                            finding.request.empty() ? "a request" : finding.request, seconds));
+  if (finding.kind == Kind::kFlood)
+    return stop_driver("flood", "flooded the kernel with requests of its own");
   if (!driver_) return stop_driver("unknown", "is gone, and it is unknown how it ended");
   // The kernel closes what a process has before it counts as ended; how it ended is told then.
   auto timer = tools_.loop.after(kEndOfProcess, [this] {

@@ -36,11 +36,12 @@ class KernelMountWatch final : public MountWatch {
   [[nodiscard]] bool is_still_mounted(const DriverEnd& end) const;
   void table_changed(const MountTableWatch::Table& table);
   void vanished();
+  [[nodiscard]] dev_t device() const;
   void restart_stall_clock();
   void await_end();
   void look_whether_it_ends();
   void give_up_on_driver();
-  void found(Heartbeat::Finding finding);
+  void found(const Heartbeat::Finding& finding);
   void stop_driver(std::string kind, std::string cause);
   void tell_death(DriverDeath death);
   void tell_unmounted(Mounting::UnmountResult result);

@@ -20,7 +20,8 @@ namespace airlock {
 
 // How a mount ended, or what is wrong with it.
 struct DriverDeath {
-  std::string kind;   // "signal", "exit", "forbidden-call", "out-of-memory", "hang", "unknown"
+  // "signal", "exit", "forbidden-call", "out-of-memory", "hang", "flood", "unknown"
+  std::string kind;
   std::string cause;  // one phrase after "the driver": "was killed by SIGSEGV"
   int signal_number = 0;
   int exit_code = 0;

@@ -52,7 +52,8 @@ struct MountingTools {
         mounting(loop, options.errands_at_once),
         leaving(loop, options.errands_at_once),
         small(loop, options.errands_at_once),
-        probing(loop, options.errands_at_once) {}
+        probing(loop, options.errands_at_once),
+        searching(loop, 1) {}
 
   EventLoop& loop;
   MountingOptions options;
@@ -60,7 +61,7 @@ struct MountingTools {
   DriverWatches drivers;
   MountTableWatch table;
   // Kinds apart: sixteen drivers that don't answer must not keep anybody from leaving.
-  ErrandQueue mounting, leaving, small, probing;
+  ErrandQueue mounting, leaving, small, probing, searching;
   // Mounts we are taking away ourselves, by number; their watchers need not tell.
   std::multiset<std::uint64_t> on_their_way_out;
   // Mounts an errand of ours has open to ask their driver, by number: nobody can unmount them.

@@ -26,30 +26,41 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-}  // namespace
-
-std::string signs_of_work(pid_t driver, dev_t device) {
-  std::string signs;
-  if (device != 0)
-    signs = file_text(fmt::format("/sys/dev/block/{}:{}/stat", major(device), minor(device)));
-  if (driver > 0) signs += file_text(fmt::format("/proc/{}/io", driver));
-  return signs;
+// The lines of /proc/PID/io with these names. What went to and from storage only: every answer of a
+// driver is a write as well.
+std::string storage_lines(pid_t driver, std::initializer_list<std::string_view> names) {
+  const std::string io = driver > 0 ? file_text(fmt::format("/proc/{}/io", driver)) : "";
+  std::string lines;
+  for (const std::string_view name : names)
+    if (const std::size_t at = io.find(name); at != std::string::npos)
+      lines += io.substr(at, io.find('\n', at) - at) + ' ';
+  return lines;
 }
 
-std::string signs_of_writing(pid_t driver, dev_t device) {
-  if (device == 0) {
-    const std::string io = driver > 0 ? file_text(fmt::format("/proc/{}/io", driver)) : "";
-    const std::size_t at = io.find("wchar:");
-    return at == std::string::npos ? "" : io.substr(at, io.find('\n', at) - at);
-  }
+// What the device has finished, by the place of the number in its statistics. Others grow by
+// themselves while a request is under way.
+enum Finished : std::size_t { kRead = 0, kWritten = 4, kDiscarded = 11, kFlushed = 15 };
+
+std::string finished_requests(dev_t device, std::initializer_list<Finished> kinds) {
   std::istringstream numbers(
       file_text(fmt::format("/sys/dev/block/{}:{}/stat", major(device), minor(device))));
   const std::vector<std::string> words{std::istream_iterator<std::string>(numbers), {}};
-  // Requests: written, discarded (Linux 4.18), flushed (5.5).
-  std::string signs;
-  for (const std::size_t at : {4U, 11U, 15U})
-    if (at < words.size()) signs += words[at] + ' ';
-  return signs;
+  std::string found;
+  for (const Finished at : kinds)  // Linux 4.18 has the third, 5.5 the last
+    if (at < words.size()) found += words[at] + ' ';
+  return found;
+}
+
+}  // namespace
+
+std::string signs_of_work(pid_t driver, dev_t device) {
+  if (device == 0) return storage_lines(driver, {"\nread_bytes:", "\nwrite_bytes:"});
+  return finished_requests(device, {kRead, kWritten, kDiscarded, kFlushed});
+}
+
+std::string signs_of_writing(pid_t driver, dev_t device) {
+  if (device == 0) return storage_lines(driver, {"\nwrite_bytes:"});
+  return finished_requests(device, {kWritten, kDiscarded, kFlushed});
 }
 
 bool waits_in_kernel(pid_t driver) {

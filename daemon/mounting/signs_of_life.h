@@ -9,8 +9,9 @@
 
 namespace airlock {
 
-// Whether a driver gets on with its work, seen from outside: what its device has transferred, what
-// it has read and written. Text to compare with an earlier one; reads /proc and /sys only.
+// Whether a driver gets on with its work: what its device has finished, or for an image what the
+// driver had read from storage and written to it. Answers to the kernel are no work: whoever asks a
+// driver whether it lives gets one. Text to compare with an earlier one; reads /proc and /sys only.
 std::string signs_of_work(pid_t driver, dev_t device);
 
 // One of its threads waits inside the kernel, for its device as a rule: then it is the device that

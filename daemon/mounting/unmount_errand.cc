@@ -40,34 +40,15 @@ Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry&
   return fail(Errc::kBusy, "something else is mounted over {}", quote(ours.mount_point));
 }
 
-struct Owner {
-  uid_t user = 0;
-  gid_t group = 0;
-  bool allows_others = false;
-};
-
-// Whom the kernel lets in: the options of a filesystem are the same in every table that has it.
-std::optional<Owner> owner_in(const std::string& file, dev_t filesystem) {
+// The options of a filesystem are the same in every table that has it.
+std::optional<MountOwner> owner_in(const std::string& file, dev_t filesystem) {
   const auto table = read_mount_table(file);
-  if (!table) return std::nullopt;
-  const auto entry = std::ranges::find(*table, filesystem, &MountEntry::device);
-  if (entry == table->end()) return std::nullopt;
-  const auto id = [&](std::string_view key) {
-    return static_cast<std::uint32_t>(option_number(entry->super_options, key).value_or(0));
-  };
-  return Owner{.user = id("user_id"),
-               .group = id("group_id"),
-               .allows_others = has_option(entry->super_options, "allow_other")};
-}
-
-// Any user can copy all mounts into a namespace of his own. A user whom the kernel does not let in
-// can do nothing with such a copy, and must not keep others from unmounting by it.
-bool may_use_it(const BusyProcess& process, const Owner& owner) {
-  return owner.allows_others || process.user == 0 || process.user == owner.user;
+  return table ? owner_of(*table, filesystem) : std::nullopt;
 }
 
 // The kernel would take ours away and say nothing. The filesystem, its driver and what that has
-// not written yet would live on for the copy. True if only strangers have copies.
+// not written yet would live on for the copy. True if only strangers have copies: any user can copy
+// all mounts into a namespace of his own, and whom the kernel does not let in can do nothing there.
 Result<bool> require_no_copies(const MountIdentity& mount) {
   auto owner = owner_in(kTable, mount.filesystem);
   auto copies = find_namespaces_with_copies(mount);
@@ -80,14 +61,14 @@ Result<bool> require_no_copies(const MountIdentity& mount) {
   // After umount(8) only the copies still tell.
   if (!owner) owner = owner_in(fmt::format("/proc/{}/mountinfo", copies[0].pid), mount.filesystem);
   const auto user = std::ranges::find_if(
-      copies, [&](const BusyProcess& process) { return !owner || may_use_it(process, *owner); });
+      copies, [&](const BusyProcess& process) { return !owner || owner->lets_in(process.user); });
   if (user != copies.end())
     return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
                 quote(mount.mount_point), user->pid);
   // One process stood for each namespace so far; another one in it may have a file open.
   const auto holders = find_busy_processes(mount);
   const auto holder = std::ranges::find_if(holders, [&](const BusyProcess& process) {
-    return process.pid != 0 && !process.has_copy && (!owner || may_use_it(process, *owner));
+    return process.pid != 0 && !process.has_copy && (!owner || owner->lets_in(process.user));
   });
   if (holder != holders.end())
     return fail(Errc::kBusy, "{} is in use: process {} uses a copy of it", quote(mount.mount_point),
@@ -104,7 +85,7 @@ Result<UniqueFd> enter_as_owner(const MountIdentity& mount) {
   if (ours == nullptr) return UniqueFd();
   UniqueFd root(::open(ours->mount_point.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(mount.mount_point));
-  const Owner owner = owner_in(kTable, mount.filesystem).value_or(Owner{});
+  const MountOwner owner = owner_in(kTable, mount.filesystem).value_or(MountOwner{});
   if (::setgroups(0, nullptr) != 0 || ::setresgid(owner.group, owner.group, owner.group) != 0 ||
       ::setresuid(owner.user, owner.user, owner.user) != 0)
     return fail_errno(errno, Errc::kSystem, "become the user of {}", quote(mount.mount_point));

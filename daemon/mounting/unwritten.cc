@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-constexpr auto kLookEvery = 250ms;
+constexpr auto kMeterEvery = 250ms;
 constexpr auto kLookTime = 5s;
 // cachestat() of Linux 6.5, younger than the headers of Debian 12.
 constexpr long kCacheStatistics = 451;
@@ -52,7 +52,7 @@ std::optional<std::uint64_t> unwritten_bytes(BorrowedFd medium) {
 }
 
 void UnwrittenMeter::start() {
-  auto timer = loop_.after(kLookEvery, [this] { look(); });
+  auto timer = loop_.after(kMeterEvery, [this] { look(); });
   if (timer)
     timer_ = std::move(*timer);
   else

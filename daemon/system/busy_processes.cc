@@ -41,7 +41,7 @@ std::string link_text(BorrowedFd directory, const char* name) {
 constexpr std::size_t kMostMapBytes = 256U << 20;
 
 // Processes end while they are looked at: what can't be read (any more) is empty.
-std::string file_text(BorrowedFd directory, const char* name) {
+std::string text_at(BorrowedFd directory, const char* name) {
   const UniqueFd file = open_at(directory, name, O_RDONLY);
   return file.valid() ? read_text(file.borrow(), kMostMapBytes).value_or("") : "";
 }
@@ -150,7 +150,7 @@ void Search::look_at_kernel() {
   const UniqueFd blocks = open_folder(view_.sys + "/block");
   each_name(open_folder(view_.sys + "/block"), [&](const char* name) {
     const std::string text =
-        file_text(blocks.borrow(), fmt::format("{}/loop/backing_file", name).c_str());
+        text_at(blocks.borrow(), fmt::format("{}/loop/backing_file", name).c_str());
     std::string_view rest = text;
     const std::string_view path = next_line(rest);
     if (own_.copies.contain(path)) add_kernel_user(std::string(path));
@@ -182,10 +182,10 @@ void Search::look_at_namespace(pid_t pid, BorrowedFd process) {
 }
 
 void Search::add(pid_t pid, BorrowedFd process, std::string path, bool has_copy) {
-  const std::string text = file_text(process, "comm");
+  const std::string text = text_at(process, "comm");
   std::string_view rest = text;
   // Not the owner of its folder in /proc: that is root's where a process wants it so.
-  const std::string status = file_text(process, "status");
+  const std::string status = text_at(process, "status");
   const std::size_t at = status.find("\nUid:\t");
   const std::string_view id =
       at == std::string::npos ? "" : std::string_view(status).substr(at + 6);
@@ -210,7 +210,7 @@ Search::Seen Search::copies_seen_by(BorrowedFd process) {
   const auto known = namespaces_.find(name.empty() ? own_namespace_ : name);
   if (known != namespaces_.end()) return {.copies = known->second, .first = false};
   MountCopies copies =
-      foreign_copies(mount_, own_.shared_group, parse_mount_table(file_text(process, "mountinfo")));
+      foreign_copies(mount_, own_.shared_group, parse_mount_table(text_at(process, "mountinfo")));
   everywhere_.ids.insert(copies.ids.begin(), copies.ids.end());
   std::ranges::copy(copies.places, std::back_inserter(everywhere_.places));
   const MountCopies& kept = namespaces_[name] = std::move(copies);
@@ -236,7 +236,7 @@ std::string Search::held_file(BorrowedFd process) const {
 }
 
 bool Search::is_ours(BorrowedFd process, const char* descriptor) const {
-  const std::string text = file_text(process, fmt::format("fdinfo/{}", descriptor).c_str());
+  const std::string text = text_at(process, fmt::format("fdinfo/{}", descriptor).c_str());
   constexpr std::string_view kKey = "mnt_id:\t";
   for (std::string_view rest = text; !rest.empty();) {
     std::string_view line = next_line(rest);
@@ -250,7 +250,7 @@ bool Search::is_ours(BorrowedFd process, const char* descriptor) const {
 // "begin-end permissions offset device inode   path". The path is the only part that could be
 // anything, and it comes last.
 std::string Search::held_mapping(BorrowedFd process) const {
-  const std::string text = file_text(process, "maps");
+  const std::string text = text_at(process, "maps");
   const std::string wanted = " " + device_in_maps_ + " ";
   for (std::size_t at = text.find(wanted); at != std::string::npos;
        at = text.find(wanted, at + 1)) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -72,6 +73,17 @@ std::optional<MountEntry> parse_line(std::string_view line) {
 }
 
 }  // namespace
+
+std::optional<MountOwner> owner_of(const std::vector<MountEntry>& table, dev_t filesystem) {
+  const auto entry = std::ranges::find(table, filesystem, &MountEntry::device);
+  if (entry == table.end()) return std::nullopt;
+  const auto id = [&](std::string_view key) {
+    return static_cast<std::uint32_t>(option_number(entry->super_options, key).value_or(0));
+  };
+  return MountOwner{.user = id("user_id"),
+                    .group = id("group_id"),
+                    .allows_others = has_option(entry->super_options, "allow_other")};
+}
 
 std::string unescape_octal(std::string_view text) {
   std::string plain;

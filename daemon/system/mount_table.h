@@ -43,6 +43,16 @@ bool has_honest_source(const MountEntry& entry);
 bool has_option(std::string_view options, std::string_view word);
 std::optional<std::uint64_t> option_number(std::string_view options, std::string_view key);
 
+// Whom the kernel lets into a FUSE filesystem. Root and the user who owns it, or everybody.
+struct MountOwner {
+  uid_t user = 0;
+  gid_t group = 0;
+  bool allows_others = false;
+  [[nodiscard]] bool lets_in(uid_t who) const { return allows_others || who == 0 || who == user; }
+};
+// Nothing if the table does not have it.
+std::optional<MountOwner> owner_of(const std::vector<MountEntry>& table, dev_t filesystem);
+
 // Octal escapes as the kernel writes them (\040 for a space) undone.
 std::string unescape_octal(std::string_view text);
 

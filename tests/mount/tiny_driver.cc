@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The smallest thing mount.airlock can mount: an empty directory. The first word of the medium says
-// how to behave, so that tests choose by what they write into an image:
+// The smallest thing mount.airlock can mount: a directory with one file. The first word of the
+// medium says how to behave, so that tests choose by what they write into an image:
 //   serve       serve until unmounted
 //   read-only   the same, mounted read-only with a reason
 //   refuse      say why not and leave in order
@@ -16,6 +16,10 @@
 //   reads-last  as deaf, but when it is unmounted it reads from its medium for ever
 //   unwritten   serve, and end as a driver does that could not write everything
 //   fills-last  serve, and fill its memory slowly when it is unmounted
+//   mutes-N     serve, but never answer requests of the kind N (linux/fuse.h)
+//   reads-N     the same, and read from the medium all the time
+//   writes-N    the same, and write to it
+//   flood       serve, and make the kernel send it requests when a name is looked up
 // Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
 // memory-slowly: to take its time about filling its memory; loop, sleep, read-on, which reads from
 // the medium, and churn, which takes memory and gives it back: not to answer any more; lie: to
@@ -32,6 +36,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -113,11 +118,34 @@ void reply(int device, const fuse_in_header& in, int error, const Body* body) {
 
 int medium_fd = -1;
 
-// It looks as if it worked.
+// It looks as if it worked: what it reads is not kept, so that its device reads.
+[[noreturn]] void pretend_to_work(bool writes) {
+  std::array<char, 4096> page{};
+  for (;; ::usleep(20'000)) {
+    (void)::posix_fadvise(medium_fd, 8192, 4096, POSIX_FADV_DONTNEED);
+    if (::pread(medium_fd, page.data(), page.size(), 8192) < 0) hang();
+    if (!writes) continue;
+    if (::pwrite(medium_fd, page.data(), page.size(), 8192) < 0) hang();
+    (void)::fdatasync(medium_fd);
+  }
+}
+
 [[noreturn]] void read_for_ever() {
-  std::array<char, 512> sector{};
-  for (;; ::usleep(20'000))
-    if (::pread(medium_fd, sector.data(), sector.size(), 0) < 0) hang();
+  pretend_to_work(/*writes=*/false);
+}
+
+// Never reads what it asks for, so that all of it stays in the kernel.
+[[noreturn]] void flood(int device, std::uint64_t node) {
+  struct {
+    fuse_out_header header;
+    fuse_notify_retrieve_out wanted;
+  } ask = {};
+  ask.header.len = sizeof ask;
+  ask.header.error = FUSE_NOTIFY_RETRIEVE;
+  ask.wanted.nodeid = node;
+  ask.wanted.size = 4096;
+  for (;;)  // the kernel has not taken in the file at once
+    if (::write(device, &ask, sizeof ask) < 0 && errno != ENOENT) hang();
 }
 
 constexpr std::size_t kBite = std::size_t{1} << 20;
@@ -167,7 +195,39 @@ void obey(std::string_view name) {
   if (name.starts_with("say-")) log(LogLevel::kNotice, "{}", name.substr(4));
 }
 
+constexpr std::uint64_t kFile = 2;
+constexpr std::uint64_t kFileSize = 65536;
+
+fuse_attr attributes_of(std::uint64_t node) {
+  fuse_attr attributes = {};
+  attributes.ino = node;
+  attributes.mode = node == kFile ? S_IFREG | 0666 : S_IFDIR | 0777;
+  attributes.nlink = node == kFile ? 1 : 2;
+  attributes.size = node == kFile ? kFileSize : 0;
+  return attributes;
+}
+
+// 0 if it answers all.
+std::uint32_t muted_kind(const std::string& behaviour) {
+  const std::size_t dash = behaviour.find('-');
+  if (!behaviour.starts_with("mutes-") && !behaviour.starts_with("reads-") &&
+      !behaviour.starts_with("writes-"))
+    return 0;
+  return static_cast<std::uint32_t>(std::atoi(behaviour.c_str() + dash + 1));
+}
+
+void answer_read(int device, const fuse_in_header& in, const char* body) {
+  fuse_read_in asked = {};
+  std::memcpy(&asked, body, sizeof asked);
+  std::vector<char> packet(sizeof(fuse_out_header) + asked.size);
+  const fuse_out_header out{
+      .len = static_cast<std::uint32_t>(packet.size()), .error = 0, .unique = in.unique};
+  std::memcpy(packet.data(), &out, sizeof out);
+  (void)!::write(device, packet.data(), packet.size());
+}
+
 void answer(int device, const fuse_in_header& in, const char* body, const std::string& behaviour) {
+  if (in.opcode == muted_kind(behaviour)) return;
   if (in.opcode == FUSE_LOOKUP) obey(body);
   if (in.opcode == FUSE_LOOKUP && std::string_view(body) == "lie")
     return reply(device, in, /*error=*/12345, &in);
@@ -178,14 +238,27 @@ void answer(int device, const fuse_in_header& in, const char* body, const std::s
     init.major = FUSE_KERNEL_VERSION;
     init.minor = 31;
     init.max_write = 4096;
+    if (muted_kind(behaviour) == FUSE_WRITE) init.flags = FUSE_WRITEBACK_CACHE;
     reply(device, in, 0, &init);
-  } else if (in.opcode == FUSE_GETATTR) {
+  } else if (in.opcode == FUSE_GETATTR || in.opcode == FUSE_SETATTR) {
     fuse_attr_out attributes = {};
-    attributes.attr.ino = 1;
-    attributes.attr.mode = S_IFDIR | 0755;
-    attributes.attr.nlink = 2;
+    attributes.attr = attributes_of(in.nodeid);
     reply(device, in, 0, &attributes);
+  } else if (in.opcode == FUSE_LOOKUP && std::string_view(body) == "file") {
+    fuse_entry_out entry = {};
+    entry.nodeid = kFile;
+    entry.attr = attributes_of(kFile);
+    reply(device, in, 0, &entry);
+    if (behaviour == "flood") flood(device, kFile);
+  } else if (in.opcode == FUSE_READ) {
+    answer_read(device, in, body);
+  } else if (in.opcode == FUSE_WRITE) {
+    fuse_write_in asked = {};
+    std::memcpy(&asked, body, sizeof asked);
+    const fuse_write_out done{.size = asked.size, .padding = 0};
+    reply(device, in, 0, &done);
   } else if (in.opcode != FUSE_FORGET && in.opcode != FUSE_BATCH_FORGET) {
+    // A kind that is not known is not asked for again, and counts as done.
     reply<fuse_init_out>(device, in, in.opcode == FUSE_DESTROY ? 0 : -ENOSYS, /*body=*/nullptr);
   }
 }
@@ -252,6 +325,8 @@ Result<void> run() {
   if (medium.behaviour == "deaf" || medium.behaviour == "reads-last")
     (void)::signal(SIGTERM, SIG_IGN);
   if (medium.behaviour == "deaf-commit") commit_when_told();
+  if (muted_kind(medium.behaviour) != 0 && !medium.behaviour.starts_with("mutes-"))
+    std::thread(pretend_to_work, medium.behaviour.starts_with("writes-")).detach();
   serve(server.fuse_device().get(), medium.behaviour);
   return {};
 }

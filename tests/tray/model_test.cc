@@ -198,6 +198,7 @@ void ModelTest::everyDeathIsASentence_data() {
   row("call", {{"kind", "forbidden-call"}, {"system-call", "socket"}}, "(socket)");
   row("memory", {{"kind", "out-of-memory"}}, "memory");
   row("hang", {{"kind", "hang"}}, "stopped answering");
+  row("flood", {{"kind", "flood"}}, "flooded the system");
   row("new kind", {{"kind", "boredom"}, {"cause", "went\nhome"}}, "went\\nhome");
   row("nothing", {}, "for an unknown reason");
 }

@@ -314,6 +314,10 @@
         <translation>Der Treiber für %1 hat nicht mehr geantwortet und wurde beendet.</translation>
     </message>
     <message>
+        <source>The %1 driver flooded the system with requests and was stopped.</source>
+        <translation>Der %1-Treiber hat das System mit Anfragen überflutet und wurde beendet.</translation>
+    </message>
+    <message>
         <source>The %1 driver %2.</source>
         <translation>Der Treiber für %1: %2.</translation>
     </message>

@@ -314,6 +314,10 @@
         <translation>Le pilote %1 ne répondait plus et a été arrêté.</translation>
     </message>
     <message>
+        <source>The %1 driver flooded the system with requests and was stopped.</source>
+        <translation>Le pilote %1 a submergé le système de requêtes et a été arrêté.</translation>
+    </message>
+    <message>
         <source>The %1 driver %2.</source>
         <translation>Le pilote %1 : %2.</translation>
     </message>
