@@ -56,6 +56,12 @@ Result<std::uint32_t> Mounter::pin_mount_point() {
 
 Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device) {
   if (mount_) return fail_errno(EBUSY, Errc::kAlreadyMounted, "this session has its mount");
+  // The driver has a descriptor that keeps nobody away, and ours goes with this process: the kernel
+  // could mount the device a second time.
+  if (!request.block && medium_.exclusive().valid())
+    return fail_errno(EPERM, Errc::kNotPermitted,
+                      "the driver wants to serve {} without the kernel's claim on it",
+                      quote(medium_.path()));
   MountRequest decided = request;
   decided.source = medium_.path();
   // Mount tables then show "fuseblk.airlock.ext4": contained, and by whom.

@@ -19,6 +19,7 @@
 //   mutes-N     serve, but never answer requests of the kind N (linux/fuse.h)
 //   reads-N     the same, and read from the medium all the time
 //   writes-N    the same, and write to it
+//   plain       ask for a mount of plain fuse, whatever was offered
 //   flood       serve, and make the kernel send it requests when a name is looked up
 // Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
 // memory-slowly: to take its time about filling its memory; loop, sleep, read-on, which reads from
@@ -89,7 +90,7 @@ Result<Medium> open_medium(Server& server) {
 ServiceMount wanted_mount(const Server& server, const std::string& behaviour) {
   const std::vector<std::string>& words = server.arguments();
   ServiceMount wanted;
-  const bool block = words.at(4).find(",blkdev") != std::string::npos;
+  const bool block = words.at(4).find(",blkdev") != std::string::npos && behaviour != "plain";
   wanted.kind = block ? FuseKind::kFuseblk : FuseKind::kFuse;
   wanted.source = words.at(1);
   wanted.mount_point = words.at(2);

@@ -71,6 +71,17 @@ TEST_F(KernelMountingRunAsRoot, PlainFuseHoldsTheDeviceUntilItsDriverHasEnded) {
   expect_nothing_left();
 }
 
+// Then nobody would hold the device, and the kernel could mount it beside the driver.
+TEST_F(KernelMountingRunAsRoot, ADriverCannotDoWithoutTheKernelsClaim) {
+  auto& loop = add_loop("plain");
+  const auto live = mount(loop.source(), decision(/*fuseblk=*/true));
+  ASSERT_FALSE(live.has_value()) << "the device is free: " << loop.free();
+  EXPECT_EQ(live.error().code, Errc::kNotPermitted);
+  EXPECT_TRUE(live.error().message().contains("without the kernel's claim"))
+      << live.error().message();
+  expect_nothing_left();
+}
+
 TEST_F(KernelMountingRunAsRoot, TheDriverTellsWhyItIsReadOnly) {
   auto live = mount(add_loop("read-only").source(), decision());
   ASSERT_TRUE(live.has_value());
