@@ -25,6 +25,7 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 
 // Somebody else reaps a driver that is not our child, a moment after it ended as a rule; only then
 // the kernel tells how it ended.
+constexpr auto kBetweenReads = 50ms;
 constexpr auto kLookAgain = 20ms;
 constexpr int kMostLooks = 25;
 // A manager may be slow to see to it; what it knows is worth waiting for.
@@ -108,17 +109,27 @@ Result<std::shared_ptr<WatchedDriver>> WatchedDriver::create(EventLoop& loop, pi
 WatchedDriver::~WatchedDriver() {
   on_life_.reset();
   on_log_.reset();
+  rest_.reset();
   worker_.let_go();
 }
 
 Result<void> WatchedDriver::start() {
   TRY(on_life_, loop_.watch(worker_.life(), EPOLLIN, [this](auto) { look(); }));
   if (!worker_.log().valid()) return {};
-  TRY(on_log_, loop_.watch(worker_.log(), EPOLLIN, [this](std::uint32_t events) {
-    worker_.read_log();
-    if ((events & EPOLLIN) == 0) on_log_.reset();  // hung up, and empty
-  }));
+  TRY(on_log_,
+      loop_.watch(worker_.log(), EPOLLIN, [this](std::uint32_t events) { read_log(events); }));
   return {};
+}
+
+// A driver could write all the time, and we would do nothing but read. What does not fit into the
+// pipe meanwhile is lost, and only the last lines count anyway.
+void WatchedDriver::read_log(std::uint32_t events) {
+  worker_.read_log();
+  if ((events & EPOLLIN) == 0) return on_log_.reset();  // hung up, and empty
+  auto rest = loop_.after(kBetweenReads, [this] { (void)on_log_.set_events(EPOLLIN); });
+  if (!rest) return;
+  rest_ = std::move(*rest);
+  on_log_.pause();
 }
 
 bool WatchedDriver::over() const {
@@ -169,6 +180,7 @@ void WatchedDriver::service_told(const ServiceAnswer& answer) {
 void WatchedDriver::finish(DriverEnd end) {
   on_life_.reset();
   on_log_.reset();
+  rest_.reset();
   later_.reset();
   end_ = end;
   tell();

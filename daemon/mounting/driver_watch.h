@@ -69,7 +69,7 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   WatchedDriver(EventLoop& loop, Worker worker, Service service)
       : loop_(loop), worker_(std::move(worker)), service_(std::move(service)) {}
   Result<void> start();
-  void read_log();
+  void read_log(std::uint32_t events);
   void look();
   void look_again(std::chrono::milliseconds later);
   void ask_service();
@@ -83,7 +83,7 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   int looks_ = 0;
   std::optional<DriverEnd> end_;
   std::list<OnEnd> callbacks_;
-  EventSource on_life_, on_log_, later_;
+  EventSource on_life_, on_log_, rest_, later_;
 };
 
 // The drivers being watched, so that one process is watched and reaped once whoever asks.

@@ -24,7 +24,7 @@
 // Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
 // memory-slowly: to take its time about filling its memory; loop, sleep, read-on, which reads from
 // the medium, and churn, which takes memory and gives it back: not to answer any more; lie: to
-// answer with nonsense; say-NAME: to log the name.
+// answer with nonsense; say-NAME: to log the name; chatter: to log without end.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fuse.h>
@@ -185,6 +185,7 @@ void obey(std::string_view name) {
   if (name == "memory-slowly") eat_memory_slowly();
   if (name == "churn") churn_memory();
   if (name == "sleep") hang();
+  while (name == "chatter") (void)!::write(STDERR_FILENO, "Never a dull moment.\n", 21);
   if (name == "read-on") read_for_ever();
   if (name == "forbidden") {
     if (const auto filter = make_filter({}))

@@ -331,6 +331,27 @@ TEST_F(MountEndRunAsRoot, ADriverThatLostItsConnectionAndDoesNotEndIsStopped) {
   expect_nothing_left();
 }
 
+// We would do nothing but read what it writes.
+TEST_F(MountEndRunAsRoot, ADriverThatWritesItsLogWithoutEndIsReadNowAndThen) {
+  auto mount = watched("serve");
+  look_up(mount->live, "chatter");
+  ASSERT_TRUE(run_until([&] { return !mount->watch->last_lines().empty(); }));
+  ticker_.reset();  // it keeps the loop turning
+  int rounds = 0;
+  for (const auto end = std::chrono::steady_clock::now() + 500ms;
+       std::chrono::steady_clock::now() < end;)
+    rounds += loop_->run_once(500ms).value_or(false) ? 1 : 0;
+  EXPECT_LT(rounds, 100);
+  ticker_.emplace(*loop_);
+  ASSERT_EQ(::kill(mount->live.driver_pid, SIGKILL), 0);
+  ASSERT_TRUE(run_until([&] { return mount->death.has_value(); }));
+  ASSERT_FALSE(mount->death->last_lines.empty());
+  EXPECT_EQ(mount->death->last_lines.back(), "Never a dull moment.");
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
+
 // The kernel refuses nonsense by itself; the driver lives, and only its liar's word is lost.
 TEST_F(MountEndRunAsRoot, ALieIsNoDeath) {
   auto mount = watched("serve");
