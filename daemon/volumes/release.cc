@@ -31,8 +31,15 @@ std::string unwritten(const Volume& volume) {
 
 }  // namespace
 
-Result<void> DriveReleases::check(const Volume& volume) const {
+bool DriveReleases::overtakes(dev_t drive, Kind kind, bool force) const {
+  const auto found = releases_.find(drive);
+  return force && found != releases_.end() && !found->second.order.force &&
+         found->second.order.kind == kind;
+}
+
+Result<void> DriveReleases::check(const Volume& volume, Kind kind, bool force) const {
   if (!volume.device) return fail(Errc::kUnsupported, "an image is not a drive");
+  if (overtakes(volume.device->drive, kind, force)) return {};
   if (releasing(volume.device->drive)) return fail(Errc::kBusy, "that is being done already");
   for (const Volume* part : parts_.supervisor.registry().of_drive(volume.device->drive)) {
     const Device now = parts_.devices.find(part->source.device).value_or(*part->device);
@@ -40,7 +47,8 @@ Result<void> DriveReleases::check(const Volume& volume) const {
       return fail(Errc::kNotPermitted, "{} belongs to the system: {}", now.name, now.system_reason);
     if (!holds_mount(*part) && !now.users.empty() && !used_by_its_parts(now))
       return fail(Errc::kBusy, "{} is in use: {}", now.name, now.users.front());
-    if (parts_.supervisor.find(part->id)->busy())
+    const VolumeMachine& machine = *parts_.supervisor.find(part->id);
+    if (machine.busy() && !(force && machine.can_force_unmount()))
       return fail(Errc::kBusy, "{} is {} just now", now.name, state_name(part->state));
   }
   return {};
@@ -50,8 +58,11 @@ void DriveReleases::start(Order order) {
   const Volume* volume = parts_.supervisor.registry().find(order.volume);
   if (volume == nullptr)
     return order.answer.give(fail(Errc::kPeerGone, "the medium was pulled out"));
-  if (auto fine = check(*volume); !fine) return order.answer.give(std::move(fine));
+  if (auto fine = check(*volume, order.kind, order.force); !fine)
+    return order.answer.give(std::move(fine));
   const dev_t drive = volume->device->drive;
+  if (const auto running = releases_.find(drive); running != releases_.end())
+    return insist(running->second, std::move(order));
   Release& release = releases_[drive];
   const Device whole = parts_.devices.find(drive).value_or(*volume->device);
   release.node = whole.node;
@@ -68,6 +79,15 @@ void DriveReleases::start(Order order) {
        }});
   release.order = std::move(order);
   next(drive);
+}
+
+void DriveReleases::insist(Release& release, Order order) {
+  release.overtaken.push_back(std::exchange(release.order.answer, std::move(order.answer)));
+  release.order.force = true;
+  const dev_t drive = parts_.supervisor.registry().find(order.volume)->device->drive;
+  for (const Volume* part : parts_.supervisor.registry().of_drive(drive))
+    if (auto& machine = *parts_.supervisor.find(part->id); machine.can_force_unmount())
+      machine.unmount(UnmountForce::kForce, order.started_by, [](const auto&) {});
 }
 
 void DriveReleases::next(dev_t drive) {
@@ -138,6 +158,7 @@ void DriveReleases::finish(dev_t drive, Result<void> result) {
   releases_.erase(found);
   parts_.supervisor.deferred().add(std::move(release.operation));
   release.job = {};
+  for (const auto& answer : release.overtaken) answer.give(result);
   release.order.answer.give(std::move(result));
 }
 

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/mounting/mounting.h"
 #include "daemon/volumes/jobs.h"
@@ -45,8 +47,9 @@ class DriveReleases {
   void stop();
   // The drive is on its way out: nothing of it should be mounted now.
   [[nodiscard]] bool releasing(dev_t drive) const { return releases_.contains(drive); }
-  // Fails if the drive is needed by somebody we must not disturb.
-  [[nodiscard]] Result<void> check(const Volume& volume) const;
+  // Fails if the drive is needed by somebody we must not disturb. Force overtakes the same without
+  // it, and an unmount without it.
+  [[nodiscard]] Result<void> check(const Volume& volume, Kind kind, bool force) const;
 
  private:
   struct Release {
@@ -54,10 +57,13 @@ class DriveReleases {
     std::string node;
     std::string sysfs_path;
     JobTable::Job job;
-    std::string unwritten;  // what a mount that ended left unwritten; empty: nothing
+    std::vector<Reply<void>> overtaken;  // answers of orders that this one was before it had force
+    std::string unwritten;               // what a mount that ended left unwritten; empty: nothing
     std::unique_ptr<PendingOperation> operation;
   };
 
+  [[nodiscard]] bool overtakes(dev_t drive, Kind kind, bool force) const;
+  void insist(Release& release, Order order);
   void next(dev_t drive);
   void unmount(dev_t drive, VolumeMachine& machine);
   void go_on_after(dev_t drive, const std::string& volume);

@@ -136,14 +136,15 @@ class VolumeService final : public Service {
   Result<void> may_look(MountPlan& plan, VolumeMachine& machine, const CallerFacts& caller);
   Result<std::vector<std::string>> apply_policy(MountPlan& plan, Facts facts,
                                                 const CallerFacts& caller);
-  Result<std::vector<std::string>> release_needs(DriveReleases::Kind kind, VolumeMachine& machine,
-                                                 const CallerFacts& caller);
+  Result<std::vector<std::string>> release_needs(DriveReleases::Kind kind, bool force,
+                                                 VolumeMachine& machine, const CallerFacts& caller);
   void release(DriveReleases::Kind kind, Call call, std::string volume, Reply<void> done);
   using JobChange = Result<void> (JobTable::*)(const std::string& id);
   void change_job(std::string_view method, JobChange change, Call call, std::string job,
                   Reply<void> done);
   Result<Ownership> ownership_of_job(std::string_view method, const std::string& job, uid_t user);
-  void close_image(VolumeMachine& machine, const CallerFacts& caller, Reply<void> answer);
+  void close_image(VolumeMachine& machine, const CallerFacts& caller, bool forced,
+                   Reply<void> answer);
   void answer_unmount(const std::string& volume, UnmountForce force,
                       Result<Mounting::UnmountResult> result, const Reply<void>& answer);
   void explain_busy(const std::string& volume, Error error,

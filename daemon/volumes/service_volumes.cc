@@ -332,12 +332,13 @@ void VolumeService::release(DriveReleases::Kind kind, Call call, std::string vol
   const bool force = call.options.force;
   handle({.call = std::move(call),
           .volume = std::move(volume),
-          .needs = [this, kind](
-                       VolumeMachine& machine,
-                       const CallerFacts& caller) { return release_needs(kind, machine, caller); },
+          .needs =
+              [this, kind, force](VolumeMachine& machine, const CallerFacts& caller) {
+                return release_needs(kind, force, machine, caller);
+              },
           .act =
               [this, kind, force, answer](VolumeMachine& machine, const CallerFacts& caller) {
-                if (machine.volume().image) return close_image(machine, caller, answer);
+                if (machine.volume().image) return close_image(machine, caller, force, answer);
                 releases_.start({.kind = kind,
                                  .volume = machine.volume().id,
                                  .started_by = caller.user,
@@ -347,16 +348,17 @@ void VolumeService::release(DriveReleases::Kind kind, Call call, std::string vol
          refuse_with(answer));
 }
 
-Result<Actions> VolumeService::release_needs(DriveReleases::Kind kind, VolumeMachine& machine,
-                                             const CallerFacts& caller) {
+Result<Actions> VolumeService::release_needs(DriveReleases::Kind kind, bool force,
+                                             VolumeMachine& machine, const CallerFacts& caller) {
   const Volume& volume = machine.volume();
   const bool eject = kind == DriveReleases::Kind::kEject;
   AuthorizationFacts facts = authorization_facts(volume, caller);
   if (volume.image && eject) {
-    if (machine.busy()) return std::unexpected(machine.why_not("eject"));
+    if (machine.busy() && !(force && machine.can_force_unmount()))
+      return std::unexpected(machine.why_not("eject"));
     return required_actions("Volume", "Unmount", facts);  // there is no drive behind it
   }
-  TRY_VOID(releases_.check(volume));
+  TRY_VOID(releases_.check(volume, kind, force));
   // Everything on the drive is unmounted, so whose all of it is counts.
   for (const Volume* part : supervisor_.registry().of_drive(volume.device->drive))
     if (part->mount && part->mounted_for != caller.user) facts.ownership = Ownership::kOthers;
@@ -364,7 +366,7 @@ Result<Actions> VolumeService::release_needs(DriveReleases::Kind kind, VolumeMac
 }
 
 // Ejecting an image: unmount it, and let the descriptor go.
-void VolumeService::close_image(VolumeMachine& machine, const CallerFacts& caller,
+void VolumeService::close_image(VolumeMachine& machine, const CallerFacts& caller, bool forced,
                                 Reply<void> answer) {
   const std::string id = machine.volume().id;
   const auto close = [this, id, answer] {
@@ -376,11 +378,13 @@ void VolumeService::close_image(VolumeMachine& machine, const CallerFacts& calle
       if (!detached) return answer.refuse(detached.error());
       close();
     });
-  if (machine.volume().state != VolumeState::kMounted) return close();
-  machine.unmount(UnmountForce::kNone, caller.user,
-                  [this, id, close, answer](Result<Mounting::UnmountResult> result) {
+  if (machine.volume().state != VolumeState::kMounted && !machine.can_force_unmount())
+    return close();
+  const auto force = forced ? UnmountForce::kForce : UnmountForce::kNone;
+  machine.unmount(force, caller.user,
+                  [this, id, force, close, answer](Result<Mounting::UnmountResult> result) {
                     const bool away = result.has_value();
-                    answer_unmount(id, UnmountForce::kNone, std::move(result), answer);
+                    answer_unmount(id, force, std::move(result), answer);
                     if (away) close();
                   });
 }

@@ -197,6 +197,43 @@ TEST_F(CoreDrive, TheSystemsDrivesStay) {
   EXPECT_EQ(off.code(), Errc::kNotPermitted);
 }
 
+TEST_F(CoreDrive, AForcedEjectOvertakesOneThatWaits) {
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  const auto patient = eject(anna, "sdb1");
+  settle();
+  EXPECT_EQ(eject(anna, "sdb2").code(), Errc::kBusy);
+  const auto forced = eject(anna, "sdb2", {.force = true});
+  settle();
+  EXPECT_EQ(mounting.history().back(), "insist on unmount /dev/sdb1");
+  EXPECT_EQ(eject(anna, "sdb1", {.force = true}).code(), Errc::kBusy) << "once is enough";
+  EXPECT_FALSE(patient.answered() || forced.answered());
+  for (int i = 0; i < 3; ++i) {  // two unmounts and an eject
+    mounting.answer_next();
+    settle();
+  }
+  EXPECT_EQ(patient.message(), "ok");
+  EXPECT_EQ(forced.message(), "ok");
+  EXPECT_EQ(mounting.history().back(), "eject /dev/sdb");
+  expect_quiet();
+}
+
+TEST_F(CoreDrive, AForcedEjectOvertakesAnUnmountThatWaits) {
+  mounting.set_answers(FakeMounting::Answers::kWhenTold);
+  const auto patient = unmount(anna, "sdb1");
+  settle();
+  EXPECT_EQ(eject(anna, "sdb1").code(), Errc::kBusy);
+  const auto forced = eject(anna, "sdb1", {.force = true});
+  settle();
+  EXPECT_EQ(mounting.history().back(), "insist on unmount /dev/sdb1");
+  for (int i = 0; i < 3; ++i) {
+    mounting.answer_next();
+    settle();
+  }
+  EXPECT_EQ(patient.message(), "ok");
+  EXPECT_EQ(forced.message(), "ok");
+  expect_quiet();
+}
+
 TEST_F(CoreDrive, AnEjectCanBeCancelled) {
   mounting.set_answers(FakeMounting::Answers::kWhenTold);
   const auto done = eject(anna, "sdb1");

@@ -155,9 +155,10 @@ class CoreWorld : public testing::Test {
     manager->unmount(call_of(sender, std::move(options)), volume, asked.reply());
     return asked;
   }
-  Asked<void> eject(const std::string& sender, const std::string& volume) {
+  Asked<void> eject(const std::string& sender, const std::string& volume,
+                    CallOptions options = {}) {
     Asked<void> asked;
-    manager->eject(call_of(sender), volume, asked.reply());
+    manager->eject(call_of(sender, std::move(options)), volume, asked.reply());
     return asked;
   }
   Asked<std::string> recover(const std::string& sender, const std::string& volume,
