@@ -83,6 +83,11 @@ constexpr auto kAskers = std::to_array<Asker>({
     {"fuse_copy_file_range", "COPY_FILE_RANGE"},
 });
 
+// A task that waits for a lock waits for another task, which shows by itself if it waits for a
+// driver. Somebody may hold a lock of a file for as long as he likes.
+constexpr auto kLocks = std::to_array<std::string_view>(
+    {"rwsem_", "down_", "__down_", "mutex_", "__mutex_", "locks_", "flock_", "posix_lock_"});
+
 // Where the system call has what it works on: the argument with a descriptor, the one with a path.
 // Both: the path starts at the folder the descriptor has open.
 struct Place {
@@ -311,8 +316,10 @@ FuseWait read_fuse_stack(std::string_view stack) {
     std::string_view line = cut(stack, '\n');
     cut(line, ' ');
     const std::string_view function = line.substr(0, line.find_first_of("+ "));
+    const auto is_of = [function](std::string_view start) { return function.starts_with(start); };
     // A driver that waits for a request, or answers one.
-    if (function.starts_with("fuse_dev_")) return {};
+    if (is_of("fuse_dev_")) return {};
+    if (wait.kind == Kind::kNone && std::ranges::any_of(kLocks, is_of)) return {};
     if (wait.kind == Kind::kNone && function.starts_with("filemap_fault"))
       wait = {.kind = Kind::kPageFault, .request = "READ"};
     if (wait.kind == Kind::kNone && function.starts_with("wait_sb_inodes"))

@@ -57,6 +57,16 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
                      kPatience) &&
            status == 0;
   }
+  // Somebody always waits for an answer, and always another one.
+  void keep_busy(const LiveMount& live) {
+    for (int i = 0; i < 3; ++i)
+      children_.push_back(in_child([path = live.mount_point + "/nothing"] {
+        for (;;) {
+          struct stat info = {};
+          (void)::stat(path.c_str(), &info);
+        }
+      }));
+  }
   // Looks the name up, waits for what is told, and takes the mount away.
   DriverDeath death_after(const std::string& name, std::chrono::milliseconds at_most = 1s) {
     auto mount = watched("serve");
@@ -165,14 +175,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
   options_.silence =
       1s + std::chrono::duration_cast<std::chrono::milliseconds>(20 * noise_.worst());
   auto mount = watched("serve");
-  // Somebody always waits for an answer, and always another one.
-  for (int i = 0; i < 3; ++i)
-    children_.push_back(in_child([path = mount->live.mount_point] {
-      for (;;) {
-        struct stat info = {};
-        (void)::stat((path + "/nothing").c_str(), &info);
-      }
-    }));
+  keep_busy(mount->live);
   (void)run_until([&] { return mount->told > 0; }, 5 * options_.silence / 2);
   EXPECT_EQ(mount->told, 0);
   EXPECT_TRUE(detach(mount->live).has_value());
@@ -651,12 +654,7 @@ struct OtherServer {
   // The lowest free number is given away first.
   bool take(dev_t number) {
     for (int i = 0; i < 32; ++i) {
-      places_.push_back(fmt::format("{}/other-{}", folder_, i));
-      fs::create_directory(places_.back());
-      server_ = UniqueFd(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-      const std::string options =
-          fmt::format("fd={},rootmode=40000,user_id=0,group_id=0", server_.get());
-      EXPECT_EQ(::mount("other", places_.back().c_str(), "fuse", 0, options.c_str()), 0);
+      mount_one();
       const auto table = read_mount_table("/proc/self/mountinfo").value();
       if (std::ranges::find(table, places_.back(), &MountEntry::mount_point)->device == number)
         return true;
@@ -664,6 +662,15 @@ struct OtherServer {
     }
     return false;
   }
+  void mount_one() {
+    places_.push_back(fmt::format("{}/other-{}", folder_, places_.size()));
+    fs::create_directory(places_.back());
+    server_ = UniqueFd(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    const std::string options =
+        fmt::format("fd={},rootmode=40000,user_id=0,group_id=0", server_.get());
+    EXPECT_EQ(::mount("other", places_.back().c_str(), "fuse", 0, options.c_str()), 0);
+  }
+  [[nodiscard]] const std::string& place() const { return places_.back(); }
   [[nodiscard]] bool lives() const {
     std::array<char, 8192> greeting{};
     return ::read(server_.get(), greeting.data(), greeting.size()) > 0;
@@ -675,6 +682,28 @@ struct OtherServer {
   UniqueFd server_;
   std::vector<UniqueFd> kept_;
 };
+
+// Anybody can have a server that never answers. Who waits for it must not be taken for somebody who
+// waits for ours, also where nothing shows for which.
+TEST_F(MountEndRunAsRoot, SomebodyElsesHungServerIsNotBlamedOnOurs) {
+  options_.heartbeat = 50ms;
+  options_.silence = 500ms;
+  auto mount = watched("serve");
+  keep_busy(mount->live);
+  OtherServer other(folder_);
+  other.mount_one();
+  fs::create_directory_symlink(other.place(), folder_ + "/link");
+  for (const std::string& path : {other.place(), folder_ + "/link/"})
+    children_.push_back(in_child([path] {
+      struct stat info = {};
+      (void)::stat(path.c_str(), &info);
+    }));
+  (void)run_until([&] { return mount->told > 0; }, 10 * options_.silence);
+  EXPECT_EQ(mount->told, 0);
+  EXPECT_TRUE(detach(mount->live).has_value());
+  mount.reset();
+  expect_nothing_left();
+}
 
 // The number of a plain mount that has left is given to the next one, and names its connection.
 TEST_F(MountEndRunAsRoot, NobodyElsesMountIsEndedInItsPlace) {

@@ -44,6 +44,23 @@ TEST(FuseStack, WhatItWaitsForIsRead) {
   EXPECT_EQ(read_fuse_stack(kSyncFs).request, "SYNCFS");
 }
 
+// A large write of one can keep others waiting for minutes, and a lock on a file for ever.
+TEST(FuseStack, WhoWaitsForALockDoesNotWaitForTheDriver) {
+  for (const char* stack :
+       {"[<0>] rwsem_down_write_slowpath+0x26c/0x6b0\n"
+        "[<0>] fuse_cache_write_iter+0x86/0x4f0 [fuse]\n",
+        "[<0>] down_write+0x5b/0x60\n[<0>] fuse_cache_write_iter+0x86/0x4f0 [fuse]\n",
+        "[<0>] __mutex_lock.constprop.0+0x39e/0x740\n[<0>] fuse_lock_inode+0x26/0x40 [fuse]\n",
+        "[<0>] locks_lock_inode_wait+0xbd/0x1a0\n[<0>] fuse_file_flock+0x5c/0x70 [fuse]\n",
+        "[<0>] flock_lock_inode_wait+0xbd/0x1a0\n[<0>] fuse_file_flock+0x5c/0x70 [fuse]\n"})
+    EXPECT_EQ(read_fuse_stack(stack).kind, Kind::kNone) << stack;
+  EXPECT_EQ(read_fuse_stack("[<0>] request_wait_answer+0x12c/0x240 [fuse]\n"
+                            "[<0>] fuse_setlk+0x12c/0x240 [fuse]\n"
+                            "[<0>] fuse_file_flock+0x5c/0x70 [fuse]\n")
+                .kind,
+            Kind::kDriver);
+}
+
 TEST(FuseStack, ADriverAndOthersDoNotWait) {
   for (const char* stack : {kDriver, "", "\n\n", "[<0>]", "[<0>] ext4_file_read_iter+0x1/0x2\n",
                             "[<0>] do_epoll_wait+0x60e/0x730\n", "fuse"})
