@@ -25,6 +25,7 @@ using Attack = int (*)(const Targets&);
 enum class StoppedBy {
   kNamespacesToo,  // also without the filter: empty root, namespaces, identity, limits
   kFilterOnly,     // harmless inside the sandbox, refused anyway
+  kControlGroup,   // by nothing else: what it does is a worker's work, but too much of it
 };
 
 struct NamedAttack {
@@ -34,6 +35,9 @@ struct NamedAttack {
 };
 
 std::span<const NamedAttack> attacks();
+
+// What some attacks need and what only somebody unconfined can make.
+void prepare_attack(std::string_view name);
 
 // The attacks of attacks.inc, one function per name.
 #define AIRLOCK_ATTACK(name, stopped_by) int name(const Targets& targets);

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 
@@ -28,7 +29,24 @@ int use_up(std::size_t size, int sharing) {
   return 0;
 }
 
+int medium_in_memory = -1;
+
 }  // namespace
+
+void prepare_attack(std::string_view name) {
+  if (name == "fill_medium_in_memory")
+    medium_in_memory = ::memfd_create("airlock-hostile", MFD_CLOEXEC);
+}
+
+// As a driver does whose image lies in a tmpfs. Nothing of it is mapped, so no limit on its memory
+// or its addresses sees it; and an image grows when somebody writes behind its end.
+int fill_medium_in_memory(const Targets&) {
+  static constexpr std::array<char, 1U << 20> kBlock{};
+  for (std::size_t at = 0; at < 2 * kTooMuch; at += kBlock.size())
+    if (::pwrite(medium_in_memory, kBlock.data(), kBlock.size(), static_cast<off_t>(at)) < 0)
+      return lost();
+  return 0;
+}
 
 int map_executable(const Targets&) {
   return won_if(map(kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE) != MAP_FAILED);

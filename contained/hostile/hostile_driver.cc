@@ -82,6 +82,7 @@ int run(const std::vector<char*>& words) {
   if (words.size() < 3) return kUsage;
   const std::string_view what = words[2];
   prepare_behaviour(what);
+  prepare_attack(what);
   if (const auto entered = enter_sandbox(words[1]); !entered) {
     log(LogLevel::kError, "{}", entered.error().message());
     return kNotContained;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "daemon/launch/group_home.h"
 #include "lib/base/file_text.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
@@ -151,6 +152,28 @@ Result<void> read_descriptors(const std::string& folder, ContainmentReport& repo
   return {};
 }
 
+// In the trees without limits, and in the top group, which can't have any, everybody is alike.
+Result<void> read_control_groups(const std::string& folder, ContainmentReport& report) {
+  TRY(const auto text, text_of(folder + "/cgroup"));
+  const GroupSystem system = GroupSystem::of_this_machine();
+  const auto ours = folders_of(system.own_groups, system.mounts);
+  for (const GroupFolder& its : folders_of(text, system.mounts)) {
+    const bool shared = std::ranges::find(ours, its.path, &GroupFolder::path) != ours.end();
+    auto limits = read_group_limits(its);
+    if (limits.empty()) continue;
+    report.control_groups.push_back(
+        {.path = its.path, .own = !shared, .limits = std::move(limits)});
+  }
+  return {};
+}
+
+std::string group_text(const ContainmentReport::ControlGroup& group) {
+  std::string text = group.own ? "own" : "SHARED";
+  for (const GroupLimit& limit : group.limits)
+    text += fmt::format(", {} {}", limit.name, limit.value);
+  return text;
+}
+
 std::string capabilities_text(const ContainmentReport::Capabilities& sets) {
   if (sets.none()) return "none in any set";
   return fmt::format(
@@ -195,6 +218,7 @@ Result<ContainmentReport> measure_containment(pid_t pid) {
   TRY_VOID(read_namespaces(folder, report));
   TRY_VOID(read_mounts(folder, report));
   TRY_VOID(read_descriptors(folder, report));
+  TRY_VOID(read_control_groups(folder, report));
   if (const auto names = entries(folder + "/root/"); names) report.root_entries = names->size();
   return report;
 }
@@ -216,6 +240,8 @@ std::string render(const ContainmentReport& report) {
   row("own namespaces", namespaces_text(report, true));
   row("shared namespaces", namespaces_text(report, false));
   row("root directory", root_text(report));
+  if (report.control_groups.empty()) row("control group", "none with limits");
+  for (const auto& group : report.control_groups) row("control group", group_text(group));
   for (const auto& descriptor : report.descriptors)
     row(fmt::format("descriptor {}", descriptor.number), quote(descriptor.target));
   return text;

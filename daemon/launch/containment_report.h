@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/launch/group_limits.h"
 #include "lib/base/error.h"
 
 namespace airlock {
@@ -31,6 +32,13 @@ struct ContainmentReport {
     }
   };
 
+  // Where it is in the trees of control groups that have limits.
+  struct ControlGroup {
+    std::string path;
+    bool own = false;  // not the one we are in
+    std::vector<GroupLimit> limits;
+  };
+
   pid_t pid = -1;
   std::string program;
   std::vector<uid_t> user_ids;   // real, effective, saved, filesystem
@@ -46,6 +54,7 @@ struct ContainmentReport {
   bool root_is_read_only = false;
   std::optional<std::size_t> root_entries;  // what its root directory holds
   std::vector<Descriptor> descriptors;
+  std::vector<ControlGroup> control_groups;
 };
 
 Result<ContainmentReport> measure_containment(pid_t pid);

@@ -40,8 +40,7 @@ ExitCause from_signal(int signal_number, const LineTail& last_lines,
                       ExitCircumstances circumstances) {
   if (signal_number == SIGSYS)
     return {.kind = ExitCause::Kind::kForbiddenCall, .forbidden_call = call_named_by(last_lines)};
-  if (signal_number == SIGKILL && circumstances.machine_ran_out_of_memory &&
-      !circumstances.killed_by_us)
+  if (signal_number == SIGKILL && circumstances.memory_ran_out && !circumstances.killed_by_us)
     return {.kind = ExitCause::Kind::kOutOfMemory};
   return {.kind = ExitCause::Kind::kKilled,
           .signal_number = signal_number,

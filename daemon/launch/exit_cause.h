@@ -17,7 +17,7 @@ struct ExitCause {
     kExited,         // ended by itself; code says how
     kKilled,         // ended by a signal
     kForbiddenCall,  // the seccomp filter ended it
-    kOutOfMemory,    // its own limit, or the machine's memory ran out
+    kOutOfMemory,    // its own limit, its group's, or the machine's memory ran out
   };
 
   Kind kind = Kind::kExited;
@@ -37,7 +37,7 @@ struct ExitCause {
 // What else is known when a process is reaped.
 struct ExitCircumstances {
   bool killed_by_us = false;
-  bool machine_ran_out_of_memory = false;  // the kernel killed something for memory meanwhile
+  bool memory_ran_out = false;  // of its group, or the kernel killed something meanwhile
 };
 
 // Reads the result of waitid() together with the last lines of the worker.

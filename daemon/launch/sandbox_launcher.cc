@@ -16,7 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/launch/group_limits.h"
 #include "daemon/launch/sandbox_child.h"
+#include "daemon/launch/worker_cgroup.h"
 #include "lib/base/text.h"
 
 namespace airlock {
@@ -234,10 +236,14 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
                        .arguments = argument_pointers.data(),
                        .environment = environment_pointers.data(),
                        .limits = spec.limits};
+  WorkerCgroup group;
+  if (spec.control_group == ControlGroup::kWhereItCanBeHad) group = WorkerCgroup::make(spec.limits);
   keep_causes();
   TRY(Cloned cloned, clone_worker(spec, plan));
   sync.theirs.reset();
   const pid_t pid = cloned.pid;
+  // It has done next to nothing yet, and waits for our word.
+  group.admit(pid);
   const bool has_user_namespace = cloned.has_user_namespace;
   const auto user_id = choose_user_id(spec, pid);
   Worker worker(Worker::Parts{.pid = pid,
@@ -245,11 +251,13 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
                               .control = std::move(control.ours),
                               .life = std::move(cloned.life),
                               .log = std::move(log.ours),
-                              .has_user_namespace = has_user_namespace});
+                              .has_user_namespace = has_user_namespace,
+                              .group = std::move(group)});
   if (!user_id) return std::unexpected(user_id.error());
   if (has_user_namespace) TRY_VOID(map_user(pid, *user_id));
   // Where memory runs out, workers go first, whatever protects the daemon.
-  TRY_VOID(write_process_file(pid, "oom_score_adj", "500\n"));
+  const std::string oom_score = fmt::format("{}\n", every_worker::oom_score);
+  TRY_VOID(write_process_file(pid, "oom_score_adj", oom_score));
   if (auto ready = see_through_setup(worker, sync.ours.borrow()); !ready)
     return fail(std::move(ready), "start {}", quote(spec.program));
   return worker;

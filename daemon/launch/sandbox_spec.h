@@ -19,17 +19,25 @@ struct UserIdRange {
   uid_t count = 0x00400000;  // the largest process id a 64-bit kernel can be told to use
 };
 
-// What a worker may use at most.
+// What a worker may use at most. Its control group has what contained/limits.inc says besides.
 struct SandboxLimits {
   std::uint64_t memory_bytes = 512ULL << 20;  // private writable memory, thread stacks included
   std::uint64_t stack_bytes = 2ULL << 20;     // of each thread
   std::uint64_t open_files = 32;
   std::uint64_t tasks = 64;  // threads; the filter allows no second process anyway
+  // As much as the medium itself may take of the machine's memory, where that is what it lies in:
+  // the kernel counts what a worker writes there as the worker's.
+  std::uint64_t medium_in_memory_bytes = 0;
 };
 
 enum class UserNamespace {
   kWhereAllowed,  // the default; without one where the kernel refuses
   kNever,         // for tests of that fallback
+};
+
+enum class ControlGroup {
+  kWhereItCanBeHad,  // the default
+  kNever,            // for tests of what only the group stops
 };
 
 // One contained worker, before it runs: what to start, as whom, within which limits. Nothing of
@@ -41,6 +49,7 @@ struct SandboxSpec {
   std::optional<uid_t> user_id;  // this one instead of one from the range; never 0
   SandboxLimits limits;
   UserNamespace user_namespace = UserNamespace::kWhereAllowed;
+  ControlGroup control_group = ControlGroup::kWhereItCanBeHad;
 };
 
 }  // namespace airlock

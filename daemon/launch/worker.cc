@@ -21,8 +21,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kEndGrace{5000};
 
-// How often this machine killed something for want of memory since it was started. A SIGKILL
-// nobody of ours sent while this number grew was, most likely, that.
+// How often this machine killed something for want of memory since it was started. Of a worker
+// without a group that counts, a SIGKILL nobody of ours sent while this number grew was, most
+// likely, that.
 std::optional<unsigned long> machine_oom_kills() {
   const std::string text = file_text("/proc/vmstat");
   constexpr std::string_view kField = "\noom_kill ";
@@ -111,11 +112,21 @@ Result<std::optional<ExitCause>> Worker::try_reap() {
   if (ended.si_pid == 0) return std::nullopt;
   read_log();
   last_lines_.finish();
-  const auto oom_kills = machine_oom_kills();
-  const bool memory_ran_out = oom_kills && oom_kills_at_start_ && *oom_kills > *oom_kills_at_start_;
-  cause_ = exit_cause(ended, last_lines_,
-                      {.killed_by_us = killed_by_us_, .machine_ran_out_of_memory = memory_ran_out});
+  cause_ = cause_of(ended);
   return cause_;
+}
+
+ExitCause Worker::cause_of(const siginfo_t& ended) {
+  const ExitCause cause = exit_cause(
+      ended, last_lines_, {.killed_by_us = killed_by_us_, .memory_ran_out = memory_ran_out()});
+  parts_.group = {};
+  return cause;
+}
+
+bool Worker::memory_ran_out() const {
+  if (const auto kills = parts_.group.kills_for_memory()) return *kills > 0;
+  const auto kills = machine_oom_kills();
+  return kills && oom_kills_at_start_ && *kills > *oom_kills_at_start_;
 }
 
 Result<ExitCause> Worker::wait(std::chrono::milliseconds at_most) {

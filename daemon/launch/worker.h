@@ -8,6 +8,7 @@
 
 #include "daemon/launch/exit_cause.h"
 #include "daemon/launch/line_tail.h"
+#include "daemon/launch/worker_cgroup.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 
@@ -27,6 +28,7 @@ class Worker {
     UniqueFd life;     // pidfd
     UniqueFd log;      // read end of its standard error, never blocks
     bool has_user_namespace = false;
+    WorkerCgroup group;  // removed when the worker has ended
   };
 
   explicit Worker(Parts&& parts);
@@ -38,6 +40,7 @@ class Worker {
 
   [[nodiscard]] pid_t pid() const { return parts_.pid; }
   [[nodiscard]] uid_t uid() const { return parts_.uid; }
+  [[nodiscard]] const WorkerCgroup& group() const { return parts_.group; }
   [[nodiscard]] bool has_user_namespace() const { return parts_.has_user_namespace; }
 
   [[nodiscard]] BorrowedFd control() const { return parts_.control.borrow(); }
@@ -62,11 +65,16 @@ class Worker {
   // Waits for the end; kTimedOut when it still lives then.
   Result<ExitCause> wait(std::chrono::milliseconds at_most);
 
+  // The same for one that somebody else reaped and whose end somebody else tells. Ask once: nobody
+  // needs its group any more.
+  ExitCause cause_of(const siginfo_t& ended);
+
   // Gives up ownership: the worker goes on without us, and nobody will be told how it ends.
   void let_go();
 
  private:
   void end() noexcept;
+  [[nodiscard]] bool memory_ran_out() const;
 
   Parts parts_;
   LineTail last_lines_;

@@ -42,16 +42,16 @@ struct PidfdInfo {
 constexpr unsigned long kPidfdGetInfo = _IOWR(0xff, 11, PidfdInfo);
 constexpr std::uint64_t kPidfdInfoExit = 1U << 3;
 
-std::optional<ExitCause> cause_from_kernel(BorrowedFd life, const LineTail& lines) {
+std::optional<ExitCause> cause_from_kernel(Worker& worker) {
   PidfdInfo info{};
   info.mask = kPidfdInfoExit;
-  if (::ioctl(life.get(), kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0)
+  if (::ioctl(worker.life().get(), kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoExit) == 0)
     return std::nullopt;
   siginfo_t ended{};
   const bool exited = WIFEXITED(info.exit_code);
   ended.si_code = exited ? CLD_EXITED : WCOREDUMP(info.exit_code) ? CLD_DUMPED : CLD_KILLED;
   ended.si_status = exited ? WEXITSTATUS(info.exit_code) : WTERMSIG(info.exit_code);
-  return exit_cause(ended, lines, {});
+  return worker.cause_of(ended);
 }
 
 // What served the mount, if it is a service manager's.
@@ -97,7 +97,8 @@ Result<std::shared_ptr<WatchedDriver>> WatchedDriver::create(EventLoop& loop, pi
                                                              Service service) {
   Worker worker({.pid = pid,
                  .life = duplicate(life).value_or(UniqueFd()),
-                 .log = duplicate(log).value_or(UniqueFd())});
+                 .log = duplicate(log).value_or(UniqueFd()),
+                 .group = WorkerCgroup::of(pid)});
   auto driver = std::shared_ptr<WatchedDriver>(
       new WatchedDriver(loop, std::move(worker), std::move(service)));
   TRY_VOID(driver->start());
@@ -142,8 +143,7 @@ void WatchedDriver::look() {
   if (cause && !*cause) return;  // not yet
   if (cause) return finish({.cause = **cause});
   worker_.read_log();
-  if (auto told = cause_from_kernel(worker_.life(), worker_.last_lines()))
-    return finish({.cause = *told});
+  if (auto told = cause_from_kernel(worker_)) return finish({.cause = *told});
   on_life_.reset();
   if (++looks_ > (service_ ? kMostQuestions : kMostLooks)) return finish({});
   if (service_) return ask_service();
@@ -165,8 +165,8 @@ void WatchedDriver::service_told(const ServiceAnswer& answer) {
   if (answer.known && !answer.ended) return look_again(kAskAgain);
   DriverEnd end;
   if (answer.ended)
-    end.cause = exit_cause(*answer.ended, worker_.last_lines(),
-                           {.machine_ran_out_of_memory = answer.out_of_memory});
+    end.cause =
+        exit_cause(*answer.ended, worker_.last_lines(), {.memory_ran_out = answer.out_of_memory});
   auto soon = loop_.soon([this, end] {
     service_.reset();
     finish(end);

@@ -113,6 +113,25 @@ TEST_P(ContainmentTest, RunAsRootGoesFirstWhereMemoryRunsOut) {
   EXPECT_EQ(proc("oom_score_adj"), "500\n");
 }
 
+TEST_P(ContainmentTest, RunAsRootIsInAControlGroupOfItsOwn) {
+  if (!can_limit_memory()) GTEST_SKIP() << "no memory controller is ours to use";
+  std::string limits;
+  for (const auto& group : report_.control_groups) {
+    EXPECT_TRUE(group.own) << group.path;
+    for (const GroupLimit& limit : group.limits)
+      limits += fmt::format("{} {}\n", limit.name, limit.value);
+  }
+#if !defined(__SANITIZE_ADDRESS__)
+  EXPECT_NE(limits.find(fmt::format("memory {}\n", (96U + 128U) << 20)), std::string::npos)
+      << limits;
+#endif
+  if (limits.find("tasks") != std::string::npos) {
+    EXPECT_NE(limits.find(fmt::format("tasks {}\n", SandboxLimits{}.tasks)), std::string::npos)
+        << limits;
+  }
+  EXPECT_NE(render(report_).find("control group      own, "), std::string::npos) << render(report_);
+}
+
 TEST_P(ContainmentTest, RunAsRootIsProcessOneAndNotDumpable) {
   EXPECT_NE(proc("status").find(fmt::format("NSpid:\t{}\t1\n", worker_.pid())), std::string::npos);
   // What is not dumpable belongs to root in /proc (or to the namespace's root: nobody there).
@@ -148,6 +167,7 @@ TEST(ContainmentReport, RunAsRootShowsWhatIsNotContained) {
   EXPECT_GT(report->root_entries.value_or(0), 0U);
   EXPECT_TRUE(std::ranges::none_of(report->namespaces, &ContainmentReport::Namespace::own));
   EXPECT_NE(render(*report).find("POSSIBLE"), std::string::npos);
+  for (const auto& group : report->control_groups) EXPECT_FALSE(group.own) << group.path;
 }
 
 TEST(ContainmentReport, FailsForAProcessThatIsNotThere) {

@@ -22,13 +22,10 @@ ExitCause killed_by(int signal_number, std::string_view said = "",
 
 TEST(ExitCause, TellsTheMachinesMemoryFromAnOrdinaryKill) {
   EXPECT_EQ(killed_by(SIGKILL).describe(), "was killed by SIGKILL");
-  EXPECT_EQ(killed_by(SIGKILL, "", {.machine_ran_out_of_memory = true}).describe(),
-            "ran out of memory");
-  EXPECT_EQ(
-      killed_by(SIGKILL, "", {.killed_by_us = true, .machine_ran_out_of_memory = true}).describe(),
-      "was killed by SIGKILL (sent by Airlock)");
-  EXPECT_EQ(killed_by(SIGSEGV, "", {.machine_ran_out_of_memory = true}).describe(),
-            "was killed by SIGSEGV");
+  EXPECT_EQ(killed_by(SIGKILL, "", {.memory_ran_out = true}).describe(), "ran out of memory");
+  EXPECT_EQ(killed_by(SIGKILL, "", {.killed_by_us = true, .memory_ran_out = true}).describe(),
+            "was killed by SIGKILL (sent by Airlock)");
+  EXPECT_EQ(killed_by(SIGSEGV, "", {.memory_ran_out = true}).describe(), "was killed by SIGSEGV");
 }
 
 TEST(ExitCause, BelievesTheLastReportOnly) {

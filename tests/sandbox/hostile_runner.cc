@@ -46,6 +46,20 @@ ExitCause end_of(std::string_view how, std::string_view what) {
   return *cause;
 }
 
+bool can_limit_memory() {
+  if (std::filesystem::exists("/run/systemd/system")) return false;
+  std::istringstream mounts(text_of("/proc/self/mounts"));
+  for (std::string source, place, type, options, rest;
+       mounts >> source >> place >> type >> options && std::getline(mounts, rest);) {
+    if (type == "cgroup" && ("," + options + ",").find(",memory,") != std::string::npos)
+      return true;
+    if (type == "cgroup2" &&
+        text_of(place + "/cgroup.controllers").find("memory") != std::string::npos)
+      return true;
+  }
+  return false;
+}
+
 std::string text_of(const std::string& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();

@@ -29,6 +29,10 @@ Worker start_hostile(std::string_view how, std::string_view what,
 // Starts it and waits for its end.
 ExitCause end_of(std::string_view how, std::string_view what);
 
+// Whether this machine lets us limit the memory of a group: it has the controller, and the tree is
+// not systemd's. Asks the kernel, not the launcher.
+bool can_limit_memory();
+
 // The content of a file of /proc, whose size the kernel does not tell.
 std::string text_of(const std::string& path);
 
