@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "daemon/launch/sandbox_launcher.h"
+#include "daemon/system/medium_memory.h"
 #include "lib/base/text.h"
 #include "lib/protocol/checkers.h"
 
@@ -51,7 +52,8 @@ Result<UniqueFd> program_for(const CheckRequest& request, const CheckerPlaces& p
   return open_program(program_name(*row, request.operation), places);
 }
 
-Result<Worker> start_worker(const CheckerPlaces& places, const CheckerCost& cost) {
+Result<Worker> start_worker(BorrowedFd medium, const CheckerPlaces& places,
+                            const CheckerCost& cost) {
   SandboxSpec spec;
   spec.program = places.worker;
   spec.arguments = {"airlock-check"};
@@ -59,6 +61,7 @@ Result<Worker> start_worker(const CheckerPlaces& places, const CheckerCost& cost
   spec.limits.stack_bytes = std::uint64_t{8} << 20;
   spec.limits.open_files = cost.open_files;
   spec.limits.tasks = cost.tasks;
+  spec.limits.medium_in_memory_bytes = memory_of_medium(medium);
   SandboxLauncher launcher;
   return launcher.start(spec);
 }
@@ -134,7 +137,7 @@ Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
                                const CheckerPlaces& places, Deadline deadline,
                                const CheckerCompany& company, const CheckerCost& cost) {
   TRY(auto program, program_for(request, places));
-  auto worker = start_worker(places, cost);
+  auto worker = start_worker(medium, places, cost);
   if (!worker) return fail(std::move(worker), "start airlock-check");
   Channel channel(worker->take_control());
   auto reply = converse(channel, request, medium, std::move(program), deadline, company);

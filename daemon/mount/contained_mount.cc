@@ -53,7 +53,7 @@ Result<void> ContainedMount::tell_driver(pid_t pid, BorrowedFd life) {
 }
 
 Result<void> ContainedMount::make() {
-  TRY(driver_, start_driver(plan_.row, plan_.subtype, plan_.places));
+  TRY(driver_, start_driver(plan_.row, plan_.subtype, plan_.places, medium_.memory_bytes()));
   if (driver_->worker) TRY_VOID(tell_driver(driver_->worker->pid(), driver_->worker->life()));
   MountSession session(std::move(driver_->channel), session_plan(), mounter_);
   TRY_VOID(run_session(session, *driver_, plan_.row));

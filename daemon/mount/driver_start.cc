@@ -25,12 +25,14 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 // a service manager runs it, but not in our sandbox.
 constexpr auto kLeaveTime = 3s;
 
-Result<StartedDriver> start_contained(const DriverRow& row, const DriverPlaces& places) {
+Result<StartedDriver> start_contained(const DriverRow& row, const DriverPlaces& places,
+                                      std::uint64_t medium_in_memory) {
   SandboxSpec spec;
   spec.program = places.program_directory + "/" + std::string(row.program);
   spec.limits.memory_bytes = row.memory_mib << 20;
   spec.limits.open_files = row.open_files;
   spec.limits.tasks = row.threads;
+  spec.limits.medium_in_memory_bytes = medium_in_memory;
   if (::access(spec.program.c_str(), X_OK) != 0) {
     const int error = errno;
     return fail_errno(error, Errc::kNotFound, "the driver {}", quote(spec.program));
@@ -128,10 +130,10 @@ DriverOrigin driver_origin(std::string_view place) {
 }
 
 Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subtype,
-                                   const DriverPlaces& places) {
+                                   const DriverPlaces& places, std::uint64_t medium_in_memory) {
   TRY(auto service, connect_to_service(places.service_directories, subtype,
                                        deadline_in(SessionDeadlines{}.connect)));
-  if (!service) return start_contained(row, places);
+  if (!service) return start_contained(row, places, medium_in_memory);
   ask_for_peer(service->channel.descriptor());
   return StartedDriver{.channel = std::move(service->channel),
                        .worker = std::nullopt,

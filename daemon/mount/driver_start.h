@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,8 +43,9 @@ struct StartedDriver {
   ServicePeer peer;               // who answers, for services, once the session has run
 };
 
+// `medium_in_memory`: SandboxLimits::medium_in_memory_bytes, for a process of ours.
 Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subtype,
-                                   const DriverPlaces& places);
+                                   const DriverPlaces& places, std::uint64_t medium_in_memory);
 
 // Runs the session to its end while watching the process. The failure says what a person can act
 // on: the driver's own words if it gave a reason, how it ended if it died.

@@ -16,6 +16,7 @@
 
 #include "daemon/system/block_identity.h"
 #include "daemon/system/busy_processes.h"
+#include "daemon/system/medium_memory.h"
 #include "lib/base/duplicate.h"
 #include "lib/base/text.h"
 
@@ -136,6 +137,10 @@ Result<UniqueFd> Medium::open(int flags) const {
   const Errc code =
       wants_write && means_write_protected(error) ? Errc::kReadOnly : errc_from_errno(error);
   return fail_errno(error, code, "open {}", quote(path_));
+}
+
+std::uint64_t Medium::memory_bytes() const {
+  return read_only() ? 0 : memory_of_medium(found_.borrow());
 }
 
 Result<void> Medium::claim(MediumHold hold, const SystemView& view) {

@@ -57,6 +57,8 @@ class Medium {
   [[nodiscard]] bool write_protected() const { return write_protected_; }
   [[nodiscard]] dev_t device() const { return device_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
+  // How much of the machine's memory it may take by being written to.
+  [[nodiscard]] std::uint64_t memory_bytes() const;
   // Tells one medium in a drive from the next; 0 for images and kernels that don't count.
   [[nodiscard]] std::uint64_t disk_sequence() const { return disk_sequence_; }
 
