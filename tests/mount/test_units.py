@@ -73,6 +73,23 @@ def test_limits_are_set_and_nothing_is_protected_from_running_out_of_memory(serv
     assert "ttyprintk" not in service.read_text()
 
 
+def worker_limits():
+    text = (pathlib.Path(__file__).parents[2] / "contained/limits.inc").read_text()
+    return {name: int(value) for name, value in re.findall(r"^AIRLOCK_LIMIT\((\w+), (\d+)\)$", text, re.M)}
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda p: p.name)
+def test_a_service_has_the_limits_of_our_own_sandbox(service):
+    table = (pathlib.Path(__file__).parents[2] / "contained/drivers.inc").read_text()
+    name = re.fullmatch(r"airlock-(\w+)@\.service", service.name)[1]
+    memory, files, threads = re.search(rf'^AIRLOCK_DRIVER\({name}, .*", (\d+), (\d+), (\d+), "', table, re.M).groups()
+    limits = worker_limits()
+    wanted = {"MemoryMax": f"{int(memory) + limits['memory_beside_data']}M", "MemorySwapMax": "0",
+              "TasksMax": threads, "LimitNOFILE": files, "CPUWeight": str(limits["cpu_weight"]),
+              "IOWeight": str(limits["io_weight"]), "OOMScoreAdjust": str(limits["oom_score"]), "OOMPolicy": "kill"}
+    assert {name: settings(service, name) for name in wanted} == {name: [value] for name, value in wanted.items()}
+
+
 @pytest.mark.parametrize("socket", SOCKETS, ids=lambda p: p.name)
 def test_only_root_may_connect_and_not_without_end(socket):
     assert settings(socket, "SocketMode") == ["0600"]

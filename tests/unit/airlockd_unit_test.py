@@ -102,6 +102,21 @@ class Text(unittest.TestCase):
         self.assertEqual(settings("KillMode"), ["process"])
         self.assertEqual(settings("OOMPolicy"), ["continue"])
 
+    def test_groups_of_workers_outlive_it_or_are_not_made(self):
+        # Without the group inside, a service whose drivers live on could not be started again.
+        if settings("Delegate"):
+            self.assertEqual(settings("Delegate"), ["memory pids cpu io"])
+            code = (ROOT / "daemon/launch/group_home.cc").read_text()
+            self.assertEqual(settings("DelegateSubgroup"), re.findall(r'kDaemonGroup = "(\w+)"', code))
+            self.assertIn(f'kUnit = "{UNIT.name}"', code)
+        else:
+            self.assertEqual(settings("DelegateSubgroup"), [])
+            self.assertLess(self.version_of_systemd(), 254)
+
+    def version_of_systemd(self):
+        done = subprocess.run(["pkg-config", "--modversion", "libsystemd"], capture_output=True, text=True)
+        return int(re.match(r"\d+", done.stdout)[0]) if done.returncode == 0 else 0
+
     def test_paths_can_be_walked_safely(self):
         # It would make openat2 fail.
         self.assertEqual(settings("RestrictSUIDSGID"), [])

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +13,7 @@
 #include "daemon/launch/driver_table.h"
 #include "daemon/mount/mounter.h"
 #include "daemon/system/busy.h"
+#include "daemon/system/medium_memory.h"
 #include "daemon/system/mount_table.h"
 
 namespace airlock {
@@ -50,6 +54,76 @@ TEST_F(FakeSystem, MountsAreFoundByDeviceNumber) {
         "garbage\n");
   EXPECT_EQ(users_of_device(makedev(8, 17), view_),
             std::vector<std::string>{"mounted on \"/media/my stick\""});
+}
+
+// A file whose filesystem the mount table calls `type`.
+class MediumInMemory : public FakeSystem {
+ protected:
+  std::uint64_t memory_of_file(const std::string& type) {
+    write("image", std::string(1000, 'x'));
+    const UniqueFd file(::open((root_ / "image").c_str(), O_PATH | O_CLOEXEC));
+    struct stat info = {};
+    EXPECT_EQ(::fstat(file.get(), &info), 0);
+    write("proc/self/mountinfo", fmt::format("22 1 {}:{} / / rw - {} x rw\n", major(info.st_dev),
+                                             minor(info.st_dev), type));
+    return memory_of_medium(file.borrow(), view_);
+  }
+
+  // Block device 7:200, of which /sys says what the test writes.
+  std::uint64_t memory_of_block() {
+    const std::string node = root_ / "node";
+    EXPECT_EQ(::mknod(node.c_str(), S_IFBLK | 0600, makedev(7, 200)), 0);
+    const UniqueFd device(::open(node.c_str(), O_PATH | O_CLOEXEC));
+    ::unlink(node.c_str());
+    return memory_of_medium(device.borrow(), view_);
+  }
+};
+
+TEST_F(MediumInMemory, IsAFileOfATmpfs) {
+  EXPECT_EQ(memory_of_file("tmpfs"), 1000U);
+  EXPECT_EQ(memory_of_file("overlay"), 1000U);
+  EXPECT_EQ(memory_of_file("ext4"), 0U);
+  EXPECT_EQ(memory_of_file("fuse.tmpfs"), 0U);
+}
+
+TEST_F(MediumInMemory, IsNothingThatCannotBeLookedAt) {
+  EXPECT_EQ(memory_of_medium(BorrowedFd(-1), view_), 0U);
+  fs::remove(root_ / "proc/self/mountinfo");
+  const UniqueFd file(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  EXPECT_EQ(memory_of_medium(file.borrow(), view_), 0U);
+}
+
+TEST_F(MediumInMemory, RunAsRootIsALoopDeviceOfATmpfs) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes device nodes";
+  write("proc/self/mountinfo",
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "23 22 0:40 / /tmp rw - tmpfs tmpfs rw\n"
+        "24 23 8:2 / /tmp/disk rw - ext4 /dev/sda2 rw\n"
+        "25 22 0:41 / /both rw - ext4 x rw\n"
+        "26 25 0:42 / /both rw - tmpfs x rw\n");
+  write("sys/dev/block/7:200/size", "16\n");
+  EXPECT_EQ(memory_of_block(), 0U);
+  for (const auto& [file, memory] : {std::pair{"/tmp/a", 8192U},
+                                     {"/tmp/disk/a", 0U},
+                                     {"/tmpfile", 0U},
+                                     {"/both/a", 8192U},
+                                     {"/a", 0U}}) {
+    write("sys/dev/block/7:200/loop/backing_file", std::string(file) + "\n");
+    EXPECT_EQ(memory_of_block(), memory) << file;
+  }
+}
+
+TEST_F(MediumInMemory, RunAsRootIsWhatLiesOnSuchADevice) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes device nodes";
+  write("proc/self/mountinfo", "23 22 0:40 / /tmp rw - tmpfs tmpfs rw\n");
+  write("sys/dev/block/7:200/size", "16\n");
+  write("sys/dev/block/7:200/slaves/dm-0/slaves/loop1p1/../loop/backing_file", "/tmp/a\n");
+  fs::create_directories(root_ / "sys/dev/block/7:200/slaves/dm-0/slaves/loop1p1");
+  EXPECT_EQ(memory_of_block(), 8192U);
+  // Nor does a ring of them keep anybody busy.
+  fs::remove_all(root_ / "sys/dev/block/7:200/slaves/dm-0");
+  fs::create_directory_symlink("..", root_ / "sys/dev/block/7:200/slaves/dm-0");
+  EXPECT_EQ(memory_of_block(), 0U);
 }
 
 TEST_F(FakeSystem, MountsWithNumbersOfTheirOwnAreFoundByTheirSource) {
