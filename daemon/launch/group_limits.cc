@@ -76,7 +76,7 @@ struct LimitFile {
 constexpr auto kFiles = std::to_array<LimitFile>({
     {true, "memory", "memory.max", memory_text},
     {true, "swap", "memory.swap.max", nothing},
-    {true, "dies whole", "memory.oom.group", yes},
+    {true, "one end", "memory.oom.group", yes},
     {true, "tasks", "pids.max", tasks_text},
     {true, "cpu weight", "cpu.weight", cpu_text},
     {true, "io weight", "io.weight", io_text},
@@ -112,23 +112,24 @@ bool write_group_file(const GroupFolder& folder, std::string_view name, std::str
 }
 
 bool set_group_limits(const GroupFolder& folder, const SandboxLimits& limits) {
-  std::vector<std::string_view> set;
+  std::string_view last;
   for (const LimitFile& row : kFiles) {
-    if (row.unified != folder.unified) continue;
-    if (!set.empty() && set.back() == row.limit) continue;
+    if (row.unified != folder.unified || row.limit == last) continue;
     const std::string text = row.text(limits);
-    if (!text.empty() && write_group_file(folder, row.file, text)) set.push_back(row.limit);
+    if (!text.empty() && write_group_file(folder, row.file, text)) last = row.limit;
   }
-  return !set.empty();
+  return !last.empty();
 }
 
 std::vector<GroupLimit> read_group_limits(const GroupFolder& folder) {
   std::vector<GroupLimit> limits;
+  std::string_view last;
   for (const LimitFile& row : kFiles) {
-    if (row.unified != folder.unified) continue;
-    if (!limits.empty() && limits.back().name == row.limit) continue;
-    if (const auto text = read_group_file(folder, row.file))
-      limits.push_back({.name = row.limit, .value = first_line(*text)});
+    if (row.unified != folder.unified || row.limit == last) continue;
+    const auto text = read_group_file(folder, row.file);
+    if (!text) continue;
+    limits.push_back({.name = row.file, .value = first_line(*text)});
+    last = row.limit;
   }
   return limits;
 }

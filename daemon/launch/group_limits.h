@@ -25,10 +25,10 @@ struct GroupFolder {
   bool unified = false;  // version 2
 };
 
-// What the limits of a worker mean for its group, and what is in force there.
+// One that is in force, as the kernel has it.
 struct GroupLimit {
-  std::string_view name;  // "memory", "tasks"
-  std::string value;      // as the kernel says it
+  std::string_view name;  // "memory.max"
+  std::string value;
 };
 
 // Sets what this folder has files for. A controller that is missing costs its limit, nothing else.
