@@ -44,8 +44,10 @@ const MountEntry* find_tree(const std::vector<MountEntry>& mounts, auto&& fits) 
   return found == mounts.end() ? nullptr : &*found;
 }
 
+// Nobody but root may open it: whoever can might hold the lock that starters need.
 bool make_folder(const std::string& path) {
-  return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
+  if (::mkdir(path.c_str(), 0700) == 0) return true;
+  return errno == EEXIST && ::chmod(path.c_str(), 0700) == 0;
 }
 
 // Lets the groups inside have limits. False if there is no controller for any.

@@ -43,6 +43,15 @@ UniqueFd open_home(const GroupFolder& home) {
   return UniqueFd(::open(home.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
+// Others hold it only for as long as a sweep takes. Who doesn't get it goes on without.
+void share(BorrowedFd folder) {
+  constexpr int kAttempts = 50;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (::flock(folder.get(), LOCK_SH | LOCK_NB) == 0) return;
+    ::usleep(1'000);
+  }
+}
+
 // What workers left whose end nobody of ours has seen. The kernel keeps every group with a process
 // in it; one that a starter is just filling is kept by its lock.
 void sweep(const GroupFolder& home, BorrowedFd folder) {
@@ -80,7 +89,7 @@ WorkerCgroup WorkerCgroup::make(const SandboxLimits& limits) {
     UniqueFd folder = open_home(home);
     if (!folder.valid()) continue;
     sweep(home, folder.borrow());
-    if (::flock(folder.get(), LOCK_SH) != 0) continue;
+    share(folder.borrow());
     GroupFolder made = {.path = fmt::format("{}/{}", home.path, *name), .unified = home.unified};
     // A group that exists is somebody else's, whatever is in it.
     if (::mkdir(made.path.c_str(), 0755) != 0) continue;

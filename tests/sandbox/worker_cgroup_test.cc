@@ -3,7 +3,9 @@
 // The control groups of workers: who is in one, what it stops, and that none is left.
 #include "daemon/launch/worker_cgroup.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -150,6 +152,23 @@ TEST_F(WorkerGroup, RunAsRootThatIsJustBeingFilledIsNotTakenForOneLeftBehind) {
   const auto paths = paths_of(first);
   first.admit(child.pid());
   EXPECT_EQ(paths_of(first), paths);
+}
+
+// Any user could keep the lock of a folder he can open, and with it every start waiting.
+TEST_F(WorkerGroup, RunAsRootIsInAFolderThatOnlyRootCanOpen) {
+  const auto group = WorkerCgroup::make({});
+  for (const std::string& path : paths_of(group))
+    EXPECT_EQ(fs::status(fs::path(path).parent_path()).permissions(), fs::perms::owner_all) << path;
+}
+
+TEST_F(WorkerGroup, RunAsRootIsHadThoughSomebodyKeepsTheLock) {
+  std::vector<UniqueFd> keepers;
+  for (const GroupFolder& home : worker_group_homes(GroupSystem::of_this_machine())) {
+    keepers.emplace_back(::open(home.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ASSERT_EQ(::flock(keepers.back().get(), LOCK_EX), 0);
+  }
+  const auto group = WorkerCgroup::make({});
+  EXPECT_TRUE(all_exist(paths_of(group)));
 }
 
 TEST_F(WorkerGroup, RunAsRootHasANameOfItsOwn) {
