@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/sandbox/hostile_runner.h"
 
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -57,6 +58,13 @@ bool can_limit_memory() {
         text_of(place + "/cgroup.controllers").find("memory") != std::string::npos)
       return true;
   }
+  return false;
+}
+
+bool is_possible_here() {
+  if (can_limit_memory()) return true;
+  fmt::print("IMPOSSIBLE on this machine: {}: no memory controller is ours to use\n",
+             testing::UnitTest::GetInstance()->current_test_info()->name());
   return false;
 }
 

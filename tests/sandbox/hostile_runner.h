@@ -32,6 +32,8 @@ ExitCause end_of(std::string_view how, std::string_view what);
 // Whether this machine lets us limit the memory of a group: it has the controller, and the tree is
 // not systemd's. Asks the kernel, not the launcher.
 bool can_limit_memory();
+// False where it doesn't, and then the test's output names it as impossible here.
+bool is_possible_here();
 
 // The content of a file of /proc, whose size the kernel does not tell.
 std::string text_of(const std::string& path);

@@ -199,10 +199,7 @@ void expect_the_group_stops(std::string_view how, std::string_view name,
                             const std::vector<std::string>& targets) {
   const AttackEnd without = attack_sandboxed(how, name, targets, ControlGroup::kNever);
   EXPECT_EQ(without.answer, "won") << without.cause.describe();
-  if (!can_limit_memory()) {
-    fmt::print("IMPOSSIBLE on this machine: {}: no memory controller is ours to use\n", name);
-    return;
-  }
+  if (!is_possible_here()) return;
   const AttackEnd with = attack_sandboxed(how, name, targets);
   EXPECT_EQ(with.answer, "");
   EXPECT_EQ(with.cause.describe(), "ran out of memory");
