@@ -16,8 +16,8 @@ namespace {
 constexpr std::uint64_t kDirect = EXT2_NDIR_BLOCKS;
 constexpr std::uint64_t kLogicalEnd = std::uint64_t{1} << 32;
 constexpr std::uint64_t kPhysicalEnd = std::uint64_t{1} << 32;
-// A hole or a run may reach over many pointer blocks; one call looks at so many.
-constexpr int kTablesPerFind = 1024;
+// A hole or a run may reach over many pointer blocks; one call looks at so many bytes of them.
+constexpr std::uint64_t kBytesPerFind = std::uint64_t{4} << 20;
 
 }  // namespace
 
@@ -88,7 +88,7 @@ Outcome<IndirectMap::Path> IndirectMap::walk(std::uint64_t logical) {
     path.tables[path.reached++].physical = next;
   }
   // What the table at the end covers from here: itself if it holds the pointers to data, all below
-  // the missing one otherwise.
+  // the missing ones otherwise.
   if (path.depth == 0) {
     path.rest = kDirect - path.tables[0].slot;
     return path;
@@ -99,8 +99,18 @@ Outcome<IndirectMap::Path> IndirectMap::walk(std::uint64_t logical) {
     offset += path.tables[level].slot * covered;
     covered *= pointers();
   }
-  path.rest = covered - offset;
+  path.rest = covered * missing_tables(path) - offset;
   return path;
+}
+
+// How many tables are missing from the end of the path on, one after the other. A step for each of
+// them would make a map of a few blocks cost as much as the file that it could hold.
+std::uint64_t IndirectMap::missing_tables(const Path& path) const {
+  if (path.complete() || path.reached == 1) return 1;  // those of the root differ in size
+  const Table& last = path.tables[path.reached - 1];
+  std::uint64_t count = 1;
+  while (last.slot + count < pointers() && pointer(last.bytes, last.slot + count) == 0) ++count;
+  return count;
 }
 
 // What find() gives, but never beyond one table, and unchecked.
@@ -126,7 +136,8 @@ Outcome<Run> IndirectMap::find(std::uint64_t logical, std::uint64_t most) {
   if (logical >= end || most == 0) return Run{.logical = logical, .count = most};
   const std::uint64_t limit = std::min(most, end - logical);
   TRY(Run run, find_in_table(logical, limit));
-  for (int tables = 1; tables < kTablesPerFind && run.count < limit; ++tables) {
+  const std::uint64_t most_tables = std::max<std::uint64_t>(kBytesPerFind / format_.block_size, 2);
+  for (std::uint64_t tables = 1; tables < most_tables && run.count < limit; ++tables) {
     TRY(const Run next, find_in_table(logical + run.count, limit - run.count));
     const std::uint64_t expected = run.physical == 0 ? 0 : run.physical + run.count;
     if (next.physical != expected) break;

@@ -35,7 +35,8 @@ class IndirectMap final : public BlockMap {
     std::size_t slot = 0;
   };
   // The way to the pointer of one logical block, as far as there are tables: `reached` of
-  // depth + 1. The last table covers `rest` blocks from there on (a missing one as well).
+  // depth + 1. The last table covers `rest` blocks from there on; where tables are missing, all
+  // that are missing beside each other do.
   struct Path {
     std::array<Table, kDeepest + 1> tables;
     std::size_t depth = 0;
@@ -52,6 +53,7 @@ class IndirectMap final : public BlockMap {
   [[nodiscard]] std::uint64_t pointers() const { return format_.block_size / 4; }
   Path locate(std::uint64_t logical) const;
   Outcome<Path> walk(std::uint64_t logical);
+  [[nodiscard]] std::uint64_t missing_tables(const Path& path) const;
   Outcome<Run> find_in_table(std::uint64_t logical, std::uint64_t most);
   Outcome<void> damage(std::uint64_t physical, std::string_view what);
   void touch(const Table& table);

@@ -22,6 +22,7 @@ class MemoryMapBlocks final : public MapBlocks {
       : block_size_(block_size), size_(size) {}
 
   Outcome<MapBlock> block(std::uint64_t physical) override {
+    ++visits;
     return MapBlock{bytes(physical), checked_.contains(physical)};
   }
   Outcome<std::span<std::byte>> fresh(std::uint64_t physical) override {
@@ -79,6 +80,7 @@ class MemoryMapBlocks final : public MapBlocks {
 
   std::optional<std::uint64_t> allocations_left;
   std::uint64_t wrong_releases = 0;
+  std::uint64_t visits = 0;  // what walking the map costs
   std::string complaint;
 
  private:

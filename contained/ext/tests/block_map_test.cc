@@ -402,6 +402,31 @@ TEST(IndirectMap, ATreeThatHoldsItselfEnds) {
   EXPECT_EQ(removed.error().value, EUCLEAN);
 }
 
+// Two blocks that lead to a third one from all of their pointers. It is empty, so every way ends in
+// a hole: there is nothing to find or to release, however often it is looked at.
+TEST(IndirectMap, AHoleThatManyPointersLeadToIsNotWalkedBlockByBlock) {
+  File file({.kind = Kind::kIndirect, .block_size = 4096});
+  (void)store_le<std::uint32_t>(std::span(file.root), 14 * 4, 50);
+  for (std::size_t slot = 0; slot < 1024; ++slot)
+    (void)store_le<std::uint32_t>(file.blocks.bytes(50), slot * 4, 51);
+  (void)file.blocks.bytes(51);
+  EXPECT_TRUE(file.map()->remove(0, ~0ULL).has_value());
+  EXPECT_LT(file.blocks.visits, 5'000U);
+}
+
+// One call may not look at more than some MiB of a map: of large blocks at fewer.
+TEST(IndirectMap, OneLookIsBoundedInBytes) {
+  for (const std::uint32_t block_size : {1024U, 65536U}) {
+    File file({.kind = Kind::kIndirect, .block_size = block_size});
+    (void)store_le<std::uint32_t>(std::span(file.root), 13 * 4, 50);
+    for (std::size_t slot = 0; slot < block_size / 4; ++slot)
+      (void)store_le<std::uint32_t>(file.blocks.bytes(50), slot * 4, 51);
+    (void)file.blocks.bytes(51);
+    EXPECT_TRUE(file.map()->find(12 + block_size / 4, ~0U).has_value());
+    EXPECT_LT(file.blocks.visits * block_size, 20'000'000U);
+  }
+}
+
 // Bytes of the root and of nodes are changed at random, with and without being seen by the check
 // when a node is read. Every call must come back; under a sanitizer, without touching a wrong byte.
 void attack(const Setup& setup, unsigned seed) {
