@@ -37,17 +37,22 @@ Outcome<void> check_name(std::string_view name) {
 Outcome<Place> locate_linear(DirectoryAccess& access, std::string_view name) {
   Errno answer{ENOENT};
   for (std::uint32_t i = 0; i < access.count(); ++i) {
+    TRY(const std::uint32_t mapped, access.blocks().next_mapped(i));
+    if (mapped != i) answer = Errno{EUCLEAN};
+    i = mapped;
+    if (i >= access.count()) break;
     const auto block = access.scan(i);
     if (!block) {
       answer = block.error();
-      if (answer == Errno{EUCLEAN}) continue;
-      break;
+      if (answer != Errno{EUCLEAN}) break;
+    } else {
+      const auto search = find_record(block->records, access.record_format(), name);
+      if (search.result == SearchResult::kFound)
+        return Place{.block = i, .records = block->records, .search = search};
+      if (search.result == SearchResult::kBroken)
+        answer = access.broken(i, kMalformedEntry).error();
     }
-    const auto search = find_record(block->records, access.record_format(), name);
-    if (search.result == SearchResult::kFound)
-      return Place{.block = i, .records = block->records, .search = search};
-    if (search.result == SearchResult::kBroken) answer = access.broken(i, kMalformedEntry).error();
-    access.blocks().done_with(i);
+    TRY_VOID(access.blocks().done_with(i));
   }
   return std::unexpected(answer);
 }
@@ -57,7 +62,7 @@ Outcome<Place> locate_hashed(DirectoryAccess& access, std::string_view name) {
   TRY(const IndexRoot root, index.root());
   TRY(const std::uint32_t hash, index.hash(root, name));
   TRY(IndexPath path, index.descend(root, hash));
-  for (;;) {
+  for (std::uint32_t leaves = 1; leaves <= kMostLeavesOfHash; ++leaves) {
     TRY(const auto records, access.leaf(path.leaf));
     const auto search = find_record(records, access.record_format(), name);
     if (search.result == SearchResult::kFound)
@@ -67,6 +72,7 @@ Outcome<Place> locate_hashed(DirectoryAccess& access, std::string_view name) {
     if (!next || (*next & ~1U) != hash) return refuse(ENOENT);
     TRY_VOID(index.advance(path));
   }
+  return access.broken(path.leaf, kTooManyOfHash);
 }
 
 // The dots of an indexed directory are in its root.
@@ -131,7 +137,7 @@ Outcome<void> insert_linear(DirectoryAccess& access, std::string_view name, Entr
       no_room_before(hint, block, size_class);
       return {};
     }
-    access.blocks().done_with(block);
+    TRY_VOID(access.blocks().done_with(block));
   }
   if (should_index(access)) {
     HashInserter inserter(access);
@@ -197,7 +203,7 @@ Outcome<bool> Directory::empty() {
     while (cursor.next())
       if (cursor.record().used() && !is_dot_name(cursor.record().name)) return false;
     if (cursor.broken()) return access.broken(i, kMalformedEntry);
-    blocks_.done_with(i);
+    TRY_VOID(blocks_.done_with(i));
   }
   return true;
 }

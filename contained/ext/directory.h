@@ -39,7 +39,7 @@ class CorruptionReport {
 };
 
 // Where the blocks of one directory live. A block stays valid and at the same address until the
-// end of the current operation of Directory; a cache evicts only between operations.
+// end of the current operation of Directory, or until done_with().
 class DirectoryBlocks : public CorruptionReport {
  public:
   // i_size divided by the block size.
@@ -53,9 +53,14 @@ class DirectoryBlocks : public CorruptionReport {
   // A new block of zeros at the end (i_size grows with it, counts as verified); its index. ENOSPC
   // also where the format allows no longer directory.
   virtual Outcome<std::uint32_t> append() = 0;
-  // A scan is over with this block: what block() gave may go before the operation ends. For caches
-  // that would otherwise have to hold a whole large directory.
-  virtual void done_with(std::uint32_t /*index*/) {}
+  // The first block from `index` on that is not in a hole; count() where there is none. A hole is
+  // reported as damage.
+  virtual Outcome<std::uint32_t> next_mapped(std::uint32_t index) { return index; }
+  // A scan is over with this block, and all that block() gave is void: an owner lets others work
+  // now and then. An error ends the scan: somebody gave up waiting for it, or it costs too much.
+  virtual Outcome<void> done_with(std::uint32_t /*index*/) { return {}; }
+  // Whether done_with() would do so now. For scans that have more to give up than a block.
+  [[nodiscard]] virtual bool turn_is_over() const { return false; }
   // EXT4_INDEX_FL of the inode.
   virtual bool indexed() const = 0;
   virtual Outcome<void> set_indexed(bool indexed) = 0;

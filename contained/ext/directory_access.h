@@ -20,6 +20,10 @@ struct ScannedBlock {
 };
 
 inline constexpr std::string_view kMalformedEntry = "directory block has a malformed entry";
+// More leaves than this never go on with the names of one hash: an index that says so leads in a
+// circle.
+inline constexpr std::uint32_t kMostLeavesOfHash = 1024;
+inline constexpr std::string_view kTooManyOfHash = "too many names have the same hash";
 
 class DirectoryAccess {
  public:

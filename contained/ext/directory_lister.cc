@@ -72,7 +72,7 @@ Outcome<bool> ListDelivery::deliver(std::span<const ListItem> sorted) {
     const bool same_run = i > 0 && sorted[i].run == sorted[i - 1].run;
     ordinal = same_run ? ordinal + 1 : ListPosition::kFirstOrdinal;
     if (ordinal + 1 >= ListPosition::kOrdinals)
-      return access_.broken(sorted[i].block, "too many names have the same hash");
+      return access_.broken(sorted[i].block, kTooManyOfHash);
     const std::uint64_t position = sorted[i].run | ordinal;
     if (position < cookie_) continue;
     TRY(const Record record, record_of(sorted[i]));
@@ -96,12 +96,16 @@ Outcome<void> DirectoryLister::list_linear(ListDelivery& delivery) {
   const std::uint64_t first = delivery.cookie() / access_.format().block_size;
   if (first >= access_.count()) return {};
   for (auto i = static_cast<std::uint32_t>(first); i < access_.count(); ++i) {
+    TRY(const std::uint32_t mapped, access_.blocks().next_mapped(i));
+    if (mapped != i) delivery.mark_damaged();
+    i = mapped;
+    if (i >= access_.count()) return {};
     if (auto listed = list_block(delivery, i); !listed) {
       if (listed.error() != Errno{EUCLEAN}) return listed;
       delivery.mark_damaged();
     }
     if (delivery.stopped()) return {};
-    access_.blocks().done_with(i);
+    TRY_VOID(access_.blocks().done_with(i));
   }
   return {};
 }
@@ -156,10 +160,11 @@ Outcome<void> DirectoryLister::list_dot(ListDelivery& delivery, std::string_view
 }
 
 Outcome<void> DirectoryLister::list_index(ListDelivery& delivery) {
-  TRY(const IndexRoot root, index_.root());
+  TRY(IndexRoot root, index_.root());
   const std::uint64_t from = ListPosition::run_of(delivery.cookie());
   TRY(IndexPath path, index_.descend(root, ListPosition::hash_of(from)));
   items_.clear();
+  std::uint32_t continued = 0;
   for (;;) {
     TRY_VOID(add_leaf(root, path, from));
     const auto next = path.next_start();
@@ -171,9 +176,19 @@ Outcome<void> DirectoryLister::list_index(ListDelivery& delivery) {
     TRY(const bool wanted, delivery.deliver({items_.begin(), whole}));
     if (!wanted || !next) return {};
     items_.erase(items_.begin(), whole);
-    if (items_.size() > kMostItems)
-      return access_.broken(path.leaf, "too many names have the same hash");
-    TRY_VOID(index_.advance(path));
+    continued = (*next & 1) != 0 ? continued + 1 : 0;
+    if (items_.size() > kMostItems || continued > kMostLeavesOfHash)
+      return access_.broken(path.leaf, kTooManyOfHash);
+    if (!access_.blocks().turn_is_over() || continued > 0) {
+      TRY_VOID(index_.advance(path));
+      continue;
+    }
+    // The way there has to be found again: what is known of it is void.
+    delivery.forget_block();
+    TRY_VOID(access_.blocks().done_with(path.leaf));
+    TRY(root, index_.root());
+    TRY(path, index_.descend(root, *next));
+    if (path.start != *next) return access_.broken(path.leaf, "index is not sorted");
   }
 }
 
@@ -206,8 +221,8 @@ Outcome<void> DirectoryLister::list_all_sorted(ListDelivery& delivery) {
   std::uint64_t from = ListPosition::run_of(delivery.cookie());
   for (;;) {
     delivery.forget_block();
-    if (!select_smallest(delivery, hash_version, from))
-      return access_.broken(0, "too many names have the same hash");
+    TRY(const bool enough, select_smallest(delivery, hash_version, from));
+    if (!enough) return access_.broken(0, kTooManyOfHash);
     if (items_.empty()) return {};
     const std::uint64_t last_run = items_.back().run;
     TRY(const bool wanted, delivery.deliver(items_));
@@ -217,13 +232,17 @@ Outcome<void> DirectoryLister::list_all_sorted(ListDelivery& delivery) {
 }
 
 // Fills items_ with whole runs, sorted. False when one run is more than can be held.
-bool DirectoryLister::select_smallest(ListDelivery& delivery, std::uint8_t hash_version,
-                                      std::uint64_t from) {
+Outcome<bool> DirectoryLister::select_smallest(ListDelivery& delivery, std::uint8_t hash_version,
+                                               std::uint64_t from) {
   items_.clear();
   truncated_ = false;
   for (std::uint32_t i = 0; i < access_.count(); ++i) {
+    TRY(const std::uint32_t mapped, access_.blocks().next_mapped(i));
+    if (mapped != i) delivery.mark_damaged();
+    i = mapped;
+    if (i >= access_.count()) break;
     select_from(delivery, i, hash_version, from);
-    access_.blocks().done_with(i);
+    TRY_VOID(access_.blocks().done_with(i));
   }
   std::ranges::sort_heap(items_);
   if (!truncated_) return true;

@@ -83,7 +83,8 @@ class DirectoryLister {
   Outcome<void> list_index(ListDelivery& delivery);
   Outcome<void> add_leaf(const IndexRoot& root, const IndexPath& path, std::uint64_t from);
   Outcome<void> list_all_sorted(ListDelivery& delivery);
-  bool select_smallest(ListDelivery& delivery, std::uint8_t hash_version, std::uint64_t from);
+  Outcome<bool> select_smallest(ListDelivery& delivery, std::uint8_t hash_version,
+                                std::uint64_t from);
   void select_from(ListDelivery& delivery, std::uint32_t block, std::uint8_t hash_version,
                    std::uint64_t from);
   std::uint8_t scan_hash_version();

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "contained/ext/ext_driver.h"
 #include "lib/base/defer.h"
@@ -288,26 +289,46 @@ Outcome<void> ExtDriver::zero_range(const Inode& inode, std::uint64_t offset, st
   return volume_.io().write(run.physical * block_size + inside, zeroes(count));
 }
 
+// A map may lead over any number of holes and pieces, so others have the lock now and then.
 Outcome<std::uint64_t> ExtDriver::seek(NodeId node, std::uint64_t offset, int whence) {
-  const Volume::Operation operation(volume_);
-  TRY(const Inode inode, inode_of(node));
-  if (!inode.is_file()) return refuse(EINVAL);
   if (whence != SEEK_DATA && whence != SEEK_HOLE) return refuse(EINVAL);
-  const std::uint64_t size = inode.size();
-  if (offset >= size) return refuse(ENXIO);
-  if (inode.has_flag(EXT4_INLINE_DATA_FL)) return whence == SEEK_DATA ? offset : size;
   const std::uint64_t block_size = volume_.block_size();
-  InodeBlocks blocks(volume_, inode);
-  const std::uint64_t end = (size + block_size - 1) / block_size;
-  for (std::uint64_t at = offset / block_size; at < end;) {
+  std::uint64_t at = offset / block_size;
+  std::optional<Work> work;
+  Volume::Operation operation(volume_);
+  for (;;) {
+    TRY(const Inode inode, inode_of(node));
+    if (!inode.is_file()) return refuse(EINVAL);
+    const std::uint64_t size = inode.size();
+    if (offset >= size) return refuse(ENXIO);
+    if (inode.has_flag(EXT4_INLINE_DATA_FL)) return whence == SEEK_DATA ? offset : size;
+    InodeBlocks blocks(volume_, inode);
+    if (!work) work = InodeBlocks::work_for(volume_, inode);
+    const std::uint64_t end = (size + block_size - 1) / block_size;
+    TRY(const bool found, seek_turn(blocks, *work, at, end, whence));
+    if (found) return std::min(std::max(at * block_size, offset), size);
+    if (at >= end) return whence == SEEK_HOLE ? Outcome<std::uint64_t>(size) : refuse(ENXIO);
+    TRY_VOID(operation.pause());
+    work->begin_turn();
+  }
+}
+
+// Whether there is data, or a hole, at the place where it stops; if not, the end or the turn has
+// come.
+Outcome<bool> ExtDriver::seek_turn(InodeBlocks& blocks, Work& work, std::uint64_t& at,
+                                   std::uint64_t end, int whence) {
+  while (at < end && !work.turn_is_over()) {
     TRY(const Run run, blocks.map().find(at, end - at));
     if (run.count == 0) return refuse(EUCLEAN);
     const bool data = run.state == RunState::kWritten;
-    if (data == (whence == SEEK_DATA)) return std::min(std::max(at * block_size, offset), size);
+    if (data == (whence == SEEK_DATA)) return true;
     at += run.count;
+    work.add(blocks.take_visits());
+    if (work.is_justified()) continue;
+    blocks.damaged("its map leads to more than it has");
+    return refuse(EUCLEAN);
   }
-  if (whence == SEEK_HOLE) return size;
-  return refuse(ENXIO);
+  return false;
 }
 
 }  // namespace airlock::ext

@@ -104,13 +104,15 @@ class ExtDriver final : public FileSystem {
   Outcome<Attributes> change_fields(NodeId node, const AttributeChange& change);
 
   // ext_names.cc
-  Outcome<Entry> find_entry(const Inode& directory, std::string_view name);
+  // These two pause if they are given the operation: see OpenDirectory.
+  Outcome<Entry> find_entry(const Inode& directory, std::string_view name,
+                            Volume::Operation* pausing = nullptr);
+  Outcome<bool> is_empty(const Inode& directory, Volume::Operation* pausing = nullptr);
   Outcome<void> add_entry(const Inode& directory, std::string_view name, Entry entry);
   Outcome<void> remove_entry(const Inode& directory, std::string_view name);
   Outcome<void> replace_entry(const Inode& directory, std::string_view name, Entry entry);
   Outcome<void> repoint_entry(const Inode& directory, std::string_view name, Entry entry);
   Outcome<void> leave_inline(const Inode& directory);
-  Outcome<bool> is_empty(const Inode& directory);
   Outcome<Inode> named_inode(const Inode& directory, const Entry& entry);
   Outcome<void> require_absent(const Inode& directory, std::string_view name);
   Outcome<Inode> add_inode(const Inode& parent, const NewNode& node);
@@ -123,6 +125,7 @@ class ExtDriver final : public FileSystem {
   void remove_subdirectory(const Inode& parent) const;
   Outcome<void> drop_link(const Inode& inode);
   Outcome<void> delete_inode(const Inode& inode);
+  Outcome<void> remove_directory_once(NodeId parent, std::string_view name);
   Outcome<void> rename_once(NodeId parent, std::string_view name, NodeId new_parent,
                             std::string_view new_name, unsigned flags);
   Outcome<void> displace(const Inode& moved, const Inode& displaced);
@@ -163,6 +166,8 @@ class ExtDriver final : public FileSystem {
                        const WriteOptions& options);
   Outcome<void> after_write(NodeId node, std::uint64_t end, const WriteOptions& options);
   Outcome<void> zero_range(const Inode& inode, std::uint64_t offset, std::uint64_t end);
+  Outcome<bool> seek_turn(InodeBlocks& blocks, Work& work, std::uint64_t& at, std::uint64_t end,
+                          int whence);
 
   // ext_allocate.cc
   Outcome<void> truncate(NodeId node, std::uint64_t size);

@@ -84,7 +84,7 @@ Outcome<void> ExtDriver::unfold_directory(const Inode& inode) {
   TRY_VOID(require_blocks_for_unfolding());
   TRY_VOID(drop_inline_data(inode));
   inode.set_size(0);
-  DirectoryInode blocks(volume_, inode);
+  DirectoryInode blocks(volume_, inode, /*pausing=*/nullptr);
   Directory names(volume_.directory_format(), blocks, inode.number(), volume_.inode_seed(inode));
   auto converted = convert_inline(copy.names, names);
   if (!converted) std::ranges::copy(before, inode.bytes().begin());

@@ -67,10 +67,11 @@ Entry entry_to(const Inode& inode) {
   return {.inode = inode.number(), .type = type_of(inode.mode())};
 }
 
-Outcome<Entry> ExtDriver::find_entry(const Inode& directory, std::string_view name) {
+Outcome<Entry> ExtDriver::find_entry(const Inode& directory, std::string_view name,
+                                     Volume::Operation* pausing) {
   if (name.size() > kLongestName) return refuse(ENAMETOOLONG);
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) return find_inline_entry(directory, name);
-  OpenDirectory open(volume_, directory);
+  OpenDirectory open(volume_, directory, pausing);
   return open.names.lookup(name);
 }
 
@@ -115,9 +116,9 @@ Outcome<void> ExtDriver::leave_inline(const Inode& directory) {
   return directory.has_flag(EXT4_INLINE_DATA_FL) ? unfold_directory(directory) : Outcome<void>{};
 }
 
-Outcome<bool> ExtDriver::is_empty(const Inode& directory) {
+Outcome<bool> ExtDriver::is_empty(const Inode& directory, Volume::Operation* pausing) {
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) return is_inline_empty(directory);
-  OpenDirectory open(volume_, directory);
+  OpenDirectory open(volume_, directory, pausing);
   return open.names.empty();
 }
 
@@ -129,9 +130,9 @@ Outcome<void> ExtDriver::require_absent(const Inode& directory, std::string_view
 }
 
 Outcome<Attributes> ExtDriver::lookup(NodeId parent, std::string_view name) {
-  const Volume::Operation operation(volume_);
+  Volume::Operation operation(volume_);
   TRY(const Inode directory, directory_of(parent));
-  TRY(const Entry entry, find_entry(directory, name));
+  TRY(const Entry entry, find_entry(directory, name, &operation));
   TRY(const Inode inode, inode_of(node_of(entry.inode)));
   if (links_of(inode) == 0) {
     log(LogLevel::kError, "an entry of directory inode {} leads to the deleted inode {}",
@@ -143,7 +144,7 @@ Outcome<Attributes> ExtDriver::lookup(NodeId parent, std::string_view name) {
 
 Outcome<void> ExtDriver::list(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
                               EntrySink& sink) {
-  const Volume::Operation operation(volume_);
+  Volume::Operation operation(volume_);
   TRY(const Inode inode, directory_of(directory));
   const auto visit = [&](const ListedEntry& entry) {
     Attributes attributes = {.node = node_of(entry.inode)};
@@ -158,7 +159,7 @@ Outcome<void> ExtDriver::list(NodeId directory, std::uint64_t cookie, DirectoryD
     return sink.add(entry.name, attributes, entry.next);
   };
   if (inode.has_flag(EXT4_INLINE_DATA_FL)) return list_inline(inode, cookie, visit);
-  OpenDirectory open(volume_, inode);
+  OpenDirectory open(volume_, inode, &operation);
   return open.names.list(cookie, visit);
 }
 
@@ -355,19 +356,6 @@ Outcome<void> ExtDriver::delete_inode(const Inode& inode) {
   Outcome<void> released;
   if (has_map && !inode.has_flag(EXT4_INLINE_DATA_FL)) {
     InodeBlocks blocks(volume_, inode);
-    if (!inode.is_file()) {
-      // What the cache holds of a directory or a long link is void.
-      const std::uint64_t count =
-          std::min((inode.size() + volume_.block_size() - 1) / volume_.block_size(),
-                   volume_.io().size() / volume_.block_size());
-      for (std::uint64_t at = 0; at < count;) {
-        const auto run = blocks.map().find(at, count - at);
-        if (!run || run->count == 0) break;
-        for (std::uint64_t i = 0; run->state == RunState::kWritten && i < run->count; ++i)
-          volume_.cache().forget(run->physical + i);
-        at += run->count;
-      }
-    }
     released = blocks.map().remove(0, ~std::uint32_t{0});
   }
   if (released) released = release_attribute_block(inode);
@@ -402,18 +390,27 @@ Outcome<void> ExtDriver::unlink(NodeId parent, std::string_view name) {
 }
 
 Outcome<void> ExtDriver::remove_directory(NodeId parent, std::string_view name) {
-  return with_space([&]() -> Outcome<void> {
-    const Volume::Operation operation(volume_);
+  return with_space([&] { return remove_directory_once(parent, name); });
+}
+
+// One that was large is as large when it is empty, and it takes a while to see that it is. The
+// kernel lets nobody put a name into it meanwhile.
+Outcome<void> ExtDriver::remove_directory_once(NodeId parent, std::string_view name) {
+  Volume::Operation operation(volume_);
+  for (bool known_empty = false;; known_empty = true) {
     TRY(const Inode directory, changeable_directory(parent));
     TRY(const Entry entry, find_entry(directory, name));
     TRY(const Inode inode, named_inode(directory, entry));
     if (!inode.is_directory()) return refuse(ENOTDIR);
-    TRY(const bool empty, is_empty(inode));
-    if (!empty) return refuse(ENOTEMPTY);
+    if (!known_empty) {
+      TRY(const bool empty, is_empty(inode, &operation));
+      if (!empty) return refuse(ENOTEMPTY);
+      if (operation.pauses() > 0) continue;
+    }
     TRY_VOID(remove_last(directory, name));
     remove_subdirectory(directory);
     return drop_link(inode);
-  });
+  }
 }
 
 Outcome<void> ExtDriver::move_parent(const Inode& directory, const Inode& from, const Inode& to) {

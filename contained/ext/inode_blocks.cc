@@ -57,7 +57,21 @@ Outcome<void> InodeBlocks::adopt(const Run& run) {
   return mapped;
 }
 
+Work InodeBlocks::work_for(const Volume& volume, const Inode& inode) {
+  const std::uint32_t block_size = volume.block_size();
+  return {block_size, inode.sectors(block_size) / (block_size / 512), volume.block_count()};
+}
+
+// A node of an extent tree is sorted: looking something up reads little of it.
+std::uint64_t InodeBlocks::take_visits() {
+  const std::uint64_t visits_per_block = extents_ ? 8 : 1;
+  const std::uint64_t blocks = visits_ / visits_per_block;
+  visits_ %= visits_per_block;
+  return blocks;
+}
+
 Outcome<MapBlock> InodeBlocks::block(std::uint64_t physical) {
+  ++visits_;
   TRY(const auto bytes, volume_.cache().read(physical));
   return MapBlock{.bytes = bytes, .checked = (volume_.cache().marks(physical) & kChecked) != 0};
 }
@@ -95,7 +109,8 @@ Outcome<std::uint64_t> InodeBlocks::allocate(std::uint64_t goal) {
 Outcome<void> InodeBlocks::release(std::uint64_t physical, std::uint64_t count, MapUse use) {
   TRY_VOID(volume_.allocator().free_blocks({physical, count}));
   (void)inode_.add_blocks(-static_cast<std::int64_t>(count), volume_.block_size(), true);
-  if (use == MapUse::kMap) {
+  // The cache holds maps, directories and links, never the content of files.
+  if (use == MapUse::kMap || !inode_.is_file()) {
     for (std::uint64_t i = 0; i < count; ++i) volume_.cache().forget(physical + i);
   }
   return {};
@@ -109,11 +124,13 @@ void InodeBlocks::damaged(std::string_view what) {
   log(LogLevel::kError, "inode {}: {}", inode_.number(), what);
 }
 
-DirectoryInode::DirectoryInode(Volume& volume, const Inode& inode)
-    : volume_(volume), blocks_(volume, inode) {}
+DirectoryInode::DirectoryInode(Volume& volume, const Inode& inode, Volume::Operation* pausing)
+    : volume_(volume), pausing_(pausing), work_(InodeBlocks::work_for(volume, inode)) {
+  blocks_.emplace(volume, inode);
+}
 
 std::uint32_t DirectoryInode::count() const {
-  const std::uint64_t blocks = blocks_.inode().size() / volume_.block_size();
+  const std::uint64_t blocks = inode().size() / volume_.block_size();
   // One that claims more than the volume has would be searched for hours.
   const std::uint64_t most = std::min(kMaxDirectoryBlocks, volume_.block_count());
   return static_cast<std::uint32_t>(std::min(blocks, most));
@@ -121,7 +138,7 @@ std::uint32_t DirectoryInode::count() const {
 
 Outcome<std::uint64_t> DirectoryInode::place(std::uint32_t index) {
   if (index < last_run_.logical || index - last_run_.logical >= last_run_.count) {
-    TRY(last_run_, blocks_.map().find(index, count() - index));
+    TRY(last_run_, blocks_->map().find(index, count() - index));
   }
   if (last_run_.state != RunState::kWritten) {
     corrupted(index, "a hole in a directory");
@@ -131,7 +148,43 @@ Outcome<std::uint64_t> DirectoryInode::place(std::uint32_t index) {
   return last_run_.physical + (index - last_run_.logical);
 }
 
+Outcome<std::uint32_t> DirectoryInode::next_mapped(std::uint32_t index) {
+  while (index < count()) {
+    if (index >= last_run_.logical && index - last_run_.logical < last_run_.count) return index;
+    TRY(const Run run, blocks_->map().find(index, count() - index));
+    if (run.count == 0) return refuse(EUCLEAN);
+    if (run.state == RunState::kWritten) {
+      last_run_ = run;
+      return index;
+    }
+    corrupted(index, "a hole in a directory");
+    index = static_cast<std::uint32_t>(run.logical + run.count);
+    TRY_VOID(done_with(index));
+  }
+  return count();
+}
+
+// A directory may claim more than can be read in a moment, and more than it has.
+Outcome<void> DirectoryInode::done_with(std::uint32_t index) {
+  work_.add(blocks_->take_visits());
+  if (!work_.is_justified()) {
+    corrupted(index, "the directory is larger than its number of blocks");
+    return refuse(EUCLEAN);
+  }
+  if (!work_.turn_is_over()) return {};
+  if (pausing_ == nullptr) return work_.fits_at_once() ? Outcome<void>{} : refuse(EFBIG);
+  const std::uint32_t number = inode().number();
+  TRY_VOID(pausing_->pause());
+  work_.begin_turn();
+  TRY(const Inode again, volume_.inode(number));
+  if (!again.is_directory() || again.has_flag(EXT4_INLINE_DATA_FL)) return refuse(ENOENT);
+  blocks_.emplace(volume_, again);
+  last_run_ = {};
+  return {};
+}
+
 Outcome<DirectoryBlock> DirectoryInode::block(std::uint32_t index) {
+  work_.add(1);
   TRY(const std::uint64_t at, place(index));
   const std::uint64_t left = last_run_.physical + last_run_.count - at;
   TRY(const auto bytes, volume_.cache().read(at, static_cast<std::uint32_t>(std::min<std::uint64_t>(
@@ -154,7 +207,7 @@ Outcome<void> DirectoryInode::changed(std::uint32_t index) {
 Outcome<void> DirectoryInode::before_growing() {
   if (volume_.has_journal()) return {};
   if (volume_.name_order().has_removals()) TRY_VOID(volume_.seal_batch());
-  volume_.name_order().grown(blocks_.inode().number());
+  volume_.name_order().grown(inode().number());
   volume_.note_new_name();
   return {};
 }
@@ -168,31 +221,31 @@ Outcome<std::uint32_t> DirectoryInode::append() {
     ++goal;
   }
   TRY(const BlockRange range,
-      volume_.allocator().reserve_blocks(goal != 0 ? goal : blocks_.goal(), 1));
-  TRY_VOID(blocks_.adopt(
+      volume_.allocator().reserve_blocks(goal != 0 ? goal : blocks_->goal(), 1));
+  TRY_VOID(blocks_->adopt(
       {.logical = index, .physical = range.start, .count = 1, .state = RunState::kWritten}));
-  TRY_VOID(blocks_.fresh(range.start));
-  blocks_.inode().set_size(std::uint64_t{index + 1} * volume_.block_size());
+  TRY_VOID(blocks_->fresh(range.start));
+  inode().set_size(std::uint64_t{index + 1} * volume_.block_size());
   last_run_ = {};
-  volume_.inode_changed(blocks_.inode());
+  volume_.inode_changed(inode());
   return index;
 }
 
 bool DirectoryInode::indexed() const {
-  return blocks_.inode().has_flag(EXT2_INDEX_FL);
+  return inode().has_flag(EXT2_INDEX_FL);
 }
 
 Outcome<void> DirectoryInode::set_indexed(bool indexed) {
-  auto& flags = blocks_.inode().raw().i_flags;
+  auto& flags = inode().raw().i_flags;
   flags = indexed ? flags | std::uint32_t{EXT2_INDEX_FL} : flags & ~std::uint32_t{EXT2_INDEX_FL};
-  volume_.inode_changed(blocks_.inode());
+  volume_.inode_changed(inode());
   return {};
 }
 
 void DirectoryInode::corrupted(std::uint32_t block, std::string_view what) {
   if (complained_) return;
   complained_ = true;
-  log(LogLevel::kError, "directory inode {}, block {}: {}", blocks_.inode().number(), block, what);
+  log(LogLevel::kError, "directory inode {}, block {}: {}", inode().number(), block, what);
 }
 
 }  // namespace airlock::ext

@@ -9,10 +9,10 @@
 #include "contained/ext/extent_map.h"
 #include "contained/ext/indirect_map.h"
 #include "contained/ext/inode.h"
+#include "contained/ext/volume.h"
+#include "contained/ext/work.h"
 
 namespace airlock::ext {
-
-class Volume;
 
 // The blocks of one inode during one operation: its map, over the volume's cache and allocator,
 // with i_blocks kept right. Made under Volume::Operation and gone before it ends.
@@ -22,6 +22,10 @@ class InodeBlocks final : public MapBlocks {
 
   [[nodiscard]] BlockMap& map() { return *map_; }
   [[nodiscard]] const Inode& inode() const { return inode_; }
+  // What a walk through this inode may cost.
+  static Work work_for(const Volume& volume, const Inode& inode);
+  // How many blocks of the map were read as a whole, since it was asked last.
+  [[nodiscard]] std::uint64_t take_visits();
   // Near what the file has already, or near its inode.
   [[nodiscard]] std::uint64_t goal();
   void set_goal(std::uint64_t goal) { goal_ = goal; }
@@ -50,18 +54,24 @@ class InodeBlocks final : public MapBlocks {
   std::optional<IndirectMap> indirect_;
   BlockMap* map_;
   std::uint64_t goal_ = 0;
+  std::uint64_t visits_ = 0;
 };
 
 // The blocks of a directory as Directory wants them.
 class DirectoryInode final : public DirectoryBlocks {
  public:
-  DirectoryInode(Volume& volume, const Inode& inode);
+  // A long scan lets others have the lock where the operation is given, which nothing but the scan
+  // may depend on then. Where it is not, a scan that takes too long is EFBIG.
+  DirectoryInode(Volume& volume, const Inode& inode, Volume::Operation* pausing);
 
   [[nodiscard]] std::uint32_t count() const override;
   Outcome<DirectoryBlock> block(std::uint32_t index) override;
   void mark_verified(std::uint32_t index) override;
   Outcome<void> changed(std::uint32_t index) override;
   Outcome<std::uint32_t> append() override;
+  Outcome<std::uint32_t> next_mapped(std::uint32_t index) override;
+  Outcome<void> done_with(std::uint32_t index) override;
+  [[nodiscard]] bool turn_is_over() const override { return work_.turn_is_over(); }
   [[nodiscard]] bool indexed() const override;
   Outcome<void> set_indexed(bool indexed) override;
   void corrupted(std::uint32_t block, std::string_view what) override;
@@ -70,9 +80,12 @@ class DirectoryInode final : public DirectoryBlocks {
 
  private:
   Outcome<void> before_growing();
+  [[nodiscard]] const Inode& inode() const { return blocks_->inode(); }
 
   Volume& volume_;
-  InodeBlocks blocks_;
+  std::optional<InodeBlocks> blocks_;  // another one after a pause
+  Volume::Operation* pausing_;
+  Work work_;
   Run last_run_;             // directories are read block after block
   bool complained_ = false;  // one line per request is enough
 };

@@ -7,10 +7,11 @@
 
 namespace airlock::ext {
 
-// A directory inode, its blocks and the view of them; lives for one call.
+// A directory inode, its blocks and the view of them; lives for one call. It lets others have the
+// lock meanwhile if it is given the operation, and the inode is void then.
 struct OpenDirectory {
-  OpenDirectory(Volume& volume, const Inode& inode)
-      : blocks(volume, inode),
+  OpenDirectory(Volume& volume, const Inode& inode, Volume::Operation* pausing = nullptr)
+      : blocks(volume, inode, pausing),
         names(volume.directory_format(), blocks, inode.number(), volume.inode_seed(inode)) {}
   DirectoryInode blocks;
   Directory names;

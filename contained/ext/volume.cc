@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "contained/ext/inode_blocks.h"
 #include "contained/ext/superblock_checksum.h"
+#include "contained/runtime/interruption.h"
+#include "contained/runtime/reader_token.h"
 #include "lib/base/log.h"
 
 namespace airlock::ext {
@@ -15,6 +19,9 @@ namespace {
 // Bounds what the driver keeps in memory: clean blocks beyond this are dropped.
 constexpr std::size_t kCacheBytes = std::size_t{6} << 20;
 constexpr std::uint32_t kInodeReadAhead = 8;
+// How long an operation that pauses leaves the lock to those that wait for it.
+constexpr std::chrono::microseconds kMoment(50);
+constexpr int kMostMoments = 200;
 
 DirectoryFormat directory_format_of(const ext2_filsys fs) {
   ext2_super_block* super = fs->super;
@@ -99,6 +106,28 @@ Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   if (volume->writable()) TRY_VOID(volume->open_journal());
   if (volume->writable()) volume->protection_ = std::move(protection);
   return volume;
+}
+
+Volume::Operation::Operation(Volume& volume)
+    : volume_(volume), lock_(volume.mutex_, std::try_to_lock) {
+  if (lock_.owns_lock()) return;
+  ++volume.waiting_;
+  lock_.lock();
+  --volume.waiting_;
+}
+
+// A mutex is not fair: whoever takes it again at once gets it, though others wait. So those that
+// wait go first, which takes them a moment.
+Outcome<void> Volume::Operation::pause() {
+  ++pauses_;
+  volume_.end_operation();
+  lock_.unlock();
+  ReaderToken::give();
+  const bool interrupted = Interruption::requested();
+  for (int i = 0; i == 0 || (i < kMostMoments && volume_.waiting_ > 0); ++i)
+    std::this_thread::sleep_for(kMoment);
+  lock_.lock();
+  return interrupted ? refuse(EINTR) : Outcome<void>{};
 }
 
 Result<void> Volume::open_journal() {

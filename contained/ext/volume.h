@@ -75,14 +75,21 @@ class Volume {
   // Holds the volume's lock and keeps the memory of blocks and inodes valid.
   class Operation {
    public:
-    explicit Operation(Volume& volume) : volume_(volume), lock_(volume.mutex_) {}
+    explicit Operation(Volume& volume);
     ~Operation() { volume_.end_operation(); }
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
 
+    // Lets others have the lock, for one that walks far and has not changed anything yet. The
+    // memory it was given is void then. EINTR if nobody waits for its answer any more.
+    Outcome<void> pause();
+    // How often it did.
+    [[nodiscard]] unsigned pauses() const { return pauses_; }
+
    private:
     Volume& volume_;
     std::unique_lock<std::mutex> lock_;
+    unsigned pauses_ = 0;
   };
 
   // EROFS on a read-only or closing volume or after a failed write; waits for nothing.
@@ -159,8 +166,9 @@ class Volume {
   std::unique_ptr<Allocator> allocator_;
   std::optional<Journal> journal_;
 
-  std::mutex mutex_;         // cache, allocator, fs
-  std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
+  std::mutex mutex_;                   // cache, allocator, fs
+  std::atomic<unsigned> waiting_ = 0;  // operations that wait for it
+  std::mutex commit_mutex_;            // one commit at a time; taken before mutex_
   bool superblock_changed_ = false;
   std::vector<std::uint64_t> to_zero_;
   std::vector<Batch> sealed_;  // oldest first

@@ -26,7 +26,9 @@ FuseServer::Impl& server_of(fuse_req_t request) {
   return *static_cast<FuseServer::Impl*>(fuse_req_userdata(request));
 }
 
+// Every operation asks for it first.
 FileSystem& files_of(fuse_req_t request) {
+  current_request.handle = request;
   return *server_of(request).files;
 }
 

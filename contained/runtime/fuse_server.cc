@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "contained/runtime/fuse_session.h"
+#include "contained/runtime/interruption.h"
 #include "lib/base/defer.h"
 #include "lib/base/log.h"
 
@@ -185,7 +186,17 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
   return true;
 }
 
+// A request whose program was killed, or of a connection that ends: nobody needs the answer.
+bool FuseServer::Impl::is_pointless(fuse_req_t request) const {
+  return stopping || ended || (request != nullptr && fuse_req_interrupted(request) != 0);
+}
+
 void FuseServer::Impl::process(const Buffers& mine, std::size_t size) {
+  const Interruption interruption(
+      [](void* impl) {
+        return static_cast<const Impl*>(impl)->is_pointless(current_request.handle);
+      },
+      this);
   fuse_buf request = {};
   request.size = size;
   request.mem = mine.request();
@@ -331,6 +342,13 @@ void FuseServer::Impl::answer_seeks() {
     const auto [request, seek] = seeks.front();
     seeks.pop_front();
     lock.unlock();
+    current_request.handle = request;
+    const Interruption interruption(
+        [](void* of) {
+          const auto* impl = static_cast<const Impl*>(of);
+          return impl->cancelled || impl->is_pointless(current_request.handle);
+        },
+        this);
     if (const auto found = seek_written(seek)) {
       (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
     } else {
@@ -354,6 +372,7 @@ void FuseServer::Impl::write_back(fuse_ino_t node, std::uint64_t from, Outcome<s
 Outcome<std::uint64_t> FuseServer::Impl::seek_written(const Seek& seek) {
   const auto offset = static_cast<std::uint64_t>(seek.offset);
   auto found = files->seek(seek.node, offset, seek.whence);
+  if (!found && found.error().value == EINTR) return found;
   if (seek.whence == SEEK_DATA) {
     write_back(seek.node, offset, found);
     return files->seek(seek.node, offset, SEEK_DATA);

@@ -60,6 +60,7 @@ struct Current {
   const Buffers* buffers = nullptr;
   const fuse_in_header* header = nullptr;
   std::size_t length = 0;
+  fuse_req_t handle = nullptr;  // once the file system is asked
 };
 inline constinit thread_local Current current_request;
 
@@ -133,6 +134,7 @@ struct FuseServer::Impl {
   ssize_t next_request(const Buffers& mine);
   bool lead_on(const Buffers& mine);
   void prepare_for(std::uint32_t opcode);
+  [[nodiscard]] bool is_pointless(fuse_req_t request) const;
   void process(const Buffers& mine, std::size_t size);
   bool make_kernel_forget_names();
   void learn_of_forgetting();

@@ -390,6 +390,67 @@ TEST(Directory, ImpossibleNamesAreNotListed) {
   }
 }
 
+// A hole costs a step, whatever its size.
+TEST(Directory, AHoleIsNotWalkedBlockByBlock) {
+  for (const Case& which : {kIndexed1k, kLinear1k}) {
+    Fixture fixture(which);
+    for (std::uint32_t i = 0; i < 300; ++i)
+      ASSERT_TRUE(fixture.directory.insert(numbered(i), {.inode = i + 1}));
+    // So that all of it is looked at.
+    fixture.blocks.bytes(0)[kRootCount] = std::byte{0x77};
+    fixture.blocks.hole = 1'000'000;
+    fixture.blocks.reads = 0;
+    EXPECT_EQ(fixture.directory.lookup("absent").error(), Errno{EUCLEAN});
+    std::size_t listed = 0;
+    (void)fixture.directory.list(0, [&](const ListedEntry&) { return ++listed > 0; });
+    EXPECT_GT(listed, 290U);
+    EXPECT_FALSE(fixture.directory.empty().value_or(false));
+    EXPECT_LT(fixture.blocks.reads, 1000U);
+  }
+}
+
+// Between two turns all blocks may go, and come back elsewhere.
+TEST(Directory, ALongScanPausesAndGoesOn) {
+  for (const bool broken : {false, true}) {
+    for (const Case& which : {kIndexed1k, kLinear1k}) {
+      if (broken && !which.dir_index) continue;
+      Fixture fixture(which);
+      for (std::uint32_t i = 0; i < 3000; ++i)
+        ASSERT_TRUE(fixture.directory.insert(numbered(i), {.inode = i + 1}));
+      const auto order = fixture.list(20'000);
+      ASSERT_EQ(order.size(), 3000U);
+      if (broken) fixture.blocks.bytes(0)[kRootCount] = std::byte{0x77};
+      for (const std::uint64_t turn : {1U, 5U, 30U}) {
+        fixture.blocks.turn = turn;
+        fixture.blocks.pauses = 0;
+        EXPECT_EQ(fixture.list(20'000), order);
+        EXPECT_GT(fixture.blocks.pauses, 1U);
+        EXPECT_EQ(fixture.directory.lookup(numbered(2999))->inode, 3000U);
+        EXPECT_EQ(fixture.directory.lookup("absent").error(), Errno{ENOENT});
+        EXPECT_FALSE(fixture.directory.empty().value_or(true));
+      }
+    }
+  }
+}
+
+TEST(Directory, AScanThatNobodyWaitsForEnds) {
+  for (const Case& which : {kIndexed1k, kLinear1k}) {
+    Fixture fixture(which);
+    for (std::uint32_t i = 0; i < 3000; ++i)
+      ASSERT_TRUE(fixture.directory.insert(numbered(i), {.inode = i + 1}));
+    for (std::uint32_t i = 0; i < 3000; ++i) ASSERT_TRUE(fixture.directory.remove(numbered(i)));
+    fixture.blocks.turn = 5;
+    fixture.blocks.most_pauses = 3;
+    constexpr std::uint64_t kBehindTheDots = 24;
+    const auto visit = [](const ListedEntry&) { return true; };
+    EXPECT_EQ(fixture.directory.list(kBehindTheDots, visit).error(), Errno{EINTR});
+    EXPECT_EQ(fixture.directory.empty().error(), Errno{EINTR});
+    const auto found = fixture.directory.lookup("x");
+    EXPECT_EQ(found.error(), which.dir_index ? Errno{ENOENT} : Errno{EINTR});
+    EXPECT_LT(fixture.blocks.pauses, 7U);
+  }
+}
+
 void use_everything(Fixture& fixture, std::mt19937& random) {
   std::uint64_t cookie = 0;
   for (int calls = 0; calls < 400; ++calls) {

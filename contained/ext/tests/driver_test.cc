@@ -12,9 +12,12 @@
 #include <future>
 #include <thread>
 
+#include "contained/ext/directory_access.h"
+#include "contained/ext/open_directory.h"
 #include "contained/ext/posix_acl.h"
 #include "contained/ext/tests/mounted_image.h"
 #include "contained/ext/tests/test_image.h"
+#include "contained/runtime/interruption.h"
 #include "contained/runtime/reader_token.h"
 #include "lib/base/byte_view.h"
 
@@ -388,17 +391,133 @@ TEST_F(DriverTest, AnEntryThatLeadsToADeletedFileIsDamage) {
   EXPECT_EQ(mounted->volume().first_orphan(), 0u);
 }
 
-TEST_F(DriverTest, AHugeHollowDirectoryIsNotWalkedForEver) {
-  mount("-t ext4 -b 1024 -O ^has_journal,^metadata_csum -N 256");
-  const NodeId node = mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755})->node;
-  {
-    const Volume::Operation operation(mounted->volume());
-    mounted->volume().inode(static_cast<std::uint32_t>(node))->set_size(std::uint64_t{1} << 41);
+// In every pause of a request: counts them, uses the file system as another request would, which
+// hangs if the lock is held, and may say that nobody waits any more.
+class Pauses {
+ public:
+  Pauses(MountedImage& mounted, unsigned most) : mounted_(mounted), most_(most) {}
+  [[nodiscard]] unsigned count() const { return count_; }
+
+ private:
+  static bool pause(void* of) {
+    auto& self = *static_cast<Pauses*>(of);
+    ++self.count_;
+    EXPECT_TRUE(self.mounted_.driver().attributes(kRoot).has_value());
+    return self.count_ > self.most_;
   }
-  const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(mounted->driver().lookup(node, "x").error().value, EUCLEAN);
-  // Two thousand million blocks would take more than a quarter of an hour.
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+  MountedImage& mounted_;
+  unsigned most_;
+  unsigned count_ = 0;
+  Interruption interruption_{pause, this};
+};
+constexpr unsigned kForGood = ~0U;
+
+TEST_F(DriverTest, AHugeHollowDirectoryIsNotWalkedBlockByBlock) {
+  for (const char* options :
+       {"-t ext4 -b 1024 -O ^has_journal,^metadata_csum -N 256", "-t ext2 -b 1024 -N 256"}) {
+    mount(options);
+    const NodeId node = mounted->driver().make_node(kRoot, "dir", {.mode = S_IFDIR | 0755})->node;
+    {
+      const Volume::Operation operation(mounted->volume());
+      mounted->volume().inode(static_cast<std::uint32_t>(node))->set_size(std::uint64_t{1} << 41);
+    }
+    // As if the volume were large enough for that.
+    ext2fs_blocks_count_set(const_cast<ext2_super_block*>(&mounted->volume().superblock()),
+                            0xffff'ffff);
+    const Pauses pauses(*mounted, 4);
+    EXPECT_EQ(mounted->driver().lookup(node, "x").error().value, EUCLEAN);
+    EXPECT_EQ(pauses.count(), 0u);
+    ext2fs_blocks_count_set(const_cast<ext2_super_block*>(&mounted->volume().superblock()), 2048);
+  }
+}
+
+// A triple-indirect map of three blocks that lead to each other from all of their pointers. It is
+// as large as a file can be, and its inode may say that it has all of the volume's blocks.
+void make_map_of_three_blocks(MountedImage& mounted, NodeId node, std::uint32_t data) {
+  Volume& volume = mounted.volume();
+  const Volume::Operation operation(volume);
+  const auto inode = volume.inode(static_cast<std::uint32_t>(node));
+  ASSERT_TRUE(inode.has_value());
+  constexpr std::uint32_t kFirst = 2000;
+  (void)store_le<std::uint32_t>(inode->root(), 14 * 4, kFirst);
+  for (std::uint32_t level = 0; level < 3; ++level) {
+    const auto bytes = volume.cache().fresh(kFirst + level);
+    ASSERT_TRUE(bytes.has_value());
+    for (std::size_t at = 0; at < bytes->size(); at += 4)
+      (void)store_le<std::uint32_t>(*bytes, at, level == 2 ? data : kFirst + level + 1);
+  }
+  inode->set_size(std::uint64_t{1} << 41);
+  inode->raw().i_blocks = 0xffff'ffff;
+}
+
+TEST_F(DriverTest, SeekingInAMapThatLeadsInCirclesLetsOthersWorkAndEnds) {
+  for (const std::uint32_t data : {0u, 2010u}) {
+    mount("-t ext2 -b 4096 -N 256", "10M");
+    const NodeId node = mounted->make_file(kRoot, "file");
+    make_map_of_three_blocks(*mounted, node, data);
+    const int whence = data == 0 ? SEEK_DATA : SEEK_HOLE;
+    {
+      const Pauses pauses(*mounted, kForGood);
+      EXPECT_EQ(mounted->driver().seek(node, 0, data == 0 ? SEEK_HOLE : SEEK_DATA).value_or(1),
+                data == 0 ? 0 : (12 + 1024 + 1024 * 1024) * 4096ULL);
+      EXPECT_LT(pauses.count(), 5u);
+      EXPECT_EQ(
+          mounted->driver().seek(node, (12 + 1024 + 1024 * 1024) * 4096ULL, whence).error().value,
+          EUCLEAN);
+      // 2^30 pointers are 1024 turns; the volume justifies about a tenth of that.
+      EXPECT_GT(pauses.count(), 5u);
+      EXPECT_LT(pauses.count(), 150u);
+    }
+    const Pauses pauses(*mounted, 2);
+    EXPECT_EQ(
+        mounted->driver().seek(node, (12 + 1024 + 1024 * 1024) * 4096ULL, whence).error().value,
+        EINTR);
+    EXPECT_EQ(pauses.count(), 3u);
+  }
+}
+
+// A directory without an index, of that many empty blocks.
+NodeId make_long_directory(MountedImage& mounted, unsigned blocks) {
+  const NodeId node = mounted.make_file(kRoot, "dir", S_IFDIR | 0755);
+  Volume& volume = mounted.volume();
+  const Volume::Operation operation(volume);
+  const auto inode = volume.inode(static_cast<std::uint32_t>(node));
+  OpenDirectory open(volume, *inode);
+  DirectoryAccess access(volume.directory_format(), open.blocks, volume.inode_seed(*inode));
+  for (unsigned i = 1; i < blocks; ++i) EXPECT_TRUE(access.append_leaf().has_value());
+  volume.inode_changed(*inode);
+  return node;
+}
+
+TEST_F(DriverTest, ALongDirectoryIsReadInTurnsAndNotChanged) {
+  mount("-t ext4 -b 4096 -O ^has_journal,^dir_index -N 256", "24M");
+  const NodeId node = make_long_directory(*mounted, 4000);
+  ASSERT_TRUE(mounted->driver().sync_all().has_value());
+  class NoEntries final : public EntrySink {
+    bool add(std::string_view, const Attributes&, std::uint64_t) override { return true; }
+  } sink;
+  {
+    const Pauses pauses(*mounted, kForGood);
+    EXPECT_EQ(mounted->driver().lookup(node, "absent").error().value, ENOENT);
+    EXPECT_EQ(pauses.count(), 3u);
+    EXPECT_TRUE(mounted->driver().list(node, 24, DirectoryDetail::kNames, sink).has_value());
+    EXPECT_EQ(pauses.count(), 6u);
+    EXPECT_EQ(mounted->driver().make_node(node, "new", {.mode = S_IFREG | 0644}).error().value,
+              EFBIG);
+    EXPECT_EQ(pauses.count(), 6u);
+  }
+  {
+    const Pauses pauses(*mounted, 0);
+    EXPECT_EQ(mounted->driver().lookup(node, "absent").error().value, EINTR);
+    EXPECT_EQ(mounted->driver().list(node, 24, DirectoryDetail::kNames, sink).error().value, EINTR);
+    EXPECT_EQ(mounted->driver().remove_directory(kRoot, "dir").error().value, EINTR);
+    EXPECT_EQ(pauses.count(), 3u);
+  }
+  const Pauses pauses(*mounted, kForGood);
+  EXPECT_TRUE(mounted->driver().remove_directory(kRoot, "dir").has_value());
+  EXPECT_EQ(pauses.count(), 3u);
+  mounted->driver().gone(node);
+  close_clean();
 }
 
 TEST_F(DriverTest, AllocatingNothingIsRefused) {

@@ -34,6 +34,7 @@
 
 #include "contained/runtime/fuse_ops.h"
 #include "contained/runtime/fuse_session.h"
+#include "contained/runtime/interruption.h"
 #include "contained/runtime/reader_token.h"
 
 namespace airlock {
@@ -125,6 +126,26 @@ class HeldUp final : public Quiet {
   std::atomic<std::thread::id> waiting_;
   std::atomic<int> seeks_ = 0;
   std::atomic<std::uint64_t> last_ = 0;
+};
+
+// Works on names and data until nobody waits for the answer any more.
+class Endless final : public Quiet {
+ public:
+  using Quiet::Quiet;
+  Outcome<Attributes> lookup(NodeId, std::string_view) override { return refuse(work()); }
+  Outcome<std::uint64_t> seek(NodeId, std::uint64_t offset, int) override {
+    return seeks_++ == 0 ? Outcome<std::uint64_t>(offset + 4096) : refuse(work());
+  }
+
+ private:
+  static int work() {
+    while (!Interruption::requested()) {
+      ReaderToken::give();
+      std::this_thread::sleep_for(1ms);
+    }
+    return EINTR;
+  }
+  int seeks_ = 0;
 };
 
 void send(int socket, std::uint32_t opcode, std::uint64_t number, const void* body,
@@ -594,6 +615,35 @@ TEST(FuseServer, WhatComesBackSoonIsWaitedFor) {
     std::this_thread::sleep_for(300ms);
     medium.release();
   });
+  session.stop();
+  EXPECT_TRUE(session.server->is_at_rest());
+  session.finish();
+}
+
+// The kernel says that a program was killed, and waits for the answer all the same.
+TEST(FuseServer, ARequestThatNobodyWaitsForEnds) {
+  int calls = 0;
+  Session session(std::make_unique<Endless>(calls), {.threads = 2}, kRemembering);
+  const fuse_lseek_in lseek = {.offset = 0, .whence = SEEK_HOLE};
+  send(session.kernel.get(), FUSE_LOOKUP, 4, "x", 2);
+  send(session.kernel.get(), FUSE_LSEEK, 6, &lseek, sizeof lseek);
+  session.ask_attributes(8);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 8u);
+  for (const std::uint64_t number : {6, 4}) {
+    const fuse_interrupt_in interrupt = {.unique = number};
+    send(session.kernel.get(), FUSE_INTERRUPT, number | 1, &interrupt, sizeof interrupt);
+    EXPECT_EQ(expect_answer(session.kernel.get()), number);
+  }
+  session.kernel.reset();
+  session.finish();
+}
+
+TEST(FuseServer, ADriverThatEndsWaitsForNoLongRequest) {
+  int calls = 0;
+  Session session(std::make_unique<Endless>(calls), {.threads = 2}, kRemembering);
+  send(session.kernel.get(), FUSE_LOOKUP, 4, "x", 2);
+  session.ask_attributes(6);
+  EXPECT_EQ(expect_answer(session.kernel.get()), 6u);
   session.stop();
   EXPECT_TRUE(session.server->is_at_rest());
   session.finish();
