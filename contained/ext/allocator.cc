@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/ext/allocator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "contained/ext/bitmap.h"
+#include "contained/ext/inode.h"
 #include "lib/base/log.h"
 
 namespace airlock::ext {
@@ -15,6 +18,9 @@ namespace {
 constexpr std::uint64_t kVerified = 1;
 // How many groups are searched for a run of the wanted length before a shorter one is good.
 constexpr std::uint32_t kGroupsForFullRun = 16;
+// How many groups whose descriptor and bitmap contradict each other one search goes through. It
+// knows the full ones next time.
+constexpr std::uint32_t kMostLiesAtOnce = 1024;
 
 void add_range(Allocator::FreedBlocks& ranges, BlockRange range) {
   auto next = ranges.lower_bound(range.start);
@@ -106,6 +112,7 @@ void Allocator::collect_fixed_ranges() {
   const auto add = [this](std::uint64_t start, std::uint64_t count) {
     if (count > 0) fixed_.push_back({start, count});
   };
+  std::vector<BlockRange> reserved;  // a descriptor may take one of these
   for (std::uint32_t group = 0; group < fs_->group_desc_count; ++group) {
     blk64_t super_block = 0, old_descriptors = 0, new_descriptors = 0;
     ext2fs_super_and_bgd_loc2(fs_, group, &super_block, &old_descriptors, &new_descriptors,
@@ -114,7 +121,9 @@ void Allocator::collect_fixed_ranges() {
     if (old_descriptors != 0) {
       const std::uint64_t descriptors =
           ext2fs_has_feature_meta_bg(fs_->super) ? fs_->super->s_first_meta_bg : fs_->desc_blocks;
-      add(old_descriptors, descriptors + fs_->super->s_reserved_gdt_blocks);
+      add(old_descriptors, descriptors);
+      if (fs_->super->s_reserved_gdt_blocks > 0)
+        reserved.push_back({old_descriptors + descriptors, fs_->super->s_reserved_gdt_blocks});
     }
     if (new_descriptors != 0) add(new_descriptors, 1);
     add(ext2fs_block_bitmap_loc(fs_, group), 1);
@@ -122,6 +131,34 @@ void Allocator::collect_fixed_ranges() {
     add(ext2fs_inode_table_loc(fs_, group), fs_->inode_blocks_per_group);
   }
   std::ranges::sort(fixed_, {}, &BlockRange::start);
+  find_contradictions();
+  protect(reserved);
+}
+
+// Whoever changes a bitmap that is also a part of an inode table changes files.
+void Allocator::find_contradictions() {
+  const std::uint64_t blocks = ext2fs_blocks_count(fs_->super);
+  std::uint64_t end = 0;
+  for (const BlockRange& range : fixed_) {
+    if (range.start < fs_->super->s_first_data_block || range.start >= blocks ||
+        range.count > blocks - range.start) {
+      contradiction_ =
+          fmt::format("a block group claims block {}, which is not there", range.end());
+      return;
+    }
+    if (range.start < end) {
+      contradiction_ = fmt::format("two block groups claim block {}", range.start);
+      return;
+    }
+    end = range.end();
+  }
+}
+
+void Allocator::protect(std::span<const BlockRange> ranges) {
+  const auto sorted = static_cast<std::ptrdiff_t>(fixed_.size());
+  fixed_.insert(fixed_.end(), ranges.begin(), ranges.end());
+  std::ranges::sort(fixed_.begin() + sorted, fixed_.end(), {}, &BlockRange::start);
+  std::ranges::inplace_merge(fixed_, fixed_.begin() + sorted, {}, &BlockRange::start);
   std::vector<BlockRange> merged;
   for (const BlockRange& range : fixed_) {
     if (!merged.empty() && range.start <= merged.back().end()) {
@@ -163,16 +200,43 @@ Outcome<std::span<std::byte>> Allocator::block_bitmap(std::uint32_t group) {
       log(LogLevel::kError, "the block bitmap of group {} has a wrong checksum", group);
       return refuse(EUCLEAN);
     }
+    TRY_VOID(check_block_bitmap(group, bits));
     marks |= kVerified;
   }
   return bits;
+}
+
+// Those that touch the group.
+std::span<const BlockRange> Allocator::fixed_in(std::uint32_t group) const {
+  const std::uint64_t start = first_block(group);
+  const auto first = std::ranges::partition_point(
+      fixed_, [&](const BlockRange& range) { return range.end() <= start; });
+  const auto last = std::ranges::lower_bound(first, fixed_.end(), start + blocks_in(group), {},
+                                             &BlockRange::start);
+  return {first, last};
+}
+
+// Whoever got a block of the volume's own from it would find his data replaced.
+Outcome<void> Allocator::check_block_bitmap(std::uint32_t group,
+                                            std::span<const std::byte> bits) const {
+  const std::uint64_t first = first_block(group);
+  for (const BlockRange& fixed : fixed_in(group)) {
+    const auto from = static_cast<std::uint32_t>(std::max(fixed.start, first) - first);
+    const auto end = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>({fixed.end() - first, blocks_in(group), bits.size() * 8}));
+    if (from < end && next_bit(bits, Bit::kClear, from, end) != end) {
+      log(LogLevel::kError, "the block bitmap of group {} says that metadata is free", group);
+      return refuse(EUCLEAN);
+    }
+  }
+  return {};
 }
 
 Outcome<void> Allocator::start_block_bitmap(std::uint32_t group) {
   TRY(auto bits, cache_.fresh(ext2fs_block_bitmap_loc(fs_, group)));
   const std::uint64_t first = first_block(group);
   const BlockRange whole = {first, blocks_in(group)};
-  for (const BlockRange& fixed : fixed_) {
+  for (const BlockRange& fixed : fixed_in(group)) {
     const std::uint64_t from = std::max(fixed.start, whole.start);
     const std::uint64_t end = std::min(fixed.end(), whole.end());
     if (from < end)
@@ -237,6 +301,7 @@ Outcome<BlockRange> Allocator::find_run(std::uint32_t group, std::uint32_t from,
   const std::uint32_t end = std::min(blocks_in(group), static_cast<std::uint32_t>(bits.size() * 8));
   const std::uint64_t first = first_block(group);
   BlockRange longest;
+  if (from == 0 && next_bit(bits, Bit::kClear, 0, end) == end) groups_[group].no_free_block = true;
   while (from < end) {
     const std::uint32_t free = next_bit(bits, Bit::kClear, from, end);
     if (free == end) break;
@@ -259,22 +324,26 @@ Outcome<BlockRange> Allocator::reserve_blocks(std::uint64_t goal, std::uint64_t 
   const std::uint32_t start = group_of(goal);
   BlockRange best;
   bool broken = false;
+  std::uint32_t lies = 0;
   // One round more than there are groups: the blocks before the goal in its own group come last.
-  for (std::uint32_t step = 0; step <= count; ++step) {
+  for (std::uint32_t step = 0; step <= count && lies < kMostLiesAtOnce; ++step) {
     const std::uint32_t group = static_cast<std::uint32_t>((std::uint64_t{start} + step) % count);
-    if (ext2fs_bg_free_blocks_count(fs_, group) == 0) continue;
+    if (ext2fs_bg_free_blocks_count(fs_, group) == 0 || groups_[group].no_free_block) continue;
     const auto from = static_cast<std::uint32_t>(step == 0 ? goal - first_block(group) : 0);
     auto run = find_run(group, from, want);
     if (!run) {
       if (run.error().value != EUCLEAN) return run;
       broken = true;  // costs its group only
+      ++lies;
       continue;
     }
+    if (groups_[group].no_free_block) ++lies;
     if (run->count > best.count) best = *run;
     if (best.count >= want || (best.count > 0 && step >= kGroupsForFullRun)) break;
     // What continues the file where it ends is better than something longer elsewhere.
     if (best.count > 0 && best.start == goal) break;
   }
+  if (best.count == 0 && lies == kMostLiesAtOnce) return refuse(EUCLEAN);
   if (best.count == 0) return refuse(broken && !pending() ? EUCLEAN : ENOSPC);
   if (!may_hold_data(best)) {
     log(LogLevel::kError, "a bitmap says that metadata at block {} is free", best.start);
@@ -304,6 +373,7 @@ Outcome<void> Allocator::mark(BlockRange range, Use use) {
     write_bits(bits, value, from, to);
     cache_.changed(ext2fs_block_bitmap_loc(fs_, group));
     groups_[group].blocks_changed = true;
+    if (!taken) groups_[group].no_free_block = false;
     changed(group);
     const auto blocks = static_cast<std::uint32_t>(end - range.start);
     const std::uint32_t before = ext2fs_bg_free_blocks_count(fs_, group);
@@ -344,25 +414,58 @@ std::uint64_t Allocator::available_block_count() const {
 Outcome<std::uint32_t> Allocator::allocate_inode(std::uint32_t group, Kind kind) {
   const std::uint32_t per_group = fs_->super->s_inodes_per_group;
   bool broken = false;
-  for (std::uint32_t step = 0; step < fs_->group_desc_count; ++step) {
+  std::uint32_t lies = 0;
+  for (std::uint32_t step = 0; step < fs_->group_desc_count && lies < kMostLiesAtOnce; ++step) {
     const auto here =
         static_cast<std::uint32_t>((std::uint64_t{group} + step) % fs_->group_desc_count);
-    if (ext2fs_bg_free_inodes_count(fs_, here) == 0) continue;
+    Group& state = groups_[here];
+    if (ext2fs_bg_free_inodes_count(fs_, here) == 0 || state.no_free_inode) continue;
+    broken = broken || state.has_wrong_inodes;
+    if (state.has_wrong_inodes) continue;
     auto bits = inode_bitmap(here);
     if (!bits) {
       if (bits.error().value != EUCLEAN) return std::unexpected(bits.error());
       broken = true;
+      ++lies;
       continue;
     }
     // Reserved inodes are never handed out, whatever a bitmap says.
     const std::uint32_t from = here == 0 ? EXT2_FIRST_INODE(fs_->super) - 1 : 0;
     const std::uint32_t index = free_inode_in(here, *bits, from);
-    if (index >= per_group) continue;
+    if (index >= per_group) {
+      state.no_free_inode = next_bit(*bits, Bit::kClear, from, per_group) >= per_group;
+      if (state.no_free_inode) ++lies;
+      continue;
+    }
+    TRY(const bool in_use, is_in_use(here, index));
+    if (in_use) {
+      log(LogLevel::kError, "the inode bitmap of group {} says that inode {} is free, which is not",
+          here, here * per_group + index + 1);
+      state.has_wrong_inodes = true;
+      broken = true;
+      ++lies;
+      continue;
+    }
     TRY_VOID(take_inode(here, index, kind));
     if (holds_inodes_) new_inodes_.insert(here * per_group + index + 1);
     return here * per_group + index + 1;
   }
   return refuse(broken ? EUCLEAN : ENOSPC);
+}
+
+// The inode knows better than the bitmap, but not in the part of a table that was never used.
+Outcome<bool> Allocator::is_in_use(std::uint32_t group, std::uint32_t index) {
+  const std::uint32_t per_group = fs_->super->s_inodes_per_group;
+  if (has_group_checksums_ &&
+      index >= per_group - std::min(ext2fs_bg_itable_unused(fs_, group), per_group))
+    return false;
+  const std::uint32_t size = EXT2_INODE_SIZE(fs_->super);
+  const std::uint32_t per_block = fs_->blocksize / size;
+  TRY(const auto bytes,
+      cache_.read(ext2fs_inode_table_loc(fs_, group) + index / per_block, kInodeReadAhead));
+  const Inode inode(group * per_group + index + 1,
+                    bytes.subspan(std::size_t{index % per_block} * size, size));
+  return inode.raw().i_links_count != 0;
 }
 
 // As an index in its group; the number of inodes there if it has none that may be used.
@@ -422,6 +525,7 @@ Outcome<void> Allocator::free_inode(std::uint32_t number, Kind kind) {
     return refuse(EUCLEAN);
   }
   write_bits(bits, Bit::kClear, index, index + 1);
+  groups_[group].no_free_inode = false;
   cache_.changed(ext2fs_inode_bitmap_loc(fs_, group));
   groups_[group].inodes_changed = true;
   changed(group);
@@ -465,7 +569,7 @@ Outcome<void> Allocator::prepare_commit() {
     }
     if (has_group_checksums_) ext2fs_group_desc_csum_set(fs_, group);
     TRY_VOID(store_descriptors(group));
-    state = {};
+    state.descriptor_changed = state.blocks_changed = state.inodes_changed = false;
     cache_.marks(ext2fs_block_bitmap_loc(fs_, group)) |= kVerified;
     cache_.marks(ext2fs_inode_bitmap_loc(fs_, group)) |= kVerified;
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -36,6 +37,12 @@ class Allocator {
 
   // Both must outlive the allocator. The group descriptors in fs are the ones it keeps up to date.
   Allocator(ext2_filsys fs, MetadataCache& cache);
+
+  // Why nothing of this may be changed; empty if it may. Two things in one block would change each
+  // other.
+  [[nodiscard]] const std::string& contradiction() const { return contradiction_; }
+  // Blocks that belong to the volume though no descriptor says so, like those of its journal.
+  void protect(std::span<const BlockRange> ranges);
 
   // Between 1 and `want` consecutive blocks, near the goal if possible, set aside in memory only:
   // a commit before use() leaves them free on the medium. ENOSPC when nothing is free; pending()
@@ -80,12 +87,19 @@ class Allocator {
     bool descriptor_changed = false;
     bool blocks_changed = false;
     bool inodes_changed = false;
+    // Its descriptor says that something is free, and its bitmap that nothing is.
+    bool no_free_block = false;
+    bool no_free_inode = false;
+    bool has_wrong_inodes = false;  // its bitmap calls some free that are in use
   };
 
   [[nodiscard]] std::uint32_t group_of(std::uint64_t block) const;
   [[nodiscard]] std::uint64_t first_block(std::uint32_t group) const;
   [[nodiscard]] std::uint32_t blocks_in(std::uint32_t group) const;
   void collect_fixed_ranges();
+  void find_contradictions();
+  [[nodiscard]] std::span<const BlockRange> fixed_in(std::uint32_t group) const;
+  Outcome<void> check_block_bitmap(std::uint32_t group, std::span<const std::byte> bits) const;
   void count_free();
 
   Outcome<std::span<std::byte>> block_bitmap(std::uint32_t group);
@@ -100,6 +114,7 @@ class Allocator {
   Outcome<void> mark(BlockRange range, Use use);
   [[nodiscard]] std::uint32_t free_inode_in(std::uint32_t group, std::span<const std::byte> bits,
                                             std::uint32_t from) const;
+  Outcome<bool> is_in_use(std::uint32_t group, std::uint32_t index);
   Outcome<void> take_inode(std::uint32_t group, std::uint32_t index, Kind kind);
   Outcome<void> clear_unused_inodes(std::uint32_t group, std::uint32_t from, std::uint32_t to);
   Outcome<void> store_descriptors(std::uint32_t group);
@@ -108,7 +123,8 @@ class Allocator {
   MetadataCache& cache_;
   std::vector<Group> groups_;
   std::vector<std::uint32_t> changed_groups_;
-  std::vector<BlockRange> fixed_;                  // ascending, merged
+  std::vector<BlockRange> fixed_;  // ascending, merged
+  std::string contradiction_;
   FreedBlocks reserved_;                           // set aside, free on the medium
   Freed freed_;                                    // since the last take_freed()
   FreedBlocks committing_;                         // taken, not reusable yet

@@ -11,6 +11,9 @@
 
 namespace airlock::ext {
 
+// So many blocks of an inode table are read at once.
+inline constexpr std::uint32_t kInodeReadAhead = 8;
+
 static_assert(std::endian::native == std::endian::little,
               "inodes are used in place in the byte order of the medium");
 

@@ -18,10 +18,13 @@ namespace {
 
 // Bounds what the driver keeps in memory: clean blocks beyond this are dropped.
 constexpr std::size_t kCacheBytes = std::size_t{6} << 20;
-constexpr std::uint32_t kInodeReadAhead = 8;
 // How long an operation that pauses leaves the lock to those that wait for it.
 constexpr std::chrono::microseconds kMoment(50);
 constexpr int kMostMoments = 200;
+// 128 TiB with blocks of 4 KiB. They take 350 MiB at most of what drivers.inc allows.
+constexpr std::uint64_t kMostGroups = std::uint64_t{1} << 20;
+// A journal in more pieces is none that somebody made.
+constexpr std::size_t kMostJournalRuns = std::size_t{1} << 20;
 
 DirectoryFormat directory_format_of(const ext2_filsys fs) {
   ext2_super_block* super = fs->super;
@@ -46,6 +49,18 @@ Result<ext2_super_block> read_superblock(BlockIo& io) {
   if (io.size() < SUPERBLOCK_OFFSET + sizeof super)
     return fail(Errc::kWrongFormat, "the medium is too small for an ext filesystem");
   return fail_errno(read.error().value, Errc::kIo, "cannot read the superblock");
+}
+
+// Everything about a group that is kept in memory takes some hundred bytes, which the number of
+// groups alone can make more than the driver may have. Before anything is made for them.
+Result<void> check_group_count(const ext2_super_block& super) {
+  const std::uint64_t per_group = super.s_blocks_per_group;
+  if (per_group == 0) return fail(Errc::kCorrupted, "its block groups have no blocks");
+  const std::uint64_t blocks = ext2fs_blocks_count(const_cast<ext2_super_block*>(&super));
+  const std::uint64_t groups = blocks / per_group + (blocks % per_group != 0 ? 1 : 0);
+  if (groups <= kMostGroups) return {};
+  return fail(Errc::kUnsupported, "it has {} block groups; this driver reads volumes of up to {}",
+              groups, kMostGroups);
 }
 
 Result<void> check_geometry(const BlockIo& io, const ext2_filsys fs) {
@@ -94,6 +109,7 @@ Volume::~Volume() = default;
 Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   TRY(const ext2_super_block super, read_superblock(io));
   TRY(Fitness fitness, judge(super));
+  TRY_VOID(check_group_count(super));
   TRY(auto protection, protect(io, super, fitness, wanted));
   TRY(auto fs, open_filesystem(io));
   TRY_VOID(check_geometry(io, fs.get()));
@@ -103,6 +119,10 @@ Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   if (fitness.mode == MountMode::kReadWrite && !io.writable())
     fitness = {.mode = MountMode::kReadOnly, .reason = "the medium is write-protected"};
   std::unique_ptr<Volume> volume(new Volume(io, std::move(fs), std::move(fitness)));
+  if (const std::string& wrong = volume->allocator_->contradiction();
+      volume->writable() && !wrong.empty())
+    volume->fitness_ = {.mode = MountMode::kReadOnly,
+                        .reason = fmt::format("{}; run e2fsck on it", wrong)};
   if (volume->writable()) TRY_VOID(volume->open_journal());
   if (volume->writable()) volume->protection_ = std::move(protection);
   return volume;
@@ -147,12 +167,16 @@ Result<void> Volume::open_journal() {
     return fail(Errc::kCorrupted, "the inode of its journal is damaged; run e2fsck on it");
   InodeBlocks blocks(*this, *inode);
   const std::uint64_t length = inode->size() / block_size();
+  std::vector<BlockRange> ranges;
   for (std::uint64_t at = 0; at < length;) {
+    if (ranges.size() >= kMostJournalRuns || at >= block_count())
+      return fail(Errc::kCorrupted, "its journal is larger than it can be; run e2fsck on it");
     const auto run = blocks.map().find(at, length - at);
     if (!run || run->state != RunState::kWritten || run->count == 0)
       return fail(Errc::kCorrupted, "its journal has holes; run e2fsck on it");
     geometry.runs.push_back(
         {.start = run->physical, .count = static_cast<std::uint32_t>(run->count)});
+    ranges.push_back({.start = run->physical, .count = run->count});
     at += run->count;
   }
   TRY(auto journal, Journal::open(io_, std::move(geometry)));
@@ -162,6 +186,7 @@ Result<void> Volume::open_journal() {
     return {};
   }
   journal_.emplace(std::move(journal));
+  allocator_->protect(ranges);
   return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cerrno>
 #include <set>
 
@@ -246,6 +247,127 @@ TEST_F(AllocatorTest, ABrokenBitmapCostsItsGroupOnly) {
   const auto range = allocator->reserve_blocks(5000, 10);
   ASSERT_TRUE(range.has_value());
   EXPECT_GE(range->start, ext2fs_group_first_block2(fs.get(), 1));
+}
+
+// Without checksums: a bitmap that lies looks like any other.
+constexpr const char* kPlain = "-t ext4 -b 1024 -O ^has_journal,^metadata_csum,^uninit_bg -N 96";
+
+// Changes the image below the allocator, which has read nothing yet.
+class LyingBitmaps : public AllocatorTest {
+ protected:
+  LyingBitmaps() { remake(kPlain); }
+  void remake(const char* options) {
+    allocator.reset();
+    cache.reset();
+    fs.reset();
+    medium.bytes() = make_image(options, kSize);
+    auto opened = open_filesystem(medium);
+    ASSERT_TRUE(opened.has_value());
+    fs = std::move(*opened);
+    cache = std::make_unique<MetadataCache>(medium, fs->blocksize, ext2fs_blocks_count(fs->super),
+                                            1000);
+    allocator = std::make_unique<Allocator>(fs.get(), *cache);
+  }
+  std::span<std::byte> block(std::uint64_t number) {
+    return std::span(medium.bytes()).subspan(number * fs->blocksize, fs->blocksize);
+  }
+  void read_bitmaps_from(std::uint32_t group, std::uint64_t place) {
+    ext2fs_block_bitmap_loc_set(fs.get(), group, place);
+    allocator = std::make_unique<Allocator>(fs.get(), *cache);
+  }
+};
+
+// A file in the place of an inode table would be read back with inodes in it.
+TEST_F(LyingBitmaps, MetadataThatIsCalledFreeIsNotHandedOut) {
+  for (std::uint32_t group = 0; group < fs->group_desc_count; ++group) {
+    remake(kPlain);
+    const std::uint64_t own = ext2fs_inode_table_loc(fs.get(), group);
+    const std::uint32_t holder = ext2fs_group_of_blk2(fs.get(), own);
+    const auto bit = static_cast<std::uint32_t>(own - ext2fs_group_first_block2(fs.get(), holder));
+    write_bits(block(ext2fs_block_bitmap_loc(fs.get(), holder)), Bit::kClear, bit, bit + 1);
+    for (const BlockRange& range : reserve_all()) {
+      EXPECT_TRUE(allocator->may_hold_data(range));
+      EXPECT_NE(ext2fs_group_of_blk2(fs.get(), range.start), holder);
+    }
+    EXPECT_EQ(allocator->free_ranges(holder, 1).error().value, EUCLEAN);
+  }
+}
+
+TEST_F(LyingBitmaps, BlocksOfTheJournalAreNotHandedOut) {
+  const std::array journal = {BlockRange{.start = 3000, .count = 40},
+                              BlockRange{.start = 12000, .count = 40}};
+  allocator->protect(journal);
+  EXPECT_FALSE(allocator->may_hold_data({3039, 1}));
+  EXPECT_FALSE(allocator->may_hold_data({11990, 11}));
+  EXPECT_TRUE(allocator->may_hold_data({12040, 1}));
+  for (const BlockRange& range : reserve_all())
+    EXPECT_EQ(ext2fs_group_of_blk2(fs.get(), range.start), 2u);
+  EXPECT_EQ(allocator->reserve_blocks(1, 1).error().value, EUCLEAN);
+}
+
+TEST_F(LyingBitmaps, AnInodeThatIsInUseIsNotHandedOut) {
+  const std::uint32_t per_group = fs->super->s_inodes_per_group;
+  const std::uint64_t table = ext2fs_inode_table_loc(fs.get(), 1);
+  reinterpret_cast<ext2_inode*>(block(table).data())->i_links_count = 1;
+  const auto number = allocator->allocate_inode(1, Allocator::Kind::kFile);
+  ASSERT_TRUE(number.has_value());
+  EXPECT_EQ((*number - 1) / per_group, 2u);
+  std::uint64_t reads = 0;
+  medium.judge_with([&](MemoryMedium::Access access, std::uint64_t, std::uint64_t) {
+    reads += access == MemoryMedium::Access::kRead ? 1 : 0;
+    return 0;
+  });
+  Outcome<std::uint32_t> next = 0;
+  while (next) next = allocator->allocate_inode(1, Allocator::Kind::kFile);
+  EXPECT_EQ(next.error().value, EUCLEAN);
+  EXPECT_LT(reads, 20u);
+}
+
+// The bitmap of a full group is read once, however much is free there by its descriptor.
+TEST_F(LyingBitmaps, GroupsThatAreFullAreKnown) {
+  for (std::uint32_t group = 0; group < fs->group_desc_count; ++group) {
+    std::ranges::fill(block(ext2fs_block_bitmap_loc(fs.get(), group)), std::byte{0xff});
+    std::ranges::fill(block(ext2fs_inode_bitmap_loc(fs.get(), group)), std::byte{0xff});
+  }
+  EXPECT_EQ(allocator->reserve_blocks(1, 1).error().value, ENOSPC);
+  EXPECT_EQ(allocator->allocate_inode(0, Allocator::Kind::kFile).error().value, ENOSPC);
+  cache->drop_clean();
+  medium.judge_with([](MemoryMedium::Access, std::uint64_t, std::uint64_t) { return EIO; });
+  EXPECT_EQ(allocator->reserve_blocks(1, 1).error().value, ENOSPC);
+  EXPECT_EQ(allocator->allocate_inode(0, Allocator::Kind::kFile).error().value, ENOSPC);
+  medium.judge_with({});
+  EXPECT_TRUE(allocator->free_blocks({5000, 1}).has_value());
+  EXPECT_EQ(allocator->reserve_blocks(1, 1).error().value, ENOSPC);
+  allocator->reuse(commit());
+  EXPECT_EQ(allocator->reserve_blocks(1, 1)->start, 5000u);
+}
+
+TEST_F(LyingBitmaps, TwoThingsInOneBlockAreAContradiction) {
+  EXPECT_EQ(allocator->contradiction(), "");
+  const std::uint64_t blocks = ext2fs_blocks_count(fs->super);
+  for (const std::uint64_t place : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2}, blocks,
+                                    std::uint64_t{ext2fs_inode_table_loc(fs.get(), 0) + 1},
+                                    std::uint64_t{ext2fs_block_bitmap_loc(fs.get(), 2)}}) {
+    read_bitmaps_from(1, place);
+    EXPECT_NE(allocator->contradiction(), "") << place;
+  }
+}
+
+TEST_F(LyingBitmaps, WhatMke2fsMakesHasNoContradiction) {
+  for (const char* options :
+       {"-t ext2 -b 1024", "-t ext3 -b 1024 -g 1024", "-t ext4 -b 1024 -G 2 -g 2048",
+        "-t ext4 -b 1024 -O ^flex_bg -g 1024", "-t ext4 -b 1024 -O meta_bg,^resize_inode -g 512",
+        "-t ext4 -b 1024 -O 64bit,meta_bg,^resize_inode -g 256", "-t ext4 -b 4096 -O 64bit",
+        "-t ext2 -b 1024 -O ^sparse_super,^resize_inode -g 1024",
+        "-t ext4 -b 1024 -O sparse_super2,^resize_inode -g 1024",
+        "-t ext4 -b 1024 -E resize=4000000 -g 1024", "-t ext4 -b 1024 -E packed_meta_blocks=1",
+        "-t ext4 -b 1024 -E lazy_itable_init=1 -g 1024 -N 4000", "-t ext2 -b 1024 -r 0"}) {
+    SCOPED_TRACE(options);
+    remake(options);
+    EXPECT_EQ(allocator->contradiction(), "");
+    EXPECT_GT(reserve_all().size(), 0u);
+    EXPECT_EQ(allocator->reserve_blocks(1, 1).error().value, ENOSPC);
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <future>
 #include <latch>
 
+#include "contained/ext/inode_blocks.h"
 #include "contained/ext/superblock_checksum.h"
 #include "contained/ext/tests/mounted_image.h"
 #include "contained/ext/tests/test_image.h"
@@ -59,6 +60,80 @@ TEST(VolumeOpen, GroupsLargerThanTheirBitmapAreRefused) {
   EXPECT_FALSE(open_image(forged([](ext2_super_block& super) {
                  super.s_inodes_per_group = super.s_inodes_count = 60000;
                })).has_value());
+}
+
+// As large as it claims to be, and empty but for its beginning.
+class SparseMedium final : public BlockIo {
+ public:
+  SparseMedium(std::vector<std::byte> begin, std::uint64_t size)
+      : begin_(std::move(begin)), size_(size) {}
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  [[nodiscard]] bool writable() const override { return true; }
+  Outcome<void> read(std::uint64_t offset, std::span<std::byte> into) override {
+    bytes_read += into.size();
+    for (std::byte& byte : into) {
+      byte = offset < begin_.size() ? begin_[offset] : std::byte{0};
+      ++offset;
+    }
+    return {};
+  }
+  Outcome<void> write(std::uint64_t, std::span<const std::byte>) override { return refuse(EIO); }
+  Outcome<void> read_scatter(std::uint64_t offset, std::span<iovec> parts) override {
+    for (const iovec& part : parts) {
+      TRY_VOID(read(offset, {static_cast<std::byte*>(part.iov_base), part.iov_len}));
+      offset += part.iov_len;
+    }
+    return {};
+  }
+  Outcome<void> write_gather(std::uint64_t, std::span<iovec>) override { return refuse(EIO); }
+  Outcome<void> flush() override { return {}; }
+  Outcome<void> discard(std::uint64_t, std::uint64_t) override { return refuse(EOPNOTSUPP); }
+
+  std::uint64_t bytes_read = 0;
+
+ private:
+  std::vector<std::byte> begin_;
+  std::uint64_t size_;
+};
+
+// Each takes memory and time before anything is read of it.
+TEST(VolumeOpen, MoreGroupsThanMemoryHoldsAreRefusedAtOnce) {
+  for (const std::uint32_t groups : {(1U << 20) + 1, 8U << 20}) {
+    SparseMedium medium(forged([&](ext2_super_block& super) {
+                          super.s_blocks_per_group = super.s_clusters_per_group = 256;
+                          super.s_blocks_count = groups * 256;
+                          super.s_inodes_per_group = 8;
+                          super.s_inodes_count = groups * 8;
+                        }),
+                        std::uint64_t{1} << 44);
+    const auto volume = Volume::open(medium, MountMode::kReadOnly);
+    ASSERT_FALSE(volume.has_value());
+    EXPECT_NE(volume.error().message().find("block groups"), std::string::npos);
+    EXPECT_LT(medium.bytes_read, 10'000u);
+  }
+}
+
+// A bitmap that lies in an inode table would change inodes.
+TEST(VolumeOpen, AVolumeWhoseGroupsClaimTheSameBlockIsOnlyRead) {
+  auto image =
+      make_image("-t ext4 -b 1024 -O 64bit,^has_journal,^metadata_csum,^uninit_bg -N 64", "20M");
+  auto* groups = reinterpret_cast<ext4_group_desc*>(image.data() + 2048);
+  groups[1].bg_block_bitmap = groups[0].bg_inode_table + 1;
+  const auto volume = open_image(std::move(image));
+  ASSERT_TRUE(volume.has_value()) << volume.error().message();
+  EXPECT_FALSE((*volume)->writable());
+  EXPECT_NE((*volume)->read_only_reason().find("two block groups claim block"), std::string::npos);
+}
+
+// A new file there would be overwritten with the next commit.
+TEST(VolumeOpen, BlocksOfTheJournalHoldNoData) {
+  const auto volume = open_image(make_image("-t ext4 -b 1024 -J size=1", "6M"));
+  ASSERT_TRUE(volume.has_value() && (*volume)->writable());
+  const Volume::Operation operation(**volume);
+  const auto inode = (*volume)->inode(EXT2_JOURNAL_INO);
+  ASSERT_TRUE(inode.has_value());
+  InodeBlocks blocks(**volume, *inode);
+  EXPECT_EQ(blocks.map().find(0, 1).error().value, EUCLEAN);
 }
 
 TEST(VolumeOpen, InodesThatFitNowhereAreRefused) {
