@@ -20,12 +20,25 @@ ClusterChain ClusterChain::contiguous(const ClusterRun& run) {
   return chain;
 }
 
-void ClusterChain::add(std::uint32_t cluster) {
-  if (!pieces_.empty() && pieces_.back().run.end() == cluster) {
-    ++pieces_.back().run.count;
-  } else {
-    pieces_.push_back({.index = known(), .run = {.start = cluster, .count = 1}});
+void ClusterChain::add(const ClusterRun& run) {
+  if (!pieces_.empty() && pieces_.back().run.end() == run.start) {
+    pieces_.back().run.count += run.count;
+    return;
   }
+  if (pieces_.size() >= kMostPieces) forget_some();
+  pieces_.push_back({.index = known(), .run = run});
+}
+
+// Makes one of every two neighbours but the last, whose end leads on.
+void ClusterChain::forget_some() {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < pieces_.size(); ++kept) {
+    pieces_[kept] = pieces_[i++];
+    if (i + 1 >= pieces_.size()) continue;
+    pieces_[kept].run.count += pieces_[i++].run.count;
+    pieces_[kept].coarse = true;
+  }
+  pieces_.resize(kept);
 }
 
 Outcome<void> ClusterChain::step(ClusterTable& table) {
@@ -45,7 +58,7 @@ Outcome<void> ClusterChain::step(ClusterTable& table) {
   TRY(const TableEntry after, table.get(next));
   if (after.kind == TableEntry::Kind::kFree || after.kind == TableEntry::Kind::kBad)
     return refuse(EUCLEAN);
-  add(next);
+  add({.start = next, .count = 1});
   if (known() == next_milestone_) {
     milestone_ = next;
     next_milestone_ = std::max(next_milestone_, next_milestone_ * 2);
@@ -64,9 +77,35 @@ Outcome<ClusterRun> ClusterChain::find(ClusterTable& table, std::uint32_t index,
   if (index >= known()) return ClusterRun{};
   const auto after = std::ranges::upper_bound(pieces_, index, {}, &Piece::index);
   const Piece& piece = *std::prev(after);
+  if (piece.coarse) return find_inside(table, piece, index, want);
   const std::uint32_t skip = index - piece.index;
   return ClusterRun{.start = piece.run.start + skip,
                     .count = std::min(want, piece.run.count - skip)};
+}
+
+// From where one looked last, if that is not behind it: files are read and written in their order.
+Outcome<ClusterRun> ClusterChain::find_inside(ClusterTable& table, const Piece& piece,
+                                              std::uint32_t index, std::uint32_t want) {
+  Place at = last_place_;
+  if (at.cluster == 0 || at.index < piece.index || at.index > index)
+    at = {piece.index, piece.run.start};
+  const auto next_of = [&](std::uint32_t cluster) -> Outcome<std::uint32_t> {
+    TRY(const TableEntry entry, table.get(cluster));
+    return entry.kind == TableEntry::Kind::kNext ? Outcome<std::uint32_t>(entry.next)
+                                                 : refuse(EUCLEAN);
+  };
+  for (; at.index < index; ++at.index) {
+    TRY(at.cluster, next_of(at.cluster));
+  }
+  ClusterRun run = {.start = at.cluster, .count = 1};
+  const std::uint32_t most = std::min(want, piece.end() - index);
+  while (run.count < most) {
+    TRY(const std::uint32_t next, next_of(run.end() - 1));
+    if (next != run.end()) break;
+    ++run.count;
+  }
+  last_place_ = {.index = index + run.count - 1, .cluster = run.end() - 1};
+  return run;
 }
 
 Outcome<std::uint32_t> ClusterChain::length(ClusterTable& table) {
@@ -81,11 +120,7 @@ Outcome<std::uint32_t> ClusterChain::last(ClusterTable& table) {
 
 void ClusterChain::append(const ClusterRun& run) {
   if (first_ == 0) first_ = run.start;
-  if (!pieces_.empty() && pieces_.back().run.end() == run.start) {
-    pieces_.back().run.count += run.count;
-  } else {
-    pieces_.push_back({.index = known(), .run = run});
-  }
+  add(run);
 }
 
 std::uint32_t ClusterChain::anchor(std::uint64_t batch, std::uint32_t last) {
@@ -94,17 +129,43 @@ std::uint32_t ClusterChain::anchor(std::uint64_t batch, std::uint32_t last) {
   return anchor_;
 }
 
-std::vector<ClusterRun> ClusterChain::cut(std::uint32_t length) {
+Outcome<std::vector<ClusterRun>> ClusterChain::cut(ClusterTable& table, std::uint32_t length) {
   std::vector<ClusterRun> dropped;
+  for (std::uint32_t index = length; index < known(); index += dropped.back().count) {
+    TRY(const ClusterRun run, find(table, index, known() - index));
+    if (run.count == 0) return refuse(EUCLEAN);
+    dropped.push_back(run);
+  }
+  std::ranges::reverse(dropped);
+  ClusterRun end;
+  if (length > 0 && length < known()) {
+    TRY(end, find(table, length - 1, 1));
+  }
   while (known() > length) {
     Piece& piece = pieces_.back();
-    const std::uint32_t keep = length > piece.index ? length - piece.index : 0;
-    dropped.push_back({.start = piece.run.start + keep, .count = piece.run.count - keep});
-    piece.run.count = keep;
-    if (keep == 0) pieces_.pop_back();
+    piece.run.count = length > piece.index ? length - piece.index : 0;
+    if (piece.run.count == 0) pieces_.pop_back();
   }
-  if (pieces_.empty()) first_ = 0;
+  last_place_ = {};
+  if (pieces_.empty()) {
+    first_ = 0;
+  } else if (Piece& last = pieces_.back(); last.coarse && last.run.count == 1) {
+    last.coarse = false;
+  } else if (last.coarse) {
+    --last.run.count;
+    pieces_.push_back({.index = length - 1, .run = end});
+  }
   return dropped;
+}
+
+std::uint32_t ClusterChain::length_without(std::uint32_t pieces) const {
+  for (std::size_t i = pieces_.size(); i-- > 0;) {
+    const Piece& piece = pieces_[i];
+    const std::uint32_t most = piece.coarse ? piece.run.count : 1;
+    if (most > pieces) return piece.end() - (piece.coarse ? pieces : 0);
+    pieces -= most;
+  }
+  return 0;
 }
 
 }  // namespace airlock::fat

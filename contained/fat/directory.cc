@@ -104,12 +104,14 @@ void Directory::forget(const Entry& entry) {
 Outcome<std::optional<Entry>> Directory::find(std::u16string_view name) {
   const std::u16string wanted = fold(name);
   std::optional<Entry> best;
-  for (const auto& [hash, index] : remembered(wanted)) {
+  const auto places = remembered(wanted);
+  for (const std::uint32_t index : places) {
     TRY(Entry entry, entry_at(index));
     if (entry.name == name) return entry;
     if (!best && (fold(entry.name) == wanted || folded_short_name(entry.short_name) == wanted))
       best = std::move(entry);
   }
+  if (!best && NameIndex::is_full(places.size())) return refuse(EUCLEAN);
   return best;
 }
 
@@ -130,11 +132,12 @@ Outcome<bool> Directory::is_empty() {
 }
 
 Outcome<bool> Directory::has_short_name(const ShortName& name) {
-  for (const auto& [hash, index] : remembered(folded_short_name(name))) {
+  const auto places = remembered(folded_short_name(name));
+  for (const std::uint32_t index : places) {
     TRY(const Slot slot, this->slot(index));
     if (slot.short_name() == name) return true;
   }
-  return false;
+  return NameIndex::is_full(places.size());
 }
 
 Outcome<ShortName> Directory::pick_short_name(const NewName& name) {

@@ -112,12 +112,14 @@ Outcome<EntrySet> ExfatDirectory::set_of(const ExfatName& name) {
 Outcome<std::optional<ExfatName>> ExfatDirectory::find(std::u16string_view name) {
   const std::u16string wanted = table_.fold(name);
   std::optional<ExfatName> best;
-  for (const auto& [hash, index] : remembered(wanted)) {
+  const auto places = remembered(wanted);
+  for (const std::uint32_t index : places) {
     TRY(auto found, name_at(index));
     if (!found) continue;
     if (found->name == name) return found;
     if (!best && table_.fold(found->name) == wanted) best = std::move(found);
   }
+  if (!best && NameIndex::is_full(places.size())) return refuse(EUCLEAN);
   return best;
 }
 

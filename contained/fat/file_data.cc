@@ -153,7 +153,8 @@ Outcome<std::vector<ClusterRun>> FileDriver::reserve(Node& node, std::uint64_t s
   if (have < needed && !volume_.space().may_have(needed - have)) return refuse(ENOSPC);
   std::uint32_t goal = last == 0 ? 0 : last + 1;
   while (have < needed) {
-    const auto run = volume_.space().reserve(goal, needed - have);
+    const auto run = runs.size() < kMostPiecesAtOnce ? volume_.space().reserve(goal, needed - have)
+                                                     : Outcome<ClusterRun>(refuse(ENOSPC));
     if (!run) {
       cancel(runs);
       return std::unexpected(run.error());
@@ -261,14 +262,18 @@ Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
   return done;
 }
 
-Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
+// To that size, or as far towards it as is done at once: answers how large it is now.
+Outcome<std::uint64_t> FileDriver::shrink(NodeId node, std::uint64_t size) {
   const auto moving = locks_.change(node);
   const Session session(volume_, nodes_);
   TRY_VOID(volume_.begin_change());
   TRY(Known found, file(node));
   FileInfo& info = found.info;
   ClusterChain& chain = found.node->chain;
-  if (size >= info.size) return {};
+  if (size >= info.size) return size;
+  TRY(const std::uint32_t have, chain.length(volume_.table()));
+  const std::uint32_t least = chain.length_without(kMostPiecesAtOnce);
+  size = std::clamp(std::uint64_t{least} * volume_.geometry().cluster_size, size, info.size);
   TRY_VOID(nodes_.prepare_change(*found.node));
   shortened_in_ = volume_.batch();
   if (size > 0 && size < info.valid_size) {
@@ -279,10 +284,9 @@ Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
       volume_.clear_later(cut.front().offset,
                           cut.front().offset + std::min(cut.front().length, in_cluster));
   }
-  TRY(const std::uint32_t have, chain.length(volume_.table()));
-  const auto keep = static_cast<std::uint32_t>(clusters_for(size));
+  const std::uint32_t keep = std::max(static_cast<std::uint32_t>(clusters_for(size)), least);
   if (have > keep) {
-    auto dropped = chain.cut(keep);
+    TRY(auto dropped, chain.cut(volume_.table(), keep));
     const bool goes_on = chain.is_linked() && keep > 0;
     TRY(const std::uint32_t last, chain.last(volume_.table()));
     volume_.release(std::move(dropped), goes_on ? last : 0, Volume::Content::kData);
@@ -294,7 +298,8 @@ Outcome<void> FileDriver::shrink(NodeId node, std::uint64_t size) {
   info.first_cluster = chain.first();
   info.contiguous = !chain.is_linked();
   touch(info);
-  return nodes_.store(*found.node, info);
+  TRY_VOID(nodes_.store(*found.node, info));
+  return size;
 }
 
 Outcome<void> FileDriver::truncate(NodeId node, std::uint64_t size) {
@@ -307,7 +312,13 @@ Outcome<void> FileDriver::truncate(NodeId node, std::uint64_t size) {
     before = found.info.size;
   }
   if (size >= before) return grow_to(node, size);
-  return with_commits(volume_, [&] { return shrink(node, size); });
+  // A file in millions of pieces gets shorter step by step. What a step gave up is forgotten once
+  // it is on the medium.
+  while (true) {
+    TRY(const std::uint64_t now, with_commits(volume_, [&] { return shrink(node, size); }));
+    if (now <= size) return {};
+    TRY_VOID(volume_.commit());
+  }
 }
 
 Outcome<void> FileDriver::allocate(NodeId node, int mode, std::uint64_t offset,

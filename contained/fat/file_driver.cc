@@ -210,14 +210,17 @@ Outcome<std::uint64_t> FileDriver::trim(std::uint64_t start, std::uint64_t lengt
   return trimmed;
 }
 
-// The clusters of a file nobody can reach any more. A damaged chain is left to the checker.
-Outcome<void> FileDriver::release_chain(Node& node, Volume::Content content) {
-  if (node.chain.first() == 0) return {};
+// The clusters of a file nobody can reach any more, or the last of them if it is in very many
+// pieces; false as long as there are more. A damaged chain is left to the checker.
+Outcome<bool> FileDriver::release_chain(Node& node, Volume::Content content) {
+  if (node.chain.first() == 0) return true;
   TRY_VOID(volume_.begin_change());
   TRY_VOID(node.chain.length(volume_.table()));
-  volume_.release(node.chain.cut(0), 0, content);
-  node.chain = volume_.empty_chain();
-  return {};
+  const std::uint32_t left = node.chain.length_without(kMostPiecesAtOnce);
+  TRY(auto dropped, node.chain.cut(volume_.table(), left));
+  volume_.release(std::move(dropped), 0, content);
+  if (left == 0) node.chain = volume_.empty_chain();
+  return left == 0;
 }
 
 bool FileDriver::forgotten(NodeId node) {
@@ -226,13 +229,24 @@ bool FileDriver::forgotten(NodeId node) {
 }
 
 void FileDriver::gone(NodeId node) {
+  while (!free_space_of(node)) {
+    // What was given up is out of memory when it is on the medium. A commit that fails says so.
+    if (!volume_.commit()) return;
+  }
+}
+
+// False if there is more of it.
+bool FileDriver::free_space_of(NodeId node) {
   const Session session(volume_, nodes_);
   Node* const ended = nodes_.ended(node);
-  if (ended == nullptr) return;
-  if (!release_chain(*ended, Volume::Content::kData))
+  if (ended == nullptr) return true;
+  const auto released = release_chain(*ended, Volume::Content::kData);
+  if (released && !*released) return false;
+  if (!released)
     log(LogLevel::kWarning, "the space of a deleted file could not be freed; {} will find it",
         volume_.checker());
   nodes_.drop(node);
+  return true;
 }
 
 Outcome<void> FileDriver::unmounted() {

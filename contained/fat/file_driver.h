@@ -62,6 +62,10 @@ class FileDriver : public FileSystem {
   Outcome<void> unmounted() override;
 
  protected:
+  // So much of a file in pieces comes free in one step, and so much can be added at once: memory
+  // for it is needed until it is on the medium.
+  static constexpr std::uint32_t kMostPiecesAtOnce = 1u << 18;
+
   // A node and what the medium says of it.
   struct Known {
     Node* node = nullptr;
@@ -106,7 +110,8 @@ class FileDriver : public FileSystem {
   [[nodiscard]] Attributes attributes_of(NodeId id, const FileInfo& info) const;
   [[nodiscard]] ZonedTime present() const;
   void touch(FileInfo& info) const;
-  Outcome<void> release_chain(Node& node, Volume::Content content);
+  bool free_space_of(NodeId node);
+  Outcome<bool> release_chain(Node& node, Volume::Content content);
 
   // file_names.cc
   void touch_directory(Node& node);
@@ -175,7 +180,7 @@ class FileDriver : public FileSystem {
   void cancel(std::span<const ClusterRun> runs);
   Outcome<void> adopt(const Known& file, std::vector<ClusterRun>& runs, std::uint64_t size,
                       std::uint64_t valid_size);
-  Outcome<void> shrink(NodeId node, std::uint64_t size);
+  Outcome<std::uint64_t> shrink(NodeId node, std::uint64_t size);
   Outcome<void> truncate(NodeId node, std::uint64_t size);
 
   Nodes& nodes_;

@@ -100,7 +100,7 @@ void FileDriver::forget_node(Node& node, const FileInfo& info) {
   nodes_.deleted(node, info);
   if (!info.is_directory()) return;
   node.directory.reset();
-  if (!release_chain(node, Volume::Content::kDirectory))
+  if (!release_chain(node, Volume::Content::kDirectory).value_or(false))
     log(LogLevel::kWarning, "the space of a directory could not be freed; {} will find it",
         volume_.checker());
 }

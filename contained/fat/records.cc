@@ -225,30 +225,20 @@ void Records::add_capacity(std::uint32_t clusters) {
   used_.resize(capacity_);
 }
 
-std::uint32_t Records::hash_of(std::u16string_view folded) {
-  std::uint32_t sum = 2166136261u;
-  for (const char16_t unit : folded) sum = (sum ^ unit) * 16777619u;
-  return sum;
-}
-
 void Records::remember(std::u16string_view folded, std::uint32_t index) {
-  names_.emplace(hash_of(folded), index);
+  names_.add(NameIndex::hash_of(folded), index);
 }
 
 void Records::forget(std::u16string_view folded, std::uint32_t index) {
-  const auto [from, to] = names_.equal_range(hash_of(folded));
-  const auto found =
-      std::find_if(from, to, [index](const auto& name) { return name.second == index; });
-  if (found == to) return;
-  auto name = names_.extract(found);
-  if (!is_added(index)) removed_.insert(std::move(name));
+  const std::uint32_t hash = NameIndex::hash_of(folded);
+  if (names_.remove(hash, index) && !is_added(index)) removed_.emplace(hash, index);
 }
 
 Outcome<void> Records::order_reused(std::u16string_view folded, std::uint32_t index) {
   begin_batch();
   if (removed_.empty()) return {};
   TRY(const std::uint64_t sector, sector_of_record(index));
-  const auto [from, to] = removed_.equal_range(hash_of(folded));
+  const auto [from, to] = removed_.equal_range(NameIndex::hash_of(folded));
   for (const auto& [hash, removed] : std::ranges::subrange(from, to)) {
     TRY(const std::uint64_t before, sector_of_record(removed));
     TRY_VOID(volume_.require_order(before, sector));

@@ -4,12 +4,12 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "contained/fat/name_index.h"
 #include "contained/fat/rename_note.h"
 #include "contained/fat/volume.h"
 
@@ -89,9 +89,9 @@ class Records {
   // Names are remembered in folded form; several may lead to one record.
   void remember(std::u16string_view folded, std::uint32_t index);
   void forget(std::u16string_view folded, std::uint32_t index);
-  [[nodiscard]] auto remembered(std::u16string_view folded) const {
-    const auto [from, to] = names_.equal_range(hash_of(folded));
-    return std::ranges::subrange(from, to);
+  // Where it may be. EUCLEAN after all of them if there may be more: see NameIndex.
+  [[nodiscard]] std::vector<std::uint32_t> remembered(std::u16string_view folded) const {
+    return names_.places(NameIndex::hash_of(folded));
   }
 
   Volume& volume_;
@@ -104,9 +104,8 @@ class Records {
  private:
   void begin_batch();
   Outcome<bool> can_take_note(std::uint32_t index);
-  [[nodiscard]] static std::uint32_t hash_of(std::u16string_view folded);
 
-  std::unordered_multimap<std::uint32_t, std::uint32_t> names_;  // from hashes
+  NameIndex names_;
   // Before these no run of so many free records begins in one block.
   std::array<std::uint32_t, kMostPerName + 1> search_from_ = {};
 
@@ -117,7 +116,7 @@ class Records {
   std::vector<bool> added_;
   std::vector<std::uint32_t> all_added_;
   std::vector<std::uint32_t> notes_;
-  std::unordered_multimap<std::uint32_t, std::uint32_t> removed_;  // as names_
+  std::unordered_multimap<std::uint32_t, std::uint32_t> removed_;  // from hashes
 };
 
 // Whether a name survives being a part of a path.

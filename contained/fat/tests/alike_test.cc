@@ -212,6 +212,35 @@ TEST_P(Volumes, GiveTheLeadAwayBeforeTheyFillAGap) {
   EXPECT_FALSE(token.is_held());
 }
 
+// More pieces than are remembered of one file.
+TEST_P(Volumes, KeepFilesInVeryManyPieces) {
+  constexpr unsigned kPieces = ClusterChain::kMostPieces + 900;
+  if (GetParam().is_exfat()) medium_.bytes() = make_fat_image("exfat -c1K -b4K", 16384);
+  const std::size_t piece = GetParam().is_exfat() ? 1024 : 512;
+  MountedFat mounted(medium_);
+  const NodeId one = mounted.make(kRoot, "one");
+  const NodeId other = mounted.make(kRoot, "other");
+  for (unsigned i = 0; i < kPieces; ++i) {
+    ASSERT_EQ(mounted.write(one, i * piece, std::string(piece, static_cast<char>('a' + i % 23))),
+              0);
+    ASSERT_EQ(mounted.write(other, i * piece, std::string(piece, 'o')), 0);
+  }
+  mounted.close();
+  {
+    MountedFat again(medium_);
+    const NodeId node = again.find(kRoot, "one");
+    for (unsigned i = 0; i < kPieces; i += 7)
+      ASSERT_EQ(again.read(node, i * piece + 5, 2),
+                std::string(2, static_cast<char>('a' + i % 23)));
+    EXPECT_EQ(again.resize(node, kPieces / 2 * piece), 0);
+    EXPECT_EQ(again.write(node, kPieces / 2 * piece, "end"), 0);
+    EXPECT_EQ(again.unlink(kRoot, "other"), 0);
+    EXPECT_EQ(again.read(node, kPieces / 2 * piece - 1, 9).substr(1), "end");
+    again.close();
+  }
+  expect_sound();
+}
+
 TEST_P(Volumes, AreNotChangedByReading) {
   const std::vector<std::byte> before = medium_.bytes();
   MountedFat mounted(medium_);

@@ -53,7 +53,8 @@ class Walk {
     }
     if (std::uint64_t{*length} * volume_.geometry().cluster_size < size)
       wrong_ = path + ": its chain is shorter than its size";
-    for (const ClusterRun& run : chain.cut(0)) {
+    for (const ClusterRun& run :
+         chain.cut(volume_.table(), 0).value_or(std::vector<ClusterRun>{})) {
       if (volume_.is_exfat() && !volume_.bitmap().is_used(run).value_or(false))
         wrong_ = fmt::format("{} has free clusters among {} to {}", path, run.start, run.end());
       for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster) {

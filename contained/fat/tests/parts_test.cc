@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <random>
 #include <set>
 
 #include "contained/fat/cluster_chain.h"
 #include "contained/fat/dos_time.h"
 #include "contained/fat/free_space.h"
 #include "contained/fat/geometry.h"
+#include "contained/fat/name_index.h"
 #include "contained/fat/names.h"
 #include "contained/fat/rename_note.h"
 #include "contained/fat/tests/fat_image.h"
@@ -207,6 +211,54 @@ TEST(Geometries, AreWhatMkfsMade) {
   }
 }
 
+TEST(NameIndex, FindsWhatIsThereAndNothingElse) {
+  NameIndex index;
+  std::multimap<std::uint32_t, std::uint32_t> model;
+  std::mt19937 random(3);
+  for (std::uint32_t step = 0; step < 200'000; ++step) {
+    const std::uint32_t hash = static_cast<std::uint32_t>(random()) % 60'000;
+    if (random() % 3 != 0) {
+      if (model.count(hash) >= NameIndex::kMostAlike) continue;
+      index.add(hash, step);
+      model.emplace(hash, step);
+    } else if (const auto known = model.find(hash); known != model.end()) {
+      EXPECT_TRUE(index.remove(hash, known->second));
+      EXPECT_FALSE(index.remove(hash, known->second));
+      model.erase(known);
+    }
+  }
+  ASSERT_EQ(index.size(), model.size());
+  for (std::uint32_t hash = 0; hash < 60'000; ++hash) {
+    auto places = index.places(hash);
+    std::ranges::sort(places);
+    const auto [from, to] = model.equal_range(hash);
+    std::vector<std::uint32_t> expected;
+    for (auto at = from; at != to; ++at) expected.push_back(at->second);
+    std::ranges::sort(expected);
+    ASSERT_EQ(places, expected);
+  }
+}
+
+// The largest directory of exFAT has so many: memory for a few of them has to be there.
+TEST(NameIndex, TakesTwentyBytesForAName) {
+  NameIndex index;
+  constexpr std::uint32_t kNames = (1u << 22) / 3;
+  for (std::uint32_t i = 0; i < kNames; ++i)
+    index.add(NameIndex::hash_of(
+                  std::u16string{static_cast<char16_t>(i), u'_', static_cast<char16_t>(i >> 16)}),
+              i);
+  EXPECT_EQ(index.size(), kNames);
+  EXPECT_LT(index.bytes(), kNames * 20);
+}
+
+TEST(NameIndex, KnowsFewOfTheSameName) {
+  NameIndex index;
+  for (std::uint32_t i = 0; i < 1'000'000; ++i) index.add(7, i);
+  EXPECT_EQ(index.places(7).size(), NameIndex::kMostAlike);
+  EXPECT_EQ(index.size(), NameIndex::kMostAlike);
+  EXPECT_TRUE(NameIndex::is_full(index.places(7).size()));
+}
+
 class Clusters : public ::testing::Test {
  protected:
   MemoryMedium medium_{make_fat_image("-F16 -s1", 9000)};
@@ -224,8 +276,72 @@ TEST_F(Clusters, AChainIsFoundByHalving) {
   EXPECT_EQ(chain.find(table_, 8, 1)->count, 0u);
   EXPECT_EQ(*chain.length(table_), 8u);
   const std::vector<ClusterRun> dropped = {{100, 3}, {12, 3}};
-  EXPECT_EQ(chain.cut(2), dropped);
+  EXPECT_EQ(*chain.cut(table_, 2), dropped);
   EXPECT_EQ(*chain.last(table_), 11u);
+}
+
+// Runs of one to three clusters with gaps between them: more than a chain remembers.
+TEST_F(Clusters, AChainInVeryManyPiecesIsFoundAndCut) {
+  std::vector<std::uint32_t> model;
+  std::mt19937 random(11);
+  for (std::uint32_t cluster = 2; model.size() < 8700; cluster += 2)
+    for (auto count = random() % 3 + 1; count > 0; --count) model.push_back(cluster++);
+  ASSERT_LT(model.back(), geometry_.cluster_count);
+  for (std::size_t i = 0; i < model.size(); ++i) {
+    const TableEntry next = i + 1 < model.size() ? TableEntry{TableEntry::Kind::kNext, model[i + 1]}
+                                                 : TableEntry{TableEntry::Kind::kEnd, 0};
+    ASSERT_TRUE(table_.set(model[i], next).has_value());
+  }
+  ClusterChain chain(model.front());
+  const auto check = [&](std::uint32_t index, std::uint32_t want) {
+    const auto run = chain.find(table_, index, want);
+    ASSERT_TRUE(run.has_value());
+    ASSERT_GT(run->count, 0u);
+    ASSERT_LE(run->count, want);
+    for (std::uint32_t i = 0; i < run->count; ++i) ASSERT_EQ(run->start + i, model[index + i]);
+  };
+  const auto size = [&] { return static_cast<std::uint32_t>(model.size()); };
+  while (!model.empty()) {
+    EXPECT_EQ(*chain.length(table_), size());
+    EXPECT_EQ(*chain.last(table_), model.back());
+    for (std::uint32_t i = 0; i < size(); ++i) check(i, 7);
+    for (int i = 0; i < 300; ++i) check(static_cast<std::uint32_t>(random()) % size(), 5);
+    EXPECT_LE(chain.piece_count(), ClusterChain::kMostPieces + 1);
+    EXPECT_EQ(chain.find(table_, size(), 1)->count, 0u);
+    std::uint32_t left = size() - std::min(size(), 1 + static_cast<std::uint32_t>(random()) % 700);
+    left = std::min(left, size() - 1);
+    const std::uint32_t before = size();
+    const auto dropped = chain.cut(table_, left);
+    ASSERT_TRUE(dropped.has_value());
+    std::vector<std::uint32_t> lost;
+    for (auto run = dropped->rbegin(); run != dropped->rend(); ++run)
+      for (std::uint32_t i = 0; i < run->count; ++i) lost.push_back(run->start + i);
+    ASSERT_EQ(lost, std::vector<std::uint32_t>(model.begin() + left, model.end()));
+    ASSERT_EQ(lost.size(), before - left);
+    model.resize(left);
+    if (left > 0 && left % 2 == 0) {
+      chain.append({.start = model.back() + 1, .count = 1});
+      ASSERT_TRUE(
+          table_.set(model.back(), {TableEntry::Kind::kNext, model.back() + 1}).has_value());
+      model.push_back(model.back() + 1);
+    }
+  }
+  EXPECT_EQ(chain.first(), 0u);
+}
+
+TEST_F(Clusters, AnEndOfSoManyPiecesIsFound) {
+  ClusterChain chain(0);
+  for (std::uint32_t i = 0; i < 10; ++i) chain.append({.start = 100 + 10 * i, .count = 3});
+  ASSERT_TRUE(table_.set(192, {TableEntry::Kind::kEnd, 0}).has_value());
+  EXPECT_EQ(chain.length_without(0), 30u);
+  EXPECT_EQ(chain.length_without(1), 27u);
+  EXPECT_EQ(chain.length_without(9), 3u);
+  EXPECT_EQ(chain.length_without(10), 0u);
+  EXPECT_EQ(chain.length_without(11), 0u);
+  for (std::uint32_t i = 10; i < 5000; ++i) chain.append({.start = 100 + 10 * i, .count = 3});
+  const std::uint32_t left = chain.length_without(1000);
+  EXPECT_GE(left, 15000u - 3000u);
+  EXPECT_LE(left, 15000u - 900u);
 }
 
 TEST_F(Clusters, ALoopEnds) {
