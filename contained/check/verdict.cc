@@ -91,6 +91,21 @@ bool is_ext_question(std::string_view line) {
   return end.ends_with("? no") || end.ends_with("? yes");
 }
 
+bool is_ext_remark(std::string_view line) {
+  constexpr auto kRemarks = std::to_array<std::string_view>(
+      {"e2fsck 1.", "Pass ", "WARNING: Filesystem still has errors", "FILE SYSTEM WAS MODIFIED",
+       "was not cleanly unmounted", "recovering journal", "skipping journal recovery",
+       "Cannot proceed with file system check", " files (", ": clean, ",
+       "Found invalid V2 journal superblock fields", "Clearing fields beyond"});
+  return trimmed(line).empty() || has_any(line, kRemarks);
+}
+
+// What it can't go on from it does not ask about, and says last.
+void add_unasked(Reading& reading, const Lines& lines) {
+  const auto last = std::find_if_not(lines.rbegin(), lines.rend(), is_ext_remark);
+  if (last != lines.rend()) add_finding(reading, *last);
+}
+
 Reading read_ext(const Lines& lines, std::string_view text) {
   Reading reading;
   std::string_view before;
@@ -380,6 +395,7 @@ std::string summary_of(CheckVerdict verdict, const Reading& reading, bool change
     case CheckVerdict::kErrors:
       if (reading.failed_replay)
         return fmt::format("its journal can't be replayed{}", with_example(reading));
+      if (reading.findings == 0) return "the checker found errors and does not say which";
       return fmt::format("{} found{}", count(reading.findings), with_example(reading));
     case CheckVerdict::kUncorrectable:
       return fmt::format("it is damaged beyond what the checker can fix{}", with_example(reading));
@@ -442,9 +458,14 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
                  std::string_view output) {
   if (!ending.code || ending.wrote_too_much) return died(cause_of_death(ending), output);
   if (operation == CheckOperation::kLabel) return judge_label(*ending.code, output);
-  const Reading reading = read(family, output);
+  Reading reading = read(family, output);
   const Said said = said_by(family, operation, *ending.code);
   const CheckVerdict verdict = verdict_of(reading, said, operation);
+  const bool is_damaged =
+      verdict == CheckVerdict::kErrors || verdict == CheckVerdict::kUncorrectable;
+  const bool says_why = reading.findings > 0 || reading.hopeless || reading.failed_replay;
+  if (family == CheckerFamily::kExt && is_damaged && !says_why)
+    add_unasked(reading, lines_of(output));
   if (verdict == CheckVerdict::kDied) return died(cause_of_death(ending), output);
   // The exit code of e2fsck keeps silent about a replay.
   const bool changed = !only_reads(operation) && (said == Said::kCorrected || reading.replayed);

@@ -71,6 +71,33 @@ TEST(ExtVerdict, IsWhatTheCodeAndTheWordsSay) {
   EXPECT_EQ(ext(1, "/dev/medium: clean\n"), "checker-died") << "it could not correct anything";
 }
 
+// What e2fsck 1.47 can't go on from it does not ask about.
+TEST(ExtVerdict, NamesWhatNobodyWasAskedAbout) {
+  constexpr std::string_view kUsers =
+      "e2fsck 1.47.0 (5-Feb-2023)\n"
+      "Found invalid V2 journal superblock fields (from V1 journal).\n"
+      "Clearing fields beyond the V1 journal superblock...\n\n"
+      "External journal has multiple filesystem users (unsupported).\n\n"
+      "/dev/medium: ********** WARNING: Filesystem still has errors **********\n\n";
+  const CheckReply users = ended(CheckerFamily::kExt, 12, kUsers);
+  EXPECT_EQ(verdict_name(users.verdict), "errors");
+  EXPECT_EQ(users.findings, 1u);
+  EXPECT_EQ(users.summary,
+            "1 problem found; the first: External journal has multiple filesystem users "
+            "(unsupported).");
+  const CheckReply journal =
+      ended(CheckerFamily::kExt, 12,
+            "e2fsck 1.47.0 (5-Feb-2023)\n"
+            "e2fsck: The journal superblock is corrupt while checking journal for /dev/medium\n"
+            "e2fsck: Cannot proceed with file system check\n\n"
+            "/dev/medium: ********** WARNING: Filesystem still has errors **********\n\n");
+  EXPECT_EQ(journal.findings, 1u);
+  EXPECT_NE(journal.summary.find("The journal superblock is corrupt"), std::string::npos);
+  const CheckReply silent = ended(CheckerFamily::kExt, 4, "e2fsck 1.47.0 (5-Feb-2023)\n");
+  EXPECT_EQ(verdict_name(silent.verdict), "errors");
+  EXPECT_EQ(silent.summary, "the checker found errors and does not say which");
+}
+
 TEST(FatVerdict, IsCleanOrDirtyWhereNothingIsFound) {
   EXPECT_EQ(verdict(CheckerFamily::kFat, 0, fat_text("")), "clean");
   EXPECT_EQ(fat(kMarked), "dirty");
