@@ -317,6 +317,7 @@ std::uint32_t Volume::inode_seed(const Inode& inode) const {
 
 // The chain runs through i_dtime, newest first, ending with 0.
 Outcome<void> Volume::add_orphan(const Inode& inode) {
+  ++own_orphans_;
   inode.raw().i_dtime = fs_->super->s_last_orphan;
   inode_changed(inode);
   fs_->super->s_last_orphan = inode.number();
@@ -327,14 +328,16 @@ Outcome<void> Volume::add_orphan(const Inode& inode) {
 Outcome<void> Volume::remove_orphan(const Inode& inode) {
   const std::uint32_t next = inode.raw().i_dtime;
   if (fs_->super->s_last_orphan == inode.number()) {
+    own_orphans_ -= std::min(own_orphans_, 1u);
     fs_->super->s_last_orphan = next;
     superblock_changed_ = true;
     return {};
   }
   std::uint32_t at = fs_->super->s_last_orphan;
-  for (std::uint32_t steps = 0; at != 0 && steps < fs_->super->s_inodes_count; ++steps) {
+  for (std::uint32_t steps = 0; at != 0 && steps < own_orphans_; ++steps) {
     TRY(const Inode before, this->inode(at));
     if (before.raw().i_dtime == inode.number()) {
+      --own_orphans_;
       before.raw().i_dtime = next;
       inode_changed(before);
       return {};

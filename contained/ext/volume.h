@@ -181,6 +181,8 @@ class Volume {
   std::optional<ext2_super_block> mark_;  // in use, and not yet on the medium; under commit_mutex_
   std::atomic<int> failure_ = 0;
   bool closing_ = false;
+  // Put into the chain since the beginning, in front of what was there, which may go in circles.
+  std::uint32_t own_orphans_ = 0;
 
   std::unique_ptr<Mmp>
       protection_;  // empty without one; before background_, whose writes it covers

@@ -7,7 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include "contained/ext/libext2fs.h"
 #include "contained/ext/xattr_region.h"
@@ -156,8 +158,9 @@ Outcome<AttributeSet> AttributeSet::parse(std::span<const std::byte> in_inode,
   }
   // Of two with the same name the kernel sees the first, and the inode comes first.
   AttributeSet set;
+  std::set<std::pair<std::uint8_t, std::string>> known;
   for (Attribute& attribute : found)
-    if (find_short(set.attributes_, {attribute.index, attribute.name}) == set.attributes_.end())
+    if (known.emplace(attribute.index, attribute.name).second)
       set.attributes_.push_back(std::move(attribute));
   return set;
 }

@@ -103,11 +103,15 @@ Outcome<void> parse_region(std::span<const std::byte> bytes, const AttributeRegi
   bytes = bytes.first(region.size);
   const auto end = find_end(bytes, region.header);
   if (!end) return refuse(EUCLEAN);
+  // Values that lie in each other could be a thousand times as much as the block.
+  std::size_t values = 0;
   for (std::size_t at = region.header; at < *end;) {
     const AttributeEntry entry = *read_entry(bytes, at);
     // Stored again, one without a value would look like the mark at the end.
     if (entry.name_size == 0 && entry.index == 0) return refuse(EUCLEAN);
     TRY(Attribute attribute, read_attribute(bytes, region, entry, at, *end));
+    values += attribute.value.size();
+    if (values > bytes.size()) return refuse(EUCLEAN);
     attribute.place = place;
     attributes.push_back(std::move(attribute));
     at += padded(kEntrySize + entry.name_size);

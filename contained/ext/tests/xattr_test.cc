@@ -149,6 +149,28 @@ TEST(Xattr, AnEntryThatWouldBecomeTheEndMarkIsRefused) {
   EXPECT_EQ(error_of(medium.parse()), EUCLEAN);
 }
 
+// As many entries as fit, all with the same value: copied for each it would be a hundred MiB.
+TEST(Xattr, ValuesThatLieInEachOtherAreRefused) {
+  constexpr std::size_t kBlock = 65536, kEntry = 20, kHeader = 32, kValue = 32768;
+  Bytes block(kBlock);
+  (void)store_le<std::uint32_t>(block, 0, 0xea020000);
+  (void)store_le<std::uint32_t>(block, 4, 1);
+  (void)store_le<std::uint32_t>(block, 8, 1);
+  for (const std::uint32_t entries : {1U, 2U, 3U, 1000U}) {
+    for (std::uint32_t i = 0; i < entries; ++i) {
+      const auto entry = std::span(block).subspan(kHeader + i * kEntry, kEntry);
+      (void)store_le<std::uint8_t>(entry, 0, std::uint8_t{4});
+      (void)store_le<std::uint8_t>(entry, 1, std::uint8_t{1});
+      (void)store_le<std::uint16_t>(entry, 2, std::uint16_t{kValue});
+      (void)store_le<std::uint32_t>(entry, 8, std::uint32_t{kValue});
+      (void)store_le<std::uint32_t>(entry, 16, 0x61616161 + i);
+    }
+    const auto set = AttributeSet::parse({}, block);
+    EXPECT_EQ(error_of(set), entries <= 2 ? 0 : EUCLEAN) << entries;
+    EXPECT_EQ(set ? set->names().size() : 0, entries <= 2 ? entries : 0);
+  }
+}
+
 TEST(Xattr, TheBlockCarriesAChecksumOverItsNumber) {
   Medium medium;
   AttributeSet set;
