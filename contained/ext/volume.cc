@@ -3,14 +3,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "contained/ext/inode_blocks.h"
 #include "contained/ext/superblock_checksum.h"
-#include "contained/runtime/interruption.h"
-#include "contained/runtime/reader_token.h"
 #include "lib/base/log.h"
 
 namespace airlock::ext {
@@ -18,9 +14,6 @@ namespace {
 
 // Bounds what the driver keeps in memory: clean blocks beyond this are dropped.
 constexpr std::size_t kCacheBytes = std::size_t{6} << 20;
-// How long an operation that pauses leaves the lock to those that wait for it.
-constexpr std::chrono::microseconds kMoment(50);
-constexpr int kMostMoments = 200;
 // 128 TiB with blocks of 4 KiB. They take 350 MiB at most of what drivers.inc allows.
 constexpr std::uint64_t kMostGroups = std::uint64_t{1} << 20;
 // A journal in more pieces is none that somebody made.
@@ -128,26 +121,13 @@ Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   return volume;
 }
 
-Volume::Operation::Operation(Volume& volume)
-    : volume_(volume), lock_(volume.mutex_, std::try_to_lock) {
-  if (lock_.owns_lock()) return;
-  ++volume.waiting_;
-  lock_.lock();
-  --volume.waiting_;
-}
-
-// A mutex is not fair: whoever takes it again at once gets it, though others wait. So those that
-// wait go first, which takes them a moment.
 Outcome<void> Volume::Operation::pause() {
   ++pauses_;
   volume_.end_operation();
   lock_.unlock();
-  ReaderToken::give();
-  const bool interrupted = Interruption::requested();
-  for (int i = 0; i == 0 || (i < kMostMoments && volume_.waiting_ > 0); ++i)
-    std::this_thread::sleep_for(kMoment);
-  lock_.lock();
-  return interrupted ? refuse(EINTR) : Outcome<void>{};
+  auto others_went = volume_.turns_.let_others_go();
+  lock_ = volume_.turns_.take();
+  return others_went;
 }
 
 Result<void> Volume::open_journal() {

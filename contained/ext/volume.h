@@ -21,6 +21,7 @@
 #include "contained/ext/write_order.h"
 #include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
+#include "contained/runtime/turns.h"
 
 namespace airlock::ext {
 
@@ -75,7 +76,7 @@ class Volume {
   // Holds the volume's lock and keeps the memory of blocks and inodes valid.
   class Operation {
    public:
-    explicit Operation(Volume& volume);
+    explicit Operation(Volume& volume) : volume_(volume), lock_(volume.turns_.take()) {}
     ~Operation() { volume_.end_operation(); }
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
@@ -166,9 +167,9 @@ class Volume {
   std::unique_ptr<Allocator> allocator_;
   std::optional<Journal> journal_;
 
-  std::mutex mutex_;                   // cache, allocator, fs
-  std::atomic<unsigned> waiting_ = 0;  // operations that wait for it
-  std::mutex commit_mutex_;            // one commit at a time; taken before mutex_
+  std::mutex mutex_;  // cache, allocator, fs
+  Turns turns_{mutex_};
+  std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
   bool superblock_changed_ = false;
   std::vector<std::uint64_t> to_zero_;
   std::vector<Batch> sealed_;  // oldest first

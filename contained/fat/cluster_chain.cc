@@ -71,6 +71,14 @@ Outcome<void> ClusterChain::walk_to(ClusterTable& table, std::uint32_t length) {
   return {};
 }
 
+Outcome<bool> ClusterChain::learn(ClusterTable& table, std::uint32_t length, std::uint32_t steps) {
+  for (; !complete_ && known() < length; --steps) {
+    if (steps == 0) return false;
+    TRY_VOID(step(table));
+  }
+  return true;
+}
+
 Outcome<ClusterRun> ClusterChain::find(ClusterTable& table, std::uint32_t index,
                                        std::uint32_t want) {
   TRY_VOID(walk_to(table, std::min(index, kToTheEnd - want) + want));

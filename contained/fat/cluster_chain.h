@@ -29,6 +29,10 @@ class ClusterChain {
   // the chain ends before. EUCLEAN for a loop or a chain that runs into what is no cluster in use.
   Outcome<ClusterRun> find(ClusterTable& table, std::uint32_t index, std::uint32_t want);
 
+  // Walks the table until so many clusters are known, or all, but only some steps: false if there
+  // are more.
+  Outcome<bool> learn(ClusterTable& table, std::uint32_t length, std::uint32_t steps);
+
   // How many clusters there are.
   Outcome<std::uint32_t> length(ClusterTable& table);
   // The last one; 0 of an empty chain.

@@ -12,11 +12,17 @@ Directory::Directory(Volume& volume, const ClusterChain& chain, const CodePage& 
 
 Outcome<std::unique_ptr<Directory>> Directory::load(Volume& volume, std::uint32_t cluster,
                                                     const CodePage& page) {
+  TRY(auto directory, begin(volume, cluster, page));
+  TRY_VOID(directory->read_some(directory->capacity()));
+  return directory;
+}
+
+Outcome<std::unique_ptr<Directory>> Directory::begin(Volume& volume, std::uint32_t cluster,
+                                                     const CodePage& page) {
   const bool fixed = cluster == 0 && !volume.is_wide();
   if (!fixed && !volume.geometry().is_cluster(cluster)) return refuse(EUCLEAN);
   std::unique_ptr<Directory> directory(new Directory(volume, ClusterChain(cluster), page));
   TRY_VOID(directory->measure());
-  TRY_VOID(directory->read_all());
   return directory;
 }
 
@@ -36,8 +42,9 @@ Outcome<void> Directory::measure() {
   return {};
 }
 
-Outcome<void> Directory::read_all() {
-  for (end_ = 0; end_ < capacity_; ++end_) {
+Outcome<bool> Directory::read_some(std::uint32_t slots) {
+  for (const std::uint32_t first = end_; end_ < capacity_; ++end_) {
+    if (end_ - first >= slots) return false;
     TRY(const Slot slot, this->slot(end_));
     if (slot.is_end()) break;
     if (slot.is_free()) continue;
@@ -46,7 +53,7 @@ Outcome<void> Directory::read_all() {
     TRY(const Entry entry, entry_at(end_));
     remember(entry);
   }
-  return {};
+  return true;
 }
 
 Outcome<Slot> Directory::slot(std::uint32_t index) {

@@ -24,8 +24,8 @@ struct Entry {
   ShortName short_name = {};
 };
 
-// One directory of FAT. All of it is read once, when it is first needed. Used under the volume's
-// lock.
+// One directory of FAT. All of it is read, in turns, when it is first needed. Used under the
+// volume's lock.
 class Directory final : public Records {
  public:
   // A directory has at most this many slots, whatever the size of its clusters.
@@ -35,6 +35,10 @@ class Directory final : public Records {
   // what can be none.
   static Outcome<std::unique_ptr<Directory>> load(Volume& volume, std::uint32_t cluster,
                                                   const CodePage& page);
+  // The same without having read it: only read_some() may follow, until it says that it was all.
+  static Outcome<std::unique_ptr<Directory>> begin(Volume& volume, std::uint32_t cluster,
+                                                   const CodePage& page);
+  Outcome<bool> read_some(std::uint32_t slots);
 
   // By long or short name, regardless of case; one that is spelled exactly so goes first.
   Outcome<std::optional<Entry>> find(std::u16string_view name);
@@ -76,7 +80,6 @@ class Directory final : public Records {
  private:
   Directory(Volume& volume, const ClusterChain& chain, const CodePage& page);
   Outcome<void> measure();
-  Outcome<void> read_all();
   Outcome<Entry> entry_at(std::uint32_t index);
   Outcome<std::u16string> long_name(std::uint32_t index, std::uint8_t checksum,
                                     std::uint32_t& first);

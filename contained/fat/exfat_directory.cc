@@ -40,9 +40,17 @@ Outcome<std::unique_ptr<ExfatDirectory>> ExfatDirectory::load(Volume& volume,
                                                               const UpcaseTable& table,
                                                               const ClusterChain& chain,
                                                               std::optional<std::uint64_t> size) {
+  TRY(auto directory, begin(volume, table, chain, size));
+  TRY_VOID(directory->read_some(kMostEntries));
+  return directory;
+}
+
+Outcome<std::unique_ptr<ExfatDirectory>> ExfatDirectory::begin(Volume& volume,
+                                                               const UpcaseTable& table,
+                                                               const ClusterChain& chain,
+                                                               std::optional<std::uint64_t> size) {
   std::unique_ptr<ExfatDirectory> directory(new ExfatDirectory(volume, table, chain));
   TRY_VOID(directory->measure(size));
-  TRY_VOID(directory->read_all());
   return directory;
 }
 
@@ -62,8 +70,9 @@ Outcome<void> ExfatDirectory::measure(std::optional<std::uint64_t> size) {
   return {};
 }
 
-Outcome<void> ExfatDirectory::read_all() {
-  while (end_ < capacity_) {
+Outcome<bool> ExfatDirectory::read_some(std::uint32_t entries) {
+  for (const std::uint32_t first = end_; end_ < capacity_;) {
+    if (end_ - first >= entries) return false;
     TRY(const auto bytes, record(end_));
     const auto type = std::to_integer<std::uint8_t>(bytes.front());
     if (type == entry_type::kEnd) break;
@@ -79,7 +88,7 @@ Outcome<void> ExfatDirectory::read_all() {
     }
     ++end_;
   }
-  return {};
+  return true;
 }
 
 // The file whose set begins there; nothing where there is none that can be used.

@@ -31,14 +31,20 @@ struct ExfatName {
 // The clusters it names.
 [[nodiscard]] ClusterChain chain_of(const FileInfo& info, const Geometry& geometry);
 
-// One directory of exFAT. All of it is read once, when it is first needed. Sets that are damaged or
-// have parts nobody here knows are not shown and never overwritten. Used under the volume's lock.
+// One directory of exFAT. All of it is read, in turns, when it is first needed. Sets that are
+// damaged or have parts nobody here knows are not shown and never overwritten. Used under the
+// volume's lock.
 class ExfatDirectory final : public Records {
  public:
   // `size` in bytes; nothing for the root, which has what its clusters have.
   static Outcome<std::unique_ptr<ExfatDirectory>> load(Volume& volume, const UpcaseTable& table,
                                                        const ClusterChain& chain,
                                                        std::optional<std::uint64_t> size);
+  // The same without having read it: only read_some() may follow, until it says that it was all.
+  static Outcome<std::unique_ptr<ExfatDirectory>> begin(Volume& volume, const UpcaseTable& table,
+                                                        const ClusterChain& chain,
+                                                        std::optional<std::uint64_t> size);
+  Outcome<bool> read_some(std::uint32_t entries);
 
   // Regardless of case; one that is spelled exactly so goes first.
   Outcome<std::optional<ExfatName>> find(std::u16string_view name);
@@ -84,7 +90,6 @@ class ExfatDirectory final : public Records {
   ExfatDirectory(Volume& volume, const UpcaseTable& table, const ClusterChain& chain)
       : Records(volume, chain, entry_type::kUnused), table_(table) {}
   Outcome<void> measure(std::optional<std::uint64_t> size);
-  Outcome<void> read_all();
   Outcome<std::optional<ExfatName>> name_at(std::uint32_t index);
   Outcome<void> order_growth(const Place& place);
   std::optional<Place> room_for(std::uint32_t count, const Wish& wish);

@@ -39,12 +39,17 @@ Outcome<ExfatDirectory*> ExfatDriver::open(Node& node) {
   if (!info.is_directory()) return refuse(ENOTDIR);
   TRY_VOID(check_alone(node));
   const bool root = node.id == Nodes::kRoot;
-  TRY(auto loaded,
-      ExfatDirectory::load(volume_, upcase_, node.chain,
-                           root ? std::nullopt : std::optional<std::uint64_t>(info.size)));
-  ExfatDirectory* const directory = loaded.get();
-  node.directory = std::move(loaded);
-  nodes_.read_directory(directory->name_count());
+  if (!node.unread) {
+    TRY(node.unread,
+        ExfatDirectory::begin(volume_, upcase_, node.chain,
+                              root ? std::nullopt : std::optional<std::uint64_t>(info.size)));
+  }
+  auto* const directory = static_cast<ExfatDirectory*>(node.unread.get());
+  const auto all = directory->read_some(Records::kMostAtOnce);
+  if (!all) node.unread.reset();
+  if (!all) return std::unexpected(all.error());
+  if (!*all) return refuse(kAnotherTurn);
+  nodes_.read_directory(node);
   return directory;
 }
 

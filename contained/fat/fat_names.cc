@@ -42,11 +42,17 @@ Outcome<Directory*> FatDriver::open(Node& node) {
   const std::uint32_t cluster = info.first_cluster;
   // Only the root of FAT12 and FAT16 has no clusters.
   if (cluster == 0 && node.id != Nodes::kRoot) return refuse(EUCLEAN);
-  TRY(auto loaded, Directory::load(volume_, cluster, *view_.page));
-  TRY_VOID(check_dots(*loaded, node));
-  Directory* const directory = loaded.get();
-  node.directory = std::move(loaded);
-  nodes_.read_directory(directory->name_count());
+  if (!node.unread) {
+    TRY(node.unread, Directory::begin(volume_, cluster, *view_.page));
+  }
+  auto* const directory = static_cast<Directory*>(node.unread.get());
+  auto all = directory->read_some(Records::kMostAtOnce);
+  if (all && !*all) return refuse(kAnotherTurn);
+  if (all)
+    if (auto dots = check_dots(*directory, node); !dots) all = std::unexpected(dots.error());
+  if (!all) node.unread.reset();
+  if (!all) return std::unexpected(all.error());
+  nodes_.read_directory(node);
   return directory;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "contained/fat/file_driver.h"
 #include "contained/fat/session.h"
@@ -58,29 +59,45 @@ Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t off
   return found;
 }
 
+// A long chain is walked in turns.
+Outcome<void> FileDriver::learn(Node& node, std::uint64_t clusters) {
+  constexpr std::uint32_t kStepsAtOnce = 1u << 16;
+  const auto most = std::min<std::uint64_t>(clusters, std::numeric_limits<std::uint32_t>::max());
+  TRY(const bool known,
+      node.chain.learn(volume_.table(), static_cast<std::uint32_t>(most), kStepsAtOnce));
+  return known ? Outcome<void>{} : refuse(kAnotherTurn);
+}
+
+// How many bytes there are to read. Those that nobody has written become zeroes here.
+Outcome<std::size_t> FileDriver::find_data(NodeId node, std::uint64_t offset,
+                                           std::span<std::byte> into, Segments& where) {
+  const Session session(volume_, nodes_);
+  TRY(const Known found, file(node));
+  const FileInfo& info = found.info;
+  if (offset >= info.size) return 0;
+  into = into.first(std::min<std::uint64_t>(into.size(), info.size - offset));
+  const std::uint64_t valid = info.valid_size > offset ? info.valid_size - offset : 0;
+  const std::uint64_t wanted = std::min<std::uint64_t>(into.size(), valid);
+  TRY_VOID(learn(*found.node, clusters_for(offset + wanted)));
+  TRY(where, segments(*found.node, offset, wanted));
+  const std::uint64_t covered =
+      where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
+  // The size says that there is more than the chain has.
+  if (covered != wanted) return refuse(EUCLEAN);
+  std::ranges::fill(into.subspan(wanted), std::byte{0});
+  return into.size();
+}
+
 Outcome<std::size_t> FileDriver::read(NodeId node, std::uint64_t offset,
                                       std::span<std::byte> into) {
   const auto moving = locks_.keep_still(node);
   Segments where;
-  {
-    const Session session(volume_, nodes_);
-    TRY(const Known found, file(node));
-    const FileInfo& info = found.info;
-    if (offset >= info.size) return 0;
-    into = into.first(std::min<std::uint64_t>(into.size(), info.size - offset));
-    const std::uint64_t valid = info.valid_size > offset ? info.valid_size - offset : 0;
-    const std::uint64_t wanted = std::min<std::uint64_t>(into.size(), valid);
-    TRY(where, segments(*found.node, offset, wanted));
-    const std::uint64_t covered =
-        where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
-    // The size says that there is more than the chain has.
-    if (covered != wanted) return refuse(EUCLEAN);
-    std::ranges::fill(into.subspan(wanted), std::byte{0});
-  }
+  TRY(const std::size_t count,
+      with_turns(volume_, [&] { return find_data(node, offset, into, where); }));
   for (const Segment& segment : where)
     TRY_VOID(volume_.read_data(segment.offset,
                                into.subspan(segment.file_offset - offset, segment.length)));
-  return into.size();
+  return count;
 }
 
 Outcome<void> FileDriver::write_segments(const Segments& where, std::uint64_t offset,
@@ -122,6 +139,7 @@ Outcome<bool> FileDriver::overwrite(NodeId node, std::uint64_t offset,
     TRY_VOID(volume_.begin_change());
     TRY(Known found, file(node));
     if (offset + from.size() > found.info.valid_size) return false;
+    TRY_VOID(learn(*found.node, clusters_for(offset + from.size())));
     TRY(where, segments(*found.node, offset, from.size()));
     const std::uint64_t covered =
         where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
@@ -147,6 +165,7 @@ Outcome<std::vector<ClusterRun>> FileDriver::reserve(Node& node, std::uint64_t s
   const std::uint64_t clusters = clusters_for(size);
   if (clusters > volume_.geometry().cluster_count) return refuse(ENOSPC);
   const auto needed = static_cast<std::uint32_t>(clusters);
+  TRY_VOID(learn(node, kAllClusters));
   TRY(std::uint32_t have, node.chain.length(volume_.table()));
   TRY(const std::uint32_t last, node.chain.last(volume_.table()));
   std::vector<ClusterRun> runs;
@@ -271,6 +290,7 @@ Outcome<std::uint64_t> FileDriver::shrink(NodeId node, std::uint64_t size) {
   FileInfo& info = found.info;
   ClusterChain& chain = found.node->chain;
   if (size >= info.size) return size;
+  TRY_VOID(learn(*found.node, kAllClusters));
   TRY(const std::uint32_t have, chain.length(volume_.table()));
   const std::uint32_t least = chain.length_without(kMostPiecesAtOnce);
   size = std::clamp(std::uint64_t{least} * volume_.geometry().cluster_size, size, info.size);

@@ -229,17 +229,21 @@ bool FileDriver::forgotten(NodeId node) {
 }
 
 void FileDriver::gone(NodeId node) {
-  while (!free_space_of(node)) {
+  while (true) {
+    // To the end also when the driver ends: nobody waits for it anyway.
+    const auto all = with_commits(volume_, [&] { return free_space_of(node); });
     // What was given up is out of memory when it is on the medium. A commit that fails says so.
-    if (!volume_.commit()) return;
+    if (!all || *all || !volume_.commit()) return;
   }
 }
 
 // False if there is more of it.
-bool FileDriver::free_space_of(NodeId node) {
+Outcome<bool> FileDriver::free_space_of(NodeId node) {
   const Session session(volume_, nodes_);
   Node* const ended = nodes_.ended(node);
   if (ended == nullptr) return true;
+  if (const auto known = learn(*ended, kAllClusters); !known && known.error().value == kAnotherTurn)
+    return refuse(kAnotherTurn);
   const auto released = release_chain(*ended, Volume::Content::kData);
   if (released && !*released) return false;
   if (!released)

@@ -66,6 +66,8 @@ class FileDriver : public FileSystem {
   // for it is needed until it is on the medium.
   static constexpr std::uint32_t kMostPiecesAtOnce = 1u << 18;
 
+  static constexpr std::uint64_t kAllClusters = ~std::uint64_t{0};
+
   // A node and what the medium says of it.
   struct Known {
     Node* node = nullptr;
@@ -110,7 +112,12 @@ class FileDriver : public FileSystem {
   [[nodiscard]] Attributes attributes_of(NodeId id, const FileInfo& info) const;
   [[nodiscard]] ZonedTime present() const;
   void touch(FileInfo& info) const;
-  bool free_space_of(NodeId node);
+  Outcome<Attributes> lookup_once(NodeId parent, std::string_view name);
+  Outcome<void> list_once(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
+                          EntrySink& sink);
+  // Where the first clusters of a file are; kAnotherTurn until that is known.
+  Outcome<void> learn(Node& node, std::uint64_t clusters);
+  Outcome<bool> free_space_of(NodeId node);
   Outcome<bool> release_chain(Node& node, Volume::Content content);
 
   // file_names.cc
@@ -156,6 +163,9 @@ class FileDriver : public FileSystem {
     std::uint64_t length = 0;
   };
   using Segments = std::vector<Segment>;
+
+  Outcome<std::size_t> find_data(NodeId node, std::uint64_t offset, std::span<std::byte> into,
+                                 Segments& where);
 
   // file_driver.cc
   [[nodiscard]] mode_t mode_of(const FileInfo& info) const;

@@ -19,6 +19,10 @@ constexpr std::uint64_t kAfterDots = 2;
 }  // namespace
 
 Outcome<Attributes> FileDriver::lookup(NodeId parent, std::string_view name) {
+  return with_turns(volume_, [&] { return lookup_once(parent, name); });
+}
+
+Outcome<Attributes> FileDriver::lookup_once(NodeId parent, std::string_view name) {
   const Session session(volume_, nodes_);
   TRY(Node* const above, directory_node(parent));
   TRY(const Listed found, find_in(*above, name));
@@ -30,6 +34,12 @@ Outcome<Attributes> FileDriver::lookup(NodeId parent, std::string_view name) {
 
 Outcome<void> FileDriver::list(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
                                EntrySink& sink) {
+  return with_turns(volume_, [&] { return list_once(directory, cookie, detail, sink); });
+}
+
+// Takes other turns only before it has listed anything.
+Outcome<void> FileDriver::list_once(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
+                                    EntrySink& sink) {
   const Session session(volume_, nodes_);
   TRY(const Known known, any_node(directory));
   if (!known.info.is_directory()) return refuse(ENOTDIR);
@@ -100,6 +110,7 @@ void FileDriver::forget_node(Node& node, const FileInfo& info) {
   nodes_.deleted(node, info);
   if (!info.is_directory()) return;
   node.directory.reset();
+  node.unread.reset();
   if (!release_chain(node, Volume::Content::kDirectory).value_or(false))
     log(LogLevel::kWarning, "the space of a directory could not be freed; {} will find it",
         volume_.checker());

@@ -7,7 +7,8 @@ namespace airlock::fat {
 namespace {
 
 constexpr std::size_t kMostNodes = 1024;
-constexpr std::size_t kMostNames = std::size_t{1} << 19;
+// Enough for two directories of the largest size that are used together; up to 80 MiB.
+constexpr std::size_t kMostNames = std::size_t{1} << 22;
 // The kernel spends twenty times as much memory on each.
 constexpr std::size_t kMostParents = std::size_t{1} << 16;
 constexpr unsigned kCallsBetween = 1024;
@@ -117,6 +118,11 @@ std::vector<NodeId> NodeTable::deleted_ids() const {
   return ids;
 }
 
+void NodeTable::read_directory(Node& node) {
+  node.directory = std::move(node.unread);
+  names_read_ += node.directory->name_count();
+}
+
 void NodeTable::trim(std::uint64_t committed_batches) {
   if (++calls_ < kCallsBetween && names_read_ < kMostNames / 2) return;
   calls_ = 0;
@@ -126,12 +132,14 @@ void NodeTable::trim(std::uint64_t committed_batches) {
   for (auto at = recency_.begin(); at != recency_.end();) {
     Node& node = **at++;
     if (node.cut_in && *node.cut_in < committed_batches) node.cut_in.reset();
-    names += node.directory ? node.directory->name_count() : 0;
+    for (const Records* const records : {node.directory.get(), node.unread.get()})
+      names += records != nullptr ? records->name_count() : 0;
     // The one used last stays, however large it is.
     const bool too_much = ++count > kMostNodes || (names > kMostNames && count > 1);
     if (!too_much || is_ordered(node, committed_batches)) continue;
     if (node.id == kRoot) {
       node.directory.reset();
+      node.unread.reset();
     } else if (is_natural(node) && !node.cut_in) {
       drop(node.id);
     }

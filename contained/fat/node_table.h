@@ -40,6 +40,7 @@ struct Node {
   FileInfo own_info;    // exFAT: what the medium says; always: instead of it, where it says nothing
   ClusterChain chain{0};
   std::unique_ptr<Records> directory;   // once it was needed
+  std::unique_ptr<Records> unread;      // the same as long as there is more of it to read
   std::optional<std::uint64_t> cut_in;  // the batch that makes the chain shorter
   std::optional<Origin> origin;
   // Directories: where it was found last; 0 if nobody has looked for it.
@@ -108,7 +109,8 @@ class NodeTable {
   // Drops what was not used for long and can be made again. Looks now and then, and always after
   // large directories were read.
   void trim(std::uint64_t committed_batches);
-  void read_directory(std::size_t names) { names_read_ += names; }
+  // What is in the node's `unread` has been read.
+  void read_directory(Node& node);
 
  private:
   // Above every place on a medium.

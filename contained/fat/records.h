@@ -21,6 +21,9 @@ class Records {
  public:
   virtual ~Records() = default;
 
+  // A directory is read in turns of so many.
+  static constexpr std::uint32_t kMostAtOnce = 16384;
+
   // How many there is room for.
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t name_count() const { return names_.size(); }

@@ -18,6 +18,7 @@
 #include "contained/fat/write_order.h"
 #include "contained/runtime/background_commit.h"
 #include "contained/runtime/metadata_cache.h"
+#include "contained/runtime/turns.h"
 
 namespace airlock::fat {
 
@@ -30,6 +31,9 @@ enum class MountMode {
 // What an operation answers when the changes so far must reach the medium before it can be done:
 // nothing has been changed, commit() and try again. Never leaves the driver.
 inline constexpr int kCommitFirst = ERESTART;
+// An operation answers this when it has done a part of something long, which it remembers: others
+// have the lock first, and then it is called again.
+inline constexpr int kAnotherTurn = EINPROGRESS;
 
 // One opened FAT or exFAT volume below the level of files: what says which clusters are in use and
 // follow each other, the blocks of directories, and the order in which changes reach the medium
@@ -77,7 +81,7 @@ class Volume {
   // Holds the volume's lock and keeps the memory of blocks valid.
   class Operation {
    public:
-    explicit Operation(Volume& volume) : volume_(volume), lock_(volume.mutex_) {}
+    explicit Operation(Volume& volume) : volume_(volume), lock_(volume.turns_.take()) {}
     ~Operation() { volume_.end_operation(); }
     Operation(const Operation&) = delete;
     Operation& operator=(const Operation&) = delete;
@@ -86,6 +90,9 @@ class Volume {
     Volume& volume_;
     std::unique_lock<std::mutex> lock_;
   };
+
+  // After kAnotherTurn, without an Operation.
+  Outcome<void> let_others_go() { return turns_.let_others_go(); }
 
   // Before the first change of an operation: EROFS on a read-only or closing volume or after a
   // failed write; marks the medium as being in use.
@@ -239,7 +246,8 @@ class Volume {
   ClusterBitmap bitmap_;
   FreeSpace space_;
 
-  std::mutex mutex_;         // all of the above and below that is not atomic
+  std::mutex mutex_;  // all of the above and below that is not atomic
+  Turns turns_{mutex_};
   std::mutex commit_mutex_;  // one commit at a time; taken before mutex_
   WriteOrder table_order_;
   WriteOrder block_order_;

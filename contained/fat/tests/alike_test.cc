@@ -17,6 +17,7 @@
 #include "contained/fat/tests/fat_image.h"
 #include "contained/fat/tests/mounted_fat.h"
 #include "contained/fat/tests/ownership.h"
+#include "contained/runtime/interruption.h"
 #include "contained/runtime/reader_token.h"
 
 namespace airlock::fat {
@@ -210,6 +211,85 @@ TEST_P(Volumes, GiveTheLeadAwayBeforeTheyFillAGap) {
   EXPECT_EQ(token.is_held(), GetParam().is_exfat());  // there it takes no zeroes
   EXPECT_EQ(mounted.write(node, 999'999, "x"), 0);
   EXPECT_FALSE(token.is_held());
+}
+
+// In every pause of a request: counts them, uses the file system as another request would, which
+// hangs if the lock is held, and may say that nobody waits any more.
+class Pauses {
+ public:
+  Pauses(MountedFat& mounted, unsigned most) : mounted_(mounted), most_(most) {}
+  [[nodiscard]] unsigned count() const { return count_; }
+
+ private:
+  static bool pause(void* of) {
+    auto& self = *static_cast<Pauses*>(of);
+    EXPECT_TRUE(self.mounted_.driver().attributes(kRoot).has_value());
+    return ++self.count_ > self.most_;
+  }
+  MountedFat& mounted_;
+  unsigned most_;
+  unsigned count_ = 0;
+  Interruption interruption_{pause, this};
+};
+constexpr unsigned kForGood = ~0u;
+
+TEST_P(Volumes, ReadALargeDirectoryInTurns) {
+  const std::string rest(30, 'n');
+  constexpr unsigned kNames = 4500;
+  {
+    MountedFat mounted(medium_);
+    const NodeId folder = mounted.make(kRoot, "folder", S_IFDIR);
+    for (unsigned i = 0; i < kNames; ++i)
+      ASSERT_NE(mounted.make(folder, std::to_string(i) + rest), 0u);
+    mounted.close();
+  }
+  MountedFat mounted(medium_);
+  const NodeId folder = mounted.find(kRoot, "folder");
+  {
+    const Pauses pauses(mounted, 0);
+    EXPECT_EQ(mounted.driver().lookup(folder, "absent").error().value, EINTR);
+    EXPECT_EQ(pauses.count(), 1u);
+  }
+  const Pauses pauses(mounted, kForGood);
+  EXPECT_EQ(mounted.driver().lookup(folder, "absent").error().value, ENOENT);
+  EXPECT_EQ(mounted.list(folder).size(), kNames);
+  EXPECT_NE(mounted.find(folder, "4499" + rest), 0u);
+  EXPECT_EQ(mounted.unlink(folder, "17" + rest), 0);
+  EXPECT_NE(mounted.make(folder, "new"), 0u);
+  EXPECT_EQ(pauses.count(), 0u);  // it had begun before, and this was the rest
+  mounted.close();
+  expect_sound();
+}
+
+// It takes many clusters.
+class LongChains : public Volumes {};
+INSTANTIATE_TEST_SUITE_P(Fat, LongChains, ::testing::Values(kFat32));
+
+TEST_P(LongChains, AreWalkedInTurns) {
+  constexpr std::uint64_t kSize = 66'000 * 512;
+  {
+    MountedFat mounted(medium_);
+    const NodeId node = mounted.make(kRoot, "file");
+    ASSERT_EQ(mounted.resize(node, kSize), 0);
+    ASSERT_EQ(mounted.write(node, kSize - 3, "end"), 0);
+    mounted.close();
+  }
+  for (const bool deletes : {false, true}) {
+    MountedFat mounted(medium_);
+    const NodeId node = mounted.find(kRoot, "file");
+    const Pauses pauses(mounted, 0);
+    if (deletes) {
+      EXPECT_EQ(mounted.unlink(kRoot, "file"), 0);  // also though nobody waits
+    } else {
+      EXPECT_EQ(mounted.read(node, 0, 9), std::string(9, '\0'));
+      EXPECT_EQ(pauses.count(), 0u);
+      EXPECT_EQ(mounted.read(node, kSize - 3, 3), "error " + std::to_string(EINTR));
+      EXPECT_EQ(mounted.read(node, kSize - 3, 3), "end");
+    }
+    EXPECT_EQ(pauses.count(), 1u);
+    mounted.close();
+    expect_sound();
+  }
 }
 
 // More pieces than are remembered of one file.

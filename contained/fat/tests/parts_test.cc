@@ -344,6 +344,17 @@ TEST_F(Clusters, AnEndOfSoManyPiecesIsFound) {
   EXPECT_LE(left, 15000u - 900u);
 }
 
+TEST_F(Clusters, ALongChainIsLearntStepByStep) {
+  ASSERT_TRUE(table_.chain({.start = 10, .count = 1000}, {TableEntry::Kind::kEnd, 0}).has_value());
+  ClusterChain chain(10);
+  EXPECT_TRUE(*chain.learn(table_, 300, 300));
+  EXPECT_FALSE(*chain.learn(table_, 1000, 400));
+  EXPECT_FALSE(*chain.learn(table_, ~0u, 300));
+  EXPECT_TRUE(*chain.learn(table_, ~0u, 300));
+  EXPECT_TRUE(*chain.learn(table_, ~0u, 0));
+  EXPECT_EQ(*chain.length(table_), 1000u);
+}
+
 TEST_F(Clusters, ALoopEnds) {
   ASSERT_TRUE(
       table_.chain({.start = 10, .count = 700}, {TableEntry::Kind::kNext, 300}).has_value());
