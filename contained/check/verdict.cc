@@ -100,7 +100,7 @@ bool is_ext_remark(std::string_view line) {
   return trimmed(line).empty() || has_any(line, kRemarks);
 }
 
-// What it can't go on from it does not ask about, and says last.
+// e2fsck does not ask about an error that it can't go on from. It names that one last.
 void add_unasked(Reading& reading, const Lines& lines) {
   const auto last = std::find_if_not(lines.rbegin(), lines.rend(), is_ext_remark);
   if (last != lines.rend()) add_finding(reading, *last);

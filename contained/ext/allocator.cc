@@ -135,7 +135,7 @@ void Allocator::collect_fixed_ranges() {
   protect(reserved);
 }
 
-// Whoever changes a bitmap that is also a part of an inode table changes files.
+// A change of a bitmap that is also a part of an inode table would change files.
 void Allocator::find_contradictions() {
   const std::uint64_t blocks = ext2fs_blocks_count(fs_->super);
   std::uint64_t end = 0;
@@ -216,7 +216,7 @@ std::span<const BlockRange> Allocator::fixed_in(std::uint32_t group) const {
   return {first, last};
 }
 
-// Whoever got a block of the volume's own from it would find his data replaced.
+// A file that got one of the volume's own blocks from it would lose its data.
 Outcome<void> Allocator::check_block_bitmap(std::uint32_t group,
                                             std::span<const std::byte> bits) const {
   const std::uint64_t first = first_block(group);

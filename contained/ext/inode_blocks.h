@@ -22,7 +22,7 @@ class InodeBlocks final : public MapBlocks {
 
   [[nodiscard]] BlockMap& map() { return *map_; }
   [[nodiscard]] const Inode& inode() const { return inode_; }
-  // What a walk through this inode may cost.
+  // Counts, and bounds, what a walk through this inode costs.
   static Work work_for(const Volume& volume, const Inode& inode);
   // How many blocks of the map were read as a whole, since it was asked last.
   [[nodiscard]] std::uint64_t take_visits();

@@ -14,7 +14,7 @@ class Work {
  public:
   // Some milliseconds, most of which go into reading what is in the blocks.
   static constexpr std::uint64_t kTurnBytes = std::uint64_t{4} << 20;
-  // What a walk may cost that cannot let others have the lock.
+  // The most for a walk that cannot let others have the lock.
   static constexpr std::uint64_t kMostBytesAtOnce = 2 * kTurnBytes;
 
   // `own_blocks` is what the inode says it has, `volume_blocks` what there is.

@@ -40,7 +40,7 @@ class ClusterChain {
 
   // What the table has been told already: more at the end, or less. Of complete chains only.
   void append(const ClusterRun& run);
-  // What it loses, from the end on. After an error it has lost nothing.
+  // Answers the clusters it loses, from the end on. After an error it has lost none.
   Outcome<std::vector<ClusterRun>> cut(ClusterTable& table, std::uint32_t length);
   // Of a complete chain: how long it would be without an end that is in so many pieces at most.
   [[nodiscard]] std::uint32_t length_without(std::uint32_t pieces) const;

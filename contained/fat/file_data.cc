@@ -332,8 +332,8 @@ Outcome<void> FileDriver::truncate(NodeId node, std::uint64_t size) {
     before = found.info.size;
   }
   if (size >= before) return grow_to(node, size);
-  // A file in millions of pieces gets shorter step by step. What a step gave up is forgotten once
-  // it is on the medium.
+  // A file in millions of pieces gets shorter step by step. The pieces of a step leave memory when
+  // they are on the medium.
   while (true) {
     TRY(const std::uint64_t now, with_commits(volume_, [&] { return shrink(node, size); }));
     if (now <= size) return {};

@@ -232,7 +232,8 @@ void FileDriver::gone(NodeId node) {
   while (true) {
     // To the end also when the driver ends: nobody waits for it anyway.
     const auto all = with_commits(volume_, [&] { return free_space_of(node); });
-    // What was given up is out of memory when it is on the medium. A commit that fails says so.
+    // The pieces that it gave up leave memory when they are on the medium. A commit that fails
+    // says so.
     if (!all || *all || !volume_.commit()) return;
   }
 }

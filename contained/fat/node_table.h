@@ -109,7 +109,7 @@ class NodeTable {
   // Drops what was not used for long and can be made again. Looks now and then, and always after
   // large directories were read.
   void trim(std::uint64_t committed_batches);
-  // What is in the node's `unread` has been read.
+  // All of the node's `unread` has been read.
   void read_directory(Node& node);
 
  private:

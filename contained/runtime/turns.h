@@ -14,8 +14,8 @@
 namespace airlock {
 
 // A volume's lock for requests that take long: they hold it for some milliseconds at a time. A
-// mutex is not fair, for whoever takes it again at once gets it though others wait. So those that
-// wait are counted, and go first.
+// mutex is not fair: a thread that takes it again at once gets it, though others wait. So this
+// counts the threads that wait, and lets them go first.
 class Turns {
  public:
   explicit Turns(std::mutex& mutex) : mutex_(mutex) {}

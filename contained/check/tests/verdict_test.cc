@@ -71,7 +71,7 @@ TEST(ExtVerdict, IsWhatTheCodeAndTheWordsSay) {
   EXPECT_EQ(ext(1, "/dev/medium: clean\n"), "checker-died") << "it could not correct anything";
 }
 
-// What e2fsck 1.47 can't go on from it does not ask about.
+// e2fsck 1.47 does not ask about these.
 TEST(ExtVerdict, NamesWhatNobodyWasAskedAbout) {
   constexpr std::string_view kUsers =
       "e2fsck 1.47.0 (5-Feb-2023)\n"
