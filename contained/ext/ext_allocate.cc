@@ -13,6 +13,8 @@ namespace airlock::ext {
 namespace {
 
 constexpr std::uint64_t kEverything = ~std::uint32_t{0};
+// So much of a deleted file comes free in one operation: 1 GiB with blocks of 4 KiB.
+constexpr std::uint64_t kMostBlocksAtOnce = std::uint64_t{1} << 18;
 // More than a map ever needs for taking one block out and putting another in.
 constexpr std::uint64_t kSpareForMap = 16;
 
@@ -48,6 +50,28 @@ Outcome<void> ExtDriver::shrink(const Inode& inode, std::uint64_t size) {
   if (done) done = blocks.map().remove((size + block_size - 1) / block_size, kEverything);
   volume_.inode_changed(inode);
   return done;
+}
+
+// Gives back a part of a very large file that is to be deleted. False where the rest fits into one
+// operation, as all of most files does. The file has to be known as deleted on the medium: should
+// the power go, the next mount or e2fsck gives back what is left of it.
+Outcome<bool> ExtDriver::shed(const Inode& inode) {
+  if (!inode.is_file() || inode.has_flag(EXT4_INLINE_DATA_FL)) return false;
+  InodeBlocks blocks(volume_, inode);
+  Work work = InodeBlocks::work_for(volume_, inode);
+  for (std::uint64_t at = kMostBlocksAtOnce; at < kEverything;) {
+    TRY(const Run run, blocks.map().find(at, kEverything - at));
+    if (run.count == 0) return refuse(EUCLEAN);
+    if (run.state != RunState::kHole) {
+      auto removed = blocks.map().remove(at, kMostBlocksAtOnce);
+      volume_.inode_changed(inode);
+      return removed ? Outcome<bool>(true) : std::unexpected(removed.error());
+    }
+    at += run.count;
+    work.add(blocks.take_visits());
+    if (!work.is_justified()) return refuse(EUCLEAN);
+  }
+  return false;
 }
 
 // The last block is copied with zeroes behind the size instead of being changed in place, so that

@@ -220,7 +220,20 @@ bool ExtDriver::forgotten(NodeId node) {
   return inode && links_of(*inode) == 0;
 }
 
+// Only what is known as deleted on the medium may lose a part of itself.
+bool ExtDriver::shed_some(NodeId node) {
+  const Volume::Operation operation(volume_);
+  const auto inode = inode_of(node);
+  if (!inode || !volume_.require_writable()) return false;
+  const bool deleted = volume_.has_journal() ? inode->raw().i_links_count == 0
+                                             : volume_.unlinked().has_no_name(inode->number());
+  return deleted && shed(*inode).value_or(false);
+}
+
 void ExtDriver::gone(NodeId node) {
+  // The freed blocks leave memory with the commit. A failure is said there.
+  while (shed_some(node))
+    if (!volume_.commit()) break;
   const Volume::Operation operation(volume_);
   const auto inode = inode_of(node);
   if (!inode) return;
@@ -256,6 +269,7 @@ Outcome<void> ExtDriver::delete_orphans() {
   if (!volume_.writable()) return {};
   const std::uint32_t most = volume_.superblock().s_inodes_count;
   for (std::uint32_t count = 0; volume_.first_orphan() != 0 && count < most; ++count) {
+    while (shed_some(node_of(volume_.first_orphan()))) TRY_VOID(volume_.commit());
     const Volume::Operation operation(volume_);
     // The root and the journal are nobody's to delete, whatever the medium says.
     if (volume_.first_orphan() < EXT2_FIRST_INODE(&volume_.superblock())) return refuse(EUCLEAN);

@@ -99,6 +99,7 @@ class ExtDriver final : public FileSystem {
   auto with_space(Attempt attempt) -> decltype(attempt());
 
   // ext_driver.cc
+  bool shed_some(NodeId node);
   void drop_privileges(const Inode& inode) const;
   Outcome<void> change_owner(const Inode& inode, const AttributeChange& change) const;
   Outcome<Attributes> change_fields(NodeId node, const AttributeChange& change);
@@ -172,6 +173,7 @@ class ExtDriver final : public FileSystem {
   // ext_allocate.cc
   Outcome<void> truncate(NodeId node, std::uint64_t size);
   Outcome<void> shrink(const Inode& inode, std::uint64_t size);
+  Outcome<bool> shed(const Inode& inode);
   Outcome<void> replace_tail(InodeBlocks& blocks, std::uint64_t size);
   Outcome<void> punch(const Inode& inode, std::uint64_t offset, std::uint64_t end);
   Outcome<void> zero_head(const Inode& inode, std::uint64_t logical, std::uint64_t count);

@@ -554,6 +554,35 @@ TEST_F(DriverTest, OrphansOfAnEarlierMountAreDeleted) {
   close_clean();
 }
 
+// What an operation frees stays in memory until the next commit, so a large file takes several.
+TEST_F(DriverTest, AVeryLargeFileIsDeletedInParts) {
+  for (const char* options :
+       {"-t ext4 -b 1024 -J size=1", "-t ext3 -b 1024 -J size=1", kNoJournal}) {
+    SCOPED_TRACE(options);
+    mount(options, "8M");
+    const NodeId node = mounted->make_file(kRoot, "file");
+    constexpr std::uint64_t kFar = (std::uint64_t{1} << 18) * 1024;
+    for (std::uint64_t part = 0; part < 4; ++part)
+      ASSERT_EQ(mounted->write(node, part * kFar, std::string(3000, 'x')), 0);
+    const auto before = mounted->driver().statistics();
+    ASSERT_TRUE(mounted->driver().unlink(kRoot, "file").has_value());
+    ASSERT_TRUE(mounted->driver().sync_all().has_value());
+    mounted->driver().gone(node);
+    {
+      const Volume::Operation operation(mounted->volume());
+      Allocator& allocator = mounted->volume().allocator();
+      const Allocator::Freed freed = allocator.take_freed();
+      std::uint64_t blocks = 0;
+      for (const auto& [start, count] : freed.blocks) blocks += count;
+      EXPECT_GE(blocks, 3u);
+      EXPECT_LT(blocks, 6u);
+      allocator.reuse(freed);
+    }
+    EXPECT_GE(mounted->driver().statistics()->f_bfree, before->f_bfree + 12);
+    close_clean();
+  }
+}
+
 // Without a journal e2fsck must find no inode without links while a name leads to it: that name
 // would go, also if it leads to another file by now.
 TEST_F(DriverTest, WithoutAJournalAFileGoesAfterItsName) {
