@@ -18,14 +18,13 @@ class Seats:
     def __init__(self, stack):
         self.stack = stack
         self.udevd = (UDEV / "control").exists()
+        if not self.udevd:
+            # Of our own: another test may get the number of a loop device before we have forgotten it.
+            UDEV.mkdir(exist_ok=True)
+            harness.run(["mount", "-t", "tmpfs", "none", UDEV])
+            stack.callback(harness.run, ["umount", "-l", UDEV])
         self.folder = UDEV / ("rules.d" if self.udevd else "data")
-        if not self.folder.exists():
-            self.folder.mkdir(parents=True)
-            stack.callback(self.remove_folder)
-
-    def remove_folder(self):
-        with contextlib.suppress(OSError):  # somebody else needs it now
-            self.folder.rmdir()
+        self.folder.mkdir(exist_ok=True)
 
     def put(self, stick, seat):
         number = os.stat(stick.device).st_rdev
