@@ -18,6 +18,7 @@
 #include "daemon/system/mount_table.h"
 #include "lib/base/file_text.h"
 #include "lib/base/number.h"
+#include "lib/base/text.h"
 
 namespace airlock {
 namespace {
@@ -96,32 +97,31 @@ struct Place {
   int path = -1;
 };
 constexpr auto kPlaces = std::to_array<Place>({
-    {SYS_read, 0},           {SYS_write, 0},         {SYS_pread64, 0},
-    {SYS_pwrite64, 0},       {SYS_readv, 0},         {SYS_writev, 0},
-    {SYS_preadv, 0},         {SYS_pwritev, 0},       {SYS_preadv2, 0},
-    {SYS_pwritev2, 0},       {SYS_getdents64, 0},    {SYS_fsync, 0},
-    {SYS_fdatasync, 0},      {SYS_syncfs, 0},        {SYS_sync_file_range, 0},
-    {SYS_ftruncate, 0},      {SYS_fstat, 0},         {SYS_fstatfs, 0},
-    {SYS_lseek, 0},          {SYS_fallocate, 0},     {SYS_ioctl, 0},
-    {SYS_fchmod, 0},         {SYS_fchown, 0},        {SYS_fgetxattr, 0},
-    {SYS_fsetxattr, 0},      {SYS_flistxattr, 0},    {SYS_fremovexattr, 0},
-    {SYS_readahead, 0},      {SYS_fadvise64, 0},     {SYS_openat, 0, 1},
-    {SYS_openat2, 0, 1},     {SYS_newfstatat, 0, 1}, {SYS_statx, 0, 1},
-    {SYS_mkdirat, 0, 1},     {SYS_mknodat, 0, 1},    {SYS_unlinkat, 0, 1},
-    {SYS_renameat, 0, 1},    {SYS_renameat2, 0, 1},  {SYS_linkat, 0, 1},
-    {SYS_symlinkat, 1, 2},   {SYS_readlinkat, 0, 1}, {SYS_faccessat, 0, 1},
-    {SYS_faccessat2, 0, 1},  {SYS_fchmodat, 0, 1},   {SYS_fchownat, 0, 1},
-    {SYS_utimensat, 0, 1},   {SYS_truncate, -1, 0},  {SYS_statfs, -1, 0},
-    {SYS_chdir, -1, 0},      {SYS_getxattr, -1, 0},  {SYS_lgetxattr, -1, 0},
-    {SYS_setxattr, -1, 0},   {SYS_lsetxattr, -1, 0}, {SYS_listxattr, -1, 0},
-    {SYS_llistxattr, -1, 0}, {SYS_execve, -1, 0},
+    {SYS_read, 0},          {SYS_write, 0},         {SYS_pread64, 0},         {SYS_pwrite64, 0},
+    {SYS_readv, 0},         {SYS_writev, 0},        {SYS_preadv, 0},          {SYS_pwritev, 0},
+    {SYS_preadv2, 0},       {SYS_pwritev2, 0},      {SYS_getdents64, 0},      {SYS_fsync, 0},
+    {SYS_fdatasync, 0},     {SYS_syncfs, 0},        {SYS_ftruncate, 0},       {SYS_fstat, 0},
+    {SYS_fstatfs, 0},       {SYS_lseek, 0},         {SYS_fallocate, 0},       {SYS_ioctl, 0},
+    {SYS_fchmod, 0},        {SYS_fchown, 0},        {SYS_fgetxattr, 0},       {SYS_fsetxattr, 0},
+    {SYS_flistxattr, 0},    {SYS_fremovexattr, 0},  {SYS_readahead, 0},       {SYS_openat, 0, 1},
+    {SYS_openat2, 0, 1},    {SYS_statx, 0, 1},      {SYS_mkdirat, 0, 1},      {SYS_mknodat, 0, 1},
+    {SYS_unlinkat, 0, 1},   {SYS_renameat2, 0, 1},  {SYS_linkat, 0, 1},       {SYS_symlinkat, 1, 2},
+    {SYS_readlinkat, 0, 1}, {SYS_faccessat, 0, 1},  {SYS_faccessat2, 0, 1},   {SYS_fchmodat, 0, 1},
+    {SYS_fchownat, 0, 1},   {SYS_utimensat, 0, 1},  {SYS_truncate, -1, 0},    {SYS_statfs, -1, 0},
+    {SYS_chdir, -1, 0},     {SYS_getxattr, -1, 0},  {SYS_lgetxattr, -1, 0},   {SYS_setxattr, -1, 0},
+    {SYS_lsetxattr, -1, 0}, {SYS_listxattr, -1, 0}, {SYS_llistxattr, -1, 0},  {SYS_execve, -1, 0},
+#ifdef SYS_newfstatat  // not where numbers have 32 bits
+    {SYS_newfstatat, 0, 1}, {SYS_fadvise64, 0},     {SYS_sync_file_range, 0},
+#endif
+#ifdef SYS_renameat
+    {SYS_renameat, 0, 1},
+#endif
 #ifdef SYS_open  // processors older than arm64
-    {SYS_open, -1, 0},       {SYS_creat, -1, 0},     {SYS_stat, -1, 0},
-    {SYS_lstat, -1, 0},      {SYS_access, -1, 0},    {SYS_mkdir, -1, 0},
-    {SYS_mknod, -1, 0},      {SYS_rmdir, -1, 0},     {SYS_unlink, -1, 0},
-    {SYS_rename, -1, 0},     {SYS_link, -1, 0},      {SYS_symlink, -1, 1},
-    {SYS_readlink, -1, 0},   {SYS_chmod, -1, 0},     {SYS_chown, -1, 0},
-    {SYS_lchown, -1, 0},     {SYS_utimes, -1, 0},
+    {SYS_open, -1, 0},      {SYS_creat, -1, 0},     {SYS_stat, -1, 0},        {SYS_lstat, -1, 0},
+    {SYS_access, -1, 0},    {SYS_mkdir, -1, 0},     {SYS_mknod, -1, 0},       {SYS_rmdir, -1, 0},
+    {SYS_unlink, -1, 0},    {SYS_rename, -1, 0},    {SYS_link, -1, 0},        {SYS_symlink, -1, 1},
+    {SYS_readlink, -1, 0},  {SYS_chmod, -1, 0},     {SYS_chown, -1, 0},       {SYS_lchown, -1, 0},
+    {SYS_utimes, -1, 0},
 #endif
 });
 
@@ -130,21 +130,14 @@ struct SystemCall {
   std::array<std::uint64_t, 6> arguments{};
 };
 
-std::string_view cut(std::string_view& text, char at) {
-  const std::size_t end = text.find(at);
-  const std::string_view piece = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return piece;
-}
-
 // "0 0x3 0x7ff... 0x1000 0x0 0x0 0x0 0x7ff... 0x7f...", or "running", or "-1 0x... 0x...".
 std::optional<SystemCall> read_system_call(std::string_view text) {
   SystemCall call;
-  const auto number = parse_number<long>(cut(text, ' '));
+  const auto number = parse_number<long>(take_until(text, ' '));
   if (!number || *number < 0) return std::nullopt;
   call.number = *number;
   for (std::uint64_t& argument : call.arguments) {
-    const std::string_view word = cut(text, ' ');
+    const std::string_view word = take_until(text, ' ');
     if (!word.starts_with("0x")) return std::nullopt;
     const auto value = parse_number<std::uint64_t>(
         word.substr(2), 0, std::numeric_limits<std::uint64_t>::max(), /*base=*/16);
@@ -172,11 +165,6 @@ std::string path_in_memory(pid_t process, std::uint64_t address) {
   const std::string_view read(text.data(), static_cast<std::size_t>(size));
   const std::size_t end = read.find('\0');
   return end == std::string_view::npos ? std::string() : std::string(read.substr(0, end));
-}
-
-bool is_beneath(std::string_view path, std::string_view folder) {
-  if (folder == "/") return path.starts_with('/');
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
 // One task, looked at by its folder in /proc.
@@ -227,8 +215,8 @@ bool Task::read_status(FuseWaiter& waiter) const {
   // Behind the name: the state, then numbers; the start of the task is the twentieth of all.
   std::string_view rest = std::string_view(stat).substr(name_end + 1);
   constexpr int kWordsBeforeStart = 20;
-  for (int i = 0; i < kWordsBeforeStart; ++i) cut(rest, ' ');
-  const auto started = parse_number<std::uint64_t>(cut(rest, ' '));
+  for (int i = 0; i < kWordsBeforeStart; ++i) (void)take_until(rest, ' ');
+  const auto started = parse_number<std::uint64_t>(take_until(rest, ' '));
   if (!started) return false;
   waiter.user = static_cast<uid_t>(*user);
   waiter.wait = {.task = task_, .started = *started, .switches = *given_up + *taken};
@@ -244,15 +232,10 @@ dev_t Task::of_descriptor(std::uint64_t number) {
   return entry == mounts().end() ? 0 : entry->device;
 }
 
-// By its text, because nobody may walk there.
 dev_t Task::of_path(const std::string& path) {
   if (path.contains("/..")) return 0;
-  const MountEntry* longest = nullptr;
-  for (const MountEntry& entry : mounts())
-    if (is_beneath(path, entry.mount_point) &&
-        (longest == nullptr || entry.mount_point.size() >= longest->mount_point.size()))
-      longest = &entry;
-  return longest == nullptr ? 0 : longest->device;
+  const MountEntry* const mount = mount_below(mounts(), path);
+  return mount == nullptr ? 0 : mount->device;
 }
 
 dev_t Task::of_mapping() {
@@ -313,8 +296,8 @@ FuseWait read_fuse_stack(std::string_view stack) {
   using Kind = FuseWait::Kind;
   FuseWait wait;
   while (!stack.empty()) {
-    std::string_view line = cut(stack, '\n');
-    cut(line, ' ');
+    std::string_view line = take_until(stack, '\n');
+    (void)take_until(line, ' ');
     const std::string_view function = line.substr(0, line.find_first_of("+ "));
     const auto is_of = [function](std::string_view start) { return function.starts_with(start); };
     // A driver that waits for a request, or answers one.

@@ -30,25 +30,15 @@ bool may_be_memory(const MountEntry& mount) {
   return std::ranges::find(kTypes, mount.type) != kTypes.end();
 }
 
-bool is_below(std::string_view path, std::string_view folder) {
-  if (folder == "/") return true;
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
 bool is_filesystem_in_memory(dev_t filesystem, const std::vector<MountEntry>& mounts) {
   return std::ranges::any_of(mounts, [&](const MountEntry& mount) {
     return mount.device == filesystem && may_be_memory(mount);
   });
 }
 
-// The mount a path leads into: the deepest, and of several in one place the last.
 bool is_path_in_memory(std::string_view path, const std::vector<MountEntry>& mounts) {
-  const MountEntry* best = nullptr;
-  for (const MountEntry& mount : mounts)
-    if (is_below(path, mount.mount_point) &&
-        (best == nullptr || mount.mount_point.size() >= best->mount_point.size()))
-      best = &mount;
-  return best != nullptr && may_be_memory(*best);
+  const MountEntry* const mount = mount_below(mounts, path);
+  return mount != nullptr && may_be_memory(*mount);
 }
 
 bool is_block_in_memory(const std::string& folder, const std::vector<MountEntry>& mounts,

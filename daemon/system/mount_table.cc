@@ -85,6 +85,19 @@ std::optional<MountOwner> owner_of(const std::vector<MountEntry>& table, dev_t f
                     .allows_others = has_option(entry->super_options, "allow_other")};
 }
 
+const MountEntry* mount_below(const std::vector<MountEntry>& table, std::string_view path) {
+  const auto leads_into = [path](std::string_view folder) {
+    if (folder == "/") return path.starts_with('/');
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+  };
+  const MountEntry* deepest = nullptr;
+  for (const MountEntry& mount : table)
+    if (leads_into(mount.mount_point) &&
+        (deepest == nullptr || mount.mount_point.size() >= deepest->mount_point.size()))
+      deepest = &mount;
+  return deepest;
+}
+
 std::string unescape_octal(std::string_view text) {
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {

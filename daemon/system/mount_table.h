@@ -53,6 +53,10 @@ struct MountOwner {
 // Nothing if the table does not have it.
 std::optional<MountOwner> owner_of(const std::vector<MountEntry>& table, dev_t filesystem);
 
+// The mount a path leads into by its text, because nobody may walk there: the deepest, and of
+// several in one place the last. nullptr if there is none.
+const MountEntry* mount_below(const std::vector<MountEntry>& table, std::string_view path);
+
 // Octal escapes as the kernel writes them (\040 for a space) undone.
 std::string unescape_octal(std::string_view text);
 
