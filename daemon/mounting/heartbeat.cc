@@ -62,6 +62,7 @@ std::unique_ptr<Heartbeat::Subscription> Heartbeat::watch(MountIdentity mount, d
 }
 
 void Heartbeat::arm() {
+  if (tools_.options.heartbeat <= 0ms) return;  // nobody wants it
   auto timer = tools_.loop.after(tools_.options.heartbeat, [this] { beat(); });
   if (timer)
     timer_ = std::move(*timer);

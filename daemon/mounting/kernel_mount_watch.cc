@@ -161,8 +161,7 @@ void KernelMountWatch::found(const Heartbeat::Finding& finding) {
     return stop_driver(
         "hang", fmt::format("did not answer {} for {} s",
                             finding.request.empty() ? "a request" : finding.request, seconds));
-  if (finding.kind == Kind::kFlood)
-    return stop_driver("flood", "flooded the kernel with requests of its own");
+  if (finding.kind == Kind::kFlood) return stop_flood();
   if (!driver_) return stop_driver("unknown", "is gone, and it is unknown how it ended");
   // The kernel closes what a process has before it counts as ended; how it ended is told then.
   auto timer = tools_.loop.after(kEndOfProcess, [this] {
@@ -173,6 +172,18 @@ void KernelMountWatch::found(const Heartbeat::Finding& finding) {
     timer_ = std::move(*timer);
   else
     log(LogLevel::kError, "no timer: {}", timer.error().message());
+}
+
+// The kernel takes its time over so many requests. The end of the driver takes the connection with
+// it, and then it is the driver's time.
+void KernelMountWatch::stop_flood() {
+  constexpr const char* kCause = "flooded the kernel with requests of its own";
+  if (!driver_) return stop_driver("flood", kCause);
+  driver_->kill();
+  tell_death({.kind = "flood",
+              .cause = kCause,
+              .when = std::chrono::system_clock::now(),
+              .last_lines = last_lines()});
 }
 
 void KernelMountWatch::stop_driver(std::string kind, std::string cause) {

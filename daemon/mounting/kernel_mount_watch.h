@@ -42,6 +42,7 @@ class KernelMountWatch final : public MountWatch {
   void look_whether_it_ends();
   void give_up_on_driver();
   void found(const Heartbeat::Finding& finding);
+  void stop_flood();
   void stop_driver(std::string kind, std::string cause);
   void tell_death(DriverDeath death);
   void tell_unmounted(Mounting::UnmountResult result);

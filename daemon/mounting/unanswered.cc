@@ -13,6 +13,7 @@
 #include "daemon/system/fuse_waiters.h"
 #include "daemon/system/mount_table.h"
 #include "lib/base/number.h"
+#include "lib/base/text.h"
 
 namespace airlock {
 namespace {
@@ -171,16 +172,11 @@ Result<ErrandReport> do_find_unanswered(const std::vector<dev_t>& mounts,
 
 std::vector<Unanswered> unpack_unanswered(std::string_view report) {
   std::vector<Unanswered> found;
-  const auto cut = [](std::string_view& text, char at) {
-    const std::size_t end = text.find(at);
-    const std::string_view piece = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    return piece;
-  };
   while (!report.empty()) {
-    std::string_view line = cut(report, '\n');
-    const auto filesystem = parse_number<dev_t>(cut(line, ' '));
-    const auto proof = parse_number<int>(cut(line, ' '), 0, static_cast<int>(Proof::kIfIdle));
+    std::string_view line = take_until(report, '\n');
+    const auto filesystem = parse_number<dev_t>(take_until(line, ' '));
+    const auto proof =
+        parse_number<int>(take_until(line, ' '), 0, static_cast<int>(Proof::kIfIdle));
     if (!filesystem || !proof) continue;
     found.push_back({.filesystem = *filesystem,
                      .proof = static_cast<Proof>(*proof),

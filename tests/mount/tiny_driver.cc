@@ -240,7 +240,8 @@ void answer(int device, const fuse_in_header& in, const char* body, const std::s
     init.major = FUSE_KERNEL_VERSION;
     init.minor = 31;
     init.max_write = 4096;
-    if (muted_kind(behaviour) == FUSE_WRITE) init.flags = FUSE_WRITEBACK_CACHE;
+    init.flags = FUSE_PARALLEL_DIROPS;  // each who asks has a request of his own
+    if (muted_kind(behaviour) == FUSE_WRITE) init.flags |= FUSE_WRITEBACK_CACHE;
     reply(device, in, 0, &init);
   } else if (in.opcode == FUSE_GETATTR || in.opcode == FUSE_SETATTR) {
     fuse_attr_out attributes = {};
