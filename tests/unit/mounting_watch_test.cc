@@ -305,7 +305,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatAnswersAllButOneKindIsStopped) {
 TEST_F(MountEndRunAsRoot, ADriverThatReadsInPlaceOfAnAnswerIsStoppedLater) {
   options_.heartbeat = 50ms;
   options_.silence = 300ms;
-  auto mount = watched(fmt::format("reads-{}", FUSE_GETATTR));
+  auto mount = watched("reads-" + std::to_string(FUSE_GETATTR));
   const auto start = std::chrono::steady_clock::now();
   look_up(mount->live, "");
   EXPECT_TRUE(run_until([&] { return mount->told > 0; }));
@@ -321,7 +321,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatReadsInPlaceOfAnAnswerIsStoppedLater) {
 TEST_F(MountEndRunAsRoot, ADriverThatWritesInPlaceOfAnAnswerLivesUntilItIsForced) {
   options_.heartbeat = 50ms;
   options_.silence = 100ms;
-  auto mount = watched(fmt::format("writes-{}", FUSE_GETATTR));
+  auto mount = watched("writes-" + std::to_string(FUSE_GETATTR));
   look_up(mount->live, "");
   (void)run_until([&] { return mount->told > 0; }, 20 * options_.silence);
   EXPECT_EQ(mount->told, 0);
