@@ -125,7 +125,9 @@ void KernelMountWatch::look_whether_it_ends() {
   if (!driver_) return tell_unmounted({.warning = kNobodyKnows});
   const auto now = std::chrono::steady_clock::now();
   const auto waiting = tools_.control.waiting(mount_.filesystem);
-  if (waiting == 0UL) restart_stall_clock();
+  // Between two looks it may have begun to owe something.
+  const bool owed = std::exchange(owes_, waiting != 0UL);
+  if (!owed || !owes_) restart_stall_clock();
   // The kernel's goodbye waits alone: these are requests of somebody who uses it.
   if (waiting > 1UL) stall_->excuse_reading(now);
   if (stall_->stalled(now) < tools_.options.silence) return await_end();

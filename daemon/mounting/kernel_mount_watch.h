@@ -59,6 +59,7 @@ class KernelMountWatch final : public MountWatch {
   bool told_ = false;
   bool told_to_end_ = false;
   std::optional<StallClock> stall_;  // once it has vanished
+  bool owes_ = true;                 // then, and at the last look: the kernel waits for an answer
   std::shared_ptr<WatchedDriver> driver_;
   WatchedDriver::Subscription driver_end_;
   std::unique_ptr<MountTableWatch::Subscription> table_;

@@ -346,6 +346,10 @@ TEST_F(MountEndRunAsRoot, ADriverThatFloodsTheKernelWithRequestsIsStopped) {
   look_up(mount->live, "file");
   EXPECT_TRUE(run_until_promised([&] { return mount->told > 0; }, 1s));
   EXPECT_EQ(mount->death.value_or(DriverDeath{}).kind, "flood");
+  // The driver takes the requests with it, in its own time and not in ours. One control for all
+  // looks: closing it waits for the kernel, which is busy.
+  FuseControl control;
+  EXPECT_TRUE(run_until([&] { return control.waiting(mount->live.filesystem) == 0UL; }));
   EXPECT_TRUE(detach(mount->live).has_value());
   mount.reset();
   expect_nothing_left();
