@@ -176,12 +176,14 @@ void KernelMountWatch::found(const Heartbeat::Finding& finding) {
     log(LogLevel::kError, "no timer: {}", timer.error().message());
 }
 
-// The kernel takes its time over so many requests. The end of the driver takes the connection with
-// it, and then it is the driver's time.
+// The kernel takes its time over so many requests, so an errand aborts the connection. A driver
+// that is stuck with its device does not end, and would keep them.
 void KernelMountWatch::stop_flood() {
   constexpr const char* kCause = "flooded the kernel with requests of its own";
-  if (!driver_) return stop_driver("flood", kCause);
-  driver_->kill();
+  if (driver_) driver_->kill();
+  aborting_ = tools_.small.run(
+      "abort a connection", {}, {}, [mount = mount_] { return do_abort(mount); },
+      [](const Result<ErrandReport>&) {});
   tell_death({.kind = "flood",
               .cause = kCause,
               .when = std::chrono::system_clock::now(),

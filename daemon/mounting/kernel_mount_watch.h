@@ -58,6 +58,7 @@ class KernelMountWatch final : public MountWatch {
   bool vanished_ = false;
   bool told_ = false;
   bool told_to_end_ = false;
+  std::unique_ptr<ErrandQueue::Ticket> aborting_;
   std::optional<StallClock> stall_;  // once it has vanished
   bool owes_ = true;                 // then, and at the last look: the kernel waits for an answer
   std::shared_ptr<WatchedDriver> driver_;

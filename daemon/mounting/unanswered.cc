@@ -47,7 +47,8 @@ class Search {
   // Nothing is left that could become a finding.
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] bool owes(dev_t filesystem) const { return owing_.contains(filesystem); }
-  [[nodiscard]] bool others_owe() const;
+  [[nodiscard]] bool others_owe(const FuseWaiter& waiter) const;
+  [[nodiscard]] bool may_be(const FuseWaiter& waiter, dev_t filesystem) const;
   [[nodiscard]] std::vector<Unanswered> findings() const;
   void add(std::vector<Unanswered>& findings, const FuseWaiter& waiter) const;
   void look_closely(std::vector<Unanswered>& findings);
@@ -103,23 +104,29 @@ bool Search::is_over() const {
   return now_ - start_ >= silence_ * (some_stay ? kLongestSearch : kUsualSearch);
 }
 
-// Anybody's own FUSE server can leave its user without an answer for ever.
-bool Search::others_owe() const {
-  return std::ranges::any_of(owing_, [this](const auto& at) {
-    return std::ranges::find(mounts_, at.first) == mounts_.end() && now_ - at.second >= silence_;
+// Whether it may wait for somebody's own FUSE server, which may never answer.
+bool Search::others_owe(const FuseWaiter& waiter) const {
+  return std::ranges::any_of(waiter.possible, [this](dev_t at) {
+    const auto owing = owing_.find(at);
+    return std::ranges::find(mounts_, at) == mounts_.end() && owing != owing_.end() &&
+           now_ - owing->second >= silence_;
   });
 }
 
+bool Search::may_be(const FuseWaiter& waiter, dev_t filesystem) const {
+  if (waiter.filesystem != 0) return waiter.filesystem == filesystem;
+  if (waiter.for_all || waiter.request == kSyncRequest) return true;
+  return std::ranges::find(waiter.possible, filesystem) != waiter.possible.end() &&
+         !others_owe(waiter);
+}
+
 void Search::add(std::vector<Unanswered>& findings, const FuseWaiter& waiter) const {
-  const bool known = waiter.filesystem != 0;
-  if (!known && waiter.request != kSyncRequest && others_owe()) return;
-  for (const dev_t filesystem : mounts_) {
-    if (!owes(filesystem) || (known && filesystem != waiter.filesystem)) continue;
-    const Proof proof = known            ? Proof::kCertain
-                        : waiter.for_all ? Proof::kIfIdle
-                                         : Proof::kPossible;
-    findings.push_back({.filesystem = filesystem, .proof = proof, .request = waiter.request});
-  }
+  const Proof proof = waiter.filesystem != 0 ? Proof::kCertain
+                      : waiter.for_all       ? Proof::kIfIdle
+                                             : Proof::kPossible;
+  for (const dev_t filesystem : mounts_)
+    if (owes(filesystem) && may_be(waiter, filesystem))
+      findings.push_back({.filesystem = filesystem, .proof = proof, .request = waiter.request});
 }
 
 std::vector<Unanswered> Search::findings() const {

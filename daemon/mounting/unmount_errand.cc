@@ -17,6 +17,7 @@
 #include <string_view>
 #include <thread>
 
+#include "daemon/mount/fuse_control.h"
 #include "daemon/system/block_identity.h"
 #include "daemon/system/busy_processes.h"
 #include "daemon/system/mount_table.h"
@@ -111,6 +112,14 @@ Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
   if (error == EBUSY)
     return fail_errno(error, Errc::kBusy, "{} is in use", quote(ours->mount_point));
   return fail_errno(error, errc_from_errno(error), "unmount {}", quote(ours->mount_point));
+}
+
+Result<ErrandReport> do_abort(const MountIdentity& mount) {
+  TRY(const auto table, read_mount_table(kTable));
+  if (find_mount(table, mount.mount_id, mount.filesystem) == nullptr) return ErrandReport{};
+  FuseControl control;
+  TRY_VOID(control.abort(mount.filesystem));
+  return ErrandReport{};
 }
 
 Result<UniqueFd> open_to_flush(const MountSource& source) {

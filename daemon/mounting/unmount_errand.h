@@ -10,7 +10,7 @@
 
 namespace airlock {
 
-// All three block and belong into an errand.
+// All of them block and belong into an errand.
 
 // What do_unmount() reports if copies of the mount stay in mount namespaces of users who can do
 // nothing with them: then no goodbye of the kernel tells the driver to end.
@@ -30,6 +30,9 @@ Result<void> do_flush(const MountSource& source);
 // Has everything that was written to the mount put on the medium, whichever way its driver knows.
 // May hang as the driver does.
 Result<ErrandReport> do_write_out(const MountIdentity& mount, const MountSource& source);
+
+// Aborts the connection of exactly this mount, if it is there. Takes as long as it has requests.
+Result<ErrandReport> do_abort(const MountIdentity& mount);
 
 // A look through the mount that only its driver can answer, as the user it belongs to. Fails with
 // ENOTCONN as its cause when there is no driver any more. May hang as the driver does.

@@ -19,6 +19,7 @@
 #include "lib/base/file_text.h"
 #include "lib/base/number.h"
 #include "lib/base/text.h"
+#include "lib/base/unique_fd.h"
 
 namespace airlock {
 namespace {
@@ -183,6 +184,7 @@ class Task {
   [[nodiscard]] dev_t of_descriptor(std::uint64_t number);
   [[nodiscard]] dev_t of_path(const std::string& path);
   [[nodiscard]] dev_t of_mapping();
+  [[nodiscard]] std::vector<dev_t> open_to(uid_t user);
   const std::vector<MountEntry>& mounts();
 
   pid_t process_, task_;
@@ -238,8 +240,12 @@ dev_t Task::of_path(const std::string& path) {
   return mount == nullptr ? 0 : mount->device;
 }
 
+// Not of a process with more mappings than that: the user who waits decides how many there are.
 dev_t Task::of_mapping() {
-  const std::string maps = text("/maps");
+  constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+  const UniqueFd file(::open((folder_ + "/maps").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return 0;
+  const std::string maps = read_text(file.borrow(), kMostBytes).value_or("");
   for (const MountEntry& entry : mounts()) {
     if (!entry.type.starts_with("fuse")) continue;
     const std::string device =
@@ -247,6 +253,14 @@ dev_t Task::of_mapping() {
     if (maps.contains(device)) return entry.device;
   }
   return 0;
+}
+
+std::vector<dev_t> Task::open_to(uid_t user) {
+  std::vector<dev_t> found;
+  for (const MountEntry& entry : mounts())
+    if (entry.type.starts_with("fuse") && owner_of(mounts(), entry.device)->lets_in(user))
+      found.push_back(entry.device);
+  return found;
 }
 
 dev_t Task::of_call(const SystemCall& call) {
@@ -286,6 +300,7 @@ std::optional<FuseWaiter> Task::look(const std::function<bool(uid_t)>& may_enter
     return wait.request == kSyncRequest ? std::optional(std::move(waiter)) : std::nullopt;
   waiter.filesystem = filesystem(wait.kind);
   if (wait.kind == FuseWait::Kind::kPageFault && waiter.filesystem == 0) return std::nullopt;
+  if (waiter.filesystem == 0) waiter.possible = open_to(waiter.user);
   return waiter;
 }
 

@@ -30,7 +30,8 @@ struct FuseWaiter {
   uid_t user = 0;
   // What it waits for; 0 where its system call does not tell. A path and a descriptor tell.
   dev_t filesystem = 0;
-  std::string request;  // "READ"; empty if not known
+  std::vector<dev_t> possible = {};  // then: what its user may enter where it lives
+  std::string request;               // "READ"; empty if not known
   // It waits for every filesystem of the machine: sync(1). Nothing says that this is about FUSE.
   bool for_all = false;
 };

@@ -2,96 +2,15 @@
 // How mounts end: drivers that die in every way there is, people who unmount by hand, media that
 // are pulled, and drivers that don't want to end.
 #include <fmt/format.h>
-#include <linux/fuse.h>
 #include <sys/syscall.h>
 
 #include <fstream>
-#include <functional>
 
 #include "daemon/launch/worker_cgroup.h"
-#include "daemon/mount/fuse_control.h"
-#include "tests/unit/mounting_fixture.h"
+#include "tests/unit/mounting_end_fixture.h"
 
 namespace airlock {
 namespace {
-
-class MountEndRunAsRoot : public KernelMountingRunAsRoot {
- protected:
-  std::unique_ptr<Watched> watched(const std::string& behaviour, bool fuseblk = true) {
-    auto live = mount(add_loop(behaviour).source(), decision(fuseblk));
-    EXPECT_TRUE(live.has_value()) << live.error().message();
-    if (!live) return nullptr;
-    return std::make_unique<Watched>(mounting(), std::move(*live));
-  }
-  // It stands still for certain: before, it could still take a request, and then whoever waits for
-  // the answer can't even be killed.
-  void stop(const LiveMount& live) {
-    ASSERT_EQ(::kill(live.driver_pid, SIGSTOP), 0);
-    ASSERT_TRUE(run_until([&] {
-      std::ifstream file(fmt::format("/proc/{}/stat", live.driver_pid));
-      std::string line;
-      std::getline(file, line);
-      return line.find(") T ") != std::string::npos;
-    }));
-  }
-  // Somebody waits for its driver, and so do we, who ask whether it lives.
-  static bool is_asked_too(const LiveMount& live) {
-    return FuseControl().waiting(live.filesystem) > 1UL;
-  }
-  // Its driver stands still, somebody waits for it, and the connection is gone.
-  std::unique_ptr<Watched> watched_without_connection() {
-    options_.heartbeat = 20ms;
-    auto mount = watched("serve");
-    stop(mount->live);
-    look_up(mount->live, "anything");
-    EXPECT_TRUE(run_until([&] { return is_asked_too(mount->live); }));
-    EXPECT_TRUE(FuseControl().abort(mount->live.filesystem).has_value());
-    return mount;
-  }
-  // As umount(8) does it, in a process of its own: the driver's answer is waited for in the kernel.
-  bool unmounted_by_hand(const LiveMount& live, int flags = 0) {
-    const pid_t by_hand = in_child(
-        [path = live.mount_point, flags] { ::_exit(::umount2(path.c_str(), flags) == 0 ? 0 : 1); });
-    int status = -1;
-    bool done = false;
-    return run_until([&] { return done = done || ::waitpid(by_hand, &status, WNOHANG) == by_hand; },
-                     kPatience) &&
-           status == 0;
-  }
-  // How often something made the loop turn.
-  int rounds_in(std::chrono::milliseconds time) {
-    ticker_.reset();  // it does so all the time
-    int rounds = 0;
-    for (const auto end = std::chrono::steady_clock::now() + time;
-         std::chrono::steady_clock::now() < end;)
-      rounds += loop_->run_once(time).value_or(false) ? 1 : 0;
-    ticker_.emplace(*loop_);
-    return rounds;
-  }
-  // Somebody always waits for an answer, and always another one.
-  void keep_busy(const LiveMount& live) {
-    for (int i = 0; i < 3; ++i)
-      children_.push_back(in_child([path = live.mount_point + "/nothing"] {
-        for (;;) {
-          struct stat info = {};
-          (void)::stat(path.c_str(), &info);
-        }
-      }));
-  }
-  // Looks the name up, waits for what is told, and takes the mount away.
-  DriverDeath death_after(const std::string& name, std::chrono::milliseconds at_most = 1s) {
-    auto mount = watched("serve");
-    look_up(mount->live, name);
-    EXPECT_TRUE(run_until_promised([&] { return mount->told > 0; }, at_most)) << name;
-    const DriverDeath death = mount->death.value_or(DriverDeath{});
-    EXPECT_TRUE(detach(mount->live).has_value());
-    run_for(100ms);
-    EXPECT_EQ(mount->told, 1) << name;
-    mount.reset();
-    expect_nothing_left();
-    return death;
-  }
-};
 
 TEST_F(MountEndRunAsRoot, AKilledDriverIsToldWithinASecondAndConcernsNoOther) {
   auto mount = watched("serve");
@@ -183,179 +102,12 @@ TEST_F(MountEndRunAsRoot, AnUnmountWaitsForADriverThatFillsItsMemorySlowly) {
 }
 #endif
 
-// Its memory changes for ever, so that counts for a few deadlines only.
-TEST_F(MountEndRunAsRoot, ADriverWhoseMemoryChangesForEverIsHungAllTheSame) {
-  options_.heartbeat = 100ms;
-  options_.silence = 300ms;
-  const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(death_after("churn", 10s).kind, "hang");
-  EXPECT_GE(std::chrono::steady_clock::now() - start, 5 * 300ms);
-}
-
 TEST_F(MountEndRunAsRoot, AForbiddenCallIsNamed) {
   const auto death = death_after("forbidden");
   EXPECT_EQ(death.kind, "forbidden-call");
   EXPECT_EQ(death.forbidden_call, SYS_socket);
   EXPECT_EQ(death.cause, "tried the forbidden system call socket (41)");
   EXPECT_FALSE(death.last_lines.empty());
-}
-
-TEST_F(MountEndRunAsRoot, ADriverThatDoesNotAnswerIsHungAndStopped) {
-  options_.heartbeat = 100ms;
-  options_.silence = 500ms;
-  for (const char* name : {"sleep", "loop"}) {
-    const auto start = std::chrono::steady_clock::now();
-    const auto death = death_after(name, 2s);
-    EXPECT_EQ(death.kind, "hang");
-    EXPECT_EQ(death.cause, "did not answer for 0.5 s");
-    EXPECT_GE(std::chrono::steady_clock::now() - start, 500ms);
-  }
-}
-
-TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
-  options_.heartbeat = 50ms;
-  run_for(200ms);  // how late this machine is by itself
-  options_.silence =
-      1s + std::chrono::duration_cast<std::chrono::milliseconds>(20 * noise_.worst());
-  auto mount = watched("serve");
-  keep_busy(mount->live);
-  (void)run_until([&] { return mount->told > 0; }, 5 * options_.silence / 2);
-  EXPECT_EQ(mount->told, 0);
-  EXPECT_TRUE(detach(mount->live).has_value());
-  mount.reset();
-  expect_nothing_left();
-}
-
-// One thing somebody does to a mount, and the request of it that is never answered.
-struct Mute {
-  std::uint32_t kind;
-  std::string request;  // as it is told
-  std::function<void(const std::string&)> act;
-};
-
-std::vector<Mute> all_mutes() {
-  const auto with_file = [](int flags, auto act) {
-    return [flags, act](const std::string& place) {
-      const int file = ::open((place + "/file").c_str(), flags);
-      if (file >= 0) act(file);
-      ::close(file);
-    };
-  };
-  static std::array<char, 4096> page;
-  return {
-      {FUSE_LOOKUP, "LOOKUP",
-       [](const std::string& place) { (void)::access((place + "/name").c_str(), F_OK); }},
-      {FUSE_GETATTR, "GETATTR",
-       [](const std::string& place) {
-         struct stat info = {};
-         (void)::stat(place.c_str(), &info);
-       }},
-      {FUSE_OPENDIR, "OPEN",
-       [](const std::string& place) { (void)::open(place.c_str(), O_RDONLY | O_DIRECTORY); }},
-      {FUSE_READDIR, "READDIR",
-       [](const std::string& place) {
-         std::error_code ignored;
-         for (fs::directory_iterator at(place, ignored), end; !ignored && at != end;)
-           at.increment(ignored);
-       }},
-      {FUSE_OPEN, "OPEN", with_file(O_RDONLY, [](int) {})},
-      {FUSE_READ, "READ",
-       with_file(O_RDONLY, [](int file) { (void)!::read(file, page.data(), page.size()); })},
-      {FUSE_READ, "READ",
-       with_file(O_RDONLY,
-                 [](int file) {
-                   const void* const at = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, file, 0);
-                   (void)*static_cast<const volatile char*>(at);
-                 })},
-      {FUSE_WRITE, "FSYNC",
-       with_file(O_WRONLY,
-                 [](int file) {
-                   (void)!::write(file, page.data(), page.size());
-                   (void)::fsync(file);
-                 })},
-      {FUSE_FSYNC, "FSYNC", with_file(O_WRONLY, [](int file) { (void)::fsync(file); })},
-      {FUSE_FLUSH, "FLUSH", with_file(O_RDONLY, [](int) {})},
-      {FUSE_SETATTR, "SETATTR",
-       [](const std::string& place) { (void)::chmod((place + "/file").c_str(), 0600); }},
-      {FUSE_SYNCFS, "SYNCFS", [](const std::string&) { ::sync(); }},
-  };
-}
-
-// It still answers when it is asked whether it lives.
-TEST_F(MountEndRunAsRoot, ADriverThatAnswersAllButOneKindIsStopped) {
-  options_.heartbeat = 50ms;
-  options_.silence = 500ms;
-  for (const Mute& mute : all_mutes()) {
-    auto mount = watched(fmt::format("mutes-{}", mute.kind));
-    const pid_t victim = in_child([&, place = mount->live.mount_point] { mute.act(place); });
-    EXPECT_TRUE(run_until_promised([&] { return mount->told > 0; }, 2s)) << mute.request;
-    if (mount->told == 0) (void)FuseControl().abort(mount->live.filesystem);  // or all hangs
-    const DriverDeath death = mount->death.value_or(DriverDeath{});
-    EXPECT_EQ(death.kind, "hang") << mute.request;
-    EXPECT_EQ(death.cause, fmt::format("did not answer {} for 0.5 s", mute.request));
-    EXPECT_TRUE(run_until([&] { return ::waitpid(victim, nullptr, WNOHANG) != 0; }))
-        << mute.request;
-    EXPECT_TRUE(detach(mount->live).has_value());
-    mount.reset();
-    expect_nothing_left();
-  }
-}
-
-// What the device does counts, but reading alone counts for a while only.
-TEST_F(MountEndRunAsRoot, ADriverThatReadsInPlaceOfAnAnswerIsStoppedLater) {
-  options_.heartbeat = 50ms;
-  options_.silence = 300ms;
-  auto mount = watched("reads-" + std::to_string(FUSE_GETATTR));
-  const auto start = std::chrono::steady_clock::now();
-  look_up(mount->live, "");
-  EXPECT_TRUE(run_until([&] { return mount->told > 0; }));
-  if (mount->told == 0) (void)FuseControl().abort(mount->live.filesystem);
-  EXPECT_GE(std::chrono::steady_clock::now() - start, 5 * 300ms);
-  EXPECT_EQ(mount->death.value_or(DriverDeath{}).cause, "did not answer GETATTR for 0.3 s");
-  EXPECT_TRUE(detach(mount->live).has_value());
-  mount.reset();
-  expect_nothing_left();
-}
-
-// It could be a flush of minutes. Who insists is not held up.
-TEST_F(MountEndRunAsRoot, ADriverThatWritesInPlaceOfAnAnswerLivesUntilItIsForced) {
-  options_.heartbeat = 50ms;
-  options_.silence = 100ms;
-  auto mount = watched("writes-" + std::to_string(FUSE_GETATTR));
-  look_up(mount->live, "");
-  (void)run_until([&] { return mount->told > 0; }, 20 * options_.silence);
-  EXPECT_EQ(mount->told, 0);
-  const auto result = unmount(mount->live, loops_.back()->source(), UnmountForce::kForce);
-  ASSERT_TRUE(result.has_value()) << result.error().message();
-  EXPECT_FALSE(result->flushed);
-  mount.reset();
-  expect_nothing_left();
-}
-
-long unreclaimable_kib() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string word; file >> word;)
-    if (long kib = 0; word == "SUnreclaim:" && file >> kib) return kib;
-  return -1;
-}
-
-// Each costs memory of the kernel that no limit of the driver counts.
-TEST_F(MountEndRunAsRoot, ADriverThatFloodsTheKernelWithRequestsIsStopped) {
-  const long before = unreclaimable_kib();
-  auto mount = watched("flood");
-  look_up(mount->live, "file");
-  EXPECT_TRUE(run_until_promised([&] { return mount->told > 0; }, 1s));
-  EXPECT_EQ(mount->death.value_or(DriverDeath{}).kind, "flood");
-  // The driver takes the requests with it, in its own time and not in ours. One control for all
-  // looks: closing it waits for the kernel, which is busy.
-  FuseControl control;
-  EXPECT_TRUE(run_until([&] { return control.waiting(mount->live.filesystem) == 0UL; }));
-  EXPECT_TRUE(detach(mount->live).has_value());
-  mount.reset();
-  expect_nothing_left();
-  // The kernel has it back.
-  EXPECT_TRUE(run_until([&] { return unreclaimable_kib() < before + 64 * 1024; }))
-      << before << " to " << unreclaimable_kib() << " KiB";
 }
 
 // The kernel closes what a process has a moment before it counts as ended, and who looks just then
@@ -377,31 +129,6 @@ TEST_F(MountEndRunAsRoot, ADriverThatLostItsConnectionAndDoesNotEndIsStopped) {
   EXPECT_TRUE(run_until([&] { return mount->death.has_value(); }));
   EXPECT_EQ(mount->death->cause, "lost its connection to the kernel");
   EXPECT_TRUE(detach(mount->live).has_value());
-  mount.reset();
-  expect_nothing_left();
-}
-
-// We would do nothing but read what it writes.
-TEST_F(MountEndRunAsRoot, ADriverThatWritesItsLogWithoutEndIsReadNowAndThen) {
-  auto mount = watched("serve");
-  look_up(mount->live, "chatter");
-  ASSERT_TRUE(run_until([&] { return !mount->watch->last_lines().empty(); }));
-  EXPECT_LT(rounds_in(500ms), 100);
-  ASSERT_EQ(::kill(mount->live.driver_pid, SIGKILL), 0);
-  ASSERT_TRUE(run_until([&] { return mount->death.has_value(); }));
-  ASSERT_FALSE(mount->death->last_lines.empty());
-  EXPECT_EQ(mount->death->last_lines.back(), "Never a dull moment.");
-  EXPECT_TRUE(detach(mount->live).has_value());
-  mount.reset();
-  expect_nothing_left();
-}
-
-TEST_F(MountEndRunAsRoot, NoHeartbeatIsNoneAtAll) {
-  options_.heartbeat = 0ms;
-  auto mount = watched("serve");
-  run_for(50ms);
-  EXPECT_LT(rounds_in(500ms), 20);
-  EXPECT_TRUE(unmount(mount->live, loops_.back()->source()).has_value());
   mount.reset();
   expect_nothing_left();
 }
@@ -689,69 +416,6 @@ TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRefused) {
   EXPECT_FALSE((*ended)->flushed);
   EXPECT_EQ(mounts(), 0U);
   open.reset();
-  mount.reset();
-  expect_nothing_left();
-}
-
-// Another server, whose mount has this number. There is none if another program of the machine was
-// quicker.
-struct OtherServer {
-  explicit OtherServer(const std::string& folder) : folder_(folder) {}
-  OtherServer(const OtherServer&) = delete;
-  OtherServer& operator=(const OtherServer&) = delete;
-  ~OtherServer() {
-    for (const std::string& place : places_) (void)::umount2(place.c_str(), MNT_DETACH);
-  }
-  // The lowest free number is given away first.
-  bool take(dev_t number) {
-    for (int i = 0; i < 32; ++i) {
-      mount_one();
-      const auto table = read_mount_table("/proc/self/mountinfo").value();
-      if (std::ranges::find(table, places_.back(), &MountEntry::mount_point)->device == number)
-        return true;
-      kept_.push_back(std::move(server_));
-    }
-    return false;
-  }
-  void mount_one() {
-    places_.push_back(fmt::format("{}/other-{}", folder_, places_.size()));
-    fs::create_directory(places_.back());
-    server_ = UniqueFd(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-    const std::string options =
-        fmt::format("fd={},rootmode=40000,user_id=0,group_id=0", server_.get());
-    EXPECT_EQ(::mount("other", places_.back().c_str(), "fuse", 0, options.c_str()), 0);
-  }
-  [[nodiscard]] const std::string& place() const { return places_.back(); }
-  [[nodiscard]] bool lives() const {
-    std::array<char, 8192> greeting{};
-    return ::read(server_.get(), greeting.data(), greeting.size()) > 0;
-  }
-
- private:
-  std::string folder_;
-  std::vector<std::string> places_;
-  UniqueFd server_;
-  std::vector<UniqueFd> kept_;
-};
-
-// Anybody can have a server that never answers. Who waits for it must not be taken for somebody who
-// waits for ours, also where nothing shows for which.
-TEST_F(MountEndRunAsRoot, SomebodyElsesHungServerIsNotBlamedOnOurs) {
-  options_.heartbeat = 50ms;
-  options_.silence = 500ms;
-  auto mount = watched("serve");
-  keep_busy(mount->live);
-  OtherServer other(folder_);
-  other.mount_one();
-  fs::create_directory_symlink(other.place(), folder_ + "/link");
-  for (const std::string& path : {other.place(), folder_ + "/link/"})
-    children_.push_back(in_child([path] {
-      struct stat info = {};
-      (void)::stat(path.c_str(), &info);
-    }));
-  (void)run_until([&] { return mount->told > 0; }, 10 * options_.silence);
-  EXPECT_EQ(mount->told, 0);
-  EXPECT_TRUE(detach(mount->live).has_value());
   mount.reset();
   expect_nothing_left();
 }

@@ -93,7 +93,9 @@ class FuseWaiters : public testing::Test {
         << "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
         << "42 21 0:50 / /run/media/user/STICK rw - fuseblk.airlock.ext4 /dev/sdb1 "
            "rw,user_id=1000\n"
-        << "43 21 0:51 / /run/media/user/STICK2 rw - fuse.sshfs host rw\n";
+        << "43 21 0:51 / /run/media/user/STICK2 rw - fuse.sshfs host rw\n"
+        << "44 21 0:52 / /home/stranger rw - fuse.sshfs host rw,user_id=1001\n"
+        << "45 21 0:53 / /srv rw - fuse.sshfs host rw,user_id=1001,allow_other\n";
     std::ofstream(folder / "maps") << "7f0000000000-7f0000001000 r--s 00000000 00:32 2 /file\n";
     std::ofstream(folder / "fdinfo/3") << "pos:\t0\nflags:\t0100000\nmnt_id:\t42\nino:\t2\n";
     std::ofstream(folder / "fdinfo/4") << "pos:\t0\nflags:\t0100000\nmnt_id:\t21\nino:\t2\n";
@@ -152,6 +154,14 @@ TEST_F(FuseWaiters, WhatDoesNotShowIsNotGuessed) {
   for (const char* nonsense : {"", "\n", "0", "0 3 4", "0 0x", "0 0xg 0x0 0x0 0x0 0x0 0x0",
                                "99999999999999999999 0x0", "-1"})
     EXPECT_EQ(filesystem_of(kGetattr, nonsense), 0U) << nonsense;
+}
+
+// What strangers have mounted for themselves is none of it.
+TEST_F(FuseWaiters, WhatDoesNotShowIsOneOfThoseThatTheUserMayEnter) {
+  add(7, kGetattr, "running\n");
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].possible, (std::vector{stick_, makedev(0, 53)}));
 }
 
 // A stranger could make reading his memory last for ever.
