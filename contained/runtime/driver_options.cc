@@ -21,18 +21,57 @@ struct FlagOption {
 };
 
 constexpr std::array kFlagOptions = {
-    FlagOption{"ro", MS_RDONLY, 0},           FlagOption{"rw", 0, MS_RDONLY},
-    FlagOption{"nosuid", MS_NOSUID, 0},       FlagOption{"nodev", MS_NODEV, 0},
-    FlagOption{"noexec", MS_NOEXEC, 0},       FlagOption{"exec", 0, MS_NOEXEC},
-    FlagOption{"sync", MS_SYNCHRONOUS, 0},    FlagOption{"async", 0, MS_SYNCHRONOUS},
-    FlagOption{"dirsync", MS_DIRSYNC, 0},     FlagOption{"noatime", MS_NOATIME, 0},
-    FlagOption{"atime", 0, MS_NOATIME},       FlagOption{"nodiratime", MS_NODIRATIME, 0},
-    FlagOption{"diratime", 0, MS_NODIRATIME}, FlagOption{"nosymfollow", 256, 0},
-    FlagOption{"symfollow", 0, 256},          FlagOption{"relatime", 0, MS_NOATIME},
-    FlagOption{"norelatime", 0, 0},           FlagOption{"strictatime", 0, MS_NOATIME},
-    FlagOption{"nostrictatime", 0, 0},        FlagOption{"lazytime", 0, 0},
-    FlagOption{"nolazytime", 0, 0},           FlagOption{"defaults", 0, 0},
+    FlagOption{"ro", MS_RDONLY, 0},
+    FlagOption{"rw", 0, MS_RDONLY},
+    FlagOption{"nosuid", MS_NOSUID, 0},
+    FlagOption{"nodev", MS_NODEV, 0},
+    FlagOption{"noexec", MS_NOEXEC, 0},
+    FlagOption{"exec", 0, MS_NOEXEC},
+    FlagOption{"sync", MS_SYNCHRONOUS, 0},
+    FlagOption{"async", 0, MS_SYNCHRONOUS},
+    FlagOption{"dirsync", MS_DIRSYNC, 0},
+    FlagOption{"noatime", MS_NOATIME, 0},
+    FlagOption{"atime", 0, MS_NOATIME},
+    FlagOption{"nodiratime", MS_NODIRATIME, 0},
+    FlagOption{"diratime", 0, MS_NODIRATIME},
+    FlagOption{"nosymfollow", 256, 0},
+    FlagOption{"symfollow", 0, 256},
+    FlagOption{"relatime", 0, MS_NOATIME},
+    FlagOption{"norelatime", 0, 0},
+    FlagOption{"strictatime", 0, MS_NOATIME},
+    FlagOption{"nostrictatime", 0, 0},
+    FlagOption{"lazytime", 0, 0},
+    FlagOption{"nolazytime", 0, 0},
+    FlagOption{"defaults", 0, 0},
+    FlagOption{"suid", 0, 0},
+    FlagOption{"dev", 0, 0},
 };
+
+// Other mount helpers and fstab say these. Each is so already, is the helper's to decide, or means
+// nothing to a driver of ours. suid and dev above are among them: the helper decides.
+constexpr std::array<std::string_view, 12> kIgnored = {
+    "default_permissions",
+    "nonempty",
+    "acl",
+    "user_xattr",
+    "utf8",
+    "quiet",
+    "flush",
+    "nofail",
+    "errors=remount-ro",
+    "errors=continue",
+    "iocharset=utf8",
+    "utf8=1",
+};
+constexpr std::array<std::string_view, 4> kIgnoredBeginnings = {
+    "fsname=", "subtype=", "max_read=", "x-"};
+
+bool is_ignored(std::string_view option) {
+  return std::ranges::find(kIgnored, option) != kIgnored.end() ||
+         std::ranges::any_of(kIgnoredBeginnings, [option](std::string_view beginning) {
+           return option.starts_with(beginning);
+         });
+}
 
 Result<void> apply_setting(DriverOptions& options, std::string_view name, std::string_view value) {
   if (name == "owner" && (value == "user" || value == "media")) {
@@ -59,6 +98,7 @@ Result<void> apply(DriverOptions& options, std::string_view option) {
     options.flags = (options.flags | row.set) & ~row.clear;
     return {};
   }
+  if (is_ignored(option)) return {};
   if (option == "blkdev") {
     options.fuseblk = true;
   } else if (option == "allow_other") {

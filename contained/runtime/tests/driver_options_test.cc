@@ -71,10 +71,28 @@ TEST(DriverOptions, SettingsWithValues) {
   EXPECT_TRUE(options->allow_other);
 }
 
-// Privileges of the medium are never what a user asks for.
-TEST(DriverOptions, SetUidAndDevicesCannotBeAskedFor) {
-  EXPECT_FALSE(parse({"suid"}).has_value());
-  EXPECT_FALSE(parse({"dev"}).has_value());
+// mount.fuse3 says both when root mounts. Our mounting side has nosuid and nodev whatever it says.
+TEST(DriverOptions, SetUidAndDevicesAreTheHelpersToDecide) {
+  const auto options = parse({"rw,suid,dev"});
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->flags, MS_NOSUID | MS_NODEV);
+}
+
+TEST(DriverOptions, WhatOtherHelpersAndFstabSayIsNoError) {
+  const auto options =
+      parse({"rw,suid,dev,default_permissions,nonempty,fsname=/dev/sdb1,subtype=ext4,max_read=4096",
+             "errors=remount-ro,errors=continue,acl,user_xattr,iocharset=utf8,utf8,quiet,flush",
+             "nofail,x-gvfs-show,x-systemd.device-timeout=5"});
+  ASSERT_TRUE(options.has_value()) << options.error().message();
+  EXPECT_EQ(options->flags, MS_NOSUID | MS_NODEV);
+  EXPECT_EQ(options->foreign, ForeignOptions{});
+}
+
+// A wish that the driver would not fulfil is an error.
+TEST(DriverOptions, WhatWouldChangeSomethingIsRefused) {
+  for (const char* option : {"errors=panic", "iocharset=koi8-r", "noacl", "nouser_xattr", "utf8=0",
+                             "quiet=1", "x", "fsname"})
+    EXPECT_FALSE(parse({option}).has_value()) << option;
 }
 
 TEST(DriverOptions, NonsenseIsNamed) {
