@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/protocol/mount_options.h"
 
 namespace airlock {
@@ -130,7 +132,7 @@ HelperAction Helper::medium_opened(std::uint32_t error) {
 // TYPE, NAME, OPTS, MTAB: kept until DOIT.
 
 HelperAction Helper::handle(const TypePacket& packet) {
-  const bool too_late = mount_state_ != MountState::kNone || source_ || options_;
+  const bool too_late = mount_state_ != MountState::kNone || source_given_ || options_;
   if (too_late || block_ || (packet.flags & ~kTypeFuseblk) != 0) return reply(Magic::kType, EINVAL);
   const bool block = (packet.flags & kTypeFuseblk) != 0;
   if (block && !rules_.allow_fuseblk) return reply(Magic::kType, EPERM);
@@ -138,27 +140,26 @@ HelperAction Helper::handle(const TypePacket& packet) {
   return reply(Magic::kType, 0);
 }
 
-// The kernel opens the source of a fuseblk mount by itself, and tools believe whatever path the
-// mount table shows: a path may only be the medium's own.
-std::uint32_t Helper::screen_source(const std::string& source) const {
-  if (mount_state_ != MountState::kNone || source_) return EINVAL;
-  if (source.empty() || source.size() > kMaxKernelString) return EINVAL;
-  if (source == rules_.medium_path) return 0;
-  return block_.value_or(false) || source.front() == '/' ? EPERM : 0;
-}
-
+// Servers say what they like here, upstream's examples their own type. The kernel opens the source
+// of a fuseblk mount by itself, and tools believe whatever path the mount table shows: whatever the
+// server says, it becomes the medium's path.
 HelperAction Helper::handle(const SourcePacket& packet) {
-  const std::uint32_t error = screen_source(packet.text);
-  if (error == 0) source_ = packet.text;
-  return reply(Magic::kSource, error);
+  if (mount_state_ != MountState::kNone || source_given_ || packet.text.empty() ||
+      packet.text.size() > kMaxKernelString)
+    return reply(Magic::kSource, EINVAL);
+  source_given_ = true;
+  return reply(Magic::kSource, 0);
 }
 
 HelperAction Helper::handle(const OptionsPacket& packet) {
   if (mount_state_ != MountState::kNone || options_) return reply(Magic::kOptions, EINVAL);
-  auto accepted =
+  auto screened =
       screen_options(packet.text, rules_.allow_other ? AllowOther::kYes : AllowOther::kNo);
-  if (!accepted) return reply(Magic::kOptions, accepted.error());
-  options_ = *std::move(accepted);
+  if (!screened) return reply(Magic::kOptions, screened.error());
+  if (screened->refused_allow_other)
+    log(LogLevel::kNotice, "{}: the driver asked for allow_other, which this mount does not get",
+        quote(rules_.medium_path));
+  options_ = std::move(screened->accepted);
   return reply(Magic::kOptions, 0);
 }
 
@@ -191,13 +192,13 @@ HelperAction Helper::mount_point_pinned(std::uint32_t error, std::uint32_t mode)
 
 std::uint32_t Helper::screen_mount(const MountPacket& packet) const {
   if (mount_state_ != MountState::kNone) return EINVAL;
-  if (!source_ || !root_mode_) return EINVAL;
+  if (!source_given_ || !root_mode_) return EINVAL;
   return (packet.flags & ~kKnownMountFlags) != 0 ? EPERM : 0;
 }
 
 MountRequest Helper::make_request(std::uint32_t flags) const {
   return MountRequest{.block = block_.value_or(false),
-                      .source = *source_,
+                      .source = rules_.medium_path,
                       .subtype = rules_.subtype,
                       .options = options_.value_or(std::vector<std::string>{}),
                       .flags = flags | rules_.forced_flags | MS_NOSUID | MS_NODEV,

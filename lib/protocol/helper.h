@@ -19,7 +19,7 @@ namespace airlock {
 // What was decided about one mount before its driver could say a word.
 struct HelperRules {
   std::string subtype;
-  std::string medium_path;  // the only path that can be opened, and the only path a source can name
+  std::string medium_path;  // the only path that can be opened, and the source of the mount
   std::string mount_point;  // the only mount point, word for word
   bool allow_fuseblk = false;
   bool allow_other = false;
@@ -113,7 +113,6 @@ class Helper {
 
   HelperAction hello_answered(ByteSpan bytes);
   [[nodiscard]] std::uint32_t screen_open(const OpenPacket& packet) const;
-  [[nodiscard]] std::uint32_t screen_source(const std::string& source) const;
   [[nodiscard]] std::uint32_t screen_mount(const MountPacket& packet) const;
   [[nodiscard]] MountRequest make_request(std::uint32_t flags) const;
 
@@ -131,7 +130,7 @@ class Helper {
   OpenPacket open_request_;
   MountPointPacket mount_point_request_;
   std::optional<bool> block_;  // TYPE, once it was accepted
-  std::optional<std::string> source_;
+  bool source_given_ = false;
   std::optional<std::vector<std::string>> options_;
   bool mount_table_given_ = false;
   std::optional<std::uint32_t> root_mode_;  // MNTP, once it was accepted

@@ -64,7 +64,7 @@ Option split(std::string_view token) {
   return {.name = token.substr(0, equals), .has_value = true, .value = token.substr(equals + 1)};
 }
 
-enum class Verdict { kPassOn, kDrop };
+enum class Verdict { kPassOn, kDrop, kDropAllowOther };
 
 std::expected<Verdict, std::uint32_t> screen(const Option& option, AllowOther allow_other) {
   const auto* rule = std::ranges::find(kOptionRules, option.name, &OptionRule::name);
@@ -75,8 +75,8 @@ std::expected<Verdict, std::uint32_t> screen(const Option& option, AllowOther al
     case Handling::kDrop:
       return Verdict::kDrop;
     case Handling::kAllowOther:
-      if (allow_other == AllowOther::kNo) return std::unexpected(EPERM);
-      [[fallthrough]];
+      if (option.has_value) return std::unexpected(EINVAL);
+      return allow_other == AllowOther::kYes ? Verdict::kPassOn : Verdict::kDropAllowOther;
     case Handling::kFlag:
       if (option.has_value) return std::unexpected(EINVAL);
       return Verdict::kPassOn;
@@ -89,11 +89,11 @@ std::expected<Verdict, std::uint32_t> screen(const Option& option, AllowOther al
 
 }  // namespace
 
-std::expected<std::vector<std::string>, std::uint32_t> screen_options(std::string_view options,
-                                                                      AllowOther allow_other) {
+std::expected<ScreenedOptions, std::uint32_t> screen_options(std::string_view options,
+                                                             AllowOther allow_other) {
   // Quotes let a comma hide from the reader that splits at every one.
   if (options.find_first_of("\"'\\") != options.npos) return std::unexpected(EPERM);
-  std::vector<std::string> accepted;
+  ScreenedOptions screened;
   while (!options.empty()) {
     const std::string_view token = options.substr(0, options.find(','));
     options.remove_prefix(std::min(options.size(), token.size() + 1));
@@ -101,9 +101,10 @@ std::expected<std::vector<std::string>, std::uint32_t> screen_options(std::strin
     if (token.size() > kMaxKernelString) return std::unexpected(EINVAL);
     const auto verdict = screen(split(token), allow_other);
     if (!verdict) return std::unexpected(verdict.error());
-    if (*verdict == Verdict::kPassOn) accepted.emplace_back(token);
+    if (*verdict == Verdict::kPassOn) screened.accepted.emplace_back(token);
+    if (*verdict == Verdict::kDropAllowOther) screened.refused_allow_other = true;
   }
-  return accepted;
+  return screened;
 }
 
 }  // namespace airlock

@@ -104,16 +104,17 @@ TEST(MountSession, AReadOnlyPlanKeepsTheMediumFromBeingOpenedForWriting) {
   EXPECT_NE(harness.effects.mount->flags & MS_RDONLY, 0u);
 }
 
-TEST(MountSession, ASourceCannotNameAnotherDevice) {
-  HelperHarness plain;
-  plain.shake_hands();
-  EXPECT_EQ(plain.ask(encode(SourcePacket{"/dev/sda1"})), wire(EPERM));
-  EXPECT_EQ(plain.ask(encode(SourcePacket{"a label"})), 0u);
-  HelperHarness block([](SessionPlan& plan) { plan.allow_fuseblk = true; });
-  block.shake_hands();
-  EXPECT_EQ(block.ask(encode(TypePacket{kTypeFuseblk})), 0u);
-  EXPECT_EQ(block.ask(encode(SourcePacket{"sda1"})), wire(EPERM));
-  EXPECT_EQ(block.ask(encode(SourcePacket{block.effects.medium()})), 0u);
+TEST(MountSession, WhateverTheDriverCallsItsSourceTheMountNamesTheMedium) {
+  for (const std::string name : {"/dev/sda1", "sda1", "ext4", "a label"})
+    for (const std::uint32_t type : {0u, kTypeFuseblk}) {
+      HelperHarness harness([](SessionPlan& plan) { plan.allow_fuseblk = true; });
+      harness.shake_hands();
+      EXPECT_EQ(harness.ask(encode(TypePacket{type})), 0u);
+      EXPECT_EQ(harness.ask(encode(SourcePacket{name})), 0u) << name;
+      EXPECT_EQ(harness.ask(encode(harness.mount_point_request())), 0u);
+      EXPECT_EQ(harness.ask(encode(MountPacket{6})), 0u);
+      EXPECT_EQ(harness.effects.mount->source, harness.effects.medium()) << name;
+    }
 }
 
 TEST(MountSession, AGoodbyeWithACodeAndNoGoodbyeReadDifferently) {

@@ -227,18 +227,28 @@ TEST(HelperConformance, H19_EmptyOrUnterminatedTextsAreInvalid) {
   EXPECT_EQ(harness.ask(from_hex("4e414d45 0000")), wire(EINVAL));
 }
 
-TEST(HelperConformance, H20_AllowOtherNeedsPermissionAlsoInsideQuotes) {
+TEST(HelperConformance, H20_AllowOtherWithoutPermissionIsLeftOut) {
+  for (const bool permitted : {false, true}) {
+    HelperHarness harness([permitted](SessionPlan& plan) { plan.allow_other = permitted; });
+    harness.shake_hands();
+    EXPECT_EQ(harness.ask(encode(SourcePacket{"ext4"})), 0u);
+    EXPECT_EQ(harness.ask(encode(harness.mount_point_request())), 0u);
+    EXPECT_EQ(harness.ask(encode(OptionsPacket{"max_read=4096,allow_other"})), 0u);
+    EXPECT_EQ(harness.ask(encode(MountPacket{6})), 0u);
+    ASSERT_TRUE(harness.effects.mounted());
+    EXPECT_EQ(harness.effects.mount->options,
+              permitted ? (std::vector<std::string>{"max_read=4096", "allow_other"})
+                        : (std::vector<std::string>{"max_read=4096"}));
+  }
+}
+
+TEST(HelperConformance, H20_AllowOtherCannotHideInQuotes) {
   HelperHarness harness;
   harness.shake_hands();
-  for (const char* options :
-       {"allow_other", "default_permissions,allow_other", "allow_root", "\"allow_other\"",
-        "\"max_read=4096,allow_other\"", "max_read=4096,\"allow_other"})
+  for (const char* options : {"allow_root", "\"allow_other\"", "\"max_read=4096,allow_other\"",
+                              "max_read=4096,\"allow_other"})
     EXPECT_EQ(harness.ask(encode(OptionsPacket{options})), wire(EPERM)) << options;
   EXPECT_EQ(harness.ask(encode(OptionsPacket{"default_permissions"})), 0u);
-
-  HelperHarness permitted([](SessionPlan& plan) { plan.allow_other = true; });
-  permitted.shake_hands();
-  EXPECT_EQ(permitted.ask(encode(OptionsPacket{"allow_other"})), 0u);
 }
 
 TEST(HelperConformance, H21_UnknownOptionsAreRefusedAtOnce) {

@@ -202,7 +202,8 @@ TEST(ServiceAddress, AnotherPlaceThanASocketIsNotAvailable) {
 
 TEST(MountOptions, WhatRepeatsTheFlagsIsDropped) {
   EXPECT_EQ(screen_options("ro,nosuid,max_read=4096,,user=me,default_permissions", AllowOther::kNo)
-                .value(),
+                .value()
+                .accepted,
             (std::vector<std::string>{"max_read=4096", "default_permissions"}));
 }
 
