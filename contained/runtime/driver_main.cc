@@ -13,9 +13,11 @@
 
 #include "contained/runtime/fuse_ops.h"
 #include "contained/runtime/medium_head.h"
+#include "contained/runtime/process_title.h"
 #include "contained/runtime/stop_on_terminate.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/protocol/driver_title.h"
 #include "lib/protocol/server.h"
 
 namespace airlock {
@@ -63,9 +65,9 @@ ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medi
 }
 
 // From the first packet to the end of the mount.
-Result<void> run(Server& session, std::span<const std::string> own_arguments,
-                 const DriverProgram& program) {
+Result<void> run(Server& session, std::span<char*> argv, const DriverProgram& program) {
   TRY_VOID(session.accept());
+  const std::vector<std::string> own_arguments(argv.begin(), argv.end());
   TRY(const DriverOptions options, parse_driver_options(session.merged_arguments(own_arguments)));
   TRY(auto io, ask_for_medium(session, options, program.use));
   // libfuse looks around in the system when a session is made, so this comes before confine().
@@ -80,7 +82,10 @@ Result<void> run(Server& session, std::span<const std::string> own_arguments,
   if (const std::string reason = medium->read_only_reason(); !reason.empty())
     log(LogLevel::kWarning, "mounted read-only: {}", reason);
   TRY_VOID(server->prepare());
-  TRY_VOID(session.make_mount(mount_wanted(options, *medium)));
+  const ServiceMount wanted = mount_wanted(options, *medium);
+  set_process_title(argv.data(), driver_title(program.name, options.medium, options.subtype,
+                                              (wanted.flags & MS_RDONLY) != 0));
+  TRY_VOID(session.make_mount(wanted));
   TRY_VOID(std::exchange(head, {}).require_same(io));
   TRY_VOID(medium->begin());
   // The mount exists. Before the goodbye, because the starter may be gone right after it.
@@ -123,8 +128,7 @@ int driver_main(int argc, char** argv, const DriverProgram& program) {
         "DEVICE DIRECTORY");
     return 1;
   }
-  const std::vector<std::string> arguments(argv, argv + argc);
-  const auto done = run(**session, arguments, program);
+  const auto done = run(**session, std::span(argv, static_cast<std::size_t>(argc)), program);
   if (done) return leave_service(ServiceEnd::kSuccess, std::chrono::milliseconds{0});
   log(LogLevel::kError, "{}", done.error().message());
   (void)(*session)->goodbye(1);  // nobody may be listening any more

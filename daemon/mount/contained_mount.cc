@@ -5,7 +5,9 @@
 
 #include <utility>
 
+#include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/protocol/driver_title.h"
 
 namespace airlock {
 
@@ -52,11 +54,30 @@ Result<void> ContainedMount::tell_driver(pid_t pid, BorrowedFd life) {
   return plan_.on_driver ? plan_.on_driver(pid, life) : Result<void>{};
 }
 
-Result<void> ContainedMount::make() {
-  TRY(driver_, start_driver(plan_.row, plan_.subtype, plan_.places, medium_.memory_bytes()));
+Result<void> ContainedMount::serve() {
   if (driver_->worker) TRY_VOID(tell_driver(driver_->worker->pid(), driver_->worker->life()));
   MountSession session(std::move(driver_->channel), session_plan(), mounter_);
-  TRY_VOID(run_session(session, *driver_, plan_.row));
+  return run_session(session, *driver_, plan_.row);
+}
+
+Result<void> ContainedMount::make() {
+  const WantedDriver wanted = {
+      .row = plan_.row,
+      .subtype = plan_.subtype,
+      .places = plan_.places,
+      .title = driver_title(plan_.row.program, medium_.path(), plan_.subtype,
+                            (driver_arguments().flags & MS_RDONLY) != 0),
+      .medium_in_memory = medium_.memory_bytes()};
+  TRY(driver_, start_driver(wanted));
+  auto served = serve();
+  // A service that never spoke has seen nothing of the medium either.
+  if (!served && !driver_->worker && !driver_->answered) {
+    log(LogLevel::kWarning, "the service {} in {} does not answer ({}); starting {} without it",
+        quote(plan_.subtype), driver_->service_directory, served.error().what, plan_.row.program);
+    TRY(driver_, start_own_driver(wanted));
+    served = serve();
+  }
+  TRY_VOID(std::move(served));
   if (!driver_->worker && driver_->peer.life.valid())
     TRY_VOID(tell_driver(driver_->peer.pid, driver_->peer.life.borrow()));
   return require_same_medium();

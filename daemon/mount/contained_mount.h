@@ -59,6 +59,7 @@ class ContainedMount {
   [[nodiscard]] DriverArguments driver_arguments() const;
   [[nodiscard]] Result<void> require_same_medium() const;
   Result<void> tell_driver(pid_t pid, BorrowedFd life);
+  Result<void> serve();
 
   Medium& medium_;
   const MountPoint& place_;

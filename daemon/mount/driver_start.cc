@@ -25,29 +25,6 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 // a service manager runs it, but not in our sandbox.
 constexpr auto kLeaveTime = 3s;
 
-Result<StartedDriver> start_contained(const DriverRow& row, const DriverPlaces& places,
-                                      std::uint64_t medium_in_memory) {
-  SandboxSpec spec;
-  spec.program = places.program_directory + "/" + std::string(row.program);
-  spec.limits.memory_bytes = row.memory_mib << 20;
-  spec.limits.open_files = row.open_files;
-  spec.limits.tasks = row.threads;
-  spec.limits.medium_in_memory_bytes = medium_in_memory;
-  if (::access(spec.program.c_str(), X_OK) != 0) {
-    const int error = errno;
-    return fail_errno(error, Errc::kNotFound, "the driver {}", quote(spec.program));
-  }
-  SandboxLauncher launcher;
-  auto worker = launcher.start(spec);
-  if (!worker) return fail(std::move(worker), "start the driver {}", row.program);
-  Channel channel(worker->take_control());
-  return StartedDriver{.channel = std::move(channel),
-                       .worker = std::move(*worker),
-                       .origin = DriverOrigin::kOurs,
-                       .service_directory = "",
-                       .peer = {}};
-}
-
 int milliseconds_until(Deadline deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       deadline - std::chrono::steady_clock::now());
@@ -129,24 +106,50 @@ DriverOrigin driver_origin(std::string_view place) {
                                                                         : DriverOrigin::kForeign;
 }
 
-Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subtype,
-                                   const DriverPlaces& places, std::uint64_t medium_in_memory) {
-  TRY(auto service, connect_to_service(places.service_directories, subtype,
+Result<StartedDriver> start_own_driver(const WantedDriver& wanted) {
+  const DriverRow& row = wanted.row;
+  SandboxSpec spec;
+  spec.arguments = {wanted.title};
+  spec.program = wanted.places.program_directory + "/" + std::string(row.program);
+  spec.limits.memory_bytes = row.memory_mib << 20;
+  spec.limits.open_files = row.open_files;
+  spec.limits.tasks = row.threads;
+  spec.limits.medium_in_memory_bytes = wanted.medium_in_memory;
+  if (::access(spec.program.c_str(), X_OK) != 0) {
+    const int error = errno;
+    return fail_errno(error, Errc::kNotFound, "the driver {}", quote(spec.program));
+  }
+  SandboxLauncher launcher;
+  auto worker = launcher.start(spec);
+  if (!worker) return fail(std::move(worker), "start the driver {}", row.program);
+  Channel channel(worker->take_control());
+  return StartedDriver{.channel = std::move(channel),
+                       .worker = std::move(*worker),
+                       .origin = DriverOrigin::kOurs,
+                       .service_directory = "",
+                       .peer = {},
+                       .answered = false};
+}
+
+Result<StartedDriver> start_driver(const WantedDriver& wanted) {
+  TRY(auto service, connect_to_service(wanted.places.service_directories, wanted.subtype,
                                        deadline_in(SessionDeadlines{}.connect)));
-  if (!service) return start_contained(row, places, medium_in_memory);
+  if (!service) return start_own_driver(wanted);
   ask_for_peer(service->channel.descriptor());
   return StartedDriver{.channel = std::move(service->channel),
                        .worker = std::nullopt,
                        .origin = driver_origin(service->directory),
                        .service_directory = service->directory,
-                       .peer = {}};
+                       .peer = {},
+                       .answered = false};
 }
 
 Result<void> run_session(MountSession& session, StartedDriver& driver, const DriverRow& row) {
-  session.start(driver.worker ? Starter::kOurselves : Starter::kServiceManager);
+  session.start();
   if (!driver.worker && !session.finished())
     driver.peer = learn_peer(session.descriptor(), session.next_deadline());
   while (!session.finished()) step(session, driver);
+  driver.answered = session.answered();
   // The goodbye may have come with the same wake-up as the last request; what the driver said in
   // between is in the pipe by now.
   if (driver.worker) driver.worker->read_log();

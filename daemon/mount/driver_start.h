@@ -40,12 +40,24 @@ struct StartedDriver {
   std::optional<Worker> worker;
   DriverOrigin origin = DriverOrigin::kOurs;
   std::string service_directory;  // where its socket was; empty for a process of ours
-  ServicePeer peer;               // who answers, for services, once the session has run
+  // Once the session has run:
+  ServicePeer peer;       // who answers, for services
+  bool answered = false;  // whether it has said anything
 };
 
-// `medium_in_memory`: SandboxLimits::medium_in_memory_bytes, for a process of ours.
-Result<StartedDriver> start_driver(const DriverRow& row, const std::string& subtype,
-                                   const DriverPlaces& places, std::uint64_t medium_in_memory);
+// What to start for one mount.
+struct WantedDriver {
+  const DriverRow& row;
+  std::string subtype;
+  const DriverPlaces& places;
+  std::string title;                   // of a process of ours: driver_title()
+  std::uint64_t medium_in_memory = 0;  // SandboxLimits::medium_in_memory_bytes, likewise
+};
+
+Result<StartedDriver> start_driver(const WantedDriver& wanted);
+
+// A driver in our own sandbox, whatever sockets there are.
+Result<StartedDriver> start_own_driver(const WantedDriver& wanted);
 
 // Runs the session to its end while watching the process. The failure says what a person can act
 // on: the driver's own words if it gave a reason, how it ended if it died.

@@ -75,11 +75,9 @@ MountSession::~MountSession() {
   abandon(std::move(abandoned).error());
 }
 
-void MountSession::start(Starter starter) {
+void MountSession::start() {
   whole_deadline_ = deadline_in(plan_.deadlines.whole);
-  const auto& deadlines = plan_.deadlines;
-  step_deadline_ =
-      deadline_in(starter == Starter::kOurselves ? deadlines.hello : deadlines.service_hello);
+  step_deadline_ = deadline_in(plan_.deadlines.hello);
   // Nobody has a reason to send us a descriptor.
   if (Result<void> refused = channel_.refuse_descriptors(); !refused)
     return abandon(std::move(refused).error());
@@ -119,6 +117,7 @@ void MountSession::on_ready() {
 void MountSession::take(Result<std::optional<ReceivedPacket>> received) {
   if (!received && peer_closed(received.error())) return carry_out(helper_.peer_gone());
   if (!received) return abandon(std::move(received).error());
+  answered_ = true;
   carry_out(helper_.packet_arrived((*received)->bytes));
   step_deadline_ = deadline_in(time_for_next_command());
 }

@@ -41,10 +41,9 @@ class MountEffects {
 // here so that all are in one place.
 struct SessionDeadlines {
   std::chrono::milliseconds connect{5'000};
+  // A service manager that takes longer to start its driver is not waited for either: there is our
+  // own sandbox.
   std::chrono::milliseconds hello{5'000};
-  // A service manager has taken the connection, and starts the driver now: while a machine boots
-  // that takes its time.
-  std::chrono::milliseconds service_hello{30'000};
   std::chrono::milliseconds command{30'000};
   // Once the driver has its medium and looks at it, until it asks for the mount. An ext volume
   // with multiple mount protection is watched for up to two minutes (Mmp::longest_wait); 27
@@ -52,9 +51,6 @@ struct SessionDeadlines {
   std::chrono::milliseconds examine{130'000};
   std::chrono::milliseconds whole{160'000};
 };
-
-// Who starts the driver: when we do, it runs by now.
-enum class Starter { kOurselves, kServiceManager };
 
 // Everything decided about one mount before its driver is spoken to.
 struct SessionPlan {
@@ -86,7 +82,7 @@ class MountSession {
   ~MountSession();
 
   // Sends the hello; time starts to run.
-  void start(Starter starter = Starter::kOurselves);
+  void start();
   void on_ready();
   void on_deadline();
   // Ends the session from our side, for instance because the medium is gone.
@@ -96,6 +92,8 @@ class MountSession {
   [[nodiscard]] short wanted_events() const;
   [[nodiscard]] Deadline next_deadline() const;
   [[nodiscard]] bool finished() const { return verdict_.has_value(); }
+  // Whether the driver has said a word, be it a wrong one.
+  [[nodiscard]] bool answered() const { return answered_; }
   // Only when finished().
   [[nodiscard]] const Result<void>& verdict() const { return *verdict_; }
 
@@ -129,6 +127,7 @@ class MountSession {
   std::deque<QueuedPacket> outbox_;
   UniqueFd fuse_device_;
   UniqueFd medium_;
+  bool answered_ = false;
   bool examining_ = false;  // the driver has its medium and has not asked for the mount yet
   Deadline step_deadline_;
   Deadline whole_deadline_;

@@ -50,7 +50,9 @@ void MountTask::start() {
   std::vector<BorrowedFd> keep = {theirs->borrow()};
   if (work_.source.image) keep.push_back(work_.source.image->keeper());
   if (work_.decision.place) keep.push_back(work_.decision.place->keeper());
-  auto deadline = work_.deadlines.connect + work_.deadlines.whole + kPreparation;
+  // Two hellos: a service may not answer.
+  auto deadline =
+      work_.deadlines.connect + work_.deadlines.hello + work_.deadlines.whole + kPreparation;
   if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
   errand_ = tools_.mounting.run(
       "mount " + quote(work_.source.path),

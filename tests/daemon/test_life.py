@@ -19,6 +19,9 @@ def test_a_plugged_stick_is_mounted_for_the_person_at_the_machine(machine):
     assert {"nosuid", "nodev", "noexec"} <= set(options.strip().split(","))
     assert (volume["Type"], volume["Label"], volume["MountedFor"]) == ("ext4", "HOLIDAY", ALICE[0])
     assert volume["Driver"] == "airlock-ext" and volume["DriverPid"] > 0
+    # What ps and htop show.
+    with open(f"/proc/{volume['DriverPid']}/cmdline", "rb") as title:
+        assert title.read().rstrip(b"\0").decode() == f"airlock-ext {stick.device} ext4 rw"
 
 
 def test_unmount_says_safe_only_when_the_data_is_on_the_medium(machine):

@@ -150,6 +150,19 @@ def mount(source, place):
                           capture_output=True, text=True, timeout=PATIENCE, env=environment)
 
 
+def driver_titles(medium):
+    """What ps shows of the processes whose arguments name the medium."""
+    titles = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            shown = (process / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended
+        if str(medium) in shown:
+            titles.append(shown)
+    return titles
+
+
 @needs_activation
 def test_a_service_serves_a_mount(tmp_path, service):
     service(BUILD / "tests/mount/tiny_driver")
@@ -186,6 +199,7 @@ def test_the_ext_driver_works_as_a_service(tmp_path, service):
     subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
     done = mount(image, place)
     assert done.returncode == 0, done.stderr
+    assert driver_titles(image) == [f"airlock-ext {image} ext4 rw"]
     (place / "file").write_text("written through the socket's driver")
     assert (place / "file").read_text() == "written through the socket's driver"
     subprocess.run(["umount", place], check=True)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Mounts coming and going: real devices, real processes, the real kernel.
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
 #include <random>
 
 #include "daemon/launch/service_peer.h"
@@ -277,6 +281,35 @@ TEST_F(KernelMountingRunAsRoot, AServiceIsNamedWithTheProcessThatAnswered) {
   EXPECT_TRUE(run_until_promised([&] { return watched.death.has_value(); }, 1s));
   EXPECT_TRUE(detach(watched.live).has_value());
   watched.watch.reset();
+  expect_nothing_left();
+}
+
+// Nobody accepts at all; somebody accepts and says nothing; somebody accepts and goes.
+TEST_F(KernelMountingRunAsRoot, AServiceThatDoesNotAnswerIsReplacedByOurOwnSandbox) {
+  for (const int seconds_until_it_goes : {-1, 3600, 0}) {
+    const std::string sockets = fmt::format("{}/sockets{}", folder_, seconds_until_it_goes);
+    fs::create_directory(sockets);
+    options_.places.service_directories = {sockets};
+    options_.session.hello = 300ms;
+    mounting_.reset();
+    const std::string path = sockets + "/ext4";
+    UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    ASSERT_LT(path.size(), sizeof address.sun_path);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener.get(), 4), 0);
+    if (seconds_until_it_goes >= 0)
+      children_.push_back(in_child([&] {
+        const UniqueFd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        ::sleep(static_cast<unsigned>(seconds_until_it_goes));
+      }));
+    auto live = mount(add_loop("serve").source(), decision());
+    ASSERT_TRUE(live.has_value()) << seconds_until_it_goes << ": " << live.error().message();
+    EXPECT_EQ(live->origin, "builtin");
+    EXPECT_TRUE(detach(*live).has_value());
+  }
   expect_nothing_left();
 }
 

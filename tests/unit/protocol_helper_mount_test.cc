@@ -218,15 +218,6 @@ TEST(HelperConformance, H43_ADriverThatNeverAnswersTheHelloIsGivenUp) {
   harness.expect_failed(Errc::kTimedOut);
 }
 
-TEST(HelperConformance, H43_ADriverThatIsYetToBeStartedHasMoreTime) {
-  HelperHarness harness([](SessionPlan& plan) {
-    plan.deadlines.hello = 10ms;
-    plan.deadlines.service_hello = 60s;
-  });
-  harness.session.start(Starter::kServiceManager);
-  EXPECT_GT(harness.session.next_deadline(), std::chrono::steady_clock::now() + 30s);
-}
-
 // H44 and H45: the way to the socket.
 
 UniqueFd listen_at(const std::string& path, int type, int backlog = 4) {
