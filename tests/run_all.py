@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import select_tests
@@ -239,33 +240,49 @@ def sanitized_tests(build):
             if test.targets and (test.suite in SANITIZED_SUITES or test.name in SANITIZED_MOUNTS)]
 
 
-def sanitized_build(report, build):
-    """A second tree whose programs watch their own memory and arithmetic, as far as its tests need it."""
-    begin = time.monotonic()
-    print("==> building with address and undefined behaviour sanitizers", flush=True)
-    environment = dict(os.environ)
-    if shutil.which("ccache") and "ccache" not in environment.get("CXX", ""):
-        environment["CXX"] = "ccache " + environment.get("CXX", "g++")
+class SanitizedBuild:
+    """A second tree whose programs watch their own memory and arithmetic, as far as its tests need it. It is built beside
+    the other tests, and with the processor time that they leave over: the scheduler runs it when nothing else wants to."""
 
-    def succeeds(*command):
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace")
+    def __init__(self, build):
+        self.build = build
+        self.tests = []
+        self.complaint = None
+        self.worker = threading.Thread(target=self.make)
+        self.worker.start()
+
+    def succeeds(self, *command):
+        environment = dict(os.environ)
+        if shutil.which("ccache") and "ccache" not in environment.get("CXX", ""):
+            environment["CXX"] = "ccache " + environment.get("CXX", "g++")
+        done = subprocess.run(["chrt", "--idle", "0", *command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode != 0:
-            report.complain(tail(done.stdout))
-            report.stage("sanitized build", Count(failed=1), time.monotonic() - begin)
+            self.complaint = tail(done.stdout)
         return done.returncode == 0
 
-    configured = (build / "build.ninja").exists() or succeeds(
-        "meson", "setup", str(build), "-Db_sanitize=address,undefined", "-Db_lundef=false",
-        "-Doptimization=1", "-Dcpp_args=-g1", "-Dtray=disabled")
-    if not configured or not succeeds("ninja", "-C", str(build), "build.ninja"):
-        return []
-    tests = sanitized_tests(build)
-    jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
-    if not succeeds("ninja", *jobs, "-C", str(build), *sorted({name for test in tests for name in test.targets})):
-        return []
-    print(f"    sanitized programs: made ({time.monotonic() - begin:.0f} s)", flush=True)
-    return tests
+    def make(self):
+        configured = (self.build / "build.ninja").exists() or self.succeeds(
+            "meson", "setup", str(self.build), "-Db_sanitize=address,undefined", "-Db_lundef=false",
+            "-Doptimization=1", "-Dcpp_args=-g1", "-Dtray=disabled")
+        if not configured or not self.succeeds("ninja", "-C", str(self.build), "build.ninja"):
+            return
+        tests = sanitized_tests(self.build)
+        jobs = ["-j", os.environ["AIRLOCK_JOBS"]] if os.environ.get("AIRLOCK_JOBS") else []
+        if self.succeeds("ninja", *jobs, "-C", str(self.build), *sorted({name for test in tests for name in test.targets})):
+            self.tests = tests
+
+    def finish(self, report):
+        """Waits for the rest, and returns the tests it was made for."""
+        print("==> building with address and undefined behaviour sanitizers", flush=True)
+        begin = time.monotonic()
+        self.worker.join()
+        if not self.tests:
+            report.complain(self.complaint or f"no test is to run in {self.build}")
+            report.stage("sanitized build", Count(failed=1), time.monotonic() - begin)
+        else:
+            print(f"    sanitized programs: made ({time.monotonic() - begin:.0f} s more)", flush=True)
+        return self.tests
 
 
 def use_drivers_of(build):
@@ -299,11 +316,12 @@ def main():
         for choice in choices:
             meson_tests(report, options.build, choice.test.name, choice.meson_words())
     else:
+        sanitized = None if options.quick else SanitizedBuild(options.sanitized)
         meson_tests(report, options.build, "all tests", ["--no-suite", "bench"])
         check_sources(report)
         if not NO_GUEST:
             booted_guest(report, options.build)
-        tests = [] if options.quick else sanitized_build(report, options.sanitized)
+        tests = sanitized.finish(report) if sanitized else []
         if tests:
             use_drivers_of(options.sanitized)
             meson_tests(report, options.sanitized, "tests with sanitizers", [test.name for test in tests])

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What ./dev test understands, installs and builds, and the counting behind its last line."""
+import contextlib
+import io
 import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.dont_write_bytecode = True
 
 import select_tests  # noqa: E402
-from run_all import Count, count_entry, found_impossible  # noqa: E402
+from run_all import Count, Report, SanitizedBuild, count_entry, found_impossible  # noqa: E402
 
 
 def entry(result, stdout="", stderr=""):
@@ -216,6 +220,34 @@ class Preparing(unittest.TestCase):
                 self.assertIn("-Dtests=true", self.setup)
                 self.assertNotIn("-Dtray=disabled", self.setup)
                 self.assertEqual(self.built, [[]])
+
+
+class Sanitized(unittest.TestCase):
+    """The build with sanitizers, between a ninja that does what it is told."""
+
+    def build_with(self, ninja):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        scratch = pathlib.Path(scratch.name)
+        describe_build(scratch / "build", ROOT, scratch / "build/meson-info")
+        (scratch / "build/build.ninja").touch()
+        (scratch / "ninja").write_text(f"#!/bin/sh\n{ninja}\n")
+        (scratch / "ninja").chmod(0o755)
+        report = Report()
+        with unittest.mock.patch.dict(os.environ, PATH=f"{scratch}:{os.environ['PATH']}"), \
+             contextlib.redirect_stdout(io.StringIO()) as said:
+            tests = SanitizedBuild(scratch / "build").finish(report)
+        return tests, report, said.getvalue()
+
+    def test_it_leaves_the_processors_to_the_tests_beside_it(self):
+        tests, report, _ = self.build_with("test \"$(cut -d' ' -f41 /proc/self/stat)\" = 5")  # SCHED_IDLE
+        self.assertEqual([test.name for test in tests], ["volumes", "rules"])
+        self.assertEqual(report.total, Count())
+
+    def test_it_fails_with_the_compilers_words(self):
+        tests, report, said = self.build_with('case "$*" in *build.ninja) ;; *) echo no such header; exit 1 ;; esac')
+        self.assertEqual((tests, report.total), ([], Count(failed=1)))
+        self.assertIn("no such header", said)
 
 
 class Readme(unittest.TestCase):
