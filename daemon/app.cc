@@ -166,21 +166,22 @@ Result<void> App::Parts::find_devices() {
   how.driver_directories = driver_places(rules.settings()).service_directories;
   how.program_directory = driver_places(rules.settings()).program_directory;
   VolumeRules& the_rules = rules;
-  manager =
-      std::make_unique<VolumeService>(VolumeService::Parts{.volumes = {.loop = loop,
-                                                                       .publisher = *publisher,
-                                                                       .devices = *devices,
-                                                                       .prober = *prober,
-                                                                       .mounting = *mounting,
-                                                                       .checking = *checking,
-                                                                       .sessions = *sessions,
-                                                                       .rules = the_rules,
-                                                                       .records = *records},
-                                                           .authority = *authority,
-                                                           .callers = *callers,
-                                                           .handovers = *handovers,
-                                                           .idle = *idle},
-                                      std::move(how));
+  manager = std::make_unique<VolumeService>(
+      VolumeService::Parts{.volumes = {.loop = loop,
+                                       .publisher = *publisher,
+                                       .devices = *devices,
+                                       .prober = *prober,
+                                       .mounting = *mounting,
+                                       .checking = *checking,
+                                       .sessions = *sessions,
+                                       .rules = the_rules,
+                                       .records = *records,
+                                       .mount_table = &mounting->table()},
+                           .authority = *authority,
+                           .callers = *callers,
+                           .handovers = *handovers,
+                           .idle = *idle},
+      std::move(how));
   TRY_VOID(manager->start());
   sleep_guard.emplace(SleepGuard::Parts{.sessions = *sessions,
                                         .inhibitor = *inhibitor,

@@ -20,6 +20,10 @@ inline const QColor kCaution(0xd9, 0x8c, 0x10);
   return isDark(palette) ? QColor(0xff, 0x7b, 0x86) : QColor(0xb3, 0x14, 0x24);
 }
 
+[[nodiscard]] inline QColor cautionInk(const QPalette& palette) {
+  return isDark(palette) ? QColor(0xf0, 0xb0, 0x50) : QColor(0x96, 0x5a, 0x00);
+}
+
 // A surface that is tinted, not loud.
 [[nodiscard]] inline QColor tinted(const QPalette& palette, const QColor& color) {
   constexpr double kShare = 0.14;

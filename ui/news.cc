@@ -75,6 +75,15 @@ News refused(const Volume& volume) {
           .verbs = {}};
 }
 
+News uncontained(const Volume& volume) {
+  return {.event = Event::kUncontained,
+          .title = NewsText::tr("%1 is NOT contained").arg(nameOf(volume)),
+          .text = uncontainedSentence(volume) + u' ' +
+                  NewsText::tr("A damaged or hostile medium can harm the whole system there."),
+          .iconName = QStringLiteral("dialog-warning"),
+          .verbs = {}};
+}
+
 bool isFresh(State state) {
   return state == State::kUnknown || state == State::kProbing || state == State::kWaiting;
 }
@@ -136,6 +145,10 @@ News stillWriting(const Volume& volume) {
 
 std::optional<News> newsOf(const Volume& before, const Volume& now, const Surroundings& around,
                            const QString& automount) {
+  if (isUncontained(now)) {
+    if (isUncontained(before)) return {};
+    return uncontained(now);
+  }
   if (before.state == now.state) return {};
   switch (now.state) {
     case State::kMounted:

@@ -10,7 +10,16 @@
 
 namespace airlock::ui {
 
-enum class Event { kMounted, kPlugged, kWriting, kSafe, kCrashed, kPulledOut, kRefused };
+enum class Event {
+  kMounted,
+  kPlugged,
+  kWriting,
+  kSafe,
+  kCrashed,
+  kPulledOut,
+  kRefused,
+  kUncontained
+};
 
 // What happened to a medium, as it is told to a person. All text is plain.
 struct News {

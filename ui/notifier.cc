@@ -75,6 +75,7 @@ Notifier::Notifier(VolumeModel& model, Performer& performer, const Preferences& 
 void Notifier::onChanged(const Volume& before, const Volume& now) {
   const auto news = newsOf(before, now, m_around, m_automount);
   if (news) return tell(now.path, *news);
+  if (isUncontained(before) && !isUncontained(now)) return withdraw(now.path);
   if (before.state == State::kUnmounting && now.state == State::kAvailable)
     return withdraw(now.path);
   if (now.state != State::kUnmounting || before.state == State::kUnmounting) return;
@@ -92,7 +93,7 @@ void Notifier::onGone(const Volume& last) {
   const auto shown = m_shown.constFind(last.path);
   if (shown == m_shown.constEnd()) return;
   if (shown->event == Event::kMounted || shown->event == Event::kPlugged ||
-      shown->event == Event::kCrashed)
+      shown->event == Event::kCrashed || shown->event == Event::kUncontained)
     withdraw(last.path);
 }
 

@@ -13,7 +13,8 @@ struct Verbs {
 };
 
 bool canBeMounted(const Volume& volume) {
-  return volume.state == State::kAvailable && volume.usage == QLatin1String("filesystem");
+  return volume.state == State::kAvailable && volume.usage == QLatin1String("filesystem") &&
+         !isUncontained(volume);
 }
 
 void addReading(const Volume& volume, const Surroundings& around, std::vector<Verb>& verbs) {
@@ -40,7 +41,8 @@ void addMending(const Volume& volume, const Surroundings& around, std::vector<Ve
 void addLeaving(const Volume& volume, std::vector<Verb>& verbs) {
   const bool mounted = volume.state == State::kMounted;
   if (mounted) verbs.push_back(Verb::kUnmount);
-  if (!mounted && volume.state != State::kAvailable) return;
+  // Somebody else's mount keeps its drive.
+  if ((!mounted && volume.state != State::kAvailable) || isUncontained(volume)) return;
   if (volume.ejectable) verbs.push_back(Verb::kEject);
   if (volume.removable && volume.bus == QLatin1String("usb")) verbs.push_back(Verb::kPowerOff);
 }

@@ -68,6 +68,13 @@ LastUnmount lastUnmountFrom(const QVariantMap& story) {
   return unmount;
 }
 
+Uncontained uncontainedFrom(const QVariantMap& story) {
+  Uncontained mount;
+  take(story, "mount-point", mount.mountPoint);
+  take(story, "type", mount.type);
+  return mount;
+}
+
 void takeTexts(const QVariantMap& changed, Volume& volume) {
   take(changed, "Id", volume.id);
   take(changed, "Device", volume.device);
@@ -117,6 +124,7 @@ void Volume::apply(const QVariantMap& changed) {
   takeStory(changed, "Death", deathFrom, death);
   takeStory(changed, "LastCheck", lastCheckFrom, lastCheck);
   takeStory(changed, "LastUnmount", lastUnmountFrom, lastUnmount);
+  takeStory(changed, "Uncontained", uncontainedFrom, uncontained);
   QString name;
   take(changed, "State", name);
   if (!name.isEmpty()) state = stateNamed(name);
@@ -144,7 +152,11 @@ bool isBusy(const Volume& volume) {
 
 bool needsAttention(const Volume& volume) {
   return volume.state == State::kDead || volume.state == State::kWaiting ||
-         volume.state == State::kRefused || volume.state == State::kGone;
+         volume.state == State::kRefused || volume.state == State::kGone || isUncontained(volume);
+}
+
+bool isUncontained(const Volume& volume) {
+  return !volume.uncontained.mountPoint.isEmpty();
 }
 
 bool isImage(const Volume& volume) {

@@ -49,6 +49,12 @@ struct LastUnmount {
   QString summary;
 };
 
+// A mount by another program, without a driver of Airlock; empty if there is none.
+struct Uncontained {
+  QString mountPoint;
+  QString type;
+};
+
 // Something that runs, org.airlock1.Job.
 struct Job {
   QString path;
@@ -100,6 +106,7 @@ struct Volume {
   Death death;
   LastCheck lastCheck;
   LastUnmount lastUnmount;
+  Uncontained uncontained;
 
   // What airlockd does not tell.
   std::optional<Job> job;
@@ -113,9 +120,11 @@ struct Volume {
 
 [[nodiscard]] Job jobFrom(const QString& path, const QVariantMap& properties, Job before = {});
 
+// The kernel or a program with privileges reads the medium.
+[[nodiscard]] bool isUncontained(const Volume& volume);
 // Works on something that must not be interrupted by pulling the medium out.
 [[nodiscard]] bool isBusy(const Volume& volume);
-// Waits for a person: dead, waiting for a session, refused, pulled out.
+// Waits for a person: dead, waiting for a session, refused, pulled out, or not contained.
 [[nodiscard]] bool needsAttention(const Volume& volume);
 [[nodiscard]] bool isImage(const Volume& volume);
 

@@ -57,23 +57,27 @@ void VolumeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
   const auto state = static_cast<State>(index.data(VolumeModel::StateRole).toInt());
   const bool selected = (item.state & QStyle::State_Selected) != 0;
   const QColor ink = item.palette.color(selected ? QPalette::HighlightedText : QPalette::Text);
-  const QColor alarm = selected ? ink : alarmInk(item.palette);
   painter->save();
-  if (state == State::kDead)
+  const bool uncontained = index.data(VolumeModel::UncontainedRole).toBool();
+  if (state == State::kDead || uncontained)
     painter->fillRect(QRect(item.rect.left(), item.rect.top(), kStripe, item.rect.height()),
-                      kAlarm);
+                      uncontained ? kCaution : kAlarm);
   const QRect inner = item.rect.adjusted(kGap, kGap / 2, -kGap, -kGap / 2);
   const QRect place(inner.left(), inner.center().y() - kIcon / 2, kIcon, kIcon);
-  iconFor(state, ink).paint(painter, place);
+  const QIcon icon = uncontained ? moodIcon(Mood::kAttention, ink) : iconFor(state, ink);
+  icon.paint(painter, place);
 
+  QColor lineInk = ink;
+  if (!selected && state == State::kDead) lineInk = alarmInk(item.palette);
+  if (!selected && uncontained) lineInk = cautionInk(item.palette);
   QRect text = inner.adjusted(kIcon + kGap, 0, 0, 0);
   const int half = text.height() / 2;
   QFont bold = item.font;
   bold.setBold(true);
   drawLine(*painter, {text.left(), text.top(), text.width(), half}, bold, ink,
            index.data(VolumeModel::NameRole).toString());
-  drawLine(*painter, {text.left(), text.top() + half, text.width(), half}, item.font,
-           state == State::kDead ? alarm : ink, index.data(VolumeModel::SentenceRole).toString());
+  drawLine(*painter, {text.left(), text.top() + half, text.width(), half}, item.font, lineInk,
+           index.data(VolumeModel::SentenceRole).toString());
   painter->restore();
 }
 

@@ -33,6 +33,8 @@ QVariant VolumeModel::data(const QModelIndex& index, int role) const {
       return nameOf(volume);
     case StateRole:
       return static_cast<int>(volume.state);
+    case UncontainedRole:
+      return isUncontained(volume);
     case SentenceRole:
       return sentenceFor(volume);
     case Qt::ToolTipRole:  // which would take some plain text for rich text

@@ -17,7 +17,7 @@ class VolumeModel final : public QAbstractListModel {
   Q_OBJECT
 
  public:
-  enum Role { PathRole = Qt::UserRole + 1, NameRole, StateRole, SentenceRole };
+  enum Role { PathRole = Qt::UserRole + 1, NameRole, StateRole, SentenceRole, UncontainedRole };
 
   struct Summary {
     int shown = 0;

@@ -101,6 +101,7 @@ QString kindOf(const Volume& volume) {
 }
 
 QString stateWord(const Volume& volume) {
+  if (isUncontained(volume)) return Wording::tr("NOT contained");
   switch (volume.state) {
     case State::kProbing:
       return Wording::tr("being examined");
@@ -130,6 +131,7 @@ QString stateWord(const Volume& volume) {
 
 QString sentenceFor(const Volume& volume) {
   if (const QString progress = progressSentence(volume); !progress.isEmpty()) return progress;
+  if (isUncontained(volume)) return uncontainedSentence(volume);
   if (volume.state == State::kMounted) {
     const QString space = spaceSentence(volume);
     if (volume.mountedReadOnly)
@@ -139,6 +141,12 @@ QString sentenceFor(const Volume& volume) {
   if (volume.state != State::kDead && !volume.stateReason.isEmpty())
     return said(volume.stateReason);
   return stateSentence(volume);
+}
+
+QString uncontainedSentence(const Volume& volume) {
+  return Wording::tr("NOT contained: another program mounted it on %1 as %2.")
+      .arg(visible(volume.uncontained.mountPoint, kLongestSentence),
+           visible(volume.uncontained.type, kLongestName));
 }
 
 QString deathSentence(const Volume& volume) {

@@ -21,6 +21,8 @@ Color color_of(const std::string& state) {
 
 // Where it is mounted, or else what a person would want to know next.
 std::string last_column(const VolumeView& volume) {
+  if (const std::string uncontained = volume.uncontained(); !uncontained.empty())
+    return "NOT contained: " + shown(uncontained);
   const std::string& state = volume.text("State");
   if (state == "dead")
     return fmt::format("the driver {}; try: airlockctl recover {}", shown(volume.cause_of_death()),
@@ -71,8 +73,9 @@ Result<void> list(Session& session) {
   Table table({"NAME", "STATE", "TYPE", "SIZE", "LABEL", "MOUNTED ON"});
   for (const VolumeView& volume : volumes) {
     const std::string& state = volume.text("State");
+    const Color color = volume.uncontained().empty() ? color_of(state) : Color::kYellow;
     table.add({name_cell(volume),
-               {shown(state), color_of(state)},
+               {shown(state), color},
                {shown(volume.text("Type"))},
                {size_cell(volume.properties.at("Size").number())},
                {shortened(shown(volume.text("Label")), kWidestLabel)},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,13 @@ struct VolumeView {
   [[nodiscard]] std::string cause_of_death() const {
     const std::string& cause = properties.at("Death").at("cause").text();
     return cause.empty() ? "died" : cause;
+  }
+  // Where another program mounted it without a driver of ours; empty if nowhere.
+  [[nodiscard]] std::string uncontained() const {
+    const Value& mount = properties.at("Uncontained");
+    if (mount.map().empty()) return {};
+    return fmt::format("mounted on {} as {} by another program", mount.at("mount-point").text(),
+                       mount.at("type").text());
   }
   [[nodiscard]] std::string id() const { return text("Id"); }
 };

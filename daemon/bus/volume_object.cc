@@ -45,6 +45,7 @@ const PropertyMap kVolumeDefaults = {
     {"Death", Details()},
     {"LastCheck", Details()},
     {"LastUnmount", Details()},
+    {"Uncontained", Details()},
 };
 
 }  // namespace

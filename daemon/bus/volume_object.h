@@ -70,6 +70,7 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
   BusMap Death() override { return details("Death"); }
   BusMap LastCheck() override { return details("LastCheck"); }
   BusMap LastUnmount() override { return details("LastUnmount"); }
+  BusMap Uncontained() override { return details("Uncontained"); }
 };
 
 }  // namespace airlock

@@ -22,6 +22,8 @@ class KernelMounting final : public Mounting {
  public:
   KernelMounting(EventLoop& loop, MountingOptions options);
 
+  // The one watch over the mount table.
+  [[nodiscard]] MountTableWatch& table() { return tools_.table; }
   // Nothing is being made or taken away, also not behind the back of those who asked.
   [[nodiscard]] bool idle() const { return tasks_.empty(); }
 

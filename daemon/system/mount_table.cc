@@ -140,6 +140,16 @@ bool is_airlock_mount(const MountEntry& entry) {
   return entry.type.starts_with("fuse.airlock.") || entry.type.starts_with("fuseblk.airlock.");
 }
 
+const MountEntry* mount_without_us(const std::vector<MountEntry>& table, dev_t device,
+                                   std::string_view node) {
+  const auto found = std::ranges::find_if(table, [&](const MountEntry& entry) {
+    const bool of_device =
+        entry.device == device || (has_honest_source(entry) && entry.source == node);
+    return of_device && !is_airlock_mount(entry);
+  });
+  return found == table.end() ? nullptr : &*found;
+}
+
 bool has_option(std::string_view options, std::string_view word) {
   return has_word(options, ',', word);
 }

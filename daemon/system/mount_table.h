@@ -39,6 +39,12 @@ bool is_airlock_mount(const MountEntry& entry);
 // into it what he likes, also the name of somebody else's device.
 bool has_honest_source(const MountEntry& entry);
 
+// The first mount of a block device that none of our drivers serves: the kernel reads the medium,
+// or a program with the rights to open it. A filesystem that has a device number of its own (btrfs)
+// is known by its source. nullptr if there is none.
+const MountEntry* mount_without_us(const std::vector<MountEntry>& table, dev_t device,
+                                   std::string_view node);
+
 // Whether a list such as "rw,user_id=1000" has the word; and the number behind "user_id=".
 bool has_option(std::string_view options, std::string_view word);
 std::optional<std::uint64_t> option_number(std::string_view options, std::string_view key);

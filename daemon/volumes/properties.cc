@@ -179,6 +179,16 @@ void add_last_unmount(const Volume& volume, PropertyMap& all) {
   all["LastUnmount"] = std::move(story);
 }
 
+void add_uncontained(const Volume& volume, PropertyMap& all) {
+  std::map<std::string, std::variant<std::string, std::int64_t, bool>> story;
+  if (volume.uncontained) {
+    story["mount-point"] = showable(volume.uncontained->mount_point);
+    story["type"] = showable(volume.uncontained->type);
+    story["read-only"] = volume.uncontained->read_only;
+  }
+  all["Uncontained"] = std::move(story);
+}
+
 // Length of the well-formed UTF-8 sequence a text begins with; 0: there is none, or it would
 // steer a terminal or the reading direction.
 std::size_t showable_length(std::string_view rest) {
@@ -223,6 +233,7 @@ PropertyMap volume_properties(const Volume& volume) {
   add_death(volume, all);
   add_check(volume, all);
   add_last_unmount(volume, all);
+  add_uncontained(volume, all);
   all["State"] = text(state_name(volume.state));
   all["StateReason"] = showable(volume.state_reason);
   all["DecidedBy"] = showable(volume.decided_by);

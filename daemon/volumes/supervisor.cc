@@ -147,6 +147,7 @@ void VolumeSupervisor::add_device(const Device& device) {
   Supervised& entry = add_volume(device.name, std::move(volume));
   apply_rules(*entry.machine);
   decide(entry);
+  look_for_others();
 }
 
 // The same medium, but something about it is otherwise: partitioned, formatted, used by somebody.

@@ -12,6 +12,7 @@
 #include "daemon/devices/device.h"
 #include "daemon/people/sessions.h"
 #include "daemon/places/mount_records.h"
+#include "daemon/system/mount_table_watch.h"
 #include "daemon/volumes/deferred_delete.h"
 #include "daemon/volumes/jobs.h"
 #include "daemon/volumes/machine.h"
@@ -35,6 +36,7 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
     Sessions& sessions;
     VolumeRules& rules;
     MountRecords& records;
+    MountTableWatch* mount_table = nullptr;  // to tell what others mount; tests may have none
   };
   struct Options {
     std::chrono::milliseconds death_grace{30'000};
@@ -115,6 +117,9 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
   void close_unused_images();
   void wrote(const std::string& id, const Result<bool>& result);
 
+  void watch_others();
+  void look_for_others();
+  void look_for_others(const std::vector<MountEntry>& table);
   void adopt();
   void adopt(AdoptedMount adopted);
   void pull_out_unclaimed();
@@ -131,6 +136,7 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
   EventSource closing_;
   std::map<std::string, std::unique_ptr<PendingOperation>> writing_;  // by id
   std::move_only_function<void()> written_;
+  std::unique_ptr<MountTableWatch::Subscription> others_;
 };
 
 }  // namespace airlock

@@ -58,6 +58,7 @@ Result<void> VolumeSupervisor::start() {
   TRY_VOID(parts_.devices.start(
       [this](DeviceEvent event, const Device& device) { on_device(event, device); }));
   pull_out_unclaimed();
+  watch_others();
   return {};
 }
 

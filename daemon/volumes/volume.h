@@ -67,6 +67,15 @@ struct UnmountEnd {
   std::string summary;  // one sentence
 };
 
+// A mount of the same medium that no driver of ours serves.
+struct UncontainedMount {
+  std::string mount_point;
+  std::string type;  // of the mount table: "vfat", "fuseblk"
+  bool read_only = false;
+
+  friend bool operator==(const UncontainedMount&, const UncontainedMount&) = default;
+};
+
 // Everything airlockd knows of one medium, partition or image. A value: what happens to it is the
 // business of its VolumeMachine.
 struct Volume {
@@ -87,9 +96,10 @@ struct Volume {
   uid_t mounted_for = 0;
   gid_t mounted_for_group = 0;
   std::string mounted_for_name;
-  std::optional<DriverDeath> death;        // why the last mount ended, until the next succeeds
-  std::string dead_driver;                 // which driver that was
-  std::optional<UnmountEnd> last_unmount;  // until it is mounted again
+  std::optional<DriverDeath> death;             // why the last mount ended, until the next succeeds
+  std::string dead_driver;                      // which driver that was
+  std::optional<UnmountEnd> last_unmount;       // until it is mounted again
+  std::optional<UncontainedMount> uncontained;  // of a removable medium, by another program
 };
 
 }  // namespace airlock

@@ -58,6 +58,7 @@ class ModelTest : public QObject {
   void onlyWhatAirlockdCallsSafeIsToldAsSafe();
   void howItWasUnmountedIsForgottenWithTheNextMount();
   void newsDependOnAutomount();
+  void whatTheKernelReadsIsCalledNotContained();
   void theIconShowsWhatMattersMost();
   void theIconCanBeSeenOnTheBarOfGnome();
 };
@@ -308,6 +309,25 @@ void ModelTest::newsDependOnAutomount() {
   const auto news = newsOf(made("probing"), made("available"), kMe, "ask");
   QVERIFY(news && news->event == Event::kPlugged);
   QCOMPARE(news->verbs, (std::vector{Verb::kMount, Verb::kMountReadOnly, Verb::kEject}));
+}
+
+void ModelTest::whatTheKernelReadsIsCalledNotContained() {
+  const Volume before = made("available");
+  const QVariantMap mount = {{"mount-point", "/mnt/<b>"}, {"type", "vfat"}, {"read-only", false}};
+  const Volume now = made("available", {{"Uncontained", mount}});
+  QVERIFY(!isUncontained(before));
+  QCOMPARE(sentenceFor(now),
+           QStringLiteral("NOT contained: another program mounted it on /mnt/<b> as vfat."));
+  QCOMPARE(stateWord(now), QStringLiteral("NOT contained"));
+  QVERIFY(needsAttention(now));
+  // None of them could work.
+  QCOMPARE(verbsFor(now, kMe), std::vector<Verb>());
+  QCOMPARE(newsOf(before, now, kMe, "on")->event, Event::kUncontained);
+  QVERIFY(!newsOf(now, now, kMe, "on"));
+  Volume after = now;
+  after.apply({{"Uncontained", QVariantMap()}});
+  QVERIFY(!newsOf(now, after, kMe, "on"));
+  QVERIFY(!verbsFor(after, kMe).empty());
 }
 
 void ModelTest::theIconShowsWhatMattersMost() {

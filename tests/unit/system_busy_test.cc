@@ -211,6 +211,23 @@ TEST(MountTable, UndoesOctalEscapesOnly) {
   EXPECT_EQ(unescape_octal("\\999"), "\\999");
 }
 
+TEST(MountTable, AMountWithoutADriverOfOursIsFoundByDeviceOrByItsHonestSource) {
+  const dev_t device = makedev(8, 17);
+  const auto found = [&](std::string_view line) {
+    const auto table = parse_mount_table(line);
+    EXPECT_EQ(table.size(), 1u) << line;
+    return mount_without_us(table, device, "/dev/sdb1") != nullptr;
+  };
+  EXPECT_TRUE(found("36 25 8:17 / /mnt rw - vfat /dev/sdb1 rw\n"));
+  EXPECT_TRUE(found("36 25 8:17 / /mnt rw - fuseblk /dev/sdb1 rw,user_id=0,group_id=0\n"));
+  EXPECT_TRUE(found("36 25 0:51 / /mnt rw - btrfs /dev/sdb1 rw\n"));
+  EXPECT_FALSE(found("36 25 8:17 / /mnt rw - fuseblk.airlock.vfat /dev/sdb1 rw,user_id=1000\n"));
+  EXPECT_FALSE(found("36 25 0:51 / /mnt rw - fuse.airlock.ext4 /dev/sdb1 rw,user_id=1000\n"));
+  EXPECT_FALSE(found("36 25 8:18 / /mnt rw - vfat /dev/sdb2 rw\n"));
+  // A user says what he likes there.
+  EXPECT_FALSE(found("36 25 0:51 / /mnt rw - fuse.sshfs /dev/sdb1 rw,user_id=1000\n"));
+}
+
 TEST(MountTable, AMissingTableIsAnError) {
   EXPECT_FALSE(read_mount_table("/nonexistent"));
   // Opening these two works, reading the one does not and the other says nothing.

@@ -71,6 +71,14 @@
         <source>Do not unplug %1 yet</source>
         <translation>%1 noch nicht abziehen</translation>
     </message>
+    <message>
+        <source>%1 is NOT contained</source>
+        <translation>%1 ist NICHT abgeschottet</translation>
+    </message>
+    <message>
+        <source>A damaged or hostile medium can harm the whole system there.</source>
+        <translation>Ein beschädigter oder bösartiger Datenträger kann dort dem ganzen System schaden.</translation>
+    </message>
 </context>
 <context>
     <name>Verbs</name>
@@ -444,6 +452,14 @@
     <message>
         <source>%1 (%2, %3)</source>
         <translation>%1 (%2, %3)</translation>
+    </message>
+    <message>
+        <source>NOT contained</source>
+        <translation>NICHT abgeschottet</translation>
+    </message>
+    <message>
+        <source>NOT contained: another program mounted it on %1 as %2.</source>
+        <translation>NICHT abgeschottet: Ein anderes Programm hat ihn als %2 auf %1 eingehängt.</translation>
     </message>
 </context>
 <context>

@@ -71,6 +71,14 @@
         <source>Do not unplug %1 yet</source>
         <translation>Ne débranchez pas encore %1</translation>
     </message>
+    <message>
+        <source>%1 is NOT contained</source>
+        <translation>%1 n’est PAS confiné</translation>
+    </message>
+    <message>
+        <source>A damaged or hostile medium can harm the whole system there.</source>
+        <translation>Un support endommagé ou hostile peut y nuire à tout le système.</translation>
+    </message>
 </context>
 <context>
     <name>Verbs</name>
@@ -444,6 +452,14 @@
     <message>
         <source>%1 (%2, %3)</source>
         <translation>%1 (%2, %3)</translation>
+    </message>
+    <message>
+        <source>NOT contained</source>
+        <translation>NON confiné</translation>
+    </message>
+    <message>
+        <source>NOT contained: another program mounted it on %1 as %2.</source>
+        <translation>NON confiné : un autre programme l’a monté sur %1 en tant que %2.</translation>
     </message>
 </context>
 <context>
