@@ -78,11 +78,14 @@ Outcome<void> ReadOnlyFiles::require_directory(NodeId number) const {
 }
 
 Outcome<std::optional<NodeId>> ReadOnlyFiles::find(NodeId directory, std::string_view name) const {
-  EntryWalk walk(format_, directory, 0);
+  TRY(const std::uint64_t start, format_.position_near(directory, name));
+  const bool sorted = format_.volume().order == NameOrder::kBytes;
+  EntryWalk walk(format_, directory, start);
   for (;;) {
     TRY(const auto entry, walk.next());
     if (!entry) return std::nullopt;
     if (entry->name == name) return entry->node;
+    if (sorted && entry->name > name) return std::nullopt;
   }
 }
 
@@ -100,7 +103,8 @@ Outcome<Attributes> ReadOnlyFiles::attributes_of(NodeId number) const {
   stat.st_rdev = found.device;
   stat.st_size = static_cast<off_t>(found.size);
   stat.st_blksize = kPreferredIo;
-  stat.st_blocks = static_cast<blkcnt_t>((found.size + kStatSector - 1) / kStatSector);
+  const std::uint64_t occupied = found.size - std::min(found.holes, found.size);
+  stat.st_blocks = static_cast<blkcnt_t>((occupied + kStatSector - 1) / kStatSector);
   stat.st_atim = stat.st_mtim = stat.st_ctim = found.modified;
   return attributes;
 }
@@ -128,10 +132,11 @@ Attributes ReadOnlyFiles::listed(NodeId number, mode_t type, DirectoryDetail det
   return attributes;
 }
 
-// Only the number of ".." is shown. Where the medium has no such entry, the directory's own has to
+// Only the number of ".." is shown. Where the medium does not say it, the directory's own has to
 // do, as in the root.
 Attributes ReadOnlyFiles::listed_parent(NodeId directory) const {
-  const auto found = find(directory, "..");
+  auto found = format_.parent(directory);
+  if (!found || !*found) found = find(directory, "..");
   const NodeId number = found && *found ? **found : directory;
   return listed(number, S_IFDIR, DirectoryDetail::kNames);
 }
@@ -187,6 +192,13 @@ Outcome<struct statvfs> ReadOnlyFiles::statistics() {
   numbers.f_blocks = volume.size / volume.block_size + (volume.size % volume.block_size != 0);
   numbers.f_namemax = NAME_MAX;
   return numbers;
+}
+
+Outcome<std::string> ReadOnlyFiles::get_attribute(NodeId node, std::string_view name) {
+  return format_.attribute(number_on_medium(node), name);
+}
+Outcome<std::string> ReadOnlyFiles::list_attributes(NodeId node) {
+  return format_.attribute_names(number_on_medium(node));
 }
 
 Outcome<void> ReadOnlyFiles::allocate(NodeId, int, std::uint64_t, std::uint64_t) {

@@ -39,6 +39,8 @@ class ReadOnlyFiles final : public FileSystem {
   Outcome<std::size_t> read(NodeId node, std::uint64_t offset, std::span<std::byte> into) override;
   Outcome<std::string> read_link(NodeId node) override;
   Outcome<struct statvfs> statistics() override;
+  Outcome<std::string> get_attribute(NodeId node, std::string_view name) override;
+  Outcome<std::string> list_attributes(NodeId node) override;
 
   // The other operations that write are EROFS in FileSystem already.
   Outcome<void> allocate(NodeId node, int mode, std::uint64_t offset,

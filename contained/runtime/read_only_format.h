@@ -3,29 +3,37 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "contained/runtime/file_system.h"
 #include "contained/runtime/outcome.h"
 
 namespace airlock {
 
+// How the entries of a directory follow each other. In kBytes every name is larger than the one
+// before, byte by byte, so that a look-up ends at the first larger one.
+enum class NameOrder { kNone, kBytes };
+
 // What the medium says of itself.
 struct VolumeInfo {
   NodeId root = 0;
   std::uint64_t size = 0;        // in bytes
   std::uint32_t block_size = 0;  // a power of two, at least 512
+  NameOrder order = NameOrder::kNone;
 };
 
 // What it says of a file.
 struct NodeInfo {
   mode_t mode = 0;  // its type and permissions
   std::uint64_t size = 0;
+  std::uint64_t holes = 0;  // how much of the size takes no space
   nlink_t links = 1;
   dev_t device = 0;  // of a device file
   uid_t user = 0;    // shown with owner=media only
@@ -64,6 +72,14 @@ class ReadOnlyFormat {
   // entries or not.
   virtual Outcome<std::optional<DirectoryEntry>> entry_at(NodeId directory,
                                                           std::uint64_t position) const = 0;
+  // A position at or before the entry of that name, where looking for it begins. Overridden where
+  // the medium has an index.
+  virtual Outcome<std::uint64_t> position_near(NodeId /*directory*/,
+                                               std::string_view /*name*/) const {
+    return 0;
+  }
+  // The directory above, where ".." is not among the entries and the medium knows it.
+  virtual Outcome<std::optional<NodeId>> parent(NodeId /*directory*/) const { return std::nullopt; }
   // All of these bytes. They lie within the size that info() told.
   virtual Outcome<void> read(NodeId node, std::uint64_t offset,
                              std::span<std::byte> into) const = 0;
@@ -73,6 +89,13 @@ class ReadOnlyFormat {
     TRY_VOID(read(node, 0, std::as_writable_bytes(std::span(target))));
     return target;
   }
+  // Extended attributes, by whole names such as "user.comment". ENOSYS where the medium has none at
+  // all, which the kernel remembers; ENODATA for a name that is not there.
+  virtual Outcome<std::string> attribute(NodeId /*node*/, std::string_view /*name*/) const {
+    return refuse(ENOSYS);
+  }
+  // Their names, each ended by NUL.
+  virtual Outcome<std::string> attribute_names(NodeId /*node*/) const { return refuse(ENOSYS); }
 
  private:
   VolumeInfo volume_;

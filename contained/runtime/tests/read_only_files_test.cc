@@ -89,6 +89,44 @@ class Endless final : public ReadOnlyFormat {
   std::uint64_t most_;
 };
 
+// Whose medium says more: names in order and an index of them, the folder above, and attributes.
+class Knowing final : public ReadOnlyFormat {
+ public:
+  Knowing() : ReadOnlyFormat(kVolume) {}
+  static constexpr VolumeInfo kVolume = {
+      .root = kRootNumber, .size = 4096, .block_size = 4096, .order = NameOrder::kBytes};
+  static constexpr NodeId kFolder = 80;
+  static constexpr std::uint64_t kNames = 26;
+
+  Outcome<NodeInfo> info(NodeId node) const override {
+    if (node == kRootNumber || node == kFolder) return NodeInfo{.mode = S_IFDIR | 0755};
+    return NodeInfo{
+        .mode = S_IFREG | 0644, .size = 8192, .holes = node == kFirstNumber ? 4096u : 0};
+  }
+  Outcome<std::optional<DirectoryEntry>> entry_at(NodeId, std::uint64_t position) const override {
+    ++steps;
+    if (position >= kNames) return std::nullopt;
+    return DirectoryEntry{.name = std::string(1, static_cast<char>('a' + position)),
+                          .node = position == 5 ? kFolder : kFirstNumber + position,
+                          .next = position + 1};
+  }
+  Outcome<std::uint64_t> position_near(NodeId, std::string_view name) const override {
+    return name >= "n" ? 13 : 0;
+  }
+  Outcome<std::optional<NodeId>> parent(NodeId directory) const override {
+    if (directory == kFolder) return kRootNumber;
+    return std::nullopt;
+  }
+  Outcome<void> read(NodeId, std::uint64_t, std::span<std::byte>) const override { return {}; }
+  Outcome<std::string> attribute(NodeId node, std::string_view name) const override {
+    return std::string(name) + " of " + std::to_string(node);
+  }
+  Outcome<std::string> attribute_names(NodeId node) const override {
+    return "names of " + std::to_string(node);
+  }
+  mutable std::uint64_t steps = 0;
+};
+
 struct Seen {
   std::string name;
   Attributes attributes;
@@ -173,6 +211,48 @@ TEST_F(ReadOnlyFilesTest, TheMediumKnowsTheParent) {
   ASSERT_TRUE(all.has_value());
   EXPECT_EQ(names_of(*all), (std::vector<std::string>{".", ".."}));
   EXPECT_EQ((*all)[1].attributes.stat.st_ino, above);
+}
+
+TEST(ReadOnlyFilesThatKnowMore, TheFolderAboveIsAsked) {
+  Knowing format;
+  ReadOnlyFiles files(format, {});
+  Sink sink(2);
+  ASSERT_TRUE(files.list(Knowing::kFolder, 0, DirectoryDetail::kNames, sink).has_value());
+  ASSERT_EQ(sink.seen.size(), 2u);
+  EXPECT_EQ(sink.seen[0].attributes.stat.st_ino, Knowing::kFolder);
+  EXPECT_EQ(sink.seen[1].attributes.stat.st_ino, kRoot);
+}
+
+TEST(ReadOnlyFilesThatKnowMore, ALookUpBeginsNearAndEndsEarly) {
+  Knowing format;
+  ReadOnlyFiles files(format, {});
+  for (std::uint64_t i = 0; i < Knowing::kNames; ++i) {
+    format.steps = 0;
+    EXPECT_TRUE(files.lookup(kRoot, std::string(1, static_cast<char>('a' + i))).has_value());
+    EXPECT_LE(format.steps, 13u);
+  }
+  for (const auto& [name, most] : {std::pair("A", 1u), std::pair("bb", 3u), std::pair("nn", 2u)}) {
+    format.steps = 0;
+    EXPECT_EQ(files.lookup(kRoot, name).error().value, ENOENT) << name;
+    EXPECT_LE(format.steps, most) << name;
+  }
+}
+
+TEST(ReadOnlyFilesThatKnowMore, HolesTakeNoSpace) {
+  Knowing format;
+  ReadOnlyFiles files(format, {});
+  EXPECT_EQ(files.attributes(kFirstNumber)->stat.st_blocks, 8);
+  EXPECT_EQ(files.attributes(kFirstNumber + 1)->stat.st_blocks, 16);
+}
+
+TEST_F(ReadOnlyFilesTest, AttributesAreThoseOfTheMediumOrNone) {
+  // ENOSYS: the kernel need not ask again.
+  EXPECT_EQ(files.get_attribute(kRoot, "user.x").error().value, ENOSYS);
+  EXPECT_EQ(files.list_attributes(kRoot).error().value, ENOSYS);
+  Knowing knowing;
+  ReadOnlyFiles more(knowing, {});
+  EXPECT_EQ(more.get_attribute(kRoot, "user.x"), "user.x of 77");
+  EXPECT_EQ(more.list_attributes(kFirstNumber), "names of 100");
 }
 
 TEST_F(ReadOnlyFilesTest, ABrokenFileHidesNoOther) {
