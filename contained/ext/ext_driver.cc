@@ -89,6 +89,7 @@ Attributes ExtDriver::attributes_of(const Inode& inode) const {
   stat.st_atim = inode.time(Inode::Time::kAccess);
   stat.st_mtim = inode.time(Inode::Time::kModify);
   stat.st_ctim = inode.time(Inode::Time::kChange);
+  attributes.birth_time = inode.birth_time();
   return attributes;
 }
 
@@ -237,6 +238,7 @@ void ExtDriver::gone(NodeId node) {
   const Volume::Operation operation(volume_);
   const auto inode = inode_of(node);
   if (!inode) return;
+  unnamed_.erase(inode->number());
   if (!volume_.has_journal()) {
     if (volume_.unlinked().let_go(inode->number())) give_up(*inode);
     return;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "contained/ext/inode_blocks.h"
@@ -18,8 +19,8 @@ namespace airlock::ext {
 // ext2, ext3 and ext4 as a FileSystem: files, names and attributes over a Volume. Metadata is read
 // and changed under the volume's lock; file data moves between the caller's memory and the medium
 // outside of it, under a lock of the file only. One file per kind of operation:
-// ext_driver.cc attributes and sync, ext_names.cc, ext_order.cc, ext_data.cc, ext_allocate.cc,
-// ext_xattrs.cc.
+// ext_driver.cc attributes and sync, ext_flags.cc, ext_names.cc, ext_order.cc, ext_data.cc,
+// ext_allocate.cc, ext_xattrs.cc.
 class ExtDriver final : public FileSystem {
  public:
   ExtDriver(Volume& volume, const DriverOptions& options);
@@ -43,6 +44,10 @@ class ExtDriver final : public FileSystem {
   Outcome<void> remove_directory(NodeId parent, std::string_view name) override;
   Outcome<void> rename(NodeId parent, std::string_view name, NodeId new_parent,
                        std::string_view new_name, unsigned flags) override;
+  Outcome<void> rename_leaving_whiteout(NodeId parent, std::string_view name, NodeId new_parent,
+                                        std::string_view new_name, unsigned flags,
+                                        Caller caller) override;
+  Outcome<Attributes> make_unnamed(NodeId parent, const NewNode& node) override;
   Outcome<Written> write(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
                          const WriteOptions& options) override;
   Outcome<void> allocate(NodeId node, int mode, std::uint64_t offset,
@@ -57,6 +62,10 @@ class ExtDriver final : public FileSystem {
   Outcome<void> remove_attribute(NodeId node, std::string_view name) override;
   Outcome<std::uint64_t> trim(std::uint64_t start, std::uint64_t length,
                               std::uint64_t minimum) override;
+  Outcome<FileFlags> flags(NodeId node) override;
+  Outcome<void> change_flags(NodeId node, std::uint32_t flags) override;
+  Outcome<std::string> label() override;
+  Outcome<void> set_label(std::string_view label) override;
   bool forgotten(NodeId node) override;
   void gone(NodeId node) override;
   Outcome<void> unmounted() override;
@@ -127,8 +136,12 @@ class ExtDriver final : public FileSystem {
   Outcome<void> drop_link(const Inode& inode);
   Outcome<void> delete_inode(const Inode& inode);
   Outcome<void> remove_directory_once(NodeId parent, std::string_view name);
+  using Whiteout = std::optional<Caller>;  // of whom; none unless one is wanted
   Outcome<void> rename_once(NodeId parent, std::string_view name, NodeId new_parent,
-                            std::string_view new_name, unsigned flags);
+                            std::string_view new_name, unsigned flags, Whiteout wanted);
+  Outcome<void> rename_over(const Inode& to, std::string_view new_name, const Entry& found,
+                            const Inode& moved);
+  Outcome<void> link_unnamed(const Inode& directory, std::string_view name, const Inode& inode);
   Outcome<void> displace(const Inode& moved, const Inode& displaced);
   Outcome<void> exchange(const Inode& old_parent, std::string_view name, const Inode& new_parent,
                          std::string_view new_name, const Inode& a, const Inode& b);
@@ -138,9 +151,14 @@ class ExtDriver final : public FileSystem {
   [[nodiscard]] std::uint32_t links_of(const Inode& inode) const;
   Outcome<std::uint64_t> block_of(const Inode& directory, std::string_view name);
   Outcome<void> name_arrived(const Inode& directory, std::string_view name, const Inode& named);
-  Outcome<void> remove_last(const Inode& directory, std::string_view name);
+  // What is to become of the old name: nothing, or it leads to a whiteout.
+  using Instead = std::optional<Entry>;
+  Outcome<void> remove_last(const Inode& directory, std::string_view name,
+                            const Instead& instead = {});
+  Outcome<void> leave_entry(const Inode& directory, std::string_view name, const Instead& instead);
   Outcome<void> leave_old_name(const Inode& from, std::string_view name, const Inode& to,
-                               std::string_view new_name, const Inode& moved);
+                               std::string_view new_name, const Inode& moved,
+                               const Instead& instead);
   Outcome<void> before_removal(const Inode& directory);
   Outcome<void> before_replacing(const Inode& displaced);
   Outcome<void> exchange_names(const Inode& old_parent, std::string_view name,
@@ -204,6 +222,8 @@ class ExtDriver final : public FileSystem {
   Volume& volume_;
   DriverOptions options_;
   NodeLocks locks_;
+  // Made without a name, and may still get one. Guarded by the volume's lock.
+  std::unordered_set<std::uint32_t> unnamed_;
   std::uint64_t overhead_ = 0;
 };
 

@@ -323,8 +323,13 @@ Outcome<Attributes> ExtDriver::link(NodeId node, NodeId parent, std::string_view
     TRY(const Inode inode, changeable(node));
     if (inode.is_directory()) return refuse(EPERM);
     if (inode.raw().i_links_count >= kMostLinks) return refuse(EMLINK);
-    if (links_of(inode) == 0) return refuse(ENOENT);
+    const bool unnamed = unnamed_.contains(inode.number());
+    if (links_of(inode) == 0 && !unnamed) return refuse(ENOENT);
     TRY_VOID(require_absent(directory, name));
+    if (unnamed) {
+      TRY_VOID(link_unnamed(directory, name, inode));
+      return attributes_of(inode);
+    }
     TRY_VOID(add_entry(directory, name, entry_to(inode)));
     ++inode.raw().i_links_count;
     touch(inode, /*modified=*/false);
@@ -332,6 +337,42 @@ Outcome<Attributes> ExtDriver::link(NodeId node, NodeId parent, std::string_view
     TRY_VOID(name_arrived(directory, name, inode));
     return attributes_of(inode);
   });
+}
+
+// A file without a name: deleted at the next mount, unless it gets one before.
+Outcome<Attributes> ExtDriver::make_unnamed(NodeId parent, const NewNode& node) {
+  return with_space([&]() -> Outcome<Attributes> {
+    const Volume::Operation operation(volume_);
+    TRY(const Inode directory, changeable_directory(parent));
+    TRY(const Inode inode, add_inode(directory, node));
+    inode.raw().i_links_count = 0;
+    if (volume_.has_journal()) {
+      TRY_VOID(volume_.add_orphan(inode));
+    } else {
+      inode.raw().i_dtime = static_cast<std::uint32_t>(std::time(nullptr));
+      volume_.inode_changed(inode);
+      volume_.unlinked().add_unnamed(inode.number());
+    }
+    unnamed_.insert(inode.number());
+    return attributes_of(inode);
+  });
+}
+
+// Gives it its first name, as if it had just been made with it.
+Outcome<void> ExtDriver::link_unnamed(const Inode& directory, std::string_view name,
+                                      const Inode& inode) {
+  TRY_VOID(add_entry(directory, name, entry_to(inode)));
+  if (volume_.has_journal()) {
+    TRY_VOID(volume_.remove_orphan(inode));
+  } else {
+    volume_.unlinked().forget(inode.number());
+  }
+  unnamed_.erase(inode.number());
+  inode.raw().i_dtime = 0;
+  inode.raw().i_links_count = 1;
+  touch(inode, /*modified=*/false);
+  volume_.inode_changed(inode);
+  return {};
 }
 
 // One name less. The last one makes it an orphan: the kernel may hold it open still.
@@ -449,11 +490,30 @@ Outcome<void> ExtDriver::exchange(const Inode& old_parent, std::string_view name
 Outcome<void> ExtDriver::rename(NodeId parent, std::string_view name, NodeId new_parent,
                                 std::string_view new_name, unsigned flags) {
   if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) return refuse(EINVAL);
-  return with_space([&] { return rename_once(parent, name, new_parent, new_name, flags); });
+  return with_space(
+      [&] { return rename_once(parent, name, new_parent, new_name, flags, std::nullopt); });
+}
+
+Outcome<void> ExtDriver::rename_leaving_whiteout(NodeId parent, std::string_view name,
+                                                 NodeId new_parent, std::string_view new_name,
+                                                 unsigned flags, Caller caller) {
+  if ((flags & ~unsigned{RENAME_NOREPLACE}) != 0) return refuse(EINVAL);
+  return with_space([&] { return rename_once(parent, name, new_parent, new_name, flags, caller); });
+}
+
+// The new name exists already and leads to something else.
+Outcome<void> ExtDriver::rename_over(const Inode& to, std::string_view new_name, const Entry& found,
+                                     const Inode& moved) {
+  TRY(const Inode displaced, named_inode(to, found));
+  TRY_VOID(displace(moved, displaced));
+  TRY_VOID(before_replacing(displaced));
+  TRY_VOID(replace_entry(to, new_name, entry_to(moved)));
+  if (displaced.is_directory()) remove_subdirectory(to);
+  return drop_link(displaced);
 }
 
 Outcome<void> ExtDriver::rename_once(NodeId parent, std::string_view name, NodeId new_parent,
-                                     std::string_view new_name, unsigned flags) {
+                                     std::string_view new_name, unsigned flags, Whiteout wanted) {
   const Volume::Operation operation(volume_);
   TRY(const Inode from, changeable_directory(parent));
   TRY(const Inode to, changeable_directory(new_parent));
@@ -471,21 +531,22 @@ Outcome<void> ExtDriver::rename_once(NodeId parent, std::string_view name, NodeI
   if (found && (flags & RENAME_NOREPLACE) != 0) return refuse(EEXIST);
   const bool crosses = from.number() != to.number();
   if (moved.is_directory() && crosses) TRY_VOID(leave_inline(moved));
-  if (found) {
-    if (found->inode == moved.number()) return {};  // two names of one file: nothing to do
-    TRY(const Inode displaced, named_inode(to, *found));
-    TRY_VOID(displace(moved, displaced));
-    TRY_VOID(before_replacing(displaced));
-    TRY_VOID(replace_entry(to, new_name, entry_to(moved)));
-    if (displaced.is_directory()) remove_subdirectory(to);
-    TRY_VOID(drop_link(displaced));
-  } else {
-    if (moved.is_directory() && crosses && to.raw().i_links_count >= kMostLinks &&
-        (volume_.superblock().s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_DIR_NLINK) == 0)
-      return refuse(EMLINK);
-    TRY_VOID(add_entry(to, new_name, entry_to(moved)));
+  if (found && found->inode == moved.number()) return {};  // two names of one file: nothing to do
+  if (!found && moved.is_directory() && crosses && to.raw().i_links_count >= kMostLinks &&
+      (volume_.superblock().s_feature_ro_compat & EXT4_FEATURE_RO_COMPAT_DIR_NLINK) == 0)
+    return refuse(EMLINK);
+  std::optional<Inode> whiteout;
+  if (wanted) {
+    TRY(whiteout, add_inode(from, {.mode = S_IFCHR, .caller = *wanted}));
   }
-  TRY_VOID(leave_old_name(from, name, to, new_name, moved));
+  Defer undo([&] {
+    if (whiteout) (void)undo_inode(*whiteout);
+  });
+  TRY_VOID(found ? rename_over(to, new_name, *found, moved)
+                 : add_entry(to, new_name, entry_to(moved)));
+  undo.dismiss();
+  const Instead instead = whiteout ? Instead(entry_to(*whiteout)) : std::nullopt;
+  TRY_VOID(leave_old_name(from, name, to, new_name, moved, instead));
   if (moved.is_directory() && crosses) TRY_VOID(move_parent(moved, from, to));
   touch(moved, /*modified=*/false);
   volume_.inode_changed(moved);

@@ -36,17 +36,24 @@ Outcome<void> ExtDriver::name_arrived(const Inode& directory, std::string_view n
 
 // Takes a name away after all names that came in this batch are on the medium: one of them may be
 // the new name of what it led to, or of what was below it.
-Outcome<void> ExtDriver::remove_last(const Inode& directory, std::string_view name) {
-  if (volume_.has_journal() || volume_.name_order().empty()) return remove_entry(directory, name);
+Outcome<void> ExtDriver::remove_last(const Inode& directory, std::string_view name,
+                                     const Instead& instead) {
+  if (volume_.has_journal() || volume_.name_order().empty())
+    return leave_entry(directory, name, instead);
   TRY_VOID(leave_inline(directory));
   TRY(const std::uint64_t block, block_of(directory, name));
   // What a new block holds was perhaps moved there from one that is there already.
   const bool cannot_wait =
       volume_.cache().is_fresh(block) || volume_.name_order().is_waited_for(block);
   if (cannot_wait) TRY_VOID(volume_.seal_batch());
-  TRY_VOID(remove_entry(directory, name));
+  TRY_VOID(leave_entry(directory, name, instead));
   if (!cannot_wait) volume_.cache().changed(block, write_rank::kLostNames);
   return {};
+}
+
+Outcome<void> ExtDriver::leave_entry(const Inode& directory, std::string_view name,
+                                     const Instead& instead) {
+  return instead ? replace_entry(directory, name, *instead) : remove_entry(directory, name);
 }
 
 // A name is about to go, or to lead elsewhere.
@@ -59,13 +66,14 @@ Outcome<void> ExtDriver::before_removal(const Inode& directory) {
 
 // The second half of a rename. Within one block both names change at once.
 Outcome<void> ExtDriver::leave_old_name(const Inode& from, std::string_view name, const Inode& to,
-                                        std::string_view new_name, const Inode& moved) {
-  if (volume_.has_journal()) return remove_entry(from, name);
+                                        std::string_view new_name, const Inode& moved,
+                                        const Instead& instead) {
+  if (volume_.has_journal()) return leave_entry(from, name, instead);
   TRY(const std::uint64_t old_block, block_of(from, name));
   TRY(const std::uint64_t new_block, block_of(to, new_name));
-  if (old_block == new_block) return remove_entry(from, name);
+  if (old_block == new_block) return leave_entry(from, name, instead);
   TRY_VOID(name_arrived(to, new_name, moved));
-  return remove_last(from, name);
+  return remove_last(from, name, instead);
 }
 
 // A name that is about to lead elsewhere: other names of what it leads to, or of what was in it,

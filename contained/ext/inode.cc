@@ -119,6 +119,10 @@ void Inode::set_device(dev_t device) const {
   }
 }
 
+std::uint32_t Inode::project() const {
+  return reaches(offsetof(ext2_inode_large, i_projid) + 4) ? raw().i_projid : 0;
+}
+
 timespec Inode::time(Time which) const {
   const ext2_inode_large& inode = raw();
   switch (which) {
@@ -157,6 +161,11 @@ void Inode::set_time(Time which, timespec value) const {
       return store(inode.i_ctime, inode.i_ctime_extra,
                    offsetof(ext2_inode_large, i_ctime_extra) + 4);
   }
+}
+
+std::optional<timespec> Inode::birth_time() const {
+  if (!reaches(offsetof(ext2_inode_large, i_crtime_extra) + 4)) return std::nullopt;
+  return decode_time(raw().i_crtime, raw().i_crtime_extra);
 }
 
 void Inode::set_birth_time(timespec value) const {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace airlock::ext {
@@ -57,9 +58,14 @@ class Inode {
   [[nodiscard]] dev_t device() const;
   void set_device(dev_t device) const;
 
+  // 0 in an inode that has no room for one.
+  [[nodiscard]] std::uint32_t project() const;
+
   enum class Time { kAccess, kModify, kChange };
   [[nodiscard]] timespec time(Time which) const;
   void set_time(Time which, timespec value) const;
+  // Only an inode with room for it has one.
+  [[nodiscard]] std::optional<timespec> birth_time() const;
   void set_birth_time(timespec value) const;
 
   // i_block: the root of the block map, the target of a short link, or inline data.

@@ -15,6 +15,8 @@ class UnlinkedFiles {
  public:
   // It lost its last name; `blocks` come free when it is given up.
   void add(std::uint32_t inode, std::uint64_t blocks) { files_[inode] = {.blocks = blocks}; }
+  // It was made without one, so none is on the medium either.
+  void add_unnamed(std::uint32_t inode) { files_[inode] = {.name = Name::kGone}; }
   [[nodiscard]] bool contains(std::uint32_t inode) const { return files_.contains(inode); }
   [[nodiscard]] bool empty() const { return files_.empty(); }
   // Nobody uses it any more. Answers whether it may be given up now.

@@ -334,6 +334,20 @@ bool Volume::has_inline_data() const {
   return ext2fs_has_feature_inline_data(fs_->super) != 0;
 }
 
+std::string Volume::label() const {
+  const char* bytes = reinterpret_cast<const char*>(fs_->super->s_volume_name);
+  return {bytes, ::strnlen(bytes, sizeof fs_->super->s_volume_name)};
+}
+
+Outcome<void> Volume::set_label(std::string_view label) {
+  auto& field = fs_->super->s_volume_name;
+  if (label.size() > sizeof field) return refuse(EINVAL);
+  std::memset(field, 0, sizeof field);
+  std::memcpy(field, label.data(), label.size());
+  superblock_changed_ = true;
+  return {};
+}
+
 void Volume::require_feature_large_file() {
   if (ext2fs_has_feature_large_file(fs_->super) != 0) return;
   ext2fs_set_feature_large_file(fs_->super);

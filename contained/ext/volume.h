@@ -130,6 +130,10 @@ class Volume {
   Outcome<void> remove_orphan(const Inode& inode);
   [[nodiscard]] std::uint32_t first_orphan() const { return fs_->super->s_last_orphan; }
 
+  [[nodiscard]] std::string label() const;
+  // EINVAL for one that is too long.
+  Outcome<void> set_label(std::string_view label);
+
   // Features that say what a change made necessary to know.
   void require_feature_large_file();
   void require_feature_attributes();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/runtime/file_system.h"
 
+#include <linux/fs.h>
+
 #include <cerrno>
 
 namespace airlock {
@@ -25,6 +27,13 @@ Outcome<void> FileSystem::remove_directory(NodeId, std::string_view) {
 }
 Outcome<void> FileSystem::rename(NodeId, std::string_view, NodeId, std::string_view, unsigned) {
   return refuse(EROFS);
+}
+Outcome<void> FileSystem::rename_leaving_whiteout(NodeId, std::string_view, NodeId,
+                                                  std::string_view, unsigned, Caller) {
+  return refuse(EINVAL);
+}
+Outcome<Attributes> FileSystem::make_unnamed(NodeId, const NewNode&) {
+  return refuse(ENOSYS);
 }
 Outcome<Written> FileSystem::write(NodeId, std::uint64_t, std::span<const std::byte>,
                                    const WriteOptions&) {
@@ -53,6 +62,20 @@ Outcome<void> FileSystem::set_attribute(NodeId, std::string_view, std::span<cons
 }
 Outcome<void> FileSystem::remove_attribute(NodeId, std::string_view) {
   return refuse(ENOSYS);
+}
+Outcome<FileFlags> FileSystem::flags(NodeId node) {
+  if (names() == Names::kExact) return refuse(ENOTTY);
+  TRY(const auto attributes, this->attributes(node));
+  return FileFlags{.flags = S_ISDIR(attributes.stat.st_mode) ? FS_CASEFOLD_FL : 0u};
+}
+Outcome<void> FileSystem::change_flags(NodeId, std::uint32_t) {
+  return refuse(ENOTTY);
+}
+Outcome<std::string> FileSystem::label() {
+  return refuse(ENOTTY);
+}
+Outcome<void> FileSystem::set_label(std::string_view) {
+  return refuse(ENOTTY);
 }
 Outcome<std::uint64_t> FileSystem::trim(std::uint64_t, std::uint64_t, std::uint64_t) {
   return refuse(ENOTTY);

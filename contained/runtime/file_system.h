@@ -21,6 +21,7 @@ using NodeId = std::uint64_t;
 struct Attributes {
   NodeId node = 0;
   struct stat stat = {};
+  std::optional<timespec> birth_time = {};  // where the format keeps one
   // Found under another spelling than its own; see EntryTimeouts.
   bool other_spelling = false;
 };
@@ -50,6 +51,12 @@ struct AttributeChange {
   bool access_now = false;
   bool modify_now = false;
   bool drop_privileges = false;  // clear set-uid and set-gid as part of the change
+};
+
+// What lsattr and chattr show and change.
+struct FileFlags {
+  std::uint32_t flags = 0;  // FS_*_FL of linux/fs.h
+  std::uint32_t project = 0;
 };
 
 enum class DirectoryDetail { kNames, kAttributes };
@@ -105,6 +112,13 @@ class FileSystem {
   virtual Outcome<void> remove_directory(NodeId parent, std::string_view name);
   virtual Outcome<void> rename(NodeId parent, std::string_view name, NodeId new_parent,
                                std::string_view new_name, unsigned flags);
+  // RENAME_WHITEOUT, which is not among the flags: the old name then leads to a new whiteout of the
+  // caller, a character device with the number 0.
+  virtual Outcome<void> rename_leaving_whiteout(NodeId parent, std::string_view name,
+                                                NodeId new_parent, std::string_view new_name,
+                                                unsigned flags, Caller caller);
+  // A file without a name (O_TMPFILE), which link() may give one. It goes when the kernel drops it.
+  virtual Outcome<Attributes> make_unnamed(NodeId parent, const NewNode& node);
   virtual Outcome<Written> write(NodeId node, std::uint64_t offset, std::span<const std::byte> from,
                                  const WriteOptions& options);
   virtual Outcome<void> allocate(NodeId node, int mode, std::uint64_t offset, std::uint64_t length);
@@ -117,6 +131,16 @@ class FileSystem {
   virtual Outcome<void> set_attribute(NodeId node, std::string_view name,
                                       std::span<const std::byte> value, int flags);
   virtual Outcome<void> remove_attribute(NodeId node, std::string_view name);
+
+  // Without an override: that names in a directory are found in any case, where they are, and else
+  // ENOTTY.
+  virtual Outcome<FileFlags> flags(NodeId node);
+  // Sets all of them at once. The caller has made sure that who asks may. EOPNOTSUPP for a change
+  // of a flag that the driver would not act by.
+  virtual Outcome<void> change_flags(NodeId node, std::uint32_t flags);
+
+  virtual Outcome<std::string> label();
+  virtual Outcome<void> set_label(std::string_view label);
 
   // FITRIM over the whole medium; returns the bytes given back.
   virtual Outcome<std::uint64_t> trim(std::uint64_t start, std::uint64_t length,

@@ -2,7 +2,7 @@
 // A request of the kernel becomes a call of the FileSystem, and its outcome the answer.
 #include "contained/runtime/fuse_ops.h"
 
-#include <linux/fs.h>
+#include <linux/fs.h>  // RENAME_WHITEOUT
 
 #include <algorithm>
 #include <cerrno>
@@ -12,14 +12,19 @@
 #include "contained/runtime/fuse_session.h"
 
 namespace airlock {
+
+// What the kernel has been told stays true until it changes it itself. It asks for the attributes
+// of a file again all the same: while it has them, it takes whatever a program writes to the open
+// file, also when there is no driver any more that could take it from the kernel.
+double attribute_seconds(const Attributes& attributes) {
+  constexpr double kFileSeconds = 10;
+  return S_ISREG(attributes.stat.st_mode) ? kFileSeconds : EntryTimeouts::kForGood;
+}
+
 namespace {
 
 // We are the only writer, so what the kernel has been told stays true until it changes it itself.
 constexpr double kCacheSeconds = EntryTimeouts::kForGood;
-// It asks for those of a file again all the same: while it has them, it takes whatever a program
-// writes to the open file, also when there is no driver any more that could take it from the
-// kernel.
-constexpr double kFileSeconds = 10;
 constexpr std::size_t kMaxAttributeValue = 65536;
 
 FuseServer::Impl& server_of(fuse_req_t request) {
@@ -49,10 +54,6 @@ void forget_attributes(fuse_req_t request, fuse_ino_t node) {
 Caller caller_of(fuse_req_t request) {
   const fuse_ctx* context = fuse_req_ctx(request);
   return {.user = context->uid, .group = context->gid};
-}
-
-double attribute_seconds(const Attributes& attributes) {
-  return S_ISREG(attributes.stat.st_mode) ? kFileSeconds : kCacheSeconds;
 }
 
 fuse_entry_param entry_for(fuse_req_t request, const Attributes& attributes,
@@ -164,11 +165,30 @@ void on_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const
 
 void on_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
                const char* new_name, unsigned flags) {
+  if ((flags & RENAME_WHITEOUT) != 0)
+    return reply(request, files_of(request).rename_leaving_whiteout(
+                              parent, name, new_parent, new_name,
+                              flags & ~unsigned{RENAME_WHITEOUT}, caller_of(request)));
   reply(request, files_of(request).rename(parent, name, new_parent, new_name, flags));
 }
 
 void on_link(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
   reply_entry(request, files_of(request).link(node, parent, name));
+}
+
+// The kernel makes and opens a file with one request where it can, which has no use here. But
+// O_TMPFILE is a request of the same form, and FuseServer gives it the number of this one: libfuse
+// before 3.17 does not know its own.
+void on_create(fuse_req_t request, fuse_ino_t parent, const char*, mode_t mode,
+               fuse_file_info* file) {
+  if (!current_request.makes_unnamed) return reply_error(request, ENOSYS);
+  const NewNode node = {.mode = (mode & 07777) | S_IFREG,
+                        .umask = fuse_req_ctx(request)->umask,
+                        .caller = caller_of(request)};
+  const auto made = files_of(request).make_unnamed(parent, node);
+  if (!made) return reply_error(request, made.error().value);
+  const fuse_entry_param entry = entry_for(request, *made, EntryTimeouts::Reply::kLookup);
+  (void)fuse_reply_create(request, &entry, file);
 }
 
 // ENOSYS tells the kernel, once, that files need no opening, flushing or releasing here.
@@ -312,46 +332,18 @@ void on_fallocate(fuse_req_t request, fuse_ino_t node, int mode, off_t offset, o
 // That needs serving threads for the writes, so a thread of its own waits for it.
 void on_lseek(fuse_req_t request, fuse_ino_t node, off_t offset, int whence, fuse_file_info*) {
   if (offset < 0) return reply_error(request, ENXIO);
+  const auto answer = [request](const Outcome<std::uint64_t>& found) {
+    if (!found) return reply_error(request, found.error().value);
+    (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
+  };
   const auto found = files_of(request).seek(node, static_cast<std::uint64_t>(offset), whence);
   const bool certain = found && whence == SEEK_DATA && *found == static_cast<std::uint64_t>(offset);
   if (!certain && (whence == SEEK_DATA || whence == SEEK_HOLE))
-    return server_of(request).answer_later(request, {node, offset, whence});
-  if (!found) return reply_error(request, found.error().value);
-  (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
-}
-
-void trim(fuse_req_t request, const void* in, std::size_t in_size, std::size_t out_size) {
-  const uid_t user = fuse_req_ctx(request)->uid;
-  if (user != 0 && user != server_of(request).options.owner) return reply_error(request, EPERM);
-  fstrim_range range = {};
-  if (in_size < sizeof range || out_size < sizeof range) return reply_error(request, EINVAL);
-  std::memcpy(&range, in, sizeof range);
-  const auto trimmed = files_of(request).trim(range.start, range.len, range.minlen);
-  if (!trimmed) return reply_error(request, trimmed.error().value);
-  range.len = *trimmed;
-  (void)fuse_reply_ioctl(request, 0, &range, sizeof range);
-}
-
-// Of what there is to say only that names in a directory are found in any case.
-void tell_flags(fuse_req_t request, fuse_ino_t node, std::size_t out_size) {
-  if (files_of(request).names() == FileSystem::Names::kExact) return reply_error(request, ENOTTY);
-  if (out_size < sizeof(std::uint32_t)) return reply_error(request, EINVAL);
-  const auto attributes = files_of(request).attributes(node);
-  if (!attributes) return reply_error(request, attributes.error().value);
-  const std::uint32_t flags = S_ISDIR(attributes->stat.st_mode) ? FS_CASEFOLD_FL : 0;
-  (void)fuse_reply_ioctl(request, 0, &flags, sizeof flags);
-}
-
-void on_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void*, fuse_file_info*,
-              unsigned, const void* in, std::size_t in_size, std::size_t out_size) {
-  switch (command) {
-    case FITRIM:
-      return trim(request, in, in_size, out_size);
-    case FS_IOC_GETFLAGS:
-      return tell_flags(request, node, out_size);
-    default:
-      return reply_error(request, ENOTTY);
-  }
+    return server_of(request).answer_later(
+        request, [answer, &server = server_of(request), seek = Seek{node, offset, whence}] {
+          answer(server.seek_written(seek));
+        });
+  answer(found);
 }
 
 void on_init(void* server, fuse_conn_info* connection) {
@@ -401,6 +393,7 @@ const fuse_lowlevel_ops& fuse_operations() {
     o.symlink = on_symlink;
     o.rename = on_rename;
     o.link = on_link;
+    o.create = on_create;
     o.open = on_open;
     o.read = on_read;
     o.write = on_write;
@@ -417,7 +410,7 @@ const fuse_lowlevel_ops& fuse_operations() {
     o.removexattr = on_removexattr;
     o.fallocate = on_fallocate;
     o.lseek = on_lseek;
-    o.ioctl = on_ioctl;
+    o.ioctl = answer_ioctl;
     return o;
   }();
   return ops;

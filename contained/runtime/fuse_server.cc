@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -29,6 +31,71 @@ constexpr int kMostSeekRounds = 1000;
 // looked up again, and the first minor version of the protocol that has it.
 constexpr std::int32_t kForgetNames = 8;
 constexpr std::uint32_t kForgetNamesSince = 44;
+
+// Requests that older headers do not have: the first is of Linux 6.2, the other of 6.6.
+constexpr std::uint32_t kMakeUnnamed = 51;
+constexpr std::uint32_t kExtendedAttributes = 52;
+
+struct ExtendedTime {
+  std::int64_t seconds;
+  std::uint32_t nanoseconds;
+  std::int32_t unused;
+};
+ExtendedTime extended_time(timespec time) {
+  return {
+      .seconds = time.tv_sec, .nanoseconds = static_cast<std::uint32_t>(time.tv_nsec), .unused = 0};
+}
+
+// The answer to kExtendedAttributes, as in linux/fuse.h of Linux 6.6.
+struct ExtendedAnswer {
+  fuse_out_header header;
+  std::uint64_t valid_seconds;
+  std::uint32_t valid_nanoseconds;
+  std::uint32_t flags;
+  std::uint64_t unused[2];
+  std::uint32_t mask;
+  std::uint32_t block_size;
+  std::uint64_t attributes;
+  std::uint32_t links;
+  std::uint32_t user;
+  std::uint32_t group;
+  std::uint16_t mode;
+  std::uint16_t unused_too;
+  std::uint64_t inode;
+  std::uint64_t size;
+  std::uint64_t blocks;
+  std::uint64_t attributes_mask;
+  ExtendedTime access_time;
+  ExtendedTime birth_time;
+  ExtendedTime change_time;
+  ExtendedTime modify_time;
+  std::uint32_t device_major;
+  std::uint32_t device_minor;
+  std::uint32_t filesystem_major;
+  std::uint32_t filesystem_minor;
+  std::uint64_t unused_end[14];
+};
+static_assert(sizeof(ExtendedAnswer) == sizeof(fuse_out_header) + 32 + 256);
+
+ExtendedAnswer extended_answer(const struct stat& stat) {
+  ExtendedAnswer answer = {};
+  answer.header.len = sizeof answer;
+  answer.mask = STATX_BASIC_STATS;
+  answer.block_size = static_cast<std::uint32_t>(stat.st_blksize);
+  answer.links = static_cast<std::uint32_t>(stat.st_nlink);
+  answer.user = stat.st_uid;
+  answer.group = stat.st_gid;
+  answer.mode = static_cast<std::uint16_t>(stat.st_mode);
+  answer.inode = stat.st_ino;
+  answer.size = static_cast<std::uint64_t>(stat.st_size);
+  answer.blocks = static_cast<std::uint64_t>(stat.st_blocks);
+  answer.access_time = extended_time(stat.st_atim);
+  answer.change_time = extended_time(stat.st_ctim);
+  answer.modify_time = extended_time(stat.st_mtim);
+  answer.device_major = major(stat.st_rdev);
+  answer.device_minor = minor(stat.st_rdev);
+  return answer;
+}
 
 // Has a thread come back from the system call it waits in.
 constexpr int kWakeUp = SIGUSR1;
@@ -175,10 +242,18 @@ bool FuseServer::Impl::lead_on(const Buffers& mine) {
                      .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
                      .length = size};
   const Defer answered([] { current_request = {}; });
+  if (current_request.header->opcode == kMakeUnnamed) {
+    reinterpret_cast<fuse_in_header*>(mine.request())->opcode = FUSE_CREATE;  // see on_create()
+    current_request.makes_unnamed = true;
+  }
   if (is_first() && helpers.empty()) prepare_for(current_request.header->opcode);
   if (moves_data(current_request.header->opcode)) ReaderToken::give();
   if (current_request.header->opcode == FUSE_SYNCFS) {
     answer_syncfs(*current_request.header);
+    return true;
+  }
+  if (current_request.header->opcode == kExtendedAttributes) {
+    answer_statx(*current_request.header);
     return true;
   }
   process(mine, size);
@@ -290,14 +365,14 @@ bool FuseServer::Impl::end_helpers(Deadline deadline) {
 
 // Nobody hears the answers; the connection ends.
 void FuseServer::Impl::cancel_seeks() {
-  std::deque<std::pair<fuse_req_t, Seek>> left;
+  std::deque<Waiting> left;
   {
     const std::scoped_lock lock(mutex);
     cancelled = true;
     left = std::exchange(seeks, {});
   }
   changed.notify_all();
-  for (const auto& [request, seek] : left) (void)fuse_reply_err(request, ENOTCONN);
+  for (const Waiting& waiting : left) (void)fuse_reply_err(waiting.request, ENOTCONN);
 }
 
 bool FuseServer::Impl::seeker_returned() {
@@ -319,7 +394,7 @@ bool FuseServer::Impl::end_seeker(Deadline deadline) {
   return true;
 }
 
-void FuseServer::Impl::answer_later(fuse_req_t request, const Seek& seek) {
+void FuseServer::Impl::answer_later(fuse_req_t request, std::function<void()> answer) {
   {
     const std::scoped_lock lock(mutex);
     if (cancelled) return void(fuse_reply_err(request, ENOTCONN));
@@ -329,7 +404,7 @@ void FuseServer::Impl::answer_later(fuse_req_t request, const Seek& seek) {
       seeker = std::move(*started);
       seeking = true;
     }
-    seeks.emplace_back(request, seek);
+    seeks.push_back({request, std::move(answer)});
   }
   changed.notify_all();
 }
@@ -339,21 +414,17 @@ void FuseServer::Impl::answer_seeks() {
   while (true) {
     changed.wait(lock, [this] { return cancelled || !seeks.empty(); });
     if (cancelled) break;
-    const auto [request, seek] = seeks.front();
+    const Waiting waiting = std::move(seeks.front());
     seeks.pop_front();
     lock.unlock();
-    current_request.handle = request;
+    current_request.handle = waiting.request;
     const Interruption interruption(
         [](void* of) {
           const auto* impl = static_cast<const Impl*>(of);
           return impl->cancelled || impl->is_pointless(current_request.handle);
         },
         this);
-    if (const auto found = seek_written(seek)) {
-      (void)fuse_reply_lseek(request, static_cast<off_t>(*found));
-    } else {
-      (void)fuse_reply_err(request, found.error().value);
-    }
+    waiting.answer();
     lock.lock();
   }
   seeking = false;
@@ -395,6 +466,21 @@ void FuseServer::Impl::answer_syncfs(const fuse_in_header& header) {
   fuse_out_header answer = {
       .len = sizeof answer, .error = done ? 0 : -done.error().value, .unique = header.unique};
   (void)!::write(device, &answer, sizeof answer);  // nobody left to tell if it fails
+}
+
+// The kernel asks like that for the time a file was made.
+void FuseServer::Impl::answer_statx(const fuse_in_header& header) {
+  const auto found = files->attributes(header.nodeid);
+  ExtendedAnswer answer = found ? extended_answer(found->stat) : ExtendedAnswer{};
+  if (found && found->birth_time) {
+    answer.mask |= STATX_BTIME;
+    answer.birth_time = extended_time(*found->birth_time);
+  }
+  if (found) answer.valid_seconds = static_cast<std::uint64_t>(attribute_seconds(*found));
+  if (!found)
+    answer.header = {.len = sizeof answer.header, .error = -found.error().value, .unique = 0};
+  answer.header.unique = header.unique;
+  (void)!::write(device, &answer, answer.header.len);  // nobody left to tell if it fails
 }
 
 FuseServer::FuseServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <thread>
@@ -61,6 +62,7 @@ struct Current {
   const fuse_in_header* header = nullptr;
   std::size_t length = 0;
   fuse_req_t handle = nullptr;  // once the file system is asked
+  bool makes_unnamed = false;   // O_TMPFILE
 };
 inline constinit thread_local Current current_request;
 
@@ -100,11 +102,16 @@ struct FuseServer::Impl {
   BusyPoll busy_poll;                      // of the thread that holds the reader token
   ReaderToken reader_token;
 
-  // The seeker waits here, and in the end the first thread for all others.
+  // What has to wait until the kernel has written something. It is answered by the seeker, which
+  // waits here, and in the end the first thread for all others.
+  struct Waiting {
+    fuse_req_t request;
+    std::function<void()> answer;
+  };
   std::mutex mutex;
   std::condition_variable changed;
-  std::atomic<bool> cancelled = false;  // no question for data or holes is answered any more
-  std::deque<std::pair<fuse_req_t, Seek>> seeks;
+  std::atomic<bool> cancelled = false;  // nothing that waits is answered any more
+  std::deque<Waiting> seeks;
   bool seeking = false;                     // the seeker has not returned
   std::atomic<bool> kernel_writes = false;  // and waits for that
   unsigned helping = 0;                     // helpers that have not returned
@@ -126,11 +133,12 @@ struct FuseServer::Impl {
   bool end_helpers(Deadline deadline);
   bool end_seeker(Deadline deadline);
   bool seeker_returned();
-  void answer_later(fuse_req_t request, const Seek& seek);
+  void answer_later(fuse_req_t request, std::function<void()> answer);
   void answer_seeks();
   Outcome<std::uint64_t> seek_written(const Seek& seek);
   void write_back(fuse_ino_t node, std::uint64_t from, Outcome<std::uint64_t> end);
   void answer_syncfs(const fuse_in_header& header);
+  void answer_statx(const fuse_in_header& header);
   ssize_t next_request(const Buffers& mine);
   bool lead_on(const Buffers& mine);
   void prepare_for(std::uint32_t opcode);
@@ -139,6 +147,14 @@ struct FuseServer::Impl {
   bool make_kernel_forget_names();
   void learn_of_forgetting();
 };
+
+// How long the kernel may keep them.
+double attribute_seconds(const Attributes& attributes);
+
+// fuse_ioctl.cc: what programs ask for by ioctl.
+void answer_ioctl(fuse_req_t request, fuse_ino_t node, unsigned command, void* argument,
+                  fuse_file_info* file, unsigned flags, const void* in, std::size_t in_size,
+                  std::size_t out_size);
 
 // Every callback, for libfuse.
 const fuse_lowlevel_ops& fuse_operations();

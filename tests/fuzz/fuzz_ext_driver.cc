@@ -33,7 +33,7 @@ class Session {
   Session(FuzzInput& input, FileSystem& files) : input_(input), files_(files) {}
 
   void operate() {
-    switch (input_.byte() % 20) {
+    switch (input_.byte() % 24) {
       case 0:
         if (const auto found = files_.lookup(node(), input_.name())) nodes_.push_back(found->node);
         return;
@@ -73,8 +73,21 @@ class Session {
         return set_attribute();
       case 18:
         return void(files_.trim(place(), place(), input_.byte()));
-      default:
+      case 19:
         return forget();
+      case 20:
+        return change_flags();
+      case 21: {
+        const NodeId from = node(), to = node();
+        const std::string name = input_.name();
+        return void(files_.rename_leaving_whiteout(from, name, to, input_.name(), 0, {}));
+      }
+      case 22:
+        if (const auto made = files_.make_unnamed(node(), {.mode = S_IFREG | 0644}))
+          nodes_.push_back(made->node);
+        return;
+      default:
+        return void(files_.set_label(input_.name()));
     }
   }
 
@@ -125,6 +138,14 @@ class Session {
     const NodeId from = node(), to = node();
     const std::string name = input_.name();
     (void)files_.rename(from, name, to, input_.name(), kFlags[input_.byte() % kFlags.size()]);
+  }
+  // What the folder or file has already, with some of them turned round.
+  void change_flags() {
+    const NodeId changed = node();
+    const auto flags = files_.flags(changed);
+    if (flags)
+      (void)files_.change_flags(changed,
+                                flags->flags ^ static_cast<std::uint32_t>(input_.number(4)));
   }
   void write() {
     const NodeId written = node();

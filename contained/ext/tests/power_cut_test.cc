@@ -232,5 +232,101 @@ TEST_F(PowerCut, WithoutAJournalAMapThatChangesLosesNothing) {
   }
 }
 
+// Runs `change` on a fresh volume that `prepare` has filled, and calls `judge` for what e2fsck made
+// of each cut, however the writes after the last flush arrived.
+template <typename Prepare, typename Change, typename Judge>
+void cut_everywhere(const char* options, Prepare prepare, Change change, Judge judge) {
+  MemoryMedium medium(make_image(options, "6M"));
+  std::vector<std::byte> start;
+  std::vector<MemoryMedium::Event> events;
+  medium.record();
+  {
+    MountedImage mounted(medium);
+    ASSERT_TRUE(mounted.opened());
+    prepare(mounted);
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+    start = medium.bytes();
+    medium.events().clear();
+    change(mounted);
+    ASSERT_TRUE(mounted.driver().sync_all().has_value());
+    events = medium.events();
+    mounted.close();
+  }
+  const Verdict end = fsck(medium.bytes(), Fsck::kLook);
+  ASSERT_EQ(end.status, 0) << end.report;
+  ScratchMedium left(start);
+  std::mt19937 random{11};
+  for (std::size_t at = 1; at <= events.size(); at += 1 + events.size() / 25) {
+    SCOPED_TRACE("after event " + std::to_string(at));
+    cut(left, start, events, at, random, /*in_order=*/at % 2 == 0);
+    const Opinion repaired = fsck(left, Fsck::kRepair);
+    ASSERT_GE(repaired.status, 0);
+    ASSERT_LE(repaired.status, 1) << repaired.report;
+    ASSERT_EQ(fsck(left, Fsck::kLook).status, 0) << repaired.report;
+    MountedImage again(left);
+    ASSERT_TRUE(again.opened());
+    judge(again, repaired.report);
+  }
+}
+
+constexpr const char* kEveryWay[] = {"-t ext4 -b 1024 -J size=1",
+                                     "-t ext4 -b 1024 -O ^has_journal"};
+
+TEST(NamesCut, AFileThatLeavesAWhiteoutKeepsAName) {
+  const auto name = [](int i) { return "a name of some length " + std::to_string(i); };
+  constexpr int kFiles = 60;
+  NodeId folder = 0;
+  for (const char* options : kEveryWay) {
+    cut_everywhere(
+        options,
+        [&](MountedImage& mounted) {
+          folder = mounted.make_file(kRoot, "folder", S_IFDIR | 0755);
+          for (int i = 0; i < kFiles; ++i)
+            ASSERT_EQ(mounted.write(mounted.make_file(kRoot, name(i)), 0, name(i)), 0);
+        },
+        [&](MountedImage& mounted) {
+          for (int i = 0; i < kFiles; i += 2)
+            ASSERT_TRUE(mounted.driver().rename_leaving_whiteout(
+                kRoot, name(i), i % 4 == 0 ? folder : kRoot, "new " + name(i), 0, {}));
+        },
+        [&](MountedImage& left, const std::string& report) {
+          for (int i = 0; i < kFiles; i += 2) {
+            const NodeId to = i % 4 == 0 ? folder : kRoot;
+            const bool moved = left.driver().lookup(to, "new " + name(i)).has_value();
+            EXPECT_EQ(moved ? left.read_file(to, "new " + name(i)) : left.read_file(kRoot, name(i)),
+                      name(i))
+                << report;
+          }
+        });
+  }
+}
+
+TEST(NamesCut, AFileMadeWithoutANameHasAllOfItOrIsGone) {
+  for (const char* options : kEveryWay) {
+    cut_everywhere(
+        options, [](MountedImage&) {},
+        [](MountedImage& mounted) {
+          for (int i = 0; i < 8; ++i) {
+            const auto made = mounted.driver().make_unnamed(kRoot, {.mode = S_IFREG | 0644});
+            ASSERT_TRUE(made.has_value());
+            ASSERT_EQ(mounted.write(made->node, 0, std::string(3000, 'x')), 0);
+            if (i % 2 == 0) {
+              ASSERT_TRUE(mounted.driver().sync_all().has_value());
+            }
+            if (i % 4 < 2) {
+              ASSERT_TRUE(mounted.driver().link(made->node, kRoot, "file" + std::to_string(i)));
+            }
+          }
+        },
+        [](MountedImage& left, const std::string& report) {
+          for (int i = 0; i < 8; ++i) {
+            const std::string name = "file" + std::to_string(i);
+            if (!left.driver().lookup(kRoot, name)) continue;
+            EXPECT_EQ(left.read_file(kRoot, name), std::string(3000, 'x')) << report;
+          }
+        });
+  }
+}
+
 }  // namespace
 }  // namespace airlock::ext::testing
