@@ -42,6 +42,8 @@ Result<DescriptorIo> ask_for_medium(Server& session, const DriverOptions& option
   return DescriptorIo::adopt(std::move(descriptor));
 }
 
+// The kernel leaves access times to a FUSE driver and tells it of few reads, so no driver sets them
+// by reading. The mount table says so.
 ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medium) {
   ServiceMount mount = {.kind = options.fuseblk ? FuseKind::kFuseblk : FuseKind::kFuse,
                         .source = options.medium,
@@ -49,7 +51,7 @@ ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medi
                         .expected_type = kExpectDirectory,
                         .options = "default_permissions",
                         .mount_table = {},
-                        .flags = options.flags};
+                        .flags = options.flags | MS_NOATIME};
   if (options.allow_other) mount.options += ",allow_other";
   if (options.fuseblk && medium.block_size() <= kLargestDeviceBlock)
     mount.options += fmt::format(",blksize={}", medium.block_size());

@@ -341,6 +341,18 @@ def test_small_inodes_have_no_time_of_birth(mounter, scratch):
         assert born(mount.where / "file") == 0
 
 
+@pytest.mark.airlock_only
+@pytest.mark.parametrize("wanted", ("relatime", "strictatime"))
+def test_the_mount_table_says_that_reading_sets_no_time(wanted, mounter, ext4):
+    with harness.mounted(mounter, ext4, ("owner=media", wanted)) as mount:
+        file = mount.where / "file"
+        file.write_text("content")
+        os.utime(file, (1, 1))
+        assert file.read_text() == "content"
+        assert os.stat(file).st_atime == 1
+        assert os.statvfs(mount.where).f_flag & os.ST_NOATIME
+
+
 def label_scenario(where):
     def label():
         return ioctl(where, GETFSLABEL, bytes(256)).rstrip(b"\0")
