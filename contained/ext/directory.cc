@@ -160,7 +160,9 @@ Outcome<Entry> Directory::lookup(std::string_view name) {
   DirectoryAccess access(format_, blocks_, seed_);
   TRY(const Place place, locate(access, name, Purpose::kRead));
   const Record& record = place.search.record;
-  return Entry{.inode = record.inode, .type = format_.file_types ? record.type : std::uint8_t{0}};
+  return Entry{.inode = record.inode,
+               .type = format_.file_types ? record.type : std::uint8_t{0},
+               .other_spelling = record.name != name};
 }
 
 Outcome<void> Directory::insert(std::string_view name, Entry entry) {

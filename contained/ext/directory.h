@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <type_traits>
 
+#include "contained/ext/name_folding.h"
 #include "contained/runtime/outcome.h"
 
 // The content of one ext2/3/4 directory: names to inode numbers, linear or hashed (htree), read
@@ -63,24 +65,33 @@ class DirectoryBlocks : public CorruptionReport {
   [[nodiscard]] virtual bool turn_is_over() const { return false; }
   // EXT4_INDEX_FL of the inode.
   virtual bool indexed() const = 0;
+  // EXT4_CASEFOLD_FL of the inode. Without DirectoryFormat::folding it means nothing.
+  [[nodiscard]] virtual bool folded() const { return false; }
   virtual Outcome<void> set_indexed(bool indexed) = 0;
 };
 
 // What the superblock says about all directories.
 struct DirectoryFormat {
   std::uint32_t block_size = 0;
-  bool file_types = false;                 // incompat filetype
-  bool checksums = false;                  // ro_compat metadata_csum
-  bool dir_index = false;                  // compat dir_index
-  bool large_directories = false;          // incompat largedir
-  std::uint8_t default_hash_version = 0;   // s_def_hash_version: 0 legacy, 1 half_md4, 2 tea
-  bool unsigned_hash = false;              // s_flags & EXT2_FLAGS_UNSIGNED_HASH
-  std::array<std::uint32_t, 4> hash_seed;  // s_hash_seed in the byte order of the machine
+  bool file_types = false;                  // incompat filetype
+  bool checksums = false;                   // ro_compat metadata_csum
+  bool dir_index = false;                   // compat dir_index
+  bool large_directories = false;           // incompat largedir
+  std::uint8_t default_hash_version = 0;    // s_def_hash_version: 0 legacy, 1 half_md4, 2 tea
+  bool unsigned_hash = false;               // s_flags & EXT2_FLAGS_UNSIGNED_HASH
+  std::array<std::uint32_t, 4> hash_seed;   // s_hash_seed in the byte order of the machine
+  std::optional<NameFolding> folding = {};  // incompat casefold
+
+  // What is to be used in a directory: none where names are found exactly as they are.
+  [[nodiscard]] const NameFolding* folding_in(bool folded) const {
+    return folded && folding ? &*folding : nullptr;
+  }
 };
 
 struct Entry {
   std::uint32_t inode = 0;
-  std::uint8_t type = 0;  // EXT2_FT_*; written and returned as 0 without file_types
+  std::uint8_t type = 0;        // EXT2_FT_*; written and returned as 0 without file_types
+  bool other_spelling = false;  // returned: its name is not quite what was asked for
 };
 
 struct ListedEntry {

@@ -34,8 +34,10 @@ class DirectoryAccess {
   DirectoryBlocks& blocks() const { return blocks_; }
   std::uint32_t count() const { return blocks_.count(); }
   RecordFormat record_format() const {
-    return {.block_size = format_.block_size, .file_types = format_.file_types};
+    return {
+        .block_size = format_.block_size, .file_types = format_.file_types, .folding = folding()};
   }
+  const NameFolding* folding() const { return format_.folding_in(blocks_.folded()); }
   // Whether there is an index to be used and kept.
   bool hashed() const { return format_.dir_index && blocks_.indexed(); }
 

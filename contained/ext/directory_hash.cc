@@ -18,13 +18,15 @@ constexpr std::uint8_t kToUnsigned = EXT2_HASH_LEGACY_UNSIGNED - EXT2_HASH_LEGAC
 }  // namespace
 
 std::optional<std::uint32_t> name_hash(const DirectoryFormat& format, std::uint8_t version,
-                                       std::string_view name) {
+                                       std::string_view name, const NameFolding* folding) {
   if (version > kMostHashVersion) return std::nullopt;
   const int variant = version + (format.unsigned_hash ? kToUnsigned : 0);
   ext2_dirhash_t major = 0;
   ext2_dirhash_t minor = 0;
-  if (ext2fs_dirhash2(variant, name.data(), static_cast<int>(name.size()), nullptr, 0,
-                      format.hash_seed.data(), &major, &minor) != 0)
+  if (ext2fs_dirhash2(variant, name.data(), static_cast<int>(name.size()),
+                      folding != nullptr ? folding->table() : nullptr,
+                      folding != nullptr ? EXT4_CASEFOLD_FL : 0, format.hash_seed.data(), &major,
+                      &minor) != 0)
     return std::nullopt;
   major &= ~std::uint32_t{1};
   return major == kEndHash ? kEndHash - 2 : major;

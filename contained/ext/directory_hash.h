@@ -13,8 +13,9 @@ namespace airlock::ext {
 inline constexpr std::uint8_t kMostHashVersion = 2;  // legacy, half_md4, tea
 
 // The hash by which the index finds a name: always even, the low bit is used by the index itself.
+// With a folding it is that of the folded name.
 std::optional<std::uint32_t> name_hash(const DirectoryFormat& format, std::uint8_t version,
-                                       std::string_view name);
+                                       std::string_view name, const NameFolding* folding = nullptr);
 
 // A position in a listing by hash, 62 bits: 31 of the name's hash, 15 of a second hash of the same
 // name, and 16 that count names equal in both, which needs malice or very much luck. Positions 0

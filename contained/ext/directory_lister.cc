@@ -261,7 +261,8 @@ void DirectoryLister::select_from(ListDelivery& delivery, std::uint32_t block,
   RecordCursor cursor(scanned->records, access_.format().block_size);
   while (cursor.next()) {
     if (!is_listed(cursor.record())) continue;
-    const auto hash = name_hash(access_.format(), hash_version, cursor.record().name);
+    const auto hash =
+        name_hash(access_.format(), hash_version, cursor.record().name, access_.folding());
     const ListItem item = list_item(hash.value_or(0), block, cursor.record());
     if (item.run < from) continue;
     items_.push_back(item);

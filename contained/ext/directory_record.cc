@@ -56,6 +56,15 @@ RecordSearch find_record(std::span<const std::byte> bytes, const RecordFormat& f
                          std::string_view name) {
   RecordCursor cursor(bytes, format.block_size);
   std::optional<std::uint32_t> previous;
+  if (format.folding != nullptr) {
+    while (cursor.next()) {
+      const Record& record = cursor.record();
+      if (record.used() && format.folding->same(record.name, name))
+        return {.result = SearchResult::kFound, .record = record, .previous = previous};
+      previous = record.offset;
+    }
+    return {.result = cursor.broken() ? SearchResult::kBroken : SearchResult::kAbsent};
+  }
   const char first = name.front();
   while (cursor.next()) {
     const Record& record = cursor.record();

@@ -42,6 +42,7 @@ struct Record {
 struct RecordFormat {
   std::uint32_t block_size = 0;  // from 64 KiB on lengths are written differently
   bool file_types = false;
+  const NameFolding* folding = nullptr;  // where names are found in any case
 };
 
 std::uint32_t decode_record_length(std::uint32_t raw, std::uint32_t block_size);

@@ -99,6 +99,11 @@ void ExtDriver::touch(const Inode& inode, bool modified) const {
   if (modified) inode.set_time(Inode::Time::kModify, time);
 }
 
+// In a folder with EXT4_CASEFOLD_FL, and no other. Which folders have it can change.
+FileSystem::Names ExtDriver::names() const {
+  return volume_.directory_format().folding ? Names::kFolded : Names::kExact;
+}
+
 Outcome<Attributes> ExtDriver::attributes(NodeId node) {
   const Volume::Operation operation(volume_);
   TRY(const Inode inode, inode_of(node));

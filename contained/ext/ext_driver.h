@@ -28,6 +28,7 @@ class ExtDriver final : public FileSystem {
   ExtDriver(const ExtDriver&) = delete;
   ExtDriver& operator=(const ExtDriver&) = delete;
 
+  [[nodiscard]] Names names() const override;
   Outcome<Attributes> lookup(NodeId parent, std::string_view name) override;
   Outcome<Attributes> attributes(NodeId node) override;
   Outcome<void> list(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
@@ -112,6 +113,9 @@ class ExtDriver final : public FileSystem {
   void drop_privileges(const Inode& inode) const;
   Outcome<void> change_owner(const Inode& inode, const AttributeChange& change) const;
   Outcome<Attributes> change_fields(NodeId node, const AttributeChange& change);
+
+  // ext_flags.cc
+  Outcome<void> before_folding(const Inode& inode);
 
   // ext_names.cc
   // These two pause if they are given the operation: see OpenDirectory.

@@ -28,14 +28,25 @@ Outcome<void> ExtDriver::change_flags(NodeId node, std::uint32_t flags) {
   const Volume::Operation operation(volume_);
   TRY(const Inode inode, inode_of(node));
   const std::uint32_t changed = (inode.raw().i_flags & kVisible) ^ flags;
-  if ((changed & ~kChangeable) != 0) return refuse(EOPNOTSUPP);
+  const bool folds = (changed & EXT4_CASEFOLD_FL) != 0 && volume_.directory_format().folding;
+  if ((changed & ~(kChangeable | (folds ? EXT4_CASEFOLD_FL : 0u))) != 0) return refuse(EOPNOTSUPP);
   // What cannot be changed can only be made changeable again.
   if (changed != 0 && inode.has_flag(FS_IMMUTABLE_FL) && (flags & FS_IMMUTABLE_FL) != 0)
     return refuse(EPERM);
+  if (folds) TRY_VOID(before_folding(inode));
   inode.raw().i_flags ^= changed;
   touch(inode, /*modified=*/false);
   volume_.inode_changed(inode);
   return {};
+}
+
+// The index of a folder knows names by one hash or the other, so a folder that has names keeps it.
+// Nor may names that it had be there after a power cut that leaves the change.
+Outcome<void> ExtDriver::before_folding(const Inode& inode) {
+  if (!inode.is_directory()) return refuse(ENOTDIR);
+  TRY(const bool empty, is_empty(inode));
+  if (!empty) return refuse(ENOTEMPTY);
+  return volume_.seal_batch();
 }
 
 Outcome<std::string> ExtDriver::label() {

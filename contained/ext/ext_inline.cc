@@ -28,13 +28,13 @@ class LoggedCorruption final : public CorruptionReport {
 
 // A copy of an inline directory; reading it never needs the inode again.
 struct InlineCopy {
-  InlineCopy(const DirectoryFormat& format, std::uint32_t number, std::vector<std::byte> content)
+  InlineCopy(const DirectoryFormat& format, const Inode& inode, std::vector<std::byte> content)
       : bytes(std::move(content)),
-        report(number),
+        report(inode.number()),
         names(format, report,
               {.block = std::span(bytes).first(kMapRootSize),
                .attribute = std::span(bytes).subspan(kMapRootSize)},
-              number) {}
+              inode.number(), inode.has_flag(EXT4_CASEFOLD_FL)) {}
   std::vector<std::byte> bytes;
   LoggedCorruption report;
   InlineDirectory names;
@@ -53,20 +53,20 @@ Outcome<std::vector<std::byte>> ExtDriver::inline_bytes(const Inode& inode) {
 
 Outcome<Entry> ExtDriver::find_inline_entry(const Inode& directory, std::string_view name) {
   TRY(auto bytes, inline_bytes(directory));
-  InlineCopy copy(volume_.directory_format(), directory.number(), std::move(bytes));
+  InlineCopy copy(volume_.directory_format(), directory, std::move(bytes));
   return copy.names.lookup(name);
 }
 
 Outcome<bool> ExtDriver::is_inline_empty(const Inode& directory) {
   TRY(auto bytes, inline_bytes(directory));
-  InlineCopy copy(volume_.directory_format(), directory.number(), std::move(bytes));
+  InlineCopy copy(volume_.directory_format(), directory, std::move(bytes));
   return copy.names.empty();
 }
 
 Outcome<void> ExtDriver::list_inline(const Inode& directory, std::uint64_t cookie,
                                      ListVisitor visit) {
   TRY(auto bytes, inline_bytes(directory));
-  InlineCopy copy(volume_.directory_format(), directory.number(), std::move(bytes));
+  InlineCopy copy(volume_.directory_format(), directory, std::move(bytes));
   return copy.names.list(cookie, visit);
 }
 
@@ -79,7 +79,7 @@ Outcome<void> ExtDriver::require_blocks_for_unfolding() {
 
 Outcome<void> ExtDriver::unfold_directory(const Inode& inode) {
   TRY(auto bytes, inline_bytes(inode));
-  InlineCopy copy(volume_.directory_format(), inode.number(), std::move(bytes));
+  InlineCopy copy(volume_.directory_format(), inode, std::move(bytes));
   const std::vector<std::byte> before(inode.bytes().begin(), inode.bytes().end());
   TRY_VOID(require_blocks_for_unfolding());
   TRY_VOID(drop_inline_data(inode));

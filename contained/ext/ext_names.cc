@@ -77,6 +77,9 @@ Outcome<Entry> ExtDriver::find_entry(const Inode& directory, std::string_view na
 
 Outcome<void> ExtDriver::add_entry(const Inode& directory, std::string_view name, Entry entry) {
   if (name.size() > kLongestName) return refuse(ENAMETOOLONG);
+  const NameFolding* folding =
+      volume_.directory_format().folding_in(directory.has_flag(EXT4_CASEFOLD_FL));
+  if (folding != nullptr && !folding->accepts(name)) return refuse(EINVAL);
   if (directory.has_flag(EXT4_INLINE_DATA_FL)) TRY_VOID(unfold_directory(directory));
   OpenDirectory open(volume_, directory);
   TRY_VOID(open.names.insert(name, entry));
@@ -139,7 +142,9 @@ Outcome<Attributes> ExtDriver::lookup(NodeId parent, std::string_view name) {
         directory.number(), entry.inode);
     return refuse(EUCLEAN);
   }
-  return attributes_of(inode);
+  Attributes attributes = attributes_of(inode);
+  attributes.other_spelling = entry.other_spelling;
+  return attributes;
 }
 
 Outcome<void> ExtDriver::list(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
@@ -208,8 +213,9 @@ Outcome<Inode> ExtDriver::add_inode(const Inode& parent, const NewNode& node) {
   if (directory && takes_group) mode |= S_ISGID;
   inode.set_mode(mode);
   inode.raw().i_links_count = directory ? 2 : 1;
+  constexpr std::uint32_t kFoldersOnly = EXT2_DIRSYNC_FL | EXT4_CASEFOLD_FL;
   inode.raw().i_flags = parent.raw().i_flags & (EXT2_NODUMP_FL | EXT2_NOATIME_FL | EXT2_SYNC_FL |
-                                                (directory ? EXT2_DIRSYNC_FL : 0u));
+                                                (directory ? kFoldersOnly : 0u));
   touch(inode, /*modified=*/true);
   inode.set_time(Inode::Time::kAccess, inode.time(Inode::Time::kModify));
   inode.set_birth_time(inode.time(Inode::Time::kModify));

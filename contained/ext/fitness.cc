@@ -21,7 +21,6 @@ constexpr std::array kIncompatibleNames = {
     FeatureName{EXT4_FEATURE_INCOMPAT_DIRDATA, "dirdata"},
     FeatureName{EXT4_FEATURE_INCOMPAT_EA_INODE, "ea_inode"},
     FeatureName{EXT4_FEATURE_INCOMPAT_ENCRYPT, "encrypt"},
-    FeatureName{EXT4_FEATURE_INCOMPAT_CASEFOLD, "casefold"},
 };
 constexpr std::array kReadOnlyNames = {
     FeatureName{EXT4_FEATURE_RO_COMPAT_HAS_SNAPSHOT, "has_snapshot"},
@@ -40,7 +39,7 @@ constexpr std::uint32_t kReadable =
     EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_MMP |
     EXT4_FEATURE_INCOMPAT_FLEX_BG | EXT4_FEATURE_INCOMPAT_EA_INODE |
     EXT4_FEATURE_INCOMPAT_CSUM_SEED | EXT4_FEATURE_INCOMPAT_LARGEDIR |
-    EXT4_FEATURE_INCOMPAT_INLINE_DATA;
+    EXT4_FEATURE_INCOMPAT_INLINE_DATA | EXT4_FEATURE_INCOMPAT_CASEFOLD;
 
 constexpr std::uint32_t kWritable =
     EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
@@ -83,6 +82,10 @@ Result<Fitness> judge(const ext2_super_block& superblock) {
   if (const std::uint32_t unknown = superblock.s_feature_incompat & ~kReadable; unknown != 0)
     return fail(Errc::kUnsupported, "it uses features this driver does not support: {}",
                 name_features(unknown, kIncompatibleNames));
+  if ((superblock.s_feature_incompat & EXT4_FEATURE_INCOMPAT_CASEFOLD) != 0 &&
+      superblock.s_encoding != EXT4_ENC_UTF8_12_1)
+    return fail(Errc::kUnsupported, "its names have the unknown encoding {}",
+                superblock.s_encoding);
   // First of the reasons: replaying also settles some of the features below (orphan_present).
   if ((superblock.s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER) != 0)
     return read_only("its journal must be replayed first; run e2fsck on it");

@@ -52,7 +52,7 @@ Outcome<IndexRoot> HashIndex::root() {
 }
 
 Outcome<std::uint32_t> HashIndex::hash(const IndexRoot& root, std::string_view name) {
-  const auto hash = name_hash(access_.format(), root.hash_version, name);
+  const auto hash = name_hash(access_.format(), root.hash_version, name, access_.folding());
   if (!hash) return access_.broken(0, "index uses an unknown hash");
   return *hash;
 }

@@ -37,8 +37,12 @@ void number_by_hash(std::vector<Sortable>& found) {
 }  // namespace
 
 InlineDirectory::InlineDirectory(const DirectoryFormat& format, CorruptionReport& report,
-                                 InlineBytes bytes, std::uint32_t inode)
-    : format_(format), report_(report), bytes_(bytes), inode_(inode) {}
+                                 InlineBytes bytes, std::uint32_t inode, bool folded)
+    : format_(format),
+      report_(report),
+      bytes_(bytes),
+      inode_(inode),
+      folding_(format.folding_in(folded)) {}
 
 std::unexpected<Errno> InlineDirectory::broken(std::string_view what) const {
   report_.corrupted(0, what);
@@ -46,7 +50,7 @@ std::unexpected<Errno> InlineDirectory::broken(std::string_view what) const {
 }
 
 RecordFormat InlineDirectory::record_format() const {
-  return {.block_size = format_.block_size, .file_types = format_.file_types};
+  return {.block_size = format_.block_size, .file_types = format_.file_types, .folding = folding_};
 }
 
 // The records of i_block or of the attribute; empty where none can be.
@@ -86,7 +90,9 @@ Outcome<Entry> InlineDirectory::lookup(std::string_view name) {
   }
   TRY(const Place place, locate(name));
   const Record& record = place.search.record;
-  return Entry{.inode = record.inode, .type = format_.file_types ? record.type : std::uint8_t{0}};
+  return Entry{.inode = record.inode,
+               .type = format_.file_types ? record.type : std::uint8_t{0},
+               .other_spelling = record.name != name};
 }
 
 Outcome<void> InlineDirectory::insert(std::string_view name, Entry entry) {
@@ -165,8 +171,8 @@ Outcome<std::vector<ListedEntry>> InlineDirectory::entries() {
       const Record& record = cursor.record();
       if (!record.used() || is_dot_name(record.name)) continue;
       if (!is_possible_name(record.name)) return broken("impossible file name");
-      const auto hash =
-          name_hash(format_, by_hash ? format_.default_hash_version : std::uint8_t{0}, record.name);
+      const auto hash = name_hash(format_, by_hash ? format_.default_hash_version : std::uint8_t{0},
+                                  record.name, folding_);
       found.push_back(
           {.key = list_item(hash.value_or(0), static_cast<std::uint32_t>(number), record),
            .entry = {.inode = record.inode,

@@ -26,7 +26,7 @@ class InlineDirectory {
  public:
   // Format and report stay the caller's and must outlive this.
   InlineDirectory(const DirectoryFormat& format, CorruptionReport& report, InlineBytes bytes,
-                  std::uint32_t inode);
+                  std::uint32_t inode, bool folded = false);
 
   Outcome<Entry> lookup(std::string_view name);
   // ENOSPC when it does not fit: then extend() a longer attribute, or convert_inline.
@@ -58,6 +58,7 @@ class InlineDirectory {
   CorruptionReport& report_;
   InlineBytes bytes_;
   std::uint32_t inode_;
+  const NameFolding* folding_;
 };
 
 // Moves everything into a directory that has no blocks yet. The bytes of `from` must be a copy: the

@@ -242,6 +242,10 @@ Outcome<void> DirectoryInode::set_indexed(bool indexed) {
   return {};
 }
 
+bool DirectoryInode::folded() const {
+  return inode().has_flag(EXT4_CASEFOLD_FL);
+}
+
 void DirectoryInode::corrupted(std::uint32_t block, std::string_view what) {
   if (complained_) return;
   complained_ = true;

@@ -74,6 +74,7 @@ class DirectoryInode final : public DirectoryBlocks {
   [[nodiscard]] bool turn_is_over() const override { return work_.turn_is_over(); }
   [[nodiscard]] bool indexed() const override;
   Outcome<void> set_indexed(bool indexed) override;
+  [[nodiscard]] bool folded() const override;
   void corrupted(std::uint32_t block, std::string_view what) override;
   // Where on the medium one of its blocks lies.
   Outcome<std::uint64_t> place(std::uint32_t index);

@@ -32,6 +32,7 @@ DirectoryFormat directory_format_of(const ext2_filsys fs) {
       .hash_seed = {},
   };
   std::copy_n(super->s_hash_seed, format.hash_seed.size(), format.hash_seed.begin());
+  if (ext2fs_has_feature_casefold(super) != 0) format.folding = NameFolding::of(*super);
   return format;
 }
 

@@ -42,7 +42,7 @@ MORE_ROUNDS = {"super": 12, "features": 4, "inode": 3, "directory-entry": 3, "ex
                "extent-entry": 2, "random-metadata": 3}
 # Features a driver may leave alone. Encryption without a key shows a plain tree here.
 READ_ONLY_IS_FINE = {"ext4-dirty-journal", "ext4-bigalloc", "ext4-quota", "ext4-project", "ext4-orphan-file",
-                     "ext4-verity", "ext4-encrypt", "ext4-casefold", "ext4-ea-inode", "ext4-inline",
+                     "ext4-verity", "ext4-encrypt", "ext4-ea-inode", "ext4-inline",
                      "ext4-mmp", "ext2-revision0"}
 REFUSAL_IS_FINE = READ_ONLY_IS_FINE
 DAMAGED = re.compile(r"EIO|EUCLEAN|EBADMSG|ENOTCONN")

@@ -162,18 +162,6 @@ def test_bigalloc_is_read_only_with_a_reason(oprunner, mounter, scratch):
     harness.e2fsck_clean(image)
 
 
-@pytest.mark.airlock_only
-def test_casefold_is_refused_or_right(mounter, scratch):
-    """This kernel may not know casefold itself, so the expectation is written down here."""
-    image = harness.make_image(scratch / "casefold.img", ("-O", "casefold", "-E", "encoding=utf8"))
-    try:
-        with harness.mounted(mounter, image, ("ro",)) as mount:
-            assert mount.read_only()
-            os.listdir(mount.where)
-    except harness.MountError as refused:
-        assert "casefold" in refused.output.lower()
-
-
 def fill_up(directory, name, chunk):
     """Writes until there is no more room; returns what certainly reached the device."""
     content = b""

@@ -367,3 +367,60 @@ def test_the_label_as_with_the_kernel(mounter, scratch):
     with both(mounter, scratch, ("-L", "old")) as run:
         assert run(label_scenario)[0] == b"old"
     assert "volume name:   new" in harness.run(["dumpe2fs", "-h", scratch / "1.img"]).stdout
+
+
+CASEFOLD = 0x40000000
+
+
+@pytest.fixture
+def folded(scratch):
+    """Nobody can know whether the kernel here folds names (CONFIG_UNICODE), so e2fsck alone judges."""
+    return harness.make_image(scratch / "folded.img", ("-b", "1024", "-O", "casefold", "-E", "encoding=utf8"), "32M")
+
+
+@pytest.mark.airlock_only
+def test_names_are_found_in_any_case_where_the_folder_wants_it(mounter, folded):
+    with harness.mounted(mounter, folded, MEDIA) as mount:
+        assert not mount.read_only()
+        folder, plain = mount.where / "folder", mount.where / "plain"
+        folder.mkdir()
+        plain.mkdir()
+        assert harness.run(["chattr", "+F", folder]).returncode == 0
+        assert flags(folder) & CASEFOLD and not flags(plain) & CASEFOLD
+        for number in range(600):
+            (folder / f"A Game's File \u00c4 {number}").write_text(str(number))
+        for number in range(0, 600, 7):
+            assert (folder / f"a game's FILE a\u0308 {number}").read_text() == str(number)
+        assert answer(os.open, folder / "a GAME's file \u00e4 5", os.O_CREAT | os.O_EXCL) == "EEXIST"
+        assert answer(change, folder, 0, CASEFOLD) == "ENOTEMPTY"
+        for name in ("a", "A"):
+            (plain / name).write_text(name)
+        assert (plain / "a").read_text() == "a"
+    harness.e2fsck_clean(folded)
+    assert "A Game's File" in harness.debugfs(folded, "ls /folder")
+    with harness.mounted(mounter, folded, MEDIA) as mount:
+        assert len(os.listdir(mount.where / "folder")) == 600
+        assert (mount.where / "folder" / "A GAME'S FILE \u00c4 599").read_text() == "599"
+
+
+@pytest.mark.airlock_only
+def test_no_spelling_outlives_its_file(mounter, folded):
+    """The kernel takes each spelling for a name of its own, and must believe none of them for long."""
+    with harness.mounted(mounter, folded, MEDIA) as mount:
+        folder = mount.where / "folder"
+        folder.mkdir()
+        change(folder, add=CASEFOLD)
+        for number in range(20):
+            small, large = folder / f"name{number}", folder / f"NAME{number}"
+            assert not large.exists()
+            small.write_text("small")
+            assert large.read_text() == "small" and small.read_text() == "small"
+            if number % 2:
+                large.unlink()
+            else:
+                large.rename(folder / f"moved{number}")
+            assert not small.exists() and not large.exists()
+            large.write_text("large")
+            assert small.read_text() == "large"
+            assert f"NAME{number}" in os.listdir(folder)
+    harness.e2fsck_clean(folded)

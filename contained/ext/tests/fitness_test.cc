@@ -92,6 +92,16 @@ TEST(Fitness, ReasonsNameTheFeature) {
   EXPECT_NE(judge(super).error().message().find("encrypt"), std::string::npos);
 }
 
+TEST(Fitness, FoldedNamesNeedAKnownEncoding) {
+  ext2_super_block super = healthy();
+  super.s_feature_incompat = EXT4_FEATURE_INCOMPAT_CASEFOLD;
+  super.s_encoding = EXT4_ENC_UTF8_12_1;
+  EXPECT_EQ(judged(super), Expected::kReadWrite);
+  super.s_encoding = EXT4_ENC_UTF8_12_1 + 1;
+  EXPECT_EQ(judged(super), Expected::kRefused);
+  EXPECT_NE(judge(super).error().message().find("encoding"), std::string::npos);
+}
+
 TEST(Fitness, OtherFormatsAndRevisions) {
   ext2_super_block super = healthy();
   super.s_magic = 0x1234;

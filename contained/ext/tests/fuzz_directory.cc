@@ -2,8 +2,9 @@
 // Input: one byte of format bits, one byte of operations, then the blocks of a directory (1 KiB
 // each, the rest filled with zeros). Seeds: for an image made with `mkfs.ext4 -b 1024 -d CONTENT`,
 //   (printf '\003\377'; debugfs -R 'dump <DIRECTORY INODE> /dev/stdout' IMAGE) > seed
-// with CONTENT holding 3, 300 and 3000 files; bit 0 is the index flag, bit 1 is dir_index.
-// Checksums are off, as they would only keep the fuzzer away from everything else.
+// with CONTENT holding 3, 300 and 3000 files; bit 0 is the index flag, bit 1 is dir_index, bit 6
+// finds names in any case. Checksums are off, as they would only keep the fuzzer away from
+// everything else.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -32,10 +33,17 @@ void list_everything(Directory& directory, std::size_t at_once) {
   }
 }
 
+ext2_super_block utf8_volume() {
+  ext2_super_block super = {};
+  super.s_encoding = EXT4_ENC_UTF8_12_1;
+  return super;
+}
+
 void use(Directory& directory, std::uint8_t operations) {
   list_everything(directory, 1 + operations % 64);
   (void)directory.empty();
   (void)directory.lookup("file1");
+  (void)directory.lookup("FI\xe2\x84\xaa\xc3\x84");
   (void)directory.replace("..", {.inode = 3, .type = 2});
   for (std::uint32_t i = 0; i < operations; ++i) {
     const std::string name = "file" + std::to_string(i);
@@ -60,8 +68,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                .large_directories = (bits & 4) != 0,
                                .default_hash_version = static_cast<std::uint8_t>(bits >> 4 & 3),
                                .unsigned_hash = (bits & 8) != 0,
-                               .hash_seed = {}};
+                               .hash_seed = {},
+                               .folding = NameFolding::of(utf8_volume())};
   MemoryBlocks blocks(kBlockSize);
+  blocks.is_folded = (bits & 64) != 0;
   for (input = input.subspan(2); !input.empty() && blocks.count() < kMostBlocks;) {
     const auto part = input.first(std::min<std::size_t>(input.size(), kBlockSize));
     const auto index = blocks.append();

@@ -49,6 +49,7 @@ class MemoryBlocks final : public DirectoryBlocks {
     indexed_ = indexed;
     return {};
   }
+  [[nodiscard]] bool folded() const override { return is_folded; }
   void corrupted(std::uint32_t, std::string_view what) override { complaint = what; }
 
   // As if everything was just loaded.
@@ -58,6 +59,7 @@ class MemoryBlocks final : public DirectoryBlocks {
   std::vector<std::byte>& bytes(std::uint32_t index) { return blocks_[index].bytes; }
 
   std::uint32_t most_blocks = 1U << 20;
+  bool is_folded = false;
   std::uint32_t hole = 0;                         // so many blocks at the end are one
   std::uint64_t turn = ~std::uint64_t{0};         // so many blocks are read between two pauses
   std::uint64_t most_pauses = ~std::uint64_t{0};  // and then nobody waits any more

@@ -328,5 +328,35 @@ TEST(NamesCut, AFileMadeWithoutANameHasAllOfItOrIsGone) {
   }
 }
 
+// Else names of one kind of hash would be in an index of the other.
+TEST(NamesCut, AFolderThatFindsNamesInAnyCaseHasNoneFromBefore) {
+  const auto name = [](int i) { return "A Name Of Some Length " + std::to_string(i); };
+  for (const char* options :
+       {"-t ext4 -b 1024 -J size=1 -O casefold", "-t ext4 -b 1024 -O ^has_journal,casefold"}) {
+    NodeId folder = 0;
+    cut_everywhere(
+        options,
+        [&](MountedImage& mounted) {
+          folder = mounted.make_file(kRoot, "folder", S_IFDIR | 0755);
+          for (int i = 0; i < 100; ++i) ASSERT_NE(mounted.make_file(folder, name(i)), 0u);
+        },
+        [&](MountedImage& mounted) {
+          for (int i = 0; i < 100; ++i)
+            ASSERT_TRUE(mounted.driver().unlink(folder, name(i)).has_value());
+          const auto flags = mounted.driver().flags(folder);
+          ASSERT_TRUE(flags.has_value());
+          ASSERT_TRUE(
+              mounted.driver().change_flags(folder, flags->flags | EXT4_CASEFOLD_FL).has_value());
+        },
+        [&](MountedImage& left, const std::string& report) {
+          const auto flags = left.driver().flags(folder);
+          ASSERT_TRUE(flags.has_value());
+          const bool folds = (flags->flags & EXT4_CASEFOLD_FL) != 0;
+          for (int i = 0; i < 100 && folds; ++i)
+            ASSERT_FALSE(left.driver().lookup(folder, name(i)).has_value()) << report;
+        });
+  }
+}
+
 }  // namespace
 }  // namespace airlock::ext::testing
