@@ -14,10 +14,10 @@
 namespace airlock {
 namespace {
 
-// How much of a repair is the repair; the check that follows it is the rest.
+// The share of the progress that the repair itself takes; the check that follows takes the rest.
 constexpr std::uint32_t kRepairShare = 700;
 
-// One medium that is held while checkers work on it.
+// A medium that is held while checkers work on it.
 class HeldMedium {
  public:
   HeldMedium(const CheckWork& work, Medium medium, Channel& news)
@@ -32,7 +32,7 @@ class HeldMedium {
     TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
                                                                 : MediumAccess::kReadWrite));
     const auto tell = [&](std::uint32_t done) {
-      // Nobody waits for it: what does not fit is left out.
+      // Nobody waits for progress: a packet that does not fit is dropped.
       (void)news_.try_send(encode_check_progress(from + done * (to - from) / kWholeProgress),
                            kNoDescriptor);
     };
@@ -46,7 +46,7 @@ class HeldMedium {
   Deadline end_ = deadline_in(work_.deadline);
 };
 
-// What the repair did, and what the check after it found.
+// The result of the repair and of the check after it.
 CheckReply join(CheckReply repair, const CheckReply& check) {
   repair.verdict = check.verdict;
   if (check.verdict != CheckVerdict::kClean && check.verdict != CheckVerdict::kDirty)
@@ -56,16 +56,17 @@ CheckReply join(CheckReply repair, const CheckReply& check) {
 }
 
 Result<CheckReply> repair(HeldMedium& medium, const CheckerRow* row) {
-  // A file that was being renamed has two names: to the checker those are two damaged files. Where
-  // this fails the checker still keeps what both lead to, under one of them.
+  // A file that was being renamed has two names; the checker takes those for two damaged files. If
+  // the replay fails, the checker still keeps the content that both names lead to, under one of
+  // them.
   if (row != nullptr && is_own_program(row->replay_program))
     (void)medium.run(CheckOperation::kReplay, 0, 0);
   TRY(auto repaired, medium.run(CheckOperation::kRepair, 0, kRepairShare));
-  // It did not get so far as to change anything that a check could judge.
+  // The repair did not change anything that a check could judge.
   if (repaired.verdict == CheckVerdict::kUnsupported || repaired.verdict == CheckVerdict::kDied ||
       repaired.verdict == CheckVerdict::kNeedsReplay)
     return repaired;
-  // A checker may say anything; what counts is what a new one finds.
+  // A checker may claim anything; the result of a new check counts.
   TRY(const auto checked, medium.run(CheckOperation::kCheck, kRepairShare, kWholeProgress));
   return join(std::move(repaired), checked);
 }
@@ -74,7 +75,7 @@ Result<CheckReply> repair(HeldMedium& medium, const CheckerRow* row) {
 
 namespace {
 
-// The steps before a mount, each only if the one before it went well.
+// The steps before a mount; each runs only if the one before it succeeded.
 class Preparing {
  public:
   Preparing(Medium& medium, const std::string& type, const CheckerPlaces& places,
@@ -90,8 +91,8 @@ class Preparing {
     if (!row.replay_program.empty() && !step(CheckOperation::kReplay)) return std::move(done_);
     const bool full = wanted == CheckFirst::kFull;
     if (!step(full ? CheckOperation::kCheck : CheckOperation::kGlance)) return std::move(done_);
-    // Found to be consistent, so there is nothing else to do to it. The driver of others is told,
-    // and takes the mark away when it is unmounted.
+    // The medium is consistent, so it is marked clean. Where the checker can't do that, the driver
+    // is told, and removes the dirty mark at unmount.
     if (done_.check->verdict == CheckVerdict::kDirty && row.settles)
       (void)step(CheckOperation::kSettle);
     return std::move(done_);
@@ -100,7 +101,7 @@ class Preparing {
  private:
   static constexpr std::size_t kMost = CheckReply::kMostSummary;
 
-  // Whether to go on.
+  // Returns whether to continue.
   bool step(CheckOperation operation) {
     auto reply = run(operation);
     if (!reply && operation == CheckOperation::kReplay && can_go_on(reply.error())) return true;
@@ -114,8 +115,8 @@ class Preparing {
     return false;
   }
 
-  // An interrupted renaming that can't be finished, perhaps because nothing may be written, is for
-  // the checker to find.
+  // An interrupted renaming that can't be finished, perhaps because the medium refuses writes, is
+  // left for the checker to find.
   [[nodiscard]] bool can_go_on(const Error& why) const {
     return finishes_ && why.code != Errc::kCancelled && why.code != Errc::kTimedOut;
   }
@@ -124,7 +125,7 @@ class Preparing {
     return finishes_ ? "an interrupted renaming was finished" : "its journal was replayed";
   }
 
-  // What was said of the journal alone says nothing of the rest.
+  // A reply about the journal alone says nothing about the rest, so it is dropped.
   bool give_up(CheckOperation operation, const Error& why) {
     done_.check.reset();
     done_.read_only_reason = reason_without_answer(operation, why);
@@ -134,8 +135,8 @@ class Preparing {
     return false;
   }
 
-  // What a replay has written by the time it is stopped is what the journal holds, and that stays
-  // until all of it is done: so nothing is worse than before.
+  // A replay that is stopped has only written what the journal holds. The journal keeps that until
+  // all of it is written, so the medium is no worse than before.
   [[nodiscard]] std::string reason_without_answer(CheckOperation operation,
                                                   const Error& why) const {
     if (why.code == Errc::kCancelled) return "its check was skipped";
@@ -147,8 +148,8 @@ class Preparing {
     return "it could not be checked: " + why.message();
   }
 
-  // What only reads may be stopped at any moment; a journal that is being replayed is not left in
-  // the middle.
+  // An operation that only reads may be stopped at any moment; a journal replay is never stopped
+  // halfway.
   Result<CheckReply> run(CheckOperation operation) {
     const CheckerCompany company = only_reads(operation) ? company_ : CheckerCompany{};
     TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
@@ -157,7 +158,7 @@ class Preparing {
                        end_, company);
   }
 
-  // The last step speaks for all; what was done before is kept in mind.
+  // The last step gives the verdict; the changes and logs of earlier steps are kept.
   void take(CheckReply reply) {
     if (done_.check) {
       reply.changed = reply.changed || done_.check->changed;
@@ -175,7 +176,7 @@ class Preparing {
   Deadline end_;
   Preparation done_;
   bool replayed_ = false;
-  bool finishes_ = false;  // renamings: there is no journal
+  bool finishes_ = false;  // interrupted renamings, because there is no journal
 };
 
 }  // namespace

@@ -14,34 +14,34 @@
 
 namespace airlock {
 
-// One request for a checker, in a process that may block. The checker dies with it.
+// One request for a checker, in a process that may block. The checker dies with that process.
 struct CheckWork {
   MountSource source;
   CheckRequest request;
   CheckerPlaces places;
-  std::chrono::milliseconds deadline{};  // of all of it
+  std::chrono::milliseconds deadline{};  // for the whole request
 };
 
-// Brings back an encoded CheckReply. Progress in thousandths goes to `news`, one packet each.
+// Returns an encoded CheckReply. Sends progress in thousandths to `news`, one packet each.
 Result<ErrandReport> do_check(const CheckWork& work, Channel& news);
 
-// What was found out, and done, before a mount.
+// What the steps before a mount found out and did.
 struct Preparation {
-  std::optional<CheckReply> check;  // empty: nothing had to be, or nobody could
-  std::string read_only_reason;     // empty: it may be written to
+  std::optional<CheckReply> check;  // empty: no check was needed, or no checker exists
+  std::string read_only_reason;     // empty: the mount may write
 };
 
-// Replays a journal and has a checker look at a claimed medium, as far as the mount wants it. What
-// can't be found out, or was stopped by the company, makes the mount read-only, with the reason;
-// without a checker the driver decides alone.
+// Replays the journal of a claimed medium and runs a checker on it, as far as the mount wants it.
+// If a step fails or `company` stops it, the mount becomes read-only, with the reason. Without a
+// checker the driver decides alone.
 Preparation prepare_medium(Medium& medium, CheckFirst wanted, const std::string& type,
                            const CheckerPlaces& places, std::chrono::milliseconds at_most,
                            const CheckerCompany& company);
 
-// The medium a source stands for, if it is still that; not claimed yet.
+// The medium that a source stands for, if it has not been replaced; not claimed yet.
 Result<Medium> take_source(const MountSource& source, MediumAccess wanted);
 
-// Whether the device is still the one meant, and the medium in it.
+// Fails unless this is still the same device with the same medium in it.
 Result<void> require_same(const Medium& medium, const MountSource& source);
 
 }  // namespace airlock

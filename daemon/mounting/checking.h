@@ -13,15 +13,15 @@
 
 namespace airlock {
 
-// What the checker of a volume found last, or did.
+// The latest result of a volume's checker.
 struct VolumeCheck {
   std::string operation;  // "check", "repair", "set-label", "mount"
   CheckReply reply;
   std::chrono::system_clock::time_point when;
 };
 
-// Checking, repairing and naming what is not mounted, without ever blocking. One implementation
-// for real, one fake for the tests of what sits above.
+// Checks, repairs and labels volumes that are not mounted, without ever blocking. It has one real
+// implementation, and a fake for the tests of its callers.
 class Checking {
  public:
   using Done = std::move_only_function<void(Result<CheckReply>)>;
@@ -29,10 +29,10 @@ class Checking {
 
   virtual ~Checking() = default;
 
-  // Holds the medium for as long as it takes. A repair is followed by a check, whose verdict is the
-  // one that is told. `done` is called exactly once from the event loop unless the operation is
-  // destroyed before, which ends the checker at once. Failures a person can act on: kBusy,
-  // kUnsupported (no checker), kReadOnly, kTimedOut, kWorkerDied.
+  // Holds the medium until the checker is done. A repair is followed by a check, whose verdict is
+  // reported. `done` is called exactly once from the event loop, unless the operation is destroyed
+  // first; that kills the checker at once. Errors that a person can act on: kBusy, kUnsupported (no
+  // checker), kReadOnly, kTimedOut, kWorkerDied.
   virtual std::unique_ptr<PendingOperation> check(const MountSource& source,
                                                   const CheckRequest& request, Progress progress,
                                                   Done done) = 0;

@@ -7,8 +7,8 @@
 
 namespace airlock {
 
-// One mount on its way out by our doing, for as long as somebody waits for the answer: that tells
-// more than its watcher could.
+// One mount that we are taking away, for as long as somebody waits for the answer. The answer says
+// more than the mount's watcher could, so the watcher stays silent meanwhile.
 class Departure {
  public:
   Departure(MountingTools& tools, std::uint64_t mount_id);
@@ -16,9 +16,9 @@ class Departure {
   Departure& operator=(const Departure&) = delete;
   ~Departure() { give_up(); }
 
-  // It has left, and who asked was told: nothing is left to watch.
+  // The mount has left and the caller has the answer: nothing is left to watch.
   void complete();
-  // It is its watcher's again, whatever has happened to it.
+  // Hands the mount back to its watcher, whatever has happened to it.
   void give_up();
 
  private:

@@ -50,7 +50,7 @@ void DetachTask::start() {
 void DetachTask::detached(Result<ErrandReport> report) {
   result_ = report ? Result<bool>(true) : std::unexpected(std::move(report).error());
   if (!driver_ || driver_->ended()) return finish();
-  // It was killed; seeing it go keeps it from being left behind.
+  // It was killed. Waiting for its end makes sure that it is reaped.
   driver_end_ = driver_->on_end([this](const DriverEnd&) { finish(); });
   auto timer = tools_.loop.after(tools_.options.last_wait, [this] { finish(); });
   if (timer) timer_ = std::move(*timer);

@@ -11,7 +11,7 @@
 
 namespace airlock {
 
-// Takes away a mount that has no driver or no medium any more.
+// Takes away a mount that has lost its driver or its medium.
 class DetachTask final : public MountingTask {
  public:
   DetachTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,

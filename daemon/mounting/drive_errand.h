@@ -9,10 +9,10 @@
 
 namespace airlock {
 
-// The little of a drive that acting on it takes, from sysfs alone. Both block as sysfs does and
-// belong into an errand; neither opens the device.
+// What an action needs to know about a drive, from sysfs alone. Both functions block as sysfs does,
+// so they belong in an errand; neither opens the device.
 
-// "/dev/sdb". Errc::kNotFound when there is none any more.
+// "/dev/sdb". Errc::kNotFound if the drive no longer exists.
 Result<Device> drive_at_node(const std::string& node, const SystemView& view = {});
 // "/sys/devices/.../block/sdb"
 Result<Device> drive_at_sysfs_path(const std::string& path);

@@ -23,12 +23,12 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// Somebody else reaps a driver that is not our child, a moment after it ended as a rule; only then
-// the kernel tells how it ended.
+// A driver that is not our child is reaped by its own parent, usually a moment after it ended; only
+// then does the kernel tell how it ended.
 constexpr auto kBetweenReads = 50ms;
 constexpr auto kLookAgain = 20ms;
 constexpr int kMostLooks = 25;
-// A manager may be slow to see to it; what it knows is worth waiting for.
+// A service manager may be slow to notice; its answer is worth waiting for.
 constexpr auto kAskAgain = 100ms;
 constexpr int kMostQuestions = 100;
 
@@ -54,7 +54,7 @@ std::optional<ExitCause> cause_from_kernel(Worker& worker) {
   return worker.cause_of(ended);
 }
 
-// What served the mount, if it is a service manager's.
+// The unit that serves the mount, if a service manager started the driver.
 std::string unit_of(const LiveMount& mount) {
   return mount.driver.ends_with(".service") ? mount.driver : "";
 }
@@ -105,8 +105,8 @@ Result<std::shared_ptr<WatchedDriver>> WatchedDriver::create(EventLoop& loop, pi
   return driver;
 }
 
-// The loop first: a descriptor that is closed before cannot be taken out of it any more, while the
-// mount's own copy of it keeps it there.
+// Takes the descriptors out of the loop before the worker closes them: the mount's own copies keep
+// them in epoll, where a closed descriptor can't be removed any more.
 WatchedDriver::~WatchedDriver() {
   on_life_.reset();
   on_log_.reset();
@@ -122,8 +122,8 @@ Result<void> WatchedDriver::start() {
   return {};
 }
 
-// A driver could write all the time, and we would do nothing but read. What does not fit into the
-// pipe meanwhile is lost, and only the last lines count anyway.
+// Pauses between reads, because a driver that writes all the time would keep us reading. Lines that
+// do not fit into the pipe meanwhile are lost, but only the last ones count anyway.
 void WatchedDriver::read_log(std::uint32_t events) {
   worker_.read_log();
   if ((events & EPOLLIN) == 0) return on_log_.reset();  // hung up, and empty
@@ -160,7 +160,7 @@ void WatchedDriver::ask_service() {
   service_->ask([this](const ServiceAnswer& answer) { service_told(answer); });
 }
 
-// Not finished here: whoever is told may destroy this, and with it the service that is telling.
+// Does not finish here: a subscriber may destroy this, and with it the service that is calling us.
 void WatchedDriver::service_told(const ServiceAnswer& answer) {
   if (answer.known && !answer.ended) return look_again(kAskAgain);
   DriverEnd end;
@@ -186,7 +186,8 @@ void WatchedDriver::finish(DriverEnd end) {
   tell();
 }
 
-// A callback may destroy its subscription or that of another, and with the last of them this.
+// A callback may destroy its own subscription or another one, and with the last of them this
+// object.
 void WatchedDriver::tell() {
   const auto alive = shared_from_this();
   bool told = true;
@@ -224,7 +225,7 @@ std::shared_ptr<WatchedDriver> DriverWatches::of(pid_t pid, BorrowedFd life, Bor
                                                  const std::string& unit) {
   std::erase_if(watched_, [](const auto& entry) { return entry.second.expired(); });
   if (pid <= 0 || !life.valid()) return nullptr;
-  // One that has ended may share its number with a new process.
+  // A new process may have the number of a driver that has ended.
   const auto known = watched_.find(pid);
   if (known != watched_.end())
     if (auto driver = known->second.lock(); driver && !driver->ended()) return driver;
@@ -241,7 +242,7 @@ std::shared_ptr<WatchedDriver> DriverWatches::of(pid_t pid, BorrowedFd life, Bor
 
 namespace {
 
-// A library may write to standard error as well; a driver of ours begins its lines with its name.
+// A library may write to standard error too; our drivers begin their lines with their name.
 std::string own_last_words(const std::vector<std::string>& lines) {
   for (const std::string& line : lines | std::views::reverse)
     if (line.starts_with("airlock-")) return line;

@@ -23,16 +23,16 @@ namespace airlock {
 
 // How a driver ended.
 struct DriverEnd {
-  std::optional<ExitCause> cause;  // nothing: it is gone, and nobody can say how it went
+  std::optional<ExitCause> cause;  // nothing: it is gone, and it is unknown how it ended
   [[nodiscard]] bool clean() const { return cause && cause->clean(); }
 };
 
-// One driver's process under watch: keeps the last lines it wrote, reaps it, tells everybody who
-// asked. Watching does not own: the driver outlives this object.
+// Watches one driver's process: keeps the last lines it wrote, reaps it, and tells all subscribers
+// how it ended. Watching does not own: the driver outlives this object.
 class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
  public:
   using OnEnd = std::move_only_function<void(const DriverEnd&)>;
-  // Destroying it ends the telling. It keeps the driver watched.
+  // Destroying it ends the notification. While it exists, the driver stays watched.
   class Subscription {
    public:
     Subscription() = default;
@@ -49,7 +49,7 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
 
   using Service = std::unique_ptr<ServiceManager::Service>;
 
-  // The descriptors are copied. `service` is asked how it ended where the kernel does not tell.
+  // The descriptors are copied. `service` is asked how the driver ended if the kernel can't tell.
   static Result<std::shared_ptr<WatchedDriver>> create(EventLoop& loop, pid_t pid, BorrowedFd life,
                                                        BorrowedFd log, Service service = nullptr);
   ~WatchedDriver();
@@ -57,7 +57,7 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   // Called once from the loop, also when the driver has ended already.
   Subscription on_end(OnEnd callback);
   [[nodiscard]] bool ended() const { return end_.has_value(); }
-  // Its process is over, though the loop may still have to find out how it ended and to tell.
+  // The process has ended, though the loop may still have to find out how, and to tell.
   [[nodiscard]] bool over() const;
   [[nodiscard]] const std::optional<DriverEnd>& end() const { return end_; }
   [[nodiscard]] std::vector<std::string> last_lines() const;
@@ -86,13 +86,13 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
   EventSource on_life_, on_log_, rest_, later_;
 };
 
-// The drivers being watched, so that one process is watched and reaped once whoever asks.
+// The watched drivers. However many ask, each process is watched and reaped once.
 class DriverWatches {
  public:
-  // `services`: who may know how drivers ended that others started; nullptr: nobody.
+  // `services` may know how drivers ended that something else started; nullptr: there is none.
   explicit DriverWatches(EventLoop& loop, ServiceManager* services = nullptr)
       : loop_(loop), services_(services) {}
-  // Nothing when the driver's process is not known.
+  // Returns nullptr if the driver's process is not known.
   std::shared_ptr<WatchedDriver> of(const LiveMount& mount);
   std::shared_ptr<WatchedDriver> of(pid_t pid, BorrowedFd life, BorrowedFd log,
                                     const std::string& unit = "");
@@ -103,11 +103,11 @@ class DriverWatches {
   std::map<pid_t, std::weak_ptr<WatchedDriver>> watched_;
 };
 
-// What a driver's end says of what was written through it.
+// What a driver's end says about the data written through it.
 Mounting::UnmountResult last_word(const DriverEnd& end, const WatchedDriver& driver,
                                   DriverOrigin origin);
 
-// The words for a death: everything but when and the last lines.
+// Describes a death: everything but the last lines.
 DriverDeath describe_death(const DriverEnd& end);
 
 }  // namespace airlock

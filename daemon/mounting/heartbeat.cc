@@ -14,12 +14,12 @@ namespace {
 using namespace std::chrono_literals;  // NOLINT: literals only
 using Kind = Heartbeat::Finding::Kind;
 
-// A driver that is stuck in the kernel with its device, or whose memory changes, gets this many
-// deadlines: two and a half minutes as things are set. The largest memory a driver may have, 1 GiB,
-// is filled by then even where a page takes ten times the 46 µs of the slowest machine we know of.
+// The number of deadlines for a driver that is stuck in the kernel with its device, or whose memory
+// changes: two and a half minutes by default. That is enough to fill 1 GiB, the most memory a
+// driver may have, even if a page takes ten times the 46 µs of the slowest machine we know of.
 constexpr int kMostProbes = 5;
 
-// As many requests as nobody has threads for. The kernel needs 0.5 to 5 KiB for each.
+// More requests than programs have threads for. The kernel needs 0.5 to 5 KiB for each.
 constexpr unsigned long kMostRequests = 10'000;
 constexpr auto kLookForFloods = 500ms;
 
@@ -89,7 +89,7 @@ void Heartbeat::look(Subscription& at) {
   if (!at.probe_) probe(at);
 }
 
-// Until somebody waits too long, reading counts in full: a medium can be read from all day.
+// Until somebody waits too long, reading counts in full: reading from a medium may go on all day.
 void Heartbeat::note_debt(Subscription& at, bool owes) {
   const auto now = std::chrono::steady_clock::now();
   if (!owes) return at.debt_.reset();
@@ -99,7 +99,7 @@ void Heartbeat::note_debt(Subscription& at, bool owes) {
 }
 
 void Heartbeat::probe(Subscription& at) {
-  (void)at.memory_.changed();  // from here on
+  (void)at.memory_.changed();  // resets it, to see changes from here on
   tools_.being_asked.insert(at.mount_.mount_id);
   at.probe_ = tools_.probing.run(
       "ask a driver", {.deadline = tools_.options.silence}, {},
@@ -134,7 +134,8 @@ void Heartbeat::search() {
       });
 }
 
-// Of several that may be to blame only the one that owes for longest is: then it will show.
+// If several may be to blame, only the one that owes for longest is blamed; its end shows the
+// truth.
 void Heartbeat::judge_all(const std::vector<Unanswered>& found) {
   const auto now = std::chrono::steady_clock::now();
   std::vector<std::pair<Subscription*, std::string>> guilty;
@@ -154,7 +155,7 @@ void Heartbeat::judge_all(const std::vector<Unanswered>& found) {
       suspect = {at, proof->request};
   }
   if (guilty.empty() && suspect.first != nullptr) guilty.push_back(std::move(suspect));
-  // Whoever is told may end the watching of others.
+  // A callback may end the watching of others.
   for (auto& [at, request] : guilty)
     if (std::ranges::find(watched_, at) != watched_.end())
       at->tell({.kind = Kind::kUnanswered, .request = std::move(request)});

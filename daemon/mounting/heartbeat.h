@@ -15,20 +15,20 @@
 
 namespace airlock {
 
-// Finds drivers that live and do not answer, and mounts whose driver nobody can see dying. As long
-// as no request waits this costs one read per mount and beat, and nothing without mounts. A mount
-// with requests waiting is asked something only its driver can answer, by an errand that may hang
-// in our place. A driver may answer that and not others: another errand looks who waits. And what
-// a driver makes the kernel send to itself is memory that nobody is charged for, so the number of
-// requests is looked at more often.
+// Finds drivers that are alive and do not answer, and mounts whose driver nobody can see dying. As
+// long as no request waits, this costs one read per mount and beat, and nothing without mounts. If
+// requests wait, an errand, which may hang in our place, asks the mount something that only its
+// driver can answer. A driver may answer that and leave others waiting, so another errand looks who
+// waits. The number of requests is examined more often: a driver can make the kernel send requests
+// to it, and nobody is charged for their memory.
 class Heartbeat {
  public:
   struct Finding {
     enum class Kind {
-      kHung,        // alive, and silent for the whole deadline, or for several while it works
-      kUnanswered,  // the same, but it answers others
-      kFlood,       // it has more requests than anybody asks
-      kGone,        // the connection has no driver any more
+      kHung,        // alive, but silent for the whole deadline, or for several while it works
+      kUnanswered,  // the same, but it answers other requests
+      kFlood,       // it has more requests than any programs would make
+      kGone,        // the connection has lost its driver
     };
     Kind kind = Kind::kHung;
     std::string request = {};  // kUnanswered: "READ", or empty
@@ -53,7 +53,7 @@ class Heartbeat {
     void end_probe();
     void tell(Finding finding);
 
-    // Requests have waited at every beat since.
+    // Requests have waited at every beat since then.
     struct Debt {
       StallClock::Time since;
       StallClock progress;
@@ -74,7 +74,7 @@ class Heartbeat {
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
-  // The callback is called at most once. A driver of process 0 is not known, nor a device 0.
+  // The callback is called at most once. Process 0 means an unknown driver; device 0, no device.
   std::unique_ptr<Subscription> watch(MountIdentity mount, dev_t device, pid_t driver,
                                       OnFinding callback);
 

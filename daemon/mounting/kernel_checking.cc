@@ -18,8 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// The errand keeps the deadline itself and says what it waited for; this is for one that is stuck
-// in the kernel.
+// The errand keeps its own deadline and says what it waited for; this is for an errand that is
+// stuck in the kernel.
 constexpr auto kErrandGrace = 10s;
 
 Result<CheckReply> understand(const ErrandReport& report) {
@@ -30,7 +30,7 @@ Result<CheckReply> understand(const ErrandReport& report) {
 
 }  // namespace
 
-// Destroying it kills the errand, and that the worker with all it started.
+// Destroying it kills the errand, and with it the worker and everything the worker started.
 class KernelChecking::Task final : public PendingOperation {
  public:
   Task(Progress progress, Done done) : progress_(std::move(progress)), done_(std::move(done)) {}
@@ -42,7 +42,8 @@ class KernelChecking::Task final : public PendingOperation {
     auto watch = checking.loop_.watch(news_->descriptor(), EPOLLIN, [this](auto) { read_news(); });
     if (!watch) return fail_soon(checking, std::move(watch).error());
     on_news_ = std::move(*watch);
-    // Our copy of the errand's end goes as soon as the errand has its own, or its end were no end.
+    // Close our copy of the errand's end once the errand has its own; otherwise we would never see
+    // it close.
     auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
     std::vector<BorrowedFd> keep = {theirs->borrow()};
     if (work.source.image) keep.push_back(work.source.image->keeper());

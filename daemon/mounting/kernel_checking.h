@@ -11,7 +11,7 @@
 
 namespace airlock {
 
-// Checking as it is: each in an errand of its own, with airlock-check and the distribution's
+// The real Checking: each operation is an errand that runs airlock-check and the distribution's
 // checkers. Must outlive the operations it hands out.
 class KernelChecking final : public Checking {
  public:

@@ -38,7 +38,7 @@ KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
   heartbeat_ = heartbeat.watch(mount_, device(), driver_ ? mount.driver_pid : 0,
                                [this](const Heartbeat::Finding& finding) { found(finding); });
   tools_.watches.insert(this);
-  look_again();  // it may have gone between the end of its making and now
+  look_again();  // it may have gone since it was made
 }
 
 KernelMountWatch::~KernelMountWatch() {
@@ -58,7 +58,7 @@ void KernelMountWatch::look_again() {
 
 void KernelMountWatch::look() {
   if (const auto table = read_mount_table(tools_.options.mountinfo)) table_changed(*table);
-  // An end nobody was told of because we were taking the mount away, and then were not.
+  // The driver's end was not reported if we were taking the mount away and then gave up.
   if (!vanished_ && driver_ && driver_->end()) driver_ended(*driver_->end());
 }
 
@@ -70,8 +70,8 @@ bool KernelMountWatch::we_take_it_away() const {
   return tools_.on_their_way_out.contains(mount_.mount_id);
 }
 
-// Where the table can't be read, the driver's own end says which it was: it leaves in order only
-// when its mount has gone.
+// If the table can't be read, the driver's end decides: it exits cleanly only when its mount has
+// gone.
 bool KernelMountWatch::is_still_mounted(const DriverEnd& end) const {
   const auto table = read_mount_table(tools_.options.mountinfo);
   if (table) return find_mount(*table, mount_.mount_id, mount_.filesystem) != nullptr;
@@ -79,7 +79,7 @@ bool KernelMountWatch::is_still_mounted(const DriverEnd& end) const {
   return !end.clean();
 }
 
-// A driver leaves because it has nothing to serve any more, or dies with its mount still there.
+// A driver ends because it has nothing left to serve, or dies while its mount is still there.
 void KernelMountWatch::driver_ended(const DriverEnd& end) {
   if (told_ || we_take_it_away()) return;
   if (!is_still_mounted(end)) return tell_unmounted(result_of(end));
@@ -93,7 +93,7 @@ void KernelMountWatch::table_changed(const MountTableWatch::Table& table) {
   if (find_mount(table, mount_.mount_id, mount_.filesystem) == nullptr) vanished();
 }
 
-// Whether all was written shows in how the driver ends, which it does once nobody uses the mount.
+// The driver's end shows whether all was written. It ends once the mount is no longer in use.
 void KernelMountWatch::vanished() {
   vanished_ = true;
   if (driver_ && driver_->end()) return tell_unmounted(result_of(*driver_->end()));
@@ -101,7 +101,7 @@ void KernelMountWatch::vanished() {
   await_end();
 }
 
-// The number of a plain mount is of no device.
+// The filesystem number of a plain fuse mount does not name a device.
 dev_t KernelMountWatch::device() const {
   return fuseblk_ ? mount_.filesystem : 0;
 }
@@ -118,24 +118,24 @@ void KernelMountWatch::await_end() {
     log(LogLevel::kError, "no timer: {}", timer.error().message());
 }
 
-// Whoever unmounted it waits for the driver as long as that owes the kernel an answer, and udisks
-// lets everybody else wait with it. A driver that gets on may take its time; one that nobody waits
-// for is that of a lazy unmount, which somebody still uses.
+// The program that unmounted it waits as long as the driver owes the kernel an answer, and udisks
+// makes everybody else wait too. A driver that makes progress may take its time. A driver that owes
+// nothing belongs to a lazy unmount, and the mount is still in use.
 void KernelMountWatch::look_whether_it_ends() {
   if (!driver_) return tell_unmounted({.warning = kNobodyKnows});
   const auto now = std::chrono::steady_clock::now();
   const auto waiting = tools_.control.waiting(mount_.filesystem);
-  // Between two looks it may have begun to owe something.
+  // The driver may have begun to owe something between two looks.
   const bool owed = std::exchange(owes_, waiting != 0UL);
   if (!owed || !owes_) restart_stall_clock();
-  // The kernel's goodbye waits alone: these are requests of somebody who uses it.
+  // The kernel's goodbye is a single request, so more than one means that somebody uses the mount.
   if (waiting > 1UL) stall_->excuse_reading(now);
   if (stall_->stalled(now) < tools_.options.silence) return await_end();
   give_up_on_driver();
 }
 
 void KernelMountWatch::give_up_on_driver() {
-  // A driver that only waits for something writes everything when it is told to end.
+  // A driver that is only waiting writes everything when it is told to end.
   if (!std::exchange(told_to_end_, true)) {
     driver_->terminate();
     auto timer = tools_.loop.after(tools_.options.last_wait, [this] { give_up_on_driver(); });
@@ -146,7 +146,7 @@ void KernelMountWatch::give_up_on_driver() {
   }
   log(LogLevel::kWarning, "the driver of {} was unmounted and does not end, so it is stopped",
       quote(mount_.mount_point));
-  // Plain fuse leaves nothing to abort, and its number may be another's by now.
+  // Plain fuse leaves nothing to abort, and its number may belong to another mount by now.
   if (fuseblk_) (void)tools_.control.abort(mount_.filesystem);
   driver_->kill();
   tell_unmounted({.warning = kStopped});
@@ -155,7 +155,7 @@ void KernelMountWatch::give_up_on_driver() {
 void KernelMountWatch::found(const Heartbeat::Finding& finding) {
   using Kind = Heartbeat::Finding::Kind;
   if (told_ || vanished_ || we_take_it_away()) return;
-  if (driver_ && driver_->over()) return;  // its end tells more, and is told next
+  if (driver_ && driver_->over()) return;  // its end says more, and is reported next
   const auto seconds = std::chrono::duration<double>(tools_.options.silence).count();
   if (finding.kind == Kind::kHung)
     return stop_driver("hang", fmt::format("did not answer for {} s", seconds));
@@ -165,7 +165,8 @@ void KernelMountWatch::found(const Heartbeat::Finding& finding) {
                             finding.request.empty() ? "a request" : finding.request, seconds));
   if (finding.kind == Kind::kFlood) return stop_flood();
   if (!driver_) return stop_driver("unknown", "is gone, and it is unknown how it ended");
-  // The kernel closes what a process has before it counts as ended; how it ended is told then.
+  // The kernel closes a process's files before the process counts as ended; then we learn how it
+  // ended.
   auto timer = tools_.loop.after(kEndOfProcess, [this] {
     if (told_ || vanished_ || we_take_it_away()) return;
     stop_driver("unknown", "lost its connection to the kernel");
@@ -176,8 +177,8 @@ void KernelMountWatch::found(const Heartbeat::Finding& finding) {
     log(LogLevel::kError, "no timer: {}", timer.error().message());
 }
 
-// The kernel takes its time over so many requests, so an errand aborts the connection. A driver
-// that is stuck with its device does not end, and would keep them.
+// The kernel takes long to drop so many requests, so an errand aborts the connection. Without that,
+// a driver stuck with its device would not end, and would keep them.
 void KernelMountWatch::stop_flood() {
   constexpr const char* kCause = "flooded the kernel with requests of its own";
   if (driver_) driver_->kill();
@@ -208,14 +209,14 @@ void KernelMountWatch::tell_death(DriverDeath death) {
   if (events_.on_death) std::exchange(events_.on_death, {})(std::move(death));
 }
 
-// What was never written cannot be lost.
+// What was never written can't be lost.
 Mounting::UnmountResult KernelMountWatch::result_of(const DriverEnd& end) const {
   if (read_only_) return {.flushed = true, .vouched = true, .warning = ""};
-  // It wrote what it had, but the kernel dropped what it had not taken yet.
+  // The driver wrote what it had, but the kernel dropped what it had not handed over yet.
   if (told_to_end_) return {.warning = kStopped};
   Mounting::UnmountResult result = last_word(end, *driver_, origin_);
-  // The kernel breaks the connection of plain fuse off in any case: its driver cannot tell umount
-  // from umount -f, which throws away what was not written.
+  // With plain fuse the kernel always breaks off the connection, so the driver can't tell umount
+  // from umount -f, which throws away unwritten data.
   result.vouched = result.vouched && fuseblk_;
   return result;
 }

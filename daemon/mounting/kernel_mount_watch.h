@@ -12,8 +12,8 @@
 
 namespace airlock {
 
-// One mount under watch: its driver's process, its place in the mount table, its answers. Tells
-// the one of its events that happens first, and none for what we did ourselves.
+// Watches one mount: its driver's process, its place in the mount table, its answers. Reports only
+// the event that happens first, and nothing that we did ourselves.
 class KernelMountWatch final : public MountWatch {
  public:
   KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat, const LiveMount& mount,
@@ -24,9 +24,10 @@ class KernelMountWatch final : public MountWatch {
   [[nodiscard]] std::vector<std::string> last_lines() const override;
 
   [[nodiscard]] std::uint64_t mount_id() const { return mount_.mount_id; }
-  // We took it away, and whoever cares knows.
+  // We took it away, and the caller knows.
   void taken_away();
-  // In the next round: what was left to us to tell may be the watcher's again.
+  // Looks in the loop's next round: an event that was left to us to report may be the watcher's
+  // again.
   void look_again();
 
  private:
@@ -59,8 +60,9 @@ class KernelMountWatch final : public MountWatch {
   bool told_ = false;
   bool told_to_end_ = false;
   std::unique_ptr<ErrandQueue::Ticket> aborting_;
-  std::optional<StallClock> stall_;  // once it has vanished
-  bool owes_ = true;                 // then, and at the last look: the kernel waits for an answer
+  std::optional<StallClock> stall_;  // set once the mount has vanished
+  bool owes_ = true;                 // after it vanished: at the last look the kernel was waiting
+                                     // for an answer
   std::shared_ptr<WatchedDriver> driver_;
   WatchedDriver::Subscription driver_end_;
   std::unique_ptr<MountTableWatch::Subscription> table_;

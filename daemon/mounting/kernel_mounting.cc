@@ -17,9 +17,9 @@ namespace {
 using namespace std::chrono_literals;  // NOLINT: literals only
 
 constexpr auto kLookAtProcesses = 20s;
-// Optical drives take their time.
+// Optical drives are slow.
 constexpr auto kDriveAction = 60s;
-// logind waits five seconds, unless told otherwise.
+// logind waits five seconds by default.
 constexpr auto kWriteOut = 4500ms;
 
 // An errand that needs no undoing: destroying it is enough.
@@ -32,7 +32,7 @@ class SmallOperation final : public PendingOperation {
   std::unique_ptr<ErrandQueue::Ticket> errand_;
 };
 
-// An errand that holds a mount open: an unmount waits for it.
+// An errand that holds a mount open; an unmount waits for it.
 class AskingOperation final : public PendingOperation {
  public:
   AskingOperation(MountingTools& tools, std::uint64_t mount_id)

@@ -12,19 +12,19 @@
 
 namespace airlock {
 
-// Mounting as it is: errands for what may block, the loop for the rest. The program should be a
-// child subreaper (PR_SET_CHILD_SUBREAPER), so that drivers become its children when the errand
-// that started them ends, and their end can be told exactly on any kernel.
+// The real Mounting: errands do what may block, the loop does the rest. The program should be a
+// child subreaper (PR_SET_CHILD_SUBREAPER): drivers then become its children when the errand that
+// started them ends, and any kernel can tell exactly how they end.
 //
-// Must outlive the operations and watches it hands out. Destroyed while it is busy it kills what it
-// is doing; the next start sweeps up then.
+// Must outlive the operations and watches it hands out. If it is destroyed while it is busy, it
+// kills what it is doing, and the next start cleans up.
 class KernelMounting final : public Mounting {
  public:
   KernelMounting(EventLoop& loop, MountingOptions options);
 
   // The one watch over the mount table.
   [[nodiscard]] MountTableWatch& table() { return tools_.table; }
-  // Nothing is being made or taken away, also not behind the back of those who asked.
+  // No mount is being made or taken away, not even after the caller has gone.
   [[nodiscard]] bool idle() const { return tasks_.empty(); }
 
   std::unique_ptr<PendingOperation> mount(const MountSource& source, const MountDecision& decision,

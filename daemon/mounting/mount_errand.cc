@@ -26,7 +26,7 @@
 namespace airlock {
 namespace {
 
-// How often mounts may lie over each other at one place before we stop taking them away.
+// How many mounts on top of each other we take away at one place before we give up.
 constexpr int kMostLayers = 8;
 
 Result<Medium> take_medium(const MountWork& work) {
@@ -38,7 +38,7 @@ bool was_found_consistent(const Preparation& preparation) {
   return preparation.check && preparation.read_only_reason.empty();
 }
 
-// One mount being made. Everything it holds is undone when it goes before keep().
+// One mount being made. Its destructor undoes everything unless keep() was called.
 class MountJob {
  public:
   MountJob(const MountWork& work, const DriverRow& row, Medium medium, MountPoint place)
@@ -46,7 +46,7 @@ class MountJob {
 
   Result<LiveMount> run(Channel& news);
   [[nodiscard]] const Preparation& preparation() const { return preparation_; }
-  // It failed, and may not fail a moment later.
+  // The device was busy, so a later attempt may succeed.
   [[nodiscard]] bool device_was_busy() const { return device_was_busy_; }
 
  private:
@@ -86,7 +86,7 @@ std::string MountJob::read_only_reason(const StartedDriver& driver) const {
   if (decision().read_only) return decision().read_only_reason;
   if (medium_.write_protected()) return "the medium is write-protected";
   if (std::string words = last_words(driver, row_); !words.empty()) return words;
-  // What a service says is heard by its manager.
+  // A service's messages go to its service manager.
   return fmt::format("the driver requested read-only; journalctl -t {} may say why", row_.program);
 }
 
@@ -157,7 +157,7 @@ Result<void> detach_layers(const std::string& place) {
     TRY(const auto table, read_mount_table("/proc/self/mountinfo"));
     const auto top =
         std::ranges::find(table.rbegin(), table.rend(), place, &MountEntry::mount_point);
-    // Only what is ours may be given up on.
+    // Only our own mounts may be given up.
     if (top == table.rend() || !is_airlock_mount(*top)) return {};
     (void)control.abort(top->device);
     if (::umount2(place.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
@@ -166,12 +166,13 @@ Result<void> detach_layers(const std::string& place) {
   return fail(Errc::kLimitExceeded, "too many mounts on {}", quote(place));
 }
 
-// A mount of the same device that was just taken away may live on for a moment, in the namespace of
-// some process that is being born, and the kernel never shares one. Not for long.
+// A mount of the same device that was just taken away may live on for a moment in the namespace of
+// a process that is just being created, and the kernel never lets two mounts share a device. That
+// does not last long.
 constexpr int kMostAttempts = 8;
 constexpr auto kBetweenAttempts = std::chrono::milliseconds(100);
 
-// The caller's own folder must carry nothing yet: what is mounted there would be ours to undo.
+// The caller's folder must not be a mount point yet, or undoing would take that mount away.
 Result<std::string> given_place(BorrowedFd folder) {
   TRY(const auto place, MountPoint::of_directory(folder));
   TRY(const auto table, read_mount_table("/proc/self/mountinfo"));
@@ -206,8 +207,8 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   TRY(auto place, pin_place(given.borrow(), path));
   MountJob job(work, *row, std::move(medium), std::move(place));
   auto live = job.run(news);
-  // What was found out before need not be found out again; but that it was consistent, as nobody
-  // held it meanwhile.
+  // A check need not run again, and its result stays. Except "consistent": nobody holds the medium
+  // in between, so that must be checked again.
   MountWork rest = work;
   if (!was_found_consistent(job.preparation())) rest.decision.check = CheckFirst::kNo;
   if (const auto& reason = job.preparation().read_only_reason; !reason.empty()) {
@@ -231,7 +232,7 @@ Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
 Result<ErrandReport> undo_mount(const std::string& base, const std::string& place) {
   if (place.empty()) return ErrandReport{};
   TRY_VOID(detach_layers(place));
-  // What a caller gave us stays.
+  // A folder that the caller gave us stays.
   TRY_VOID(remove_own_mount_place(base, place));
   return ErrandReport{};
 }

@@ -14,8 +14,8 @@
 
 namespace airlock {
 
-// One mount from the device to the mount table, in a process that may block. What it made when it
-// fails or is killed is named by its news; undo_mount() takes that away.
+// One mount from the device to the mount table, in a process that may block. Its news name what it
+// has made; if it fails or is killed, undo_mount() takes that away.
 struct MountWork {
   MountSource source;
   MountDecision decision;
@@ -26,10 +26,10 @@ struct MountWork {
   std::chrono::milliseconds check_deadline{};
 };
 
-// Brings back a packed LiveMount.
+// Returns a packed LiveMount.
 Result<ErrandReport> do_mount(const MountWork& work, Channel& news);
 
-// Afterwards, in an errand of its own: no mount of ours at the place, and no folder of ours there.
+// Runs afterwards, in an errand of its own: removes our mounts from the place, and our folder.
 Result<ErrandReport> undo_mount(const std::string& base, const std::string& place);
 
 }  // namespace airlock

@@ -39,7 +39,7 @@ void MountNews::tell_check(Channel& to, std::uint32_t done) {
   (void)to.try_send(encode_check_progress(done), kNoDescriptor);
 }
 
-// Sent once it lies there until the errand looks; one that is gone has no use for it.
+// The packet stays in the socket until the errand looks; an errand that has ended does not need it.
 void MountNews::skip_check() {
   (void)from_.try_send(kSkip, kNoDescriptor);
 }

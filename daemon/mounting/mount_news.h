@@ -13,23 +13,23 @@
 
 namespace airlock {
 
-// What a mount errand has made so far, told the moment it is made, so that whoever kills it half
-// way knows what to take away. The errand's end of the connection is also its life line: once it is
-// closed, the errand does nothing any more. What the daemon sends the other way means one thing:
-// do not wait for the check.
+// What a mount errand has made so far. The errand reports it at once, so that the daemon knows what
+// to take away if it kills the errand halfway. The errand's end of the connection is also its life
+// line: once it is closed, the errand does nothing any more. A packet from the daemon to the errand
+// means one thing: do not wait for the check.
 class MountNews {
  public:
-  // In the errand. Both must be told before anything is built upon them.
+  // In the errand. Report both before building anything on them.
   static Result<void> tell_place(Channel& to, const std::string& place);
   static Result<void> tell_driver(Channel& to, pid_t pid, BorrowedFd life);
-  // How far the check before the mount is, in thousandths. What does not fit is left out.
+  // Progress of the check before the mount, in thousandths. A packet that does not fit is dropped.
   static void tell_check(Channel& to, std::uint32_t done);
 
   // In the daemon.
   explicit MountNews(Channel from) : from_(std::move(from)) {}
-  // Takes in what has arrived; never waits.
+  // Reads what has arrived; never waits.
   void read();
-  // Once is enough.
+  // One call is enough.
   void skip_check();
   [[nodiscard]] BorrowedFd descriptor() const { return from_.descriptor(); }
   [[nodiscard]] bool errand_ended() const { return ended_; }

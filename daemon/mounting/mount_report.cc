@@ -65,7 +65,7 @@ void for_each_field(Check& check, auto& with) {
 ErrandReport pack_live_mount(LiveMount mount) {
   Packer packer;
   each_fact(mount, [&](std::string_view, const auto& value) { packer.take(value); });
-  // Which of the two descriptors there are.
+  // Which of the two descriptors exist.
   packer.take(mount.life.valid());
   packer.take(mount.log.valid());
   packer.take(mount.check.has_value());

@@ -7,8 +7,8 @@
 
 namespace airlock {
 
-// Both ends of what a mount errand brings back. The two are the same program, so nothing here
-// needs a version; a cut-off report is refused all the same.
+// Both ends of a mount errand's report. The same program packs and unpacks it, so it needs no
+// version; a truncated report is refused all the same.
 ErrandReport pack_live_mount(LiveMount mount);
 Result<LiveMount> unpack_live_mount(ErrandReport report);
 

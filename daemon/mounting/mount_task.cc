@@ -45,12 +45,13 @@ void MountTask::start() {
   }
   news_.emplace(Channel(std::move(pair->first)));
   on_news(&MountTask::read_progress);
-  // Our copy of the errand's end goes as soon as the errand has its own, or its end were no end.
+  // Close our copy of the errand's end once the errand has its own; otherwise we would never see it
+  // close.
   auto theirs = std::make_shared<UniqueFd>(std::move(pair->second));
   std::vector<BorrowedFd> keep = {theirs->borrow()};
   if (work_.source.image) keep.push_back(work_.source.image->keeper());
   if (work_.decision.place) keep.push_back(work_.decision.place->keeper());
-  // Two hellos: a service may not answer.
+  // Allows for two hellos, because a service may not answer.
   auto deadline =
       work_.deadlines.connect + work_.deadlines.hello + work_.deadlines.whole + kPreparation;
   if (work_.decision.check != CheckFirst::kNo) deadline += work_.check_deadline;
@@ -88,8 +89,8 @@ void MountTask::mounted(Result<ErrandReport> report) {
   prove(std::move(*live));
 }
 
-// A mount that can't be used is none: its driver may not even have understood the kernel's
-// greeting.
+// A mount that can't be used does not count: its driver may not even have understood the kernel's
+// INIT.
 void MountTask::prove(LiveMount live) {
   live_ = std::move(live);
   const MountIdentity mount = {.mount_point = live_->mount_point,
@@ -122,15 +123,15 @@ void MountTask::cancel() {
   give_up(std::move(cancelled).error());
 }
 
-// From here on the task only takes things away.
+// From here on the task only undoes things.
 void MountTask::give_up(Error why) {
   failure_ = std::move(why);
   on_news_.reset();
   await_place();
 }
 
-// A folder made and not yet told of could not be found again, so an errand that is about to make
-// one is left alone until it has said so. That takes no time: nothing before touches a driver.
+// A folder that was made but not reported could never be found again, so an errand that is about to
+// make one may first report it. That takes no time: nothing before it involves a driver.
 void MountTask::await_place() {
   news_->read();
   const bool nothing_begun = !errand_ || !errand_->started();
@@ -139,7 +140,7 @@ void MountTask::await_place() {
   on_news(&MountTask::await_place);
 }
 
-// Killed, it may still end the system call it is in, move_mount() for instance.
+// A killed errand may still finish its current system call, for instance move_mount().
 void MountTask::await_errand() {
   on_news_.reset();
   const bool started = errand_ && errand_->started();

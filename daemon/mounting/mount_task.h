@@ -12,14 +12,14 @@
 
 namespace airlock {
 
-// The daemon's side of one mount: the errand that makes it, a first question to its driver, and
-// for a mount that failed or is not wanted any more everything that leaves nothing behind.
+// The daemon's side of one mount: the errand that makes it, a first question to its driver, and the
+// cleaning up after a mount that failed or is no longer wanted.
 class MountTask final : public MountingTask {
  public:
   MountTask(MountingTools& tools, MountingTasks& tasks, const MountSource& source,
             const MountDecision& decision, std::move_only_function<void(double)> checked,
             Mounting::Done<LiveMount> done);
-  // Once.
+  // Call once.
   void start();
   void cancel() override;
   void skip_check() override;

@@ -9,8 +9,8 @@
 
 namespace airlock {
 
-// Something a KernelMounting is doing. It lives until it has ended, whoever still waits for its
-// answer: what it began in the kernel is brought to an end or undone in any case.
+// One thing that a KernelMounting is doing. It lives until it has ended, even if its caller no
+// longer waits: it always completes or undoes what it began in the kernel.
 class MountingTask {
  public:
   MountingTask() = default;
@@ -23,14 +23,14 @@ class MountingTask {
   virtual void insist() {}
 };
 
-// The tasks under way, and the handles their askers have.
+// The tasks under way, and the handles that their callers hold.
 class MountingTasks {
  public:
   std::unique_ptr<PendingOperation> add(std::shared_ptr<MountingTask> task) {
     tasks_.insert(task);
     return std::make_unique<Handle>(std::move(task));
   }
-  // Destroys the task: the last thing it does.
+  // Destroys the task, so it must be the last thing the task does.
   void remove(const MountingTask* task) {
     std::erase_if(tasks_, [task](const auto& held) { return held.get() == task; });
   }

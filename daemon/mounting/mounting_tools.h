@@ -19,26 +19,26 @@ namespace airlock {
 
 class KernelMountWatch;
 
-// What a KernelMounting is told; the defaults are the daemon's.
+// The settings of a KernelMounting; the defaults are the daemon's.
 struct MountingOptions {
   DriverPlaces places;
   std::string base = "/run/media";
   std::string mountinfo = "/proc/self/mountinfo";
   SessionDeadlines session;
   CheckerPlaces checkers;
-  std::chrono::milliseconds check{900'000};  // before a mount, where one is wanted
-  // A driver with requests waiting is looked at this often, and is hung when a request of ours
-  // stays unanswered this long.
+  std::chrono::milliseconds check{900'000};  // before a mount that wants a check
+  // How often a driver with requests waiting is examined, and how long it may leave a request of
+  // ours unanswered before it counts as hung.
   std::chrono::milliseconds heartbeat{10'000};
   std::chrono::milliseconds silence{30'000};
-  // An unmount goes on as long as anything moves; this long without is the end of it.
+  // An unmount goes on as long as anything moves; after this long without, it ends.
   std::chrono::milliseconds stall{60'000};
-  // After giving up on a driver, and for taking away what has no driver.
+  // How long to wait after giving up on a driver, and for detaching a mount without a driver.
   std::chrono::milliseconds last_wait{5'000};
   // A lazy unmount waits this long to see whether anybody used the mount.
   std::chrono::milliseconds lazy_wait{1'000};
   std::size_t errands_at_once = 16;  // of each kind
-  // Knows how drivers ended that it started. Outlives the mounting; nullptr: there is none.
+  // Knows how the drivers that it started ended. Outlives the mounting; nullptr: there is none.
   ServiceManager* services = nullptr;
 };
 
@@ -60,11 +60,12 @@ struct MountingTools {
   FuseControl control;
   DriverWatches drivers;
   MountTableWatch table;
-  // Kinds apart: sixteen drivers that don't answer must not keep anybody from leaving.
+  // Separate kinds: sixteen drivers that don't answer must not block unmounts.
   ErrandQueue mounting, leaving, small, probing, searching;
-  // Mounts we are taking away ourselves, by number; their watchers need not tell.
+  // Mounts that we are taking away ourselves, by number; their watchers need not report.
   std::multiset<std::uint64_t> on_their_way_out;
-  // Mounts an errand of ours has open to ask their driver, by number: nobody can unmount them.
+  // Mounts that an errand of ours holds open to ask their driver, by number: nobody can unmount
+  // them.
   std::multiset<std::uint64_t> being_asked;
   std::set<KernelMountWatch*> watches;
 };

@@ -19,15 +19,15 @@ namespace airlock {
 namespace {
 
 constexpr int kPatienceWithSigns = 5;
-// The kernel may take single pages from a driver that stands still, and give them back.
+// The kernel may take single pages from an idle driver, and give them back.
 constexpr std::int64_t kFewPages = 32;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-// The lines of /proc/PID/io with these names. What went to and from storage only: every answer of a
-// driver is a write as well.
+// The lines of /proc/PID/io with these names. Only those about storage: every answer of a driver is
+// a write too.
 std::string storage_lines(pid_t driver, std::initializer_list<std::string_view> names) {
   const std::string io = driver > 0 ? file_text(fmt::format("/proc/{}/io", driver)) : "";
   std::string lines;
@@ -37,8 +37,8 @@ std::string storage_lines(pid_t driver, std::initializer_list<std::string_view> 
   return lines;
 }
 
-// What the device has finished, by the place of the number in its statistics. Others grow by
-// themselves while a request is under way.
+// What the device has finished, by the position of the number in its statistics. Other numbers grow
+// while a request is merely under way.
 enum Finished : std::size_t { kRead = 0, kWritten = 4, kDiscarded = 11, kFlushed = 15 };
 
 std::string finished_requests(dev_t device, std::initializer_list<Finished> kinds) {
@@ -80,7 +80,7 @@ bool waits_in_kernel(pid_t driver) {
 MemorySign::Use MemorySign::look() const {
   if (driver_ <= 0) return {};
   const std::string line = file_text(fmt::format("/proc/{}/stat", driver_));
-  // After the name, which may hold anything, come numbers and the letter of the state.
+  // The name may contain anything; the state letter and numbers follow it.
   const std::size_t name_end = line.rfind(')');
   if (name_end == std::string::npos) return {};
   std::istringstream text(line.substr(name_end + 1));

@@ -9,24 +9,25 @@
 
 namespace airlock {
 
-// Whether a driver gets on with its work: what its device has finished, or for an image what the
-// driver had read from storage and written to it. Answers to the kernel are no work: whoever asks a
-// driver whether it lives gets one. Text to compare with an earlier one; reads /proc and /sys only.
+// Shows whether a driver makes progress: what its device has finished, or for an image what the
+// driver had read from storage and written to it. Answers to the kernel do not count as work,
+// because every question to the driver produces one. Returns text to compare with an earlier one;
+// reads only /proc and /sys.
 std::string signs_of_work(pid_t driver, dev_t device);
 
-// One of its threads waits inside the kernel, for its device as a rule: then it is the device that
-// is slow, and killing the driver would not even work.
+// True if one of its threads waits inside the kernel, usually for its device. Then the device is
+// slow, and killing the driver would not even work.
 bool waits_in_kernel(pid_t driver);
 
 // Tells whether a driver's memory changes. A driver that fills its memory, or gives it back on its
-// way out, answers nobody meanwhile, but it is not hung. Processor time would be no such sign: a
-// driver that runs in circles uses it too. A driver could change its memory for ever, so whoever
-// asks sets a limit to what the sign is worth.
+// way out, answers nobody meanwhile, but it is not hung. Processor time would not be such a sign:
+// an endless loop uses it too. A driver could change its memory for ever, so the caller limits what
+// the sign is worth.
 class MemorySign {
  public:
-  // A process of 0 is not known and shows no sign.
+  // A driver of 0 is not known and shows no sign.
   explicit MemorySign(pid_t driver) : driver_(driver), last_(look()) {}
-  // Whether it has changed since the last question, by more than a few pages.
+  // Whether it has changed since the last call, by more than a few pages.
   [[nodiscard]] bool changed();
 
  private:
@@ -50,11 +51,11 @@ class StallClock {
   StallClock(pid_t driver, dev_t device, Time now)
       : driver_(driver), device_(device), since_(now), wrote_(now), memory_(driver) {}
 
-  // Looks again. Time in which the driver waits for a device or its memory changes counts for a
-  // fifth only, and so does time in which it works but writes nothing: a hostile one could read for
-  // ever.
+  // Looks again. Time counts only a fifth while the driver waits for a device or its memory
+  // changes, and while it works but writes nothing. It does count, because a hostile driver could
+  // read for ever.
   [[nodiscard]] std::chrono::milliseconds stalled(Time now);
-  // Somebody is known to read, so that work without writing counts in full until now.
+  // Somebody is known to be reading, so work without writing counts in full until now.
   void excuse_reading(Time now) { wrote_ = now; }
 
  private:

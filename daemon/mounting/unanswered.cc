@@ -25,7 +25,7 @@ using Proof = Unanswered::Proof;
 constexpr int kLooks = 10;  // within the silence
 constexpr auto kLongestPause = 3s;
 constexpr int kUsualSearch = 2, kLongestSearch = 4;  // in silences
-// Somebody who asks one thing after the other leaves gaps, and these looks find one.
+// A program that makes one request after another leaves gaps between them; these looks find one.
 constexpr int kCloseLooks = 50;
 constexpr auto kBetweenCloseLooks = 2ms;
 
@@ -57,7 +57,7 @@ class Search {
   std::chrono::milliseconds silence_;
   Clock::time_point start_ = Clock::now(), now_ = start_;
   FuseControl control_;
-  std::map<dev_t, Clock::time_point> owing_;  // without a gap since
+  std::map<dev_t, Clock::time_point> owing_;  // without a gap since then
   std::map<FuseWaiter::Wait, Seen> waiting_;
 };
 
@@ -71,7 +71,7 @@ void Search::look_at_connections() {
   owing_ = std::move(owing);
 }
 
-// Whom the kernel lets into one of them. Anybody's task can end up in a mount with allow_other.
+// Whether the kernel lets the user into one of the mounts. With allow_other that is any user.
 bool may_enter(const std::vector<MountEntry>& table, const std::vector<dev_t>& mounts, uid_t user) {
   return user == 0 || std::ranges::any_of(mounts, [&](dev_t filesystem) {
            const auto owner = owner_of(table, filesystem);
@@ -104,7 +104,7 @@ bool Search::is_over() const {
   return now_ - start_ >= silence_ * (some_stay ? kLongestSearch : kUsualSearch);
 }
 
-// Whether it may wait for somebody's own FUSE server, which may never answer.
+// Whether it may be waiting for another FUSE server, a user's own, which may never answer.
 bool Search::others_owe(const FuseWaiter& waiter) const {
   return std::ranges::any_of(waiter.possible, [this](dev_t at) {
     const auto owing = owing_.find(at);
@@ -133,7 +133,7 @@ std::vector<Unanswered> Search::findings() const {
   std::vector<Unanswered> findings;
   for (const auto& [wait, seen] : waiting_)
     if (now_ - seen.since >= silence_) add(findings, seen.waiter);
-  // The best proof of each only.
+  // Only the best proof of each.
   std::ranges::stable_sort(findings, {},
                            [](const Unanswered& at) { return std::pair(at.filesystem, at.proof); });
   const auto rest = std::ranges::unique(findings, {}, &Unanswered::filesystem);

@@ -13,24 +13,24 @@
 
 namespace airlock {
 
-// A mount whose driver owes somebody an answer for longer than `silence`.
+// A mount whose driver has owed somebody an answer for longer than `silence`.
 struct Unanswered {
   enum class Proof {
     kCertain,   // somebody waits for this mount
-    kPossible,  // somebody waits for one of those reported
-    kIfIdle,    // somebody waits for some filesystem of the machine
+    kPossible,  // somebody waits for one of the reported mounts
+    kIfIdle,    // somebody waits for some filesystem of this machine
   };
   dev_t filesystem = 0;
   Proof proof = Proof::kCertain;
   std::string request;  // "READ"; empty if not known
 };
 
-// Looks again and again who waits inside the kernel for these mounts, until somebody has for as
-// long as `silence` or nobody does any more. A driver that answers one question and not another
-// cannot hide that. Blocks for minutes and belongs into an errand.
+// Repeatedly looks who waits inside the kernel for these mounts, until somebody has waited for
+// `silence`, or nobody waits any more. A driver that answers one question and not another can't
+// hide from this. Blocks for minutes, so it belongs in an errand.
 Result<ErrandReport> do_find_unanswered(const std::vector<dev_t>& mounts,
                                         std::chrono::milliseconds silence);
-// How long that takes at most.
+// The longest time that a search takes.
 std::chrono::milliseconds longest_search(std::chrono::milliseconds silence);
 
 std::vector<Unanswered> unpack_unanswered(std::string_view report);

@@ -33,7 +33,7 @@ constexpr const char* kTable = "/proc/self/mountinfo";
 constexpr int kLooksAtCopies = 10;
 constexpr auto kBetweenLooks = 100ms;
 
-// umount2() takes a path, so it must be the uppermost mount there: the last one in the table.
+// umount2() takes a path, so ours must be the uppermost mount there: the last one in the table.
 Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry& ours) {
   const auto top =
       std::ranges::find(table.rbegin(), table.rend(), ours.mount_point, &MountEntry::mount_point);
@@ -41,32 +41,33 @@ Result<bool> is_reachable(const MountTableWatch::Table& table, const MountEntry&
   return fail(Errc::kBusy, "something else is mounted over {}", quote(ours.mount_point));
 }
 
-// The options of a filesystem are the same in every table that has it.
+// The options of a filesystem are the same in every mount table that contains it.
 std::optional<MountOwner> owner_in(const std::string& file, dev_t filesystem) {
   const auto table = read_mount_table(file);
   return table ? owner_of(*table, filesystem) : std::nullopt;
 }
 
-// The kernel would take ours away and say nothing. The filesystem, its driver and what that has
-// not written yet would live on for the copy. True if only strangers have copies: any user can copy
-// all mounts into a namespace of his own, and whom the kernel does not let in can do nothing there.
+// With a copy elsewhere, the kernel would take ours away without a word, and the filesystem, its
+// driver and unwritten data would live on for the copy. Returns true if only strangers have copies:
+// any user can copy all mounts into their own namespace, but can do nothing in a mount that the
+// kernel keeps them out of.
 Result<bool> require_no_copies(const MountIdentity& mount) {
   auto owner = owner_in(kTable, mount.filesystem);
   auto copies = find_namespaces_with_copies(mount);
-  // A namespace that is only being set up, for a probe of ours for example, drops its copy.
+  // A namespace that is still being set up, for example for our own probe, drops its copy.
   for (int i = 0; i < kLooksAtCopies && !copies.empty(); ++i) {
     std::this_thread::sleep_for(kBetweenLooks);
     copies = find_namespaces_with_copies(mount);
   }
   if (copies.empty()) return false;
-  // After umount(8) only the copies still tell.
+  // After umount(8) only the copies can still tell.
   if (!owner) owner = owner_in(fmt::format("/proc/{}/mountinfo", copies[0].pid), mount.filesystem);
   const auto user = std::ranges::find_if(
       copies, [&](const BusyProcess& process) { return !owner || owner->lets_in(process.user); });
   if (user != copies.end())
     return fail(Errc::kBusy, "{} is in use: process {} has a copy of it in another mount namespace",
                 quote(mount.mount_point), user->pid);
-  // One process stood for each namespace so far; another one in it may have a file open.
+  // So far one process stood for each namespace; another one in it may have a file open.
   const auto holders = find_busy_processes(mount);
   const auto holder = std::ranges::find_if(holders, [&](const BusyProcess& process) {
     return process.pid != 0 && !process.has_copy && (!owner || owner->lets_in(process.user));
@@ -74,12 +75,12 @@ Result<bool> require_no_copies(const MountIdentity& mount) {
   if (holder != holders.end())
     return fail(Errc::kBusy, "{} is in use: process {} uses a copy of it", quote(mount.mount_point),
                 holder->pid);
-  // Not all were looked at if there are more: then the driver must not be ended under somebody.
+  // A full list may be incomplete: then the driver must not be ended while in use.
   return copies.size() < kMostBusyProcesses && holders.size() < kMostBusyProcesses;
 }
 
-// The root of the mount, for whom the kernel lets in: to anybody else it answers by itself. Invalid
-// if the mount is not there any more.
+// The root of the mount, opened as a user whom the kernel lets in: to anybody else the kernel
+// answers without asking the driver. Invalid if the mount is gone.
 Result<UniqueFd> enter_as_owner(const MountIdentity& mount) {
   TRY(const auto table, read_mount_table(kTable));
   const MountEntry* ours = find_mount(table, mount.mount_id, mount.filesystem);
@@ -105,7 +106,7 @@ Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags) {
   const std::string kept(stays ? kStaysForStrangers : "");
   if (ours == nullptr) return ErrandReport{.bytes = stays ? kept : "gone", .descriptors = {}};
   TRY(const bool reachable, is_reachable(table, *ours));
-  (void)reachable;  // the failure says it all
+  (void)reachable;  // the failure says everything
   if (::umount2(ours->mount_point.c_str(), umount_flags | UMOUNT_NOFOLLOW) == 0)
     return ErrandReport{.bytes = kept, .descriptors = {}};
   const int error = errno;
@@ -126,7 +127,7 @@ Result<UniqueFd> open_to_flush(const MountSource& source) {
   if (source.image) return source.image->take();
   if (source.device == 0)
     return fail(Errc::kNotFound, "no process kept the image {} open", quote(source.path));
-  // For reading: a device closed after writing would be looked at anew by udev.
+  // Read-only, because udev probes a device again after it was open for writing.
   UniqueFd device(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!device.valid()) {
     const int error = errno;
@@ -146,12 +147,13 @@ Result<void> do_flush(const MountSource& source) {
 }
 
 Result<ErrandReport> do_write_out(const MountIdentity& mount, const MountSource& source) {
-  // While we may: its user can't. What is no device, and nobody kept open, has only its driver.
+  // Before we become its user, who may not open it. An image that no process kept open has only its
+  // driver.
   const auto medium = open_to_flush(source);
   TRY(const auto root, enter_as_owner(mount));
   if (!root.valid()) return ErrandReport{.bytes = "gone", .descriptors = {}};
   const UniqueFd folder(::openat(root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // The kernel hands over what it has; only some have it tell the driver as well.
+  // The kernel hands its data over to the driver; only some kernels also tell the driver to sync.
   const bool written = folder.valid() && ::syncfs(folder.get()) == 0 &&
                        (::fsync(folder.get()) == 0 || errno == ENOSYS || errno == EINVAL) &&
                        (!medium || ::fsync(medium->get()) == 0);

@@ -10,32 +10,32 @@
 
 namespace airlock {
 
-// All of them block and belong into an errand.
+// All of these block, so they belong in an errand.
 
-// What do_unmount() reports if copies of the mount stay in mount namespaces of users who can do
-// nothing with them: then no goodbye of the kernel tells the driver to end.
+// do_unmount() reports this if copies of the mount stay in mount namespaces of users who can do
+// nothing with them. The kernel then never tells the driver to end.
 inline constexpr std::string_view kStaysForStrangers = "stays";
 
-// Takes exactly this mount out of the tree, wherever it was moved. Reports "gone" if it was not
-// there any more. Fails with Errc::kBusy if somebody uses it and the flags don't say otherwise.
+// Takes exactly this mount out of the tree, even if it was moved. Reports "gone" if it was no
+// longer there. Fails with Errc::kBusy if it is in use, unless the flags say otherwise.
 Result<ErrandReport> do_unmount(const MountIdentity& mount, int umount_flags);
 
-// The device or image for reading, to ask the kernel about it or have it written out; not if it is
-// another one now.
+// Opens the device or image for reading, to query it or to flush it. Fails if it has been replaced.
 Result<UniqueFd> open_to_flush(const MountSource& source);
 
-// Has the device or image write what it still holds back, and says no if it is another one now.
+// Makes the device or image write what it still holds back. Fails if it has been replaced.
 Result<void> do_flush(const MountSource& source);
 
-// Has everything that was written to the mount put on the medium, whichever way its driver knows.
-// May hang as the driver does.
+// Puts everything that was written to the mount on the medium, in whichever way its driver
+// supports. May hang if the driver does.
 Result<ErrandReport> do_write_out(const MountIdentity& mount, const MountSource& source);
 
-// Aborts the connection of exactly this mount, if it is there. Takes as long as it has requests.
+// Aborts the connection of exactly this mount, if it is there. Takes longer the more requests it
+// has.
 Result<ErrandReport> do_abort(const MountIdentity& mount);
 
-// A look through the mount that only its driver can answer, as the user it belongs to. Fails with
-// ENOTCONN as its cause when there is no driver any more. May hang as the driver does.
+// Asks the mount something that only its driver can answer, as the user it belongs to. Fails with
+// ENOTCONN as its cause if the driver is gone. May hang if the driver does.
 Result<ErrandReport> do_probe(const MountIdentity& mount);
 
 }  // namespace airlock

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// The stall clock decides about time, not the errand.
+// The stall clock limits the time, not the errand.
 constexpr auto kNoDeadline = std::chrono::hours{24 * 365};
 constexpr auto kLookEvery = 250ms;
 constexpr auto kTryAgainAfter = 100ms;
@@ -71,7 +71,7 @@ void UnmountTask::start() {
   watch_progress();
 }
 
-// The number of the mount may be another's by now, so this is no task of its own.
+// Not a task of its own, because the number of the mount may be another's by now.
 void UnmountTask::insist() {
   if (!done_ || force_ == UnmountForce::kForce) return;
   force_ = UnmountForce::kForce;
@@ -84,7 +84,7 @@ void UnmountTask::insist() {
     give_up_on_driver();
 }
 
-// MNT_FORCE does it too, a little later.
+// MNT_FORCE does that too, a little later.
 void UnmountTask::force_driver() {
   abort_connection();
   warn("requests under way were cancelled, so the latest changes may be lost");
@@ -102,15 +102,15 @@ void UnmountTask::take_out() {
       });
 }
 
-// A program that only asked how much room there is, or we ourselves whether the driver lives, may
-// have to wait for a driver that is busy writing. That is no reason to say no to a person.
+// A program that only asks for the free space, or our own heartbeat, may have to wait for a driver
+// that is busy writing. That is no reason to refuse a person's unmount.
 bool UnmountTask::is_asked() const {
   if (tools_.being_asked.contains(mount_.mount_id)) return true;
   const bool patient = std::chrono::steady_clock::now() - begin_ < kPatienceWithOthers;
   return patient && tools_.control.waiting(mount_.filesystem).value_or(0) > 0;
 }
 
-// Whoever asked when we tried may be answered by now, and gone.
+// A request that waited at our last attempt may have its answer by now.
 bool UnmountTask::passes_soon() const {
   return was_asked_ || is_asked();
 }
@@ -173,16 +173,15 @@ void UnmountTask::look_at_progress() {
   tell_driver_to_end();
 }
 
-// In place of the kernel. Nobody has a file open, so all that was written is with the driver
-// already; one of ours puts it on the medium, and its exit code says whether it could.
+// Stands in for the kernel's goodbye. Nobody has a file open, so the driver already has everything
+// that was written. One of ours puts it on the medium, and its exit code says whether it could.
 void UnmountTask::say_goodbye() {
   if (!driver_ || std::exchange(told_to_end_, true)) return;
   driver_->terminate();
 }
 
-// Perhaps nothing is wrong with it, and somebody's copy of the mount in another namespace keeps it
-// busy: what it has not written yet must not go with it. A driver of ours writes everything when it
-// is told to end.
+// The driver may be fine, and a copy of the mount in another namespace keeps it busy: its unwritten
+// data must not be lost. One of our drivers writes everything when it is told to end.
 void UnmountTask::tell_driver_to_end() {
   if (!driver_ || std::exchange(told_to_end_, true)) return give_up_on_driver();
   warn("the driver did not end and was stopped, so the latest changes may be lost");
@@ -194,8 +193,8 @@ void UnmountTask::tell_driver_to_end() {
     give_up_on_driver();
 }
 
-// The numbers of a plain mount that has left are given to the next one, whose connection would end.
-// That of a device stays the device's.
+// A plain mount's number is given to the next mount once it has left, and this would abort that
+// one's connection. A device's number stays its own.
 void UnmountTask::abort_connection() {
   if (major(mount_.filesystem) == 0) {
     const auto table = read_mount_table(tools_.options.mountinfo);
@@ -206,7 +205,8 @@ void UnmountTask::abort_connection() {
   (void)tools_.control.abort(mount_.filesystem);
 }
 
-// Without its connection and its driver nothing the kernel does with the mount can wait any more.
+// Without its connection and its driver, nothing that the kernel does with the mount can wait any
+// more.
 void UnmountTask::give_up_on_driver() {
   if (std::exchange(gave_up_, true)) {
     if (!errand_) return flush();
@@ -232,7 +232,7 @@ void UnmountTask::flush() {
       "flush", {.deadline = tools_.options.stall, .lender = lender_of(source_.image)}, keep,
       [source = source_, base = tools_.options.base, place = mount_.mount_point,
        sync]() -> Result<ErrandReport> {
-        // The folder first: it goes also when the device has gone.
+        // The folder first: it must go even if the device has gone.
         auto removed = remove_own_mount_place(base, place);
         if (!removed) log(LogLevel::kWarning, "{}", removed.error().message());
         if (sync) TRY_VOID(do_flush(source));
@@ -250,12 +250,12 @@ void UnmountTask::flushed(Result<ErrandReport> report) {
       .flushed = warning_.empty(), .vouched = vouched_ || read_only_, .warning = warning_});
 }
 
-// The first one tells the reason, what follows are its consequences.
+// The first warning is the reason; later ones are its consequences.
 void UnmountTask::warn(std::string warning) {
   if (warning_.empty()) warning_ = std::move(warning);
 }
 
-// Not before the last of us has closed the medium: somebody may want it for himself.
+// Answers only once we have closed the medium: somebody else may want it exclusively.
 void UnmountTask::answer(Result<Mounting::UnmountResult> result) {
   timer_.reset();
   meter_.stop([this, result = std::move(result)]() mutable { give(std::move(result)); });

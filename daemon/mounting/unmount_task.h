@@ -18,16 +18,16 @@
 namespace airlock {
 
 // One unmount from the request to "safe to remove": the mount leaves the tree, its driver writes
-// out what it has and ends, the device is told to do the same, the folder goes. A driver that
-// stops moving on the way is given up on, and the answer says so. Once the mount has left the tree
-// there is no way back, so a cancelled unmount goes on to its end in silence.
+// out what it has and ends, the device is flushed, the folder goes. If a driver stops making
+// progress, the task gives up on it, and the answer says so. Once the mount has left the tree there
+// is no way back, so a cancelled unmount continues silently to its end.
 class UnmountTask final : public MountingTask {
  public:
   UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveMount& mount,
               const MountSource& source, UnmountForce force,
               std::move_only_function<void(std::uint64_t)> progress,
               Mounting::Done<Mounting::UnmountResult> done);
-  // Once.
+  // Call once.
   void start();
   void cancel() override;
   void insist() override;
@@ -59,17 +59,17 @@ class UnmountTask final : public MountingTask {
   Departure departure_;
   MountSource source_;
   UnmountForce force_;
-  UnmountForce tried_ = UnmountForce::kNone;  // last, to take it out of the tree
+  UnmountForce tried_ = UnmountForce::kNone;  // the last attempt to take it out of the tree
   bool read_only_;
   bool vouched_ = false;  // as UnmountResult::vouched
   DriverOrigin origin_;
   Mounting::Done<Mounting::UnmountResult> done_;
   std::string warning_;
-  bool has_left_ = false;  // the mount, the tree
+  bool has_left_ = false;  // the mount has left the tree
   bool flushing_ = false;
   bool told_to_end_ = false;
   bool gave_up_ = false;
-  bool was_asked_ = false;  // when we tried last
+  bool was_asked_ = false;  // at the last attempt
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   StallClock stall_;
   UnwrittenMeter meter_;

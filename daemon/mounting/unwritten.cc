@@ -71,7 +71,7 @@ void UnwrittenMeter::look() {
 void UnwrittenMeter::looked(const Result<ErrandReport>& report) {
   errand_.reset();
   if (stopped_) return std::exchange(stopped_, {})();
-  // A kernel that can't tell will not learn it.
+  // A kernel that can't tell never will.
   if (report && report->bytes.empty()) return;
   if (report) {
     const auto bytes = parse_number<std::uint64_t>(report->bytes).value_or(0);
