@@ -9,9 +9,9 @@
 
 namespace airlock {
 
-// Where things go that are done with but may still be running: an operation whose callback we are
-// in, a machine that said its last word. They are destroyed in the next round of the loop. For
-// what must not call back any more, destroying it at once is right instead.
+// Destroys finished objects that may still be running in the next round of the loop: an operation
+// whose callback we are in, or a machine that has made its last call. Objects that must not call
+// back any more are destroyed at once instead.
 class DeferredDelete {
  public:
   explicit DeferredDelete(EventLoop& loop) : loop_(loop) {}

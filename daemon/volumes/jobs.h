@@ -13,9 +13,9 @@
 
 namespace airlock {
 
-// The work that is going on and that somebody may want to see or stop. A Job lives as long as its
-// work: whoever does the work owns the handle, and destroying the handle takes the job off the
-// bus. The JobTable must outlive its jobs.
+// Work in progress that somebody may want to see or stop. A Job lives as long as its work: the
+// owner of the work holds the handle, and destroying it takes the job off the bus. The JobTable
+// must outlive its jobs.
 class JobTable {
  public:
   struct Description {
@@ -25,7 +25,7 @@ class JobTable {
     std::string volume;  // its id
     uid_t started_by = 0;
     std::move_only_function<void()> cancel;  // ends the work; may destroy the handle
-    // Leaves out what can be left out, and goes on; empty where nothing can.
+    // Skips what can be skipped, and continues; empty: nothing can be.
     std::move_only_function<void()> skip = {};
   };
 
@@ -39,7 +39,7 @@ class JobTable {
     ~Job();
 
     [[nodiscard]] bool active() const { return table_ != nullptr; }
-    // How much must still be written; the share done is reckoned from the most ever told.
+    // How much must still be written; progress is relative to the largest number so far.
     void set_bytes_left(std::uint64_t bytes);
     void set_progress(double share);  // 0 to 1
 

@@ -58,7 +58,7 @@ void journal_decision(const Volume& volume, const Decision& decision) {
   auto fields = fields_of(volume);
   fields.push_back({"AIRLOCK_DECISION", std::string(decision_word(decision))});
   fields.push_back({"AIRLOCK_RULE", decision.rule});
-  // What was there before us and stays is no news.
+  // A device that was there before us and stays is not news.
   const bool ignored = std::holds_alternative<IgnoreDecision>(decision.what);
   log_event(ignored ? LogLevel::kDebug : LogLevel::kInfo, kDecided,
             fmt::format("{}: decided to {}: {} ({})", volume.id, decision_word(decision),

@@ -9,8 +9,8 @@
 
 namespace airlock {
 
-// What the journal is told of volumes: one entry per thing that happened, with fields that
-// programs can search. Labels and other names people chose are left out.
+// Journal messages about volumes: one entry per event, with fields that programs can search. Labels
+// and other names that people chose are left out.
 
 // One word for a decision: "ignore", "wait", "leave", "refuse", "mount".
 std::string_view decision_word(const Decision& decision);

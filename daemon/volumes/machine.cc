@@ -44,13 +44,12 @@ void VolumeMachine::start_job(std::string operation, uid_t started_by) {
                             .cancel = [this] { cancel(); }});
 }
 
-// After the callback of an operation: what called us may still be running.
+// Runs after the callback of an operation, whose caller may still be running.
 void VolumeMachine::end_work() {
   tools_.deferred.add(std::move(working_));
   job_ = {};
 }
 
-// Why an operation can't begin now, for whoever asked for it.
 Error VolumeMachine::why_not(std::string_view operation) const {
   using enum VolumeState;
   if (checking_)
@@ -88,7 +87,7 @@ void VolumeMachine::give_up(const Error& why) {
   check_waiters_.tell(std::unexpected(why));
 }
 
-// The job was cancelled. A kernel that is unmounting can't be stopped: then the watch tells how it
+// The job was cancelled. A kernel that is unmounting can't be stopped; then the watch tells how it
 // ended.
 void VolumeMachine::cancel() {
   probing_.reset();
@@ -110,7 +109,7 @@ void VolumeMachine::cancel() {
 void VolumeMachine::probe(std::optional<uid_t> started_by, Done<void> done) {
   if (probing_) return probe_waiters_.add(std::move(done));
   if (busy() || !may_become(volume_.state, VolumeState::kProbing)) {
-    // A new volume is in kProbing before anybody looks.
+    // A new volume is in kProbing before it has been examined.
     if (busy() || volume_.state != VolumeState::kProbing)
       return done ? done(std::unexpected(why_not("examine"))) : void();
   }
@@ -139,7 +138,7 @@ void VolumeMachine::probed(Result<ProbeRecord> record) {
   probe_waiters_.tell(outcome);
 }
 
-// For a mount that was found again: people want to see its label. Changes nothing else.
+// For a mount found at start: people want to see its label. Changes nothing else.
 void VolumeMachine::look_in_background() {
   if (background_probe_ || volume_.probe || !volume_.mount) return;
   background_probe_ = tools_.prober.probe({.path = volume_.source.path,
@@ -169,7 +168,7 @@ void VolumeMachine::mount(MountOrder order, Done<std::string> done) {
   });
 }
 
-// Who does not want to wait for a long check gets a mount that only reads.
+// A user who does not want to wait for a long check gets a read-only mount.
 void VolumeMachine::start_mount_job(const MountOrder& order) {
   JobTable::Description description{.operation = volume_.death ? "recover" : "mount",
                                     .volume = volume_.id,
@@ -239,7 +238,7 @@ void VolumeMachine::watch_mount() {
                                                  }});
 }
 
-// Without its record the mount lives, but the next airlockd would not know it.
+// Without its record the mount lives on, but the next airlockd would not know it.
 void VolumeMachine::save_record() {
   MountRecord record;
   record.volume_id = volume_.id;

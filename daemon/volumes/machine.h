@@ -25,9 +25,9 @@
 namespace airlock {
 
 // The life of one volume: its states, the one operation that may be under way, the watch over its
-// mount. It does what it is told and what happens to it; whether something should be done is
-// decided before. Every outcome is told exactly once, also when the medium is pulled out in the
-// middle; what is told may come from within the call that asked.
+// mount. It carries out orders and reacts to events; others decide what should be done. It reports
+// every outcome exactly once, even if the medium is pulled out halfway. The report may come from
+// within the call that asked.
 class VolumeMachine {
  public:
   template <typename T>
@@ -43,19 +43,20 @@ class VolumeMachine {
     Mounting& mounting;
     Checking& checking;
     MountRecords& records;
-    std::chrono::milliseconds death_grace{30'000};  // a dead mount is detached after it
+    std::chrono::milliseconds death_grace{30'000};  // before a dead mount is detached
     std::chrono::milliseconds retry{5'000};         // between attempts to detach
   };
 
-  // Whoever keeps the machine. It must not destroy it within these calls.
+  // The owner of the machine. It must not destroy the machine within these calls.
   class Owner {
    public:
     virtual ~Owner() = default;
-    // The machine waits in kProbing for a settle() or a mount() in this call.
+    // The machine waits in kProbing; this call must settle() or mount() it.
     virtual void on_probed(const std::string& id, const Result<void>& outcome) = 0;
     virtual void on_changed(const std::string& id) = 0;  // its state
-    virtual void on_ended(std::string id) = 0;  // nothing is left: the last call; the volume may go
-    // What else of its drive is mounted, worked on, or used by others; empty: nothing.
+    virtual void on_ended(std::string id) = 0;  // the last call: nothing is left, and the volume
+                                                // may go
+    // What else on its drive is mounted, busy or in use by others; empty: nothing.
     [[nodiscard]] virtual std::string in_use_beside(const Volume& volume) = 0;
   };
 
@@ -65,18 +66,18 @@ class VolumeMachine {
   ~VolumeMachine();
 
   [[nodiscard]] const Volume& volume() const { return volume_; }
-  // Something is under way that another operation would have to wait for.
+  // An operation is under way that another one would have to wait for.
   [[nodiscard]] bool busy() const { return probing_ != nullptr || working_ != nullptr; }
   [[nodiscard]] bool examining() const { return probing_ != nullptr; }
 
-  // Why the operation ("mount") can't begin now; only asked when it can't.
+  // Why the operation ("mount") can't begin now; call this only if it can't.
   [[nodiscard]] Error why_not(std::string_view operation) const;
 
-  // Where it rests after a decision.
+  // The state in which it rests after a decision.
   void settle(VolumeState state, std::string reason, std::string rule);
-  // As above, of a volume that stays in its state.
+  // Like settle(), for a volume that stays in its state.
   void explain(std::string reason, std::string rule);
-  // Joins a look that is under way. With a user it becomes a job of theirs.
+  // Joins an examination that is under way. With a user, it becomes that user's job.
   void probe(std::optional<uid_t> started_by, Done<void> done);
 
   struct MountOrder {
@@ -88,30 +89,30 @@ class VolumeMachine {
   void mount(MountOrder order, Done<std::string> done);
   // Waits for the mount that is under way.
   void join_mount(Done<std::string> done);
-  // By force also while an unmount without it is under way.
+  // With force, also while an unmount without force is under way.
   void unmount(UnmountForce force, uid_t started_by, Done<Mounting::UnmountResult> done);
   [[nodiscard]] bool can_force_unmount() const;
-  // Takes the mount of a dead driver away and ends its story.
+  // Takes away the mount of a dead driver, and forgets the death.
   void detach(uid_t started_by, Done<void> done);
-  // Why it was available before the look at it that ended last; empty if it was not.
+  // Why it was available before the last finished examination; empty if it was not.
   [[nodiscard]] const std::string& reason_before_probe() const { return reason_before_probe_; }
-  // Of what is not mounted and was looked at; the type is filled in.
+  // For a volume that is not mounted and was examined; fills in the type.
   [[nodiscard]] bool can_check() const;
   void check(CheckRequest request, uid_t started_by, Done<CheckReply> done);
   void find_users(Done<std::vector<BusyProcess>> done);
   [[nodiscard]] std::vector<std::string> last_lines() const;
 
-  // What udev says of the same medium now.
+  // What udev now says about the same medium.
   void update_device(const Device& device);
-  // What the rules make of it.
+  // What the rules say about it.
   void set_removable(bool removable);
-  // An image whose opener left the bus.
+  // For an image: its opener left the bus.
   void opener_left();
-  // The medium is gone. Ends with on_ended(), now or when the mount is away.
+  // The medium is gone. Ends with on_ended(), now or when its mount has been taken away.
   void pull_out(const std::string& why);
-  // A mount of an earlier airlockd; the volume holds it already.
+  // Continues with a mount of an earlier airlockd, which the volume already holds.
   void adopt();
-  // A mount that mount.airlock made just now. A look at the medium that is under way ends.
+  // Takes over a mount that mount.airlock just made. Ends an examination that is under way.
   Result<void> take_over(LiveMount mount, uid_t user);
 
  private:
@@ -129,10 +130,10 @@ class VolumeMachine {
   void watch_mount();
   void save_record();
   void forget_mount();
-  // What the probe saw is not true any more: how the mount ended counts.
+  // The probe's finding is out of date: the end of the mount decides the condition.
   void remember_end(bool clean);
 
-  // What a volume is while an operation goes on: "being checked".
+  // What is being done to the volume: "being checked".
   static std::string_view being(CheckOperation operation);
   void checked(CheckOperation operation, Result<CheckReply> reply);
   void keep_check(CheckOperation operation, CheckReply& reply);
@@ -140,7 +141,7 @@ class VolumeMachine {
 
   void start_unmounting(UnmountForce force);
   void unmounted(Result<Mounting::UnmountResult> result);
-  // `how` is "unmounted", or by whom.
+  // `how` is "unmounted", or says who did it.
   [[nodiscard]] UnmountEnd how_unmounted(const Mounting::UnmountResult& result,
                                          std::string_view how);
   [[nodiscard]] UnmountEnd how_detached();
@@ -173,17 +174,18 @@ class VolumeMachine {
   Waiters<CheckReply> check_waiters_;
   std::optional<CheckOperation> checking_;  // while it is under way
   std::string reason_before_check_;         // of its state
-  std::string reason_before_probe_;         // the same, if it was available
+  std::string reason_before_probe_;         // the same, if the volume was available
 
   std::unique_ptr<MountWatch> watch_;
-  std::uint64_t watches_ = 0;  // what an old watch still has to say is not heard
-  // What happened to the mount while it was being unmounted; told if the unmounting fails.
+  std::uint64_t watches_ = 0;  // identifies the current watch; events of an older one are ignored
+  // Events during an unmount; reported if the unmount fails.
   std::optional<DriverDeath> death_meanwhile_;
   std::optional<Mounting::UnmountResult> unmounted_meanwhile_;
-  bool died_with_changes_ = false;  // the dead mount could be written to
+  bool died_with_changes_ = false;  // the dead mount was writable
   EventSource grace_;
-  int attempts_ = 0;                             // to detach what is gone
-  std::unique_ptr<PendingOperation> leftovers_;  // the place of a mount others took away
+  int attempts_ = 0;                             // to detach the mount of a medium that is gone
+  std::unique_ptr<PendingOperation> leftovers_;  // removes the place of a mount that others took
+                                                 // away
   std::unique_ptr<PendingProbe> background_probe_;
 
   struct Inquiry {

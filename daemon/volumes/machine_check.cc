@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Checking, repairing and naming a volume that is not mounted.
+// Checks, repairs and labels a volume that is not mounted.
 #include <utility>
 
 #include "daemon/volumes/journal.h"
@@ -20,7 +20,7 @@ std::string_view word_for(CheckOperation operation) {
 }
 
 MediumState state_after(CheckVerdict verdict, MediumState before) {
-  // A sleeping system sleeps on, whatever a checker thinks of its filesystem.
+  // A hibernated system stays, whatever a checker says about its filesystem.
   if (before == MediumState::kHibernated) return before;
   switch (verdict) {
     case CheckVerdict::kClean:
@@ -85,7 +85,7 @@ void VolumeMachine::checked(CheckOperation operation, Result<CheckReply> reply) 
   become(volume_.state, std::exchange(reason_before_check_, {}));
   if (reply) keep_check(operation, *reply);
   journal_checked(volume_, word_for(operation), reply);
-  // Label and condition may be others now.
+  // The label and the condition may have changed.
   const bool may_have_written = !only_reads(operation);
   if (!may_have_written) return check_waiters_.tell(reply);
   probe(std::nullopt,
@@ -94,7 +94,7 @@ void VolumeMachine::checked(CheckOperation operation, Result<CheckReply> reply) 
 
 void VolumeMachine::keep_check(CheckOperation operation, CheckReply& reply) {
   const bool is_check = operation == CheckOperation::kCheck;
-  // Not every checker says so itself.
+  // Not every checker reports this itself.
   if (is_check && reply.verdict == CheckVerdict::kClean) {
     if (const auto* what = not_said(volume_.probe->state)) {
       reply.verdict = CheckVerdict::kDirty;

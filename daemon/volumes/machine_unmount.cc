@@ -11,7 +11,7 @@
 namespace airlock {
 namespace {
 
-// A kernel that can't let go of a mount now can seldom do so later.
+// A kernel that can't let go of a mount now seldom can later.
 constexpr int kMostAttempts = 5;
 
 std::string loss(const Volume& volume) {
@@ -41,7 +41,7 @@ void VolumeMachine::unmount(UnmountForce force, uid_t started_by,
   save_record();
 }
 
-// The one under way may wait for a driver that never ends.
+// The unmount under way may be waiting for a driver that never ends.
 bool VolumeMachine::can_force_unmount() const {
   return volume_.state == VolumeState::kUnmounting && working_ && !forced_;
 }
@@ -64,7 +64,7 @@ void VolumeMachine::unmounted(Result<Mounting::UnmountResult> result) {
   unmount_waiters_.tell(result);
 }
 
-// Nobody can pull out a part of a drive.
+// A drive can only be unplugged as a whole.
 UnmountEnd VolumeMachine::how_unmounted(const Mounting::UnmountResult& result,
                                         std::string_view how) {
   using enum UnmountEnd::Outcome;
@@ -90,7 +90,7 @@ void VolumeMachine::leave_mount(UnmountEnd end) {
   become(VolumeState::kAvailable, volume_.last_unmount->summary);
 }
 
-// The unmounting came to nothing; what happened to the mount meanwhile counts now.
+// The unmount failed; what happened to the mount meanwhile counts now.
 void VolumeMachine::return_from_unmounting(const std::string& why) {
   if (unmounted_meanwhile_) return leave_to_others(*unmounted_meanwhile_);
   if (death_meanwhile_) return enter_dead(*std::exchange(death_meanwhile_, std::nullopt));
@@ -128,7 +128,7 @@ void VolumeMachine::enter_dead(DriverDeath death) {
   start_grace();
 }
 
-// A dead mount fails every access at once, but it is in the way of its own place.
+// A dead mount fails every access at once, but it blocks its own mount point.
 void VolumeMachine::start_grace() {
   if (!volume_.mount) return;
   auto timer = tools_.loop.after(tools_.death_grace, [this] { end_grace(); });
@@ -146,7 +146,7 @@ void VolumeMachine::end_grace() {
   });
 }
 
-// Somebody else unmounted it, umount(8) or udisks.
+// Another program unmounted it, such as umount(8) or udisks.
 void VolumeMachine::unmounted_by_others(Mounting::UnmountResult result) {
   if (volume_.state == VolumeState::kUnmounting)
     unmounted_meanwhile_ = std::move(result);
@@ -159,13 +159,13 @@ void VolumeMachine::unmounted_by_others(Mounting::UnmountResult result) {
 }
 
 void VolumeMachine::leave_to_others(const Mounting::UnmountResult& result) {
-  // There is nothing to detach any more, but the place is still there.
+  // Nothing is left to detach, but the mount point still exists.
   leftovers_ = tools_.mounting.detach(
       *volume_.mount, [this](const Result<bool>&) { tools_.deferred.add(std::move(leftovers_)); });
   leave_mount(how_unmounted(result, "unmounted by another program"));
 }
 
-// `then` runs when the mount is away (or could not be taken away).
+// `then` runs when the mount has been taken away, or could not be.
 void VolumeMachine::take_away(Done<void> then) {
   grace_.reset();
   working_ = tools_.mounting.detach(
@@ -177,7 +177,7 @@ void VolumeMachine::take_away(Done<void> then) {
       });
 }
 
-// What a driver had not written when it died is lost, whatever else happens to the medium.
+// Data that a driver had not written when it died is lost, whatever happens to the medium later.
 UnmountEnd VolumeMachine::how_detached() {
   constexpr std::string_view kHow = "its dead mount was detached";
   if (!died_with_changes_)
@@ -232,7 +232,7 @@ std::vector<std::string> VolumeMachine::last_lines() const {
   return watch_ ? watch_->last_lines() : std::vector<std::string>{};
 }
 
-// Whatever runs is cancelled and calls nobody any more.
+// Cancels everything that runs; nothing of it calls back any more.
 void VolumeMachine::stop_everything() {
   probing_.reset();
   background_probe_.reset();

@@ -105,7 +105,7 @@ void add_mount(const Volume& volume, PropertyMap& all) {
   all["DriverPid"] = alive ? static_cast<std::uint32_t>(mount.driver_pid) : 0U;
 }
 
-// At most this much of a driver's last words goes over the bus with every change.
+// How many lines of a driver's last words go over the bus with every change.
 constexpr std::size_t kMostLastLines = 16;
 
 std::string last_lines(const DriverDeath& death) {
@@ -116,7 +116,7 @@ std::string last_lines(const DriverDeath& death) {
   return lines;
 }
 
-// "socket", or the number of one the library does not know.
+// "socket", or the number of a call that the library does not know.
 std::string system_call_name(long number) {
   const std::string_view name = call_name(number);
   return name.empty() ? std::to_string(number) : std::string(name);
@@ -189,8 +189,8 @@ void add_uncontained(const Volume& volume, PropertyMap& all) {
   all["Uncontained"] = std::move(story);
 }
 
-// Length of the well-formed UTF-8 sequence a text begins with; 0: there is none, or it would
-// steer a terminal or the reading direction.
+// The length of the well-formed UTF-8 sequence that a text begins with; 0: there is none, or it
+// would control a terminal or the reading direction.
 std::size_t showable_length(std::string_view rest) {
   const auto first = static_cast<unsigned char>(rest.front());
   if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;

@@ -6,18 +6,18 @@
 
 namespace airlock {
 
-// The properties of org.airlock1.Volume. Foreign text goes out as it is, but always as UTF-8
-// without control characters, which D-Bus and a terminal could not stand.
+// The properties of org.airlock1.Volume. Foreign text is not changed, except that it is always
+// UTF-8 without control characters: D-Bus and terminals need that.
 PropertyMap volume_properties(const Volume& volume);
 
-// What LastCheck says.
+// The contents of LastCheck.
 PropertyMap check_properties(const VolumeCheck& check);
 
-// Those of `now` that `before` has not, or has otherwise.
+// The properties of `now` that `before` lacks, or that differ from it.
 PropertyMap changed_properties(const PropertyMap& before, const PropertyMap& now);
 
-// Text that came from a medium, fit to be shown in one line: what is no printable UTF-8 becomes a
-// replacement character.
+// Text from a medium, made fit to be shown in one line: a replacement character stands for
+// everything that is not printable UTF-8.
 std::string showable(std::string_view foreign);
 
 }  // namespace airlock

@@ -12,29 +12,29 @@
 
 namespace airlock {
 
-// The set of volumes there are, and what the bus was told of them. Opens nothing, decides nothing.
-// A Volume stays where it is in memory until it is removed.
+// The set of volumes, and what the bus knows of them. Opens nothing, decides nothing. A Volume
+// keeps its address in memory until it is removed.
 class VolumeRegistry {
  public:
   explicit VolumeRegistry(Publisher& publisher) : publisher_(publisher) {}
 
-  // Gives it an id as near to the wished one as possible, and shows it.
+  // Gives the volume an id as close to the wish as possible, and publishes it.
   Volume& add(const std::string& wished_id, Volume volume);
-  // "image1", "image2", ... for the life of this process; never one that is there.
+  // "image1", "image2", ... for the life of this process; never one that exists.
   std::string next_image_id();
   void remove(const std::string& id);
 
   [[nodiscard]] Volume* find(const std::string& id);
-  // The one that stands for the medium that is in the device now: not one that is gone.
+  // The volume of the medium that is in the device now, not of one that is gone.
   [[nodiscard]] Volume* find(dev_t device);
   [[nodiscard]] Volume* find_mounted_on(const std::string& mount_point);
-  // All of one drive; `drive` as Device::drive.
+  // All volumes of one drive; `drive` as in Device::drive.
   [[nodiscard]] std::vector<Volume*> of_drive(dev_t drive);
   [[nodiscard]] std::vector<Volume*> all();
   [[nodiscard]] std::size_t count(VolumeState state) const;
   [[nodiscard]] std::size_t size() const { return shown_.size(); }
 
-  // Tells the bus what is otherwise since the last time.
+  // Tells the bus what has changed since the last time.
   void publish(const std::string& id);
 
  private:

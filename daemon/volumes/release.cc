@@ -10,18 +10,18 @@
 namespace airlock {
 namespace {
 
-// Still has something in the kernel.
+// The volume still has a mount in the kernel.
 bool holds_mount(const Volume& volume) {
   return volume.mount.has_value() && volume.state != VolumeState::kGone;
 }
 
-// What uses a partitioned drive uses its partitions, which are asked after one by one. What is no
-// volume keeps the kernel from giving us the drive in the end.
+// The users of a partitioned drive are those of its partitions, which are checked one by one. If
+// something that is not a volume uses it, the kernel refuses us the drive in the end.
 bool used_by_its_parts(const Device& device) {
   return device.number == device.drive && device.has_partitions;
 }
 
-// What of the medium may not be there, in words; empty: nothing.
+// What may not have reached the medium, in words; empty: nothing.
 std::string unwritten(const Volume& volume) {
   const auto& end = volume.last_unmount;
   const bool written = !end || end->outcome == UnmountEnd::Outcome::kSafe ||
@@ -115,7 +115,6 @@ void DriveReleases::unmount(dev_t drive, VolumeMachine& machine) {
                   });
 }
 
-// A mount has just ended.
 void DriveReleases::go_on_after(dev_t drive, const std::string& volume) {
   const auto found = releases_.find(drive);
   if (found == releases_.end()) return;  // cancelled
@@ -125,15 +124,15 @@ void DriveReleases::go_on_after(dev_t drive, const std::string& volume) {
   next(drive);
 }
 
-// "Ejected" means that everything is written, so it is not said where that is not true. Somebody
-// who wants the medium out all the same asks again, now that nothing is mounted.
+// "Ejected" means that everything is written, so we don't say it unless it is true. A user who
+// wants the medium out all the same asks again, now that nothing is mounted.
 Result<void> DriveReleases::require_written(const Release& release) {
   if (release.unwritten.empty() || release.order.force) return {};
   const std::string_view done = release.order.kind == Kind::kEject ? "ejected" : "switched off";
   return fail(Errc::kIo, "it is unmounted, but not {}: {}", done, release.unwritten);
 }
 
-// From here on the medium may disappear: that is what was asked for.
+// From here on the medium may disappear: that is what the user asked for.
 void DriveReleases::let_go(dev_t drive) {
   Release& release = releases_.at(drive);
   if (auto written = require_written(release); !written) return finish(drive, std::move(written));

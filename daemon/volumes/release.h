@@ -17,20 +17,19 @@
 
 namespace airlock {
 
-// Letting go of whole drives: everything of one that is mounted is unmounted, one after the
-// other, and only when all of it is on the medium the drive is ejected or switched off. May be
-// asked of authorised callers only.
+// Ejects whole drives or switches them off: unmounts everything on the drive, one volume after the
+// other, and acts only once all data is on the medium. The caller must be authorised.
 class DriveReleases {
  public:
   enum class Kind { kEject, kPowerOff };
   struct Order {
     Kind kind = Kind::kEject;
-    std::string volume;  // the one that was named
+    std::string volume;  // the volume that the caller named
     uid_t started_by = 0;
-    bool force = false;  // unmount what is in use
+    bool force = false;  // unmount even if in use
     Reply<void> answer;
   };
-  // Tells why an unmount failed as well as it can be told.
+  // Explains as well as possible why an unmount failed.
   using Explain = std::function<void(const std::string& volume, Error error,
                                      std::move_only_function<void(Error)> explained)>;
 
@@ -43,12 +42,13 @@ class DriveReleases {
   explicit DriveReleases(Parts parts) : parts_(std::move(parts)) {}
 
   void start(Order order);
-  // Ends all of them, unanswered ones with an error. Before the supervisor goes.
+  // Ends all releases; answers those that have no answer with an error. Call before the supervisor
+  // goes.
   void stop();
-  // The drive is on its way out: nothing of it should be mounted now.
+  // The drive is being released, so nothing on it should be mounted now.
   [[nodiscard]] bool releasing(dev_t drive) const { return releases_.contains(drive); }
-  // Fails if the drive is needed by somebody we must not disturb. Force overtakes the same without
-  // it, and an unmount without it.
+  // Fails if somebody whom we must not disturb needs the drive. Force overtakes the same release
+  // without force, and an unmount without force.
   [[nodiscard]] Result<void> check(const Volume& volume, Kind kind, bool force) const;
 
  private:
@@ -57,7 +57,8 @@ class DriveReleases {
     std::string node;
     std::string sysfs_path;
     JobTable::Job job;
-    std::vector<Reply<void>> overtaken;  // answers of orders that this one was before it had force
+    std::vector<Reply<void>> overtaken;  // answers to orders that this one replaced before it had
+                                         // force
     std::string unwritten;               // what a mount that ended left unwritten; empty: nothing
     std::unique_ptr<PendingOperation> operation;
   };

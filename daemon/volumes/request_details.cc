@@ -12,7 +12,7 @@
 namespace airlock {
 namespace {
 
-// More names help nobody.
+// More names would not help.
 constexpr std::size_t kMostNamed = 5;
 
 Ownership ownership_of(const Volume& volume, const CallerFacts& caller) {

@@ -11,16 +11,16 @@
 
 namespace airlock {
 
-// What the table of methods needs to know: whose the volume is and where it is, as the caller sees
-// it.
+// Facts that the table of methods needs: who owns the volume and where it is, from the caller's
+// point of view.
 AuthorizationFacts authorization_facts(const Volume& volume, const CallerFacts& caller);
 
-// What polkit's rules and its dialog get to see of it.
+// What polkit's rules and dialog see of the volume.
 std::map<std::string, std::string> details_of(const Volume& volume,
                                               const std::string& mount_options);
 
-// Who is in the way, for the end of a message: `bash (pid 12, "/run/media/u/STICK")`, and how many
-// more.
+// The processes that are in the way, for the end of a message: `bash (pid 12,
+// "/run/media/u/STICK")`, and how many more.
 std::string describe(const std::vector<BusyProcess>& users);
 
 }  // namespace airlock

@@ -9,10 +9,10 @@
 
 namespace airlock {
 
-// Whether a file can be mounted as an image: a regular file with something in it, open for reading.
+// Whether a file can be mounted as an image: a regular, non-empty file that is open for reading.
 Result<void> require_image(const FileFacts& facts);
 
-// The name people call it by, fit for the mount table: bounded, no control characters.
+// The image's name for people, fit for the mount table: bounded, without control characters.
 std::string image_name(std::string_view given);
 
 }  // namespace airlock

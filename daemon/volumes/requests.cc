@@ -10,7 +10,7 @@ Requests::Request* Requests::find(Id id) {
   return found == requests_.end() ? nullptr : &found->second;
 }
 
-// Out of the table first: what is called next may begin or end other requests.
+// Removes it from the table first: the next call may begin or end other requests.
 Requests::Request Requests::take(Id id) {
   Request request = std::move(requests_.at(id));
   requests_.erase(id);
@@ -59,7 +59,7 @@ void Requests::found(Id id, std::size_t most, Result<CallerFacts> caller, Known 
   known(id, facts);
 }
 
-// Where somebody sits changes; who they are does not.
+// A person's seat may change; who they are does not.
 void Requests::refresh(CallerFacts& caller) const {
   std::string seat;
   caller.in_active_session = parts_.sessions.is_active(caller.user, &seat);
@@ -105,7 +105,7 @@ void Requests::ask(Id id, const std::string& action, const Permission& needed) {
   auto pending = parts_.authority.ask(std::move(question), [this, id, action](Result<void> answer) {
     answered(id, action, std::move(answer));
   });
-  // An authority may answer at once, and the next question may be under way already.
+  // An authority may answer at once; then the next question may be under way already.
   request = find(id);
   if (request != nullptr && !request->granted.contains(action))
     request->question = std::move(pending);

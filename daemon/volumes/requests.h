@@ -18,27 +18,27 @@
 
 namespace airlock {
 
-// What must be allowed before something is done, and what a person who is asked gets to see.
+// The permissions that something needs, and what the person who is asked gets to see.
 struct Permission {
-  std::vector<std::string> actions;  // all of them; none: go ahead
+  std::vector<std::string> actions;  // all of them are needed; empty: go ahead
   std::map<std::string, std::string> details;
 };
 
-// The requests that are not carried out yet: their caller is looked up, a medium is examined, or
-// polkit is asked. A request that has got its permissions leaves; what is done then is the
-// business of who asked for them. Leaving otherwise (the caller or the volume is gone) calls
-// `failed`, so that of `failed` and `permitted` exactly one is called, once.
+// The requests that are not carried out yet: the caller is being looked up, a medium examined, or
+// polkit asked. A request leaves when it has its permissions, and then its maker carries it out. If
+// it leaves because its caller or volume is gone, `failed` is called. So exactly one of `failed`
+// and `permitted` is called, once.
 class Requests {
  public:
   using Id = std::uint64_t;
   using Failed = std::move_only_function<void(Error)>;
   using Known = std::move_only_function<void(Id, const CallerFacts&)>;
-  // Worked out anew before and after every question, because everything may have changed while a
-  // person looked for a password.
+  // Computed again before and after every question, because everything may have changed while a
+  // person typed a password.
   using PermissionNeeded = std::move_only_function<Result<Permission>(const CallerFacts&)>;
   using Permitted = std::move_only_function<void(const CallerFacts&)>;
-  // Asked before each of these looks. True: the volume cannot be judged now, and the request goes
-  // on when the function is called.
+  // Called before each of these. True: the volume can't be judged now, and the request continues
+  // when `go_on` is called.
   using Unsettled = std::move_only_function<bool(std::move_only_function<void()> go_on)>;
 
   struct Parts {
@@ -50,8 +50,8 @@ class Requests {
   Requests(const Requests&) = delete;
   Requests& operator=(const Requests&) = delete;
 
-  // `volume` may be empty: the request then does not end with one. `most` requests of one user
-  // other than root may be open; how many one connection may have is the bus side's business.
+  // `volume` may be empty; the request then does not end with a volume. `most` limits the open
+  // requests of one user other than root; the bus side limits those of one connection.
   void begin(Call call, std::string volume, std::size_t most, Failed failed, Known known);
   void permit(Id id, PermissionNeeded needs, Permitted permitted, Unsettled unsettled = {});
   void refuse(Id id, Error error);
@@ -72,7 +72,7 @@ class Requests {
     Permitted permitted;
     Unsettled unsettled;
     std::set<std::string> granted;
-    std::optional<std::map<std::string, std::string>> shown;  // to whoever was asked
+    std::optional<std::map<std::string, std::string>> shown;  // to the person who was asked
     std::unique_ptr<PendingQuestion> question;
   };
 
@@ -89,7 +89,8 @@ class Requests {
 
   Parts parts_;
   std::map<Id, Request> requests_;
-  std::unique_ptr<PendingQuestion> answered_;  // the last one; its callback may still be running
+  std::unique_ptr<PendingQuestion> answered_;  // the last one, because its callback may still be
+                                               // running
   Id last_ = 0;
 };
 

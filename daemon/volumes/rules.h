@@ -12,8 +12,7 @@
 
 namespace airlock {
 
-// What the volumes ask of the settings in force. Reading and watching the files behind them is
-// somebody else's work.
+// What the volumes need from the settings in force. Others read and watch the settings files.
 class VolumeRules {
  public:
   struct Limits {
@@ -24,16 +23,16 @@ class VolumeRules {
 
   virtual ~VolumeRules() = default;
   [[nodiscard]] virtual Decision decide(const Facts& facts) const = 0;
-  // Whether the medium counts as one that people plug in and out; a rule may say so.
+  // Whether the medium counts as one that people plug in and out; a rule may change that.
   [[nodiscard]] virtual bool removable(const Facts& facts) const = 0;
-  // A decision for people: "decision", "reason", "rule" and what led there.
+  // A decision explained for people: "decision", "reason", "rule" and the steps to it.
   [[nodiscard]] virtual PropertyMap explain(const Facts& facts) const = 0;
   [[nodiscard]] virtual PropertyMap describe() const = 0;
   [[nodiscard]] virtual Limits limits() const = 0;
   [[nodiscard]] virtual std::string automount() const = 0;  // "on", "ask", "off"
-  // Until airlockd ends; Errc::kInvalidArgument for a word that is no mode.
+  // Lasts until airlockd ends; Errc::kInvalidArgument if the word is not a mode.
   virtual Result<void> switch_automount(const std::string& mode) = 0;
-  // What is wrong with the files, and keeps older settings in force; empty: nothing.
+  // What is wrong with the files, so that older settings stay in force; empty: nothing.
   [[nodiscard]] virtual std::string problem() const = 0;
   // Called after anything of the above changed.
   virtual void on_change(std::move_only_function<void()> callback) = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How a request is handled, and the methods of the whole daemon. service_volumes.cc has those of
-// one volume, service_check.cc those of one that is not mounted.
+// Handles requests; has the methods of the whole daemon. service_volumes.cc has the methods of one
+// volume, service_check.cc those of a volume that is not mounted.
 #include "daemon/volumes/service.h"
 
 #include <fcntl.h>
@@ -51,7 +51,7 @@ Result<void> VolumeService::start() {
   return {};
 }
 
-// What the manager's properties say, and whether there is a reason to stay.
+// Updates the manager's properties, and whether there is a reason to stay.
 void VolumeService::review() {
   const VolumeRules& rules = parts_.volumes.rules;
   const auto waiting = supervisor_.registry().count(VolumeState::kWaiting);
@@ -89,7 +89,7 @@ void VolumeService::permit(Requests::Id id, VolumeRequest request) {
   requests_.permit(
       id, [this, shared](const CallerFacts& caller) { return permission(*shared, caller); },
       [this, shared](const CallerFacts& caller) {
-        // It was there a moment ago, when the needs were looked at.
+        // It was there a moment ago, when its needs were computed.
         if (VolumeMachine* machine = supervisor_.find(shared->volume))
           shared->act(*machine, caller);
       },
@@ -98,7 +98,7 @@ void VolumeService::permit(Requests::Id id, VolumeRequest request) {
       });
 }
 
-// A medium that was closed after writing is examined again, perhaps while polkit is asked.
+// A medium is examined again after it was closed from writing, perhaps while polkit is being asked.
 bool VolumeService::when_examined(const std::string& volume,
                                   std::move_only_function<void()> go_on) {
   VolumeMachine* machine = supervisor_.find(volume);
@@ -116,7 +116,7 @@ Result<Permission> VolumeService::permission(VolumeRequest& request, const Calle
                     .details = details_of(machine->volume(), request.call.options.mount_options)};
 }
 
-// A look at a medium nobody looked at yet is the first step of a request that depends on it.
+// A request that depends on the contents of an unexamined medium begins by examining it.
 void VolumeService::examine(Requests::Id id, VolumeRequest request, const CallerFacts& caller) {
   VolumeMachine* machine = supervisor_.find(request.volume);
   const bool looking = machine != nullptr && machine->volume().state == VolumeState::kProbing;
@@ -270,7 +270,7 @@ void VolumeService::explain(Call /*call*/, std::string device, Reply<PropertyMap
   answer.give(parts_.volumes.rules.explain(*facts));
 }
 
-// Services are found through their sockets, as they are when it comes to mounting.
+// Finds services by their sockets, like a mount does.
 std::string VolumeService::origin_of(const std::vector<std::string>& types) const {
   for (const std::string& directory : options_.driver_directories)
     for (const std::string& type : types)
@@ -326,7 +326,7 @@ void VolumeService::skip(Call call, std::string job, Reply<void> done) {
   change_job("Skip", &JobTable::skip, std::move(call), std::move(job), std::move(done));
 }
 
-// Whose mount it will be has a say in how it comes about, though Airlock began it by itself.
+// The user whom a mount is for may decide how it is made, though Airlock started it automatically.
 Result<Ownership> VolumeService::ownership_of_job(std::string_view method, const std::string& job,
                                                   uid_t user) {
   TRY(const uid_t starter, supervisor_.jobs().started_by(job));

@@ -22,10 +22,10 @@
 
 namespace airlock {
 
-// What people and programs ask of volumes: every request is understood, its caller looked up, the
-// policy asked what it takes, polkit asked for that, everything checked again, and then carried
-// out by the volume's machine. Each gets exactly one answer. What happens by itself is the
-// supervisor's business, which this owns.
+// Handles the requests of people and programs: looks the caller up, asks the policy which
+// permissions the request needs and polkit for them, checks everything again, and then has the
+// volume's machine carry it out. Each request gets exactly one answer. The supervisor, which this
+// owns, does what happens automatically.
 class VolumeService final : public Service {
  public:
   struct Parts {
@@ -48,7 +48,7 @@ class VolumeService final : public Service {
   VolumeService& operator=(const VolumeService&) = delete;
   ~VolumeService() override;
 
-  // Finds what is there and begins to follow what comes. Call once, before there are callers.
+  // Finds the existing volumes and begins to follow changes. Call once, before there are callers.
   Result<void> start();
 
   [[nodiscard]] VolumeSupervisor& supervisor() { return supervisor_; }
@@ -85,30 +85,31 @@ class VolumeService final : public Service {
   void caller_gone(const std::string& sender) override;
 
  private:
-  // The actions it takes to do something with a volume, or why it can't be done. Asked again
-  // after every answer of polkit.
+  // The actions that a request needs, or why it can't be done. Called again after every answer from
+  // polkit.
   using ActionsNeeded =
       std::move_only_function<Result<std::vector<std::string>>(VolumeMachine&, const CallerFacts&)>;
   using Act = std::move_only_function<void(VolumeMachine&, const CallerFacts&)>;
-  // A request that needs one volume, from the call to what is done in the end.
+  // A request that concerns one volume, from the call to the act.
   struct VolumeRequest {
     Call call;
     std::string volume;
     ActionsNeeded needs;
     Act act;
-    // Given if what is on the medium has to be known: whether this caller may have it looked at.
+    // Given if the request depends on the contents of the medium: whether this caller may have it
+    // examined.
     std::move_only_function<Result<void>(VolumeMachine&, const CallerFacts&)> may_look = {};
   };
-  // What was decided for a mount when it was looked at last.
+  // The latest decision about a mount.
   struct MountPlan {
     Call call;
     Decision decision;
-    bool join = false;  // the same is being done already
+    bool join = false;  // the same mount is being made already
   };
 
   using Finished = std::function<void()>;
 
-  // airlockd does not end before the request is answered.
+  // airlockd stays until the request is answered.
   template <typename T>
   Reply<T> accept(Reply<T> reply) {
     reply.attach(std::make_shared<Idle::Token>(parts_.idle.hold()));
@@ -152,7 +153,7 @@ class VolumeService final : public Service {
   void start_check(CheckRequest request, Call call, std::string volume, Reply<PropertyMap> answer);
   void measure(pid_t driver, Reply<std::string> answer);
   void check_opened(Requests::Id id, VolumeImage image, Reply<std::string> answer);
-  // An errand of ours, kept until it says that it has finished.
+  // Runs an errand of ours, and keeps it until it says that it has finished.
   void run(std::move_only_function<Result<Errand>(Finished)> start,
            std::move_only_function<void(Error)> failed);
   [[nodiscard]] std::size_t images_of(uid_t user);
@@ -164,7 +165,7 @@ class VolumeService final : public Service {
   Parts parts_;
   Options options_;
   Idle::Token busy_;
-  // The machines' last words go to these two.
+  // The machines make their last calls to these two.
   Requests requests_;
   DriveReleases releases_;
   VolumeSupervisor supervisor_;

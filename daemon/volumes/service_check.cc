@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is asked of one volume that is not mounted: checking, repairing, naming it.
+// Requests about one volume that is not mounted: check, repair, set the label.
 #include <algorithm>
 #include <utility>
 
@@ -42,7 +42,7 @@ Result<void> check_writable(const Volume& volume) {
   return {};
 }
 
-// What can't be done, whoever asks.
+// Refuses what can't be done for any caller.
 Result<void> check_possible(const Volume& volume, const CheckRequest& request) {
   if (volume.image && !volume.image->file)
     return fail(Errc::kNotFound, "the image is not open any more: open it again");
@@ -54,14 +54,14 @@ Result<void> check_possible(const Volume& volume, const CheckRequest& request) {
   TRY_VOID(check_offered(*row, request.operation));
   if (only_reads(request.operation)) return {};
   TRY_VOID(check_writable(volume));
-  // The only thing that writes to a sleeping system's filesystem is that system.
+  // Only a hibernated system itself may write to its filesystem.
   if (volume.probe->state == MediumState::kHibernated)
     return fail(Errc::kBusy, "it holds a hibernated system, which writing would destroy");
   if (request.operation == CheckOperation::kLabel) return check_label(row->family, request.label);
   return {};
 }
 
-// A device that somebody else uses is found out here, and once more when it is claimed.
+// Finds a device that something else uses; the claim will find it once more.
 Result<void> check_unused(const Facts& facts) {
   if (!facts.device) return {};
   if (!facts.device->users.empty())

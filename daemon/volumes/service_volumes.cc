@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is asked of one volume.
+// Requests about one volume.
 #include <algorithm>
 #include <utility>
 
@@ -22,13 +22,13 @@ Result<UnmountForce> force_of(const CallOptions& options) {
   return options.lazy ? UnmountForce::kLazy : UnmountForce::kNone;
 }
 
-// What the table says about a method that depends on nothing but the volume.
+// The actions that the table requires for a method that depends only on the volume.
 Result<Actions> needed_for(std::string_view method, const Volume& volume,
                            const CallerFacts& caller) {
   return required_actions("Volume", method, authorization_facts(volume, caller));
 }
 
-// What the machine is told to do. A descriptor that only reads makes a mount that only reads.
+// The order for the machine. A read-only descriptor makes a read-only mount.
 VolumeMachine::MountOrder order_of(const Decision& decision, const Volume& volume,
                                    const CallerFacts& caller) {
   VolumeMachine::MountOrder order{.decision = std::get<MountDecision>(decision.what),
@@ -70,7 +70,8 @@ Result<Actions> VolumeService::decide_mount(MountPlan& plan, VolumeMachine& mach
                                             const CallerFacts& caller) {
   const Volume& volume = machine.volume();
   const CallOptions& options = plan.call.options;
-  // A file manager that asks for what is being done by itself gets its result.
+  // If Airlock is already making this mount automatically, a file manager that asks for it gets its
+  // result.
   plan.join = volume.state == VolumeState::kMounting && caller.user == volume.mounted_for &&
               options.mount_options.empty() && options.type.empty();
   if (plan.join) return Actions{};
@@ -85,7 +86,7 @@ Result<Actions> VolumeService::decide_mount(MountPlan& plan, VolumeMachine& mach
   return required_actions("Volume", "Mount", facts);
 }
 
-// Whether the medium may be opened for this caller at all, to find out what is on it.
+// Whether the medium may be opened for this caller at all, to examine it.
 Result<void> VolumeService::may_look(MountPlan& plan, VolumeMachine& machine,
                                      const CallerFacts& caller) {
   const auto wanted = apply_policy(plan, supervisor_.facts_of(machine.volume()), caller);
@@ -112,7 +113,7 @@ Result<Actions> VolumeService::apply_policy(MountPlan& plan, Facts facts,
   return std::get<MountDecision>(plan.decision.what).actions;
 }
 
-// A desktop may ask the moment it hears of a device, before we do.
+// A desktop may ask as soon as it hears of a device, before we do.
 Result<std::string> VolumeService::volume_of_device(const std::string& device) {
   const auto known = parts_.volumes.devices.find(device);
   if (!known) return fail(Errc::kNotFound, "there is no device {}", quote(device));
@@ -121,7 +122,7 @@ Result<std::string> VolumeService::volume_of_device(const std::string& device) {
   return fail(Errc::kNotFound, "{}: there is no medium inside", quote(device));
 }
 
-// Who waits for the answer may not pass it on, so that the volume has to tell it.
+// The program that gets the answer may not show it, so the volume has to.
 void VolumeService::show_refusal(VolumeMachine& machine, const Error& why) {
   const VolumeState state = machine.volume().state;
   const bool rests = state == VolumeState::kAvailable || state == VolumeState::kRefused ||
@@ -130,7 +131,7 @@ void VolumeService::show_refusal(VolumeMachine& machine, const Error& why) {
     machine.settle(VolumeState::kRefused, why.message(), machine.volume().decided_by);
 }
 
-// Nothing is looked for or shown before it is known that root asks.
+// Looks for nothing and shows nothing until it is certain that the caller is root.
 void VolumeService::mount_at(Call call, MountThere wanted, Reply<std::string> volume) {
   const auto answer = accept(std::move(volume));
   const auto root_alone = [](const CallerFacts& caller) -> Result<Permission> {
@@ -157,7 +158,7 @@ void VolumeService::mount_there(Call call, MountThere wanted, std::shared_ptr<He
   if (!id) return answer.refuse(id.error());
   const auto plan = std::make_shared<MountPlan>(MountPlan{.call = call});
   const auto refuse = [this, id = *id, answer](Error why) {
-    // What it is busy with, it tells by itself, and that passes.
+    // When the volume is busy, its state says so already, and that passes.
     const bool busy = why.code == Errc::kAlreadyMounted || why.code == Errc::kBusy;
     if (VolumeMachine* machine = supervisor_.find(id); machine != nullptr && !busy) {
       journal_mount_failed(machine->volume(), why);
@@ -214,7 +215,7 @@ void VolumeService::recover(Call call, std::string volume, std::string mode,
          refuse_with(answer));
 }
 
-// The mount comes back for whom it was, whoever asks.
+// The mount comes back for its original user, whoever asks.
 Result<Actions> VolumeService::decide_recovery(MountPlan& plan, VolumeMachine& machine,
                                                const CallerFacts& caller) {
   const Volume& volume = machine.volume();
@@ -232,7 +233,7 @@ Result<Actions> VolumeService::decide_recovery(MountPlan& plan, VolumeMachine& m
     facts.probe = ProbeRecord{.type = volume.mount->subtype,
                               .usage = ProbeUsage::kFilesystem,
                               .state = MediumState::kDirty};
-  // Its own dead mount is in nobody's way; whoever else uses it is found when it is claimed.
+  // Its own dead mount does not count as use; the claim finds any other user.
   if (facts.device) facts.device->users.clear();
   AuthorizationFacts needed = authorization_facts(volume, caller);
   TRY(needed.mount_actions, apply_policy(plan, std::move(facts), caller));
@@ -281,7 +282,7 @@ void VolumeService::answer_unmount(const std::string& volume, UnmountForce force
   answer.give(fail(Errc::kIo, "it is unmounted, but {}", result->warning));
 }
 
-// "Busy" is no help without a name.
+// "Busy" does not help without a name.
 void VolumeService::explain_busy(const std::string& volume, Error error,
                                  std::move_only_function<void(Error)> explained) {
   VolumeMachine* machine = supervisor_.find(volume);
@@ -356,16 +357,16 @@ Result<Actions> VolumeService::release_needs(DriveReleases::Kind kind, bool forc
   if (volume.image && eject) {
     if (machine.busy() && !(force && machine.can_force_unmount()))
       return std::unexpected(machine.why_not("eject"));
-    return required_actions("Volume", "Unmount", facts);  // there is no drive behind it
+    return required_actions("Volume", "Unmount", facts);  // an image has no drive
   }
   TRY_VOID(releases_.check(volume, kind, force));
-  // Everything on the drive is unmounted, so whose all of it is counts.
+  // Everything on the drive is unmounted, so the owners of all of it count.
   for (const Volume* part : supervisor_.registry().of_drive(volume.device->drive))
     if (part->mount && part->mounted_for != caller.user) facts.ownership = Ownership::kOthers;
   return required_actions("Volume", eject ? "Eject" : "PowerOff", facts);
 }
 
-// Ejecting an image: unmount it, and let the descriptor go.
+// Ejects an image: unmounts it and closes its descriptor.
 void VolumeService::close_image(VolumeMachine& machine, const CallerFacts& caller, bool forced,
                                 Reply<void> answer) {
   const std::string id = machine.volume().id;
@@ -443,7 +444,7 @@ void VolumeService::containment(Call call, std::string volume, Reply<std::string
          refuse_with(answer));
 }
 
-// Its root and its descriptors are looked up through /proc, where anything may hang.
+// Looks at its root and its descriptors through /proc, where anything may hang.
 void VolumeService::measure(pid_t driver, Reply<std::string> answer) {
   run(
       [this, answer, driver](Finished finished) {

@@ -10,16 +10,16 @@
 
 namespace airlock {
 
-// VolumeRules out of settings files and the policy. Reads the files when it is made and when it is
-// told to; noticing that they changed is somebody else's work.
+// VolumeRules from settings files and the policy. Reads the files when it is made, and on reload();
+// others notice that the files changed.
 class SettingsRules final : public VolumeRules {
  public:
   explicit SettingsRules(SettingsPlaces places);
-  // Settings that stand in no file, for tests.
+  // Takes settings that are not in a file, for tests.
   explicit SettingsRules(Settings settings) : settings_(std::move(settings)) {}
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
-  // Reads the files again; what is wrong with them is logged and keeps the old settings.
+  // Reads the files again. Logs what is wrong with them, and then keeps the old settings.
   void reload();
   void replace(Settings settings);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Devices and images. supervisor_automatic.cc has what happens unasked, supervisor_adoption.cc the
-// mounts of an earlier airlockd, supervisor_sleep.cc suspend and resume.
+// Devices and images. supervisor_automatic.cc has the automatic decisions, supervisor_adoption.cc
+// the mounts of an earlier airlockd, supervisor_sleep.cc suspend and resume.
 #include "daemon/volumes/supervisor.h"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ bool same_medium(const Volume& volume, const Device& device) {
          volume.source.disk_sequence == device.disk_sequence;
 }
 
-// What a look at the medium, or the decision whether to look, depends on.
+// Whether the examination, or the decision whether to examine, may turn out differently.
 bool differs(const Device& a, const Device& b) {
   return a.size != b.size || a.read_only != b.read_only || a.has_partitions != b.has_partitions ||
          a.ignored != b.ignored || a.system_reason != b.system_reason || a.users != b.users ||
@@ -53,7 +53,7 @@ VolumeSupervisor::VolumeSupervisor(Parts parts, Options options, Listener listen
              .death_grace = options_.death_grace,
              .retry = options_.retry} {}
 
-// The machines tell whoever waits; by then nobody of us listens any more.
+// The machines answer their waiters; our own listener hears nothing of that any more.
 VolumeSupervisor::~VolumeSupervisor() {
   listener_ = {};
   for (auto& [id, entry] : supervised_) entry.machine.reset();
@@ -67,7 +67,7 @@ VolumeMachine* VolumeSupervisor::find(const std::string& id) {
 Facts VolumeSupervisor::facts_of(const Volume& volume) const {
   Facts facts;
   facts.device = volume.device;
-  // Who uses a device changes without an event, and while we have it mounted that is us.
+  // The users of a device change without an event; while we have it mounted, we are the user.
   if (facts.device) {
     const auto now = parts_.devices.find(facts.device->number);
     if (now && same_medium(volume, *now)) facts.device = now;
@@ -150,7 +150,7 @@ void VolumeSupervisor::add_device(const Device& device) {
   look_for_others();
 }
 
-// The same medium, but something about it is otherwise: partitioned, formatted, used by somebody.
+// The same medium, but something about it changed: it was partitioned, formatted, or is in use.
 void VolumeSupervisor::device_changed(VolumeMachine& machine, const Device& device) {
   const std::string id = machine.volume().id;
   const bool was_adopted = adopted_.erase(id) > 0;
@@ -168,7 +168,7 @@ VolumeMachine& VolumeSupervisor::add_image(VolumeImage image) {
   volume.source.image = image.file;
   volume.image = std::move(image);
   Supervised& entry = add_volume(registry_.next_image_id(), std::move(volume));
-  entry.decided = true;  // nothing is done to an image that its opener does not ask for
+  entry.decided = true;  // nothing is done to an image unless its opener asks
   entry.machine->probe(std::nullopt, {});
   return *entry.machine;
 }
@@ -212,7 +212,7 @@ void VolumeSupervisor::on_ended(std::string id) {
   const Error why = fail(Errc::kPeerGone, "{}", ended.state_reason).error();
   const dev_t device = ended.source.device;
   adopted_.erase(id);
-  // The machine still runs: it goes with the next round.
+  // The machine is still running; it is destroyed in the next round.
   deferred_.add(std::move(found->second.machine));
   supervised_.erase(found);
   registry_.remove(id);

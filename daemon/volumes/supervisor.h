@@ -21,9 +21,9 @@
 
 namespace airlock {
 
-// What happens to volumes without anybody asking: devices come and go, mounts of an earlier
-// airlockd are found again, what may be mounted by itself is, and what has to wait for a session
-// waits. Owns the machines. Requests of people are VolumeService's business.
+// Does what happens to volumes automatically: devices come and go, mounts of an earlier airlockd
+// are found again, media are mounted or wait for a session. Owns the machines. VolumeService
+// handles what people request.
 class VolumeSupervisor final : public VolumeMachine::Owner {
  public:
   struct Parts {
@@ -46,9 +46,9 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
     bool kernel_has_fuseblk = false;
   };
   struct Listener {
-    // The volume is no more; what still wants something of it fails with `why`.
+    // The volume no longer exists; anything that still waits for it fails with `why`.
     std::move_only_function<void(const std::string& id, const Error& why)> on_removed;
-    // A state, or how many volumes there are.
+    // A state changed, or the number of volumes.
     std::move_only_function<void()> on_changed;
   };
 
@@ -57,41 +57,41 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
   VolumeSupervisor& operator=(const VolumeSupervisor&) = delete;
   ~VolumeSupervisor() override;
 
-  // Finds the mounts there are, then listens to the devices. Call once.
+  // Finds the existing mounts, then listens to the devices. Call once.
   Result<void> start();
-  // Sessions or settings are others now.
+  // Sessions or settings changed.
   void replay();
-  // Has everything written that was written to mounts; `written` is called when that is over, also
-  // where it failed. Once at a time.
+  // Puts everything that was written to mounts on their media; calls `written` when that is over,
+  // even if it failed. Only one call at a time counts.
   void write_everything(std::move_only_function<void()> written);
-  // What is not mounted may have been changed elsewhere meanwhile.
+  // Examines media again that are not mounted: they may have been changed elsewhere meanwhile.
   void look_again();
 
   [[nodiscard]] VolumeRegistry& registry() { return registry_; }
   [[nodiscard]] JobTable& jobs() { return jobs_; }
   [[nodiscard]] DeferredDelete& deferred() { return deferred_; }
   [[nodiscard]] VolumeMachine* find(const std::string& id);
-  // What a decision about it depends on; the request is left to the caller.
+  // The facts behind a decision about the volume; the caller fills in the request.
   [[nodiscard]] Facts facts_of(const Volume& volume) const;
-  // How many volumes are a reason to stay: what people plugged in, and whatever is going on.
+  // How many volumes are a reason to stay: removable media, and anything under way.
   [[nodiscard]] std::size_t reasons_to_stay();
 
-  // A device somebody asks for before its event has come.
+  // Shows a device that a caller asks for before its event has arrived.
   void show(const Device& device) { on_device(DeviceEvent::kAdded, device); }
   VolumeMachine& add_image(VolumeImage image);
-  // Watches a mount that others made; the id of its volume.
+  // Watches a mount that others made; returns the id of its volume.
   Result<std::string> take_over(AdoptedMount adopted);
-  // Images of a caller that left close once they are not mounted.
+  // The caller left: closes its images once they are not mounted.
   void opener_left(const std::string& sender);
-  // Takes an image away that is not mounted.
+  // Removes an image that is not mounted.
   void close_image(const std::string& id);
 
  private:
-  // What only the automatic side needs to know of a volume.
+  // What only the automatic side needs to know about a volume.
   struct Supervised {
     std::unique_ptr<VolumeMachine> machine;
     bool decided = false;       // automount has had its one chance with this medium
-    std::string last_decision;  // logged once, however often it is made
+    std::string last_decision;  // logged once, however often the same decision is made
   };
 
   void on_probed(const std::string& id, const Result<void>& outcome) override;
@@ -132,7 +132,7 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
   DeferredDelete deferred_;
   VolumeMachine::Tools tools_;
   std::map<std::string, Supervised> supervised_;
-  std::set<std::string> adopted_;  // ids whose device was not seen yet
+  std::set<std::string> adopted_;  // ids whose device has not been seen yet
   EventSource closing_;
   std::map<std::string, std::unique_ptr<PendingOperation>> writing_;  // by id
   std::move_only_function<void()> written_;

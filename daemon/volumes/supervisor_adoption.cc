@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How airlockd begins: the mounts of an earlier one are found before any device is looked at, so
-// that none of them is taken for somebody else's.
+// How airlockd begins: it finds the mounts of an earlier airlockd before it looks at any device, so
+// that it does not take one of them for somebody else's.
 #include <set>
 #include <utility>
 
@@ -15,7 +15,7 @@
 namespace airlock {
 namespace {
 
-// What is known of the medium of a mount when nobody has shown us the medium itself.
+// What a mount's record tells about its medium, before the medium itself has been seen.
 Volume volume_found_mounted(const MountRecord& record) {
   Volume volume;
   volume.source = record.source;
@@ -29,7 +29,7 @@ Volume volume_found_mounted(const MountRecord& record) {
   return volume;
 }
 
-// An image gets its number later, when those of all recorded ones are taken.
+// An image gets its number later, once the numbers of all recorded images are taken.
 void name_unrecorded(MountRecord& record) {
   std::string& path = record.source.path;
   if (path.starts_with(kImagePrefix)) {
@@ -121,7 +121,7 @@ Result<std::string> VolumeSupervisor::take_over(AdoptedMount adopted) {
     if (registry_.size() >= parts_.rules.limits().volumes)
       return fail(Errc::kLimitExceeded, "there are {} volumes already", registry_.size());
     const std::string& path = record.source.path;
-    // Nobody would ever tell of its end: that has been told already.
+    // Nobody would report its end, because that happened already.
     if (device != 0 && block_device_named(path) != device)
       return fail(Errc::kNotFound, "{} no longer exists", quote(path));
     const std::string id = device != 0 ? path.substr(path.find_last_of('/') + 1)  //
@@ -134,7 +134,7 @@ Result<std::string> VolumeSupervisor::take_over(AdoptedMount adopted) {
   return entry.machine->volume().id;
 }
 
-// Pulled out while nobody looked.
+// Their media were pulled out while airlockd was not running.
 void VolumeSupervisor::pull_out_unclaimed() {
   for (const std::string& id : std::exchange(adopted_, {}))
     if (VolumeMachine* machine = find(id)) pull_out(*machine);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is done without anybody asking: the policy decides, once per medium; what has to wait is
-// decided again when sessions or settings change.
+// What happens automatically: the policy decides once per medium, and decides again about waiting
+// media when sessions or settings change.
 #include <utility>
 
 #include "daemon/volumes/journal.h"
@@ -15,7 +15,7 @@ Decision VolumeSupervisor::automatic_decision(const Volume& volume) const {
   return parts_.rules.decide(facts);
 }
 
-// What is ignored is not even looked at, and while a session is locked neither is anything else.
+// An ignored medium is not even examined, and neither is any other while the session is locked.
 void VolumeSupervisor::decide(Supervised& entry) {
   const Volume& volume = entry.machine->volume();
   const Decision decision = automatic_decision(volume);
@@ -29,8 +29,8 @@ void VolumeSupervisor::look(Supervised& entry) {
   entry.machine->probe(std::nullopt, {});
 }
 
-// The medium may have become another in content: formatted, partitioned. It is looked at again,
-// but mounted by itself only if it never was.
+// The contents of the medium may have changed: formatted, partitioned. Examines it again, but
+// mounts it automatically only if that never happened before.
 void VolumeSupervisor::decide_again(Supervised& entry) {
   const Decision decision = automatic_decision(entry.machine->volume());
   const bool wait = std::holds_alternative<WaitDecision>(decision.what) && !entry.decided;
@@ -71,7 +71,7 @@ void VolumeSupervisor::carry_out(Supervised& entry, const Decision& decision) {
   const bool refuse = std::holds_alternative<RefuseDecision>(decision.what);
   const bool had_its_chance = entry.decided;
   if (!wait) entry.decided = true;
-  // Whatever would be done now, somebody has to ask for it.
+  // From now on the medium is only mounted on request.
   if (had_its_chance && !refuse) {
     const std::string& before = machine.reason_before_probe();
     return machine.settle(VolumeState::kAvailable, before.empty() ? decision.reason : before,
@@ -97,8 +97,8 @@ void VolumeSupervisor::replay() {
   }
 }
 
-// A medium that came while the mount of the one before was still there looked as if it were in use,
-// and no event says that it is not any more.
+// A medium that came while the mount of its predecessor still existed looked as if it were in use,
+// and no event says that it no longer is.
 void VolumeSupervisor::decide_on_successor(dev_t device) {
   const Volume* next = registry_.find(device);
   if (next == nullptr || next->state != VolumeState::kIgnored) return;

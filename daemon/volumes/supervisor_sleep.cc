@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Before the machine sleeps, and after.
+// Before and after the machine sleeps.
 #include <utility>
 
 #include "daemon/volumes/supervisor.h"
@@ -8,7 +8,7 @@
 namespace airlock {
 
 void VolumeSupervisor::write_everything(std::move_only_function<void()> written) {
-  if (!writing_.empty()) return;  // logind says it once; what was begun counts
+  if (!writing_.empty()) return;  // logind announces it once; the first call counts
   written_ = std::move(written);
   for (const Volume* volume : registry_.all()) {
     if (volume->state != VolumeState::kMounted || volume->mount->read_only) continue;

@@ -19,15 +19,15 @@
 namespace airlock {
 
 enum class VolumeState {
-  kProbing,    // somebody looks what is on it
+  kProbing,    // the medium is being examined
   kWaiting,    // until there is an unlocked session
   kAvailable,  // nothing happens until somebody asks
   kMounting,
   kMounted,
   kUnmounting,
-  kDead,     // it was mounted, and its driver died
+  kDead,     // its driver died while it was mounted
   kIgnored,  // not ours to touch
-  kRefused,  // policy says no
+  kRefused,  // the policy refuses it
   kGone,     // the medium was pulled out, and its mount is being taken away
 };
 
@@ -38,30 +38,30 @@ inline constexpr std::array kAllVolumeStates = {
     VolumeState::kGone,
 };
 
-// The word for it on the bus: "probing".
+// The state's name on the bus: "probing".
 std::string_view state_name(VolumeState state);
 
-// Whether a volume can go from one state to the other in one step. Staying is no step.
+// Whether a volume can go from one state to the other in one step. Staying is not a step.
 bool may_become(VolumeState from, VolumeState to);
 
-// An image somebody handed over as an open descriptor.
+// An image that was handed over as an open descriptor.
 struct VolumeImage {
   std::string name;    // as its opener calls it, without control characters; foreign text
   std::string opener;  // bus name
-  uid_t owner = 0;     // who opened it
+  uid_t owner = 0;     // the user who opened it
   bool opener_is_there = true;
   std::shared_ptr<HeldFile> file;
   bool writable = false;
   std::uint64_t size = 0;
 };
 
-// How a mount ended, for whoever wants to pull its medium out: what was true in that moment.
+// How a mount ended, for a user who wants to unplug its medium; true at that moment.
 struct UnmountEnd {
   enum class Outcome {
     kSafe,
-    kDriveInUse,  // all of it is written, but something else of its drive is in use
-    kIncomplete,  // what was written last may be lost
-    kUnknown,     // nobody saw whether everything was written
+    kDriveInUse,  // everything is written, but something else on its drive is in use
+    kIncomplete,  // the latest changes may be lost
+    kUnknown,     // it is unknown whether everything was written
   };
   Outcome outcome = Outcome::kUnknown;
   std::string summary;  // one sentence
@@ -76,28 +76,28 @@ struct UncontainedMount {
   friend bool operator==(const UncontainedMount&, const UncontainedMount&) = default;
 };
 
-// Everything airlockd knows of one medium, partition or image. A value: what happens to it is the
-// business of its VolumeMachine.
+// Everything airlockd knows about one medium, partition or image. A plain value: its VolumeMachine
+// decides what happens to it.
 struct Volume {
   std::string id;  // "sdb1", "image3"; the last part of its object path
   VolumeState state = VolumeState::kProbing;
   std::string state_reason;
   std::string decided_by;  // the rule behind the last decision
 
-  std::optional<Device> device;      // exactly one of device and image, but for a mount found
-  std::optional<VolumeImage> image;  // again whose device is not known (yet)
+  std::optional<Device> device;      // exactly one of device and image, except for a mount found
+  std::optional<VolumeImage> image;  // at start whose device is not known (yet)
   std::optional<ProbeRecord> probe;
   std::optional<VolumeCheck> check;  // the last one of this medium
-  bool removable = false;            // as the device says, or a rule
+  bool removable = false;            // according to the device, or to a rule
 
   MountSource source;
-  std::optional<LiveMount> mount;  // also of a dead driver, until it is detached
-  bool placed_by_others = false;   // the last mount is at a place of mount(8)'s or udisks' choice
+  std::optional<LiveMount> mount;  // even after its driver died, until it is detached
+  bool placed_by_others = false;   // mount(8) or udisks chose the place of the last mount
   uid_t mounted_for = 0;
   gid_t mounted_for_group = 0;
   std::string mounted_for_name;
   std::optional<DriverDeath> death;             // why the last mount ended, until the next succeeds
-  std::string dead_driver;                      // which driver that was
+  std::string dead_driver;                      // the driver that died
   std::optional<UnmountEnd> last_unmount;       // until it is mounted again
   std::optional<UncontainedMount> uncontained;  // of a removable medium, by another program
 };

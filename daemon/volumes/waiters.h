@@ -9,7 +9,7 @@
 
 namespace airlock {
 
-// Everybody who waits for the same outcome. Each is told exactly once.
+// All callers that wait for the same outcome. Each is told exactly once.
 template <typename T>
 class Waiters {
  public:
@@ -18,7 +18,7 @@ class Waiters {
   void add(Done done) {
     if (done) waiting_.push_back(std::move(done));
   }
-  // Whoever comes while they are told waits for the next outcome.
+  // A caller that is added meanwhile waits for the next outcome.
   void tell(const Result<T>& outcome) {
     for (Done& done : std::exchange(waiting_, {})) done(outcome);
   }
