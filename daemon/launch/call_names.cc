@@ -7,7 +7,7 @@
 namespace airlock {
 namespace {
 
-// The text itself and not a pointer to it, which the loader would have to adjust in every process.
+// Holds the text itself: a pointer to it would have to be relocated in every process.
 struct CallName {
   short number;
   std::array<char, 32> text;

@@ -5,7 +5,7 @@
 
 namespace airlock {
 
-// The name of a system call of this processor; empty if it has none or is too new.
+// The name of a system call of this processor; empty if it has no name or is too new.
 std::string_view call_name(long number);
 
 }  // namespace airlock

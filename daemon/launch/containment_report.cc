@@ -26,7 +26,7 @@ constexpr std::array kNamespaces = {"user", "mnt", "pid", "net", "ipc", "uts", "
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
-// Of /proc, whose files are as long as what they tell.
+// Files in /proc have no size, so this bounds the read.
 constexpr std::size_t kMostBytes = 16U << 20;
 
 Result<std::string> text_of(const std::string& path) {
@@ -76,7 +76,7 @@ std::vector<Number> numbers(const Fields& fields, std::string_view name, int bas
   return found;
 }
 
-// A field this kernel must have; anything else would let a missing line pass for a good one.
+// A field that every supported kernel has; a default would let a missing line pass for a good one.
 template <typename Number>
 Result<Number> number(const Fields& fields, std::string_view name, int base) {
   const auto found = numbers<Number>(fields, name, base);
@@ -100,7 +100,7 @@ Result<void> read_status(const std::string& folder, ContainmentReport& report) {
   report.no_new_privileges = no_new_privileges == 1;
   TRY(report.seccomp_mode, number<int>(fields, "Seccomp", 10));
   TRY(report.threads, number<int>(fields, "Threads", 10));
-  // Only from Linux 5.9 on.
+  // Since Linux 5.9.
   report.seccomp_filters = number<int>(fields, "Seccomp_filters", 10).value_or(0);
   return {};
 }
@@ -152,7 +152,8 @@ Result<void> read_descriptors(const std::string& folder, ContainmentReport& repo
   return {};
 }
 
-// In the trees without limits, and in the top group, which can't have any, everybody is alike.
+// Leaves out the trees without limits and the top group, which can't have any: all processes are
+// alike there.
 Result<void> read_control_groups(const std::string& folder, ContainmentReport& report) {
   TRY(const auto text, text_of(folder + "/cgroup"));
   const GroupSystem system = GroupSystem::of_this_machine();

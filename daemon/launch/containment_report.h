@@ -13,9 +13,9 @@
 
 namespace airlock {
 
-// What holds a live process, measured from /proc and not from what we meant to do: the answer to
-// "is it really contained?". Reading it takes root, because a worker is not dumpable. The result
-// is a snapshot; use a pidfd to be sure the process is still the one you mean.
+// How a live process is contained, measured from /proc and not from our intentions: the answer to
+// "is it really contained?". Measuring needs root, because a worker is not dumpable. The result is
+// a snapshot; use a pidfd to be sure that the process is still the one you mean.
 struct ContainmentReport {
   struct Namespace {
     std::string name;  // "mnt", "pid", ...
@@ -23,7 +23,7 @@ struct ContainmentReport {
   };
   struct Descriptor {
     int number = -1;
-    std::string target;  // "/dev/sdb1", "socket:[123]", as the kernel says; foreign text
+    std::string target;  // "/dev/sdb1", "socket:[123]", as the kernel reports it; foreign text
   };
   struct Capabilities {
     std::uint64_t inheritable = 0, permitted = 0, effective = 0, bounding = 0, ambient = 0;
@@ -32,7 +32,7 @@ struct ContainmentReport {
     }
   };
 
-  // Where it is in the trees of control groups that have limits.
+  // Its place in the trees of control groups that have limits.
   struct ControlGroup {
     std::string path;
     bool own = false;  // not the one we are in
@@ -52,14 +52,14 @@ struct ContainmentReport {
   std::vector<Namespace> namespaces;
   int mounts = 0;  // in its mount namespace
   bool root_is_read_only = false;
-  std::optional<std::size_t> root_entries;  // what its root directory holds
+  std::optional<std::size_t> root_entries;  // how many entries its root directory has
   std::vector<Descriptor> descriptors;
   std::vector<ControlGroup> control_groups;
 };
 
 Result<ContainmentReport> measure_containment(pid_t pid);
 
-// A table for people, one fact per line. Landlock can't be read from outside, and it says so.
+// A table for people, one fact per line. It says so that Landlock can't be read from outside.
 std::string render(const ContainmentReport& report);
 
 }  // namespace airlock

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The rows that are installed, and nothing else, so that a program can have others instead: see
+// The installed rows and nothing else, so that a program can replace them: see
 // tests/drivers/driver_rows.cc.
 #include <array>
 

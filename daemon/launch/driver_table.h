@@ -25,7 +25,7 @@ struct DriverRow {
 
 std::span<const DriverRow> driver_table();
 
-// The driver for "ext4" and the like; nullptr if there is none.
+// The driver for a type such as "ext4"; nullptr if there is none.
 const DriverRow* find_driver(std::string_view subtype);
 
 }  // namespace airlock

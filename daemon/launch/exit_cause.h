@@ -9,12 +9,11 @@
 
 namespace airlock {
 
-// Why a worker ended, as exactly as the kernel and the worker's last line allow, and the words
-// for it. The number of a forbidden call is the worker's own statement (the kernel tells only
-// SIGSYS); that it was a forbidden call is the kernel's.
+// Why a worker ended, as exactly as the kernel and the worker's last line allow, and the words for
+// it. The kernel tells that a call was forbidden (SIGSYS); only the worker tells its number.
 struct ExitCause {
   enum class Kind {
-    kExited,         // ended by itself; code says how
+    kExited,         // ended on its own; code says how
     kKilled,         // ended by a signal
     kForbiddenCall,  // the seccomp filter ended it
     kOutOfMemory,    // its own limit, its group's, or the machine's memory ran out
@@ -23,7 +22,7 @@ struct ExitCause {
   Kind kind = Kind::kExited;
   int code = 0;                        // kExited
   int signal_number = 0;               // kKilled
-  std::optional<long> forbidden_call;  // kForbiddenCall, when the worker could still say
+  std::optional<long> forbidden_call;  // kForbiddenCall, if the worker could still tell
   bool by_us = false;                  // kKilled: Worker::kill() sent the signal
   bool core_dumped = false;
 
@@ -34,17 +33,17 @@ struct ExitCause {
   [[nodiscard]] std::string describe() const;
 };
 
-// What else is known when a process is reaped.
+// Further facts at the time when a process is reaped.
 struct ExitCircumstances {
   bool killed_by_us = false;
-  bool memory_ran_out = false;  // of its group, or the kernel killed something meanwhile
+  bool memory_ran_out = false;  // in its group, or the kernel killed something for memory meanwhile
 };
 
-// Reads the result of waitid() together with the last lines of the worker.
+// Interprets the result of waitid() and the last lines of the worker.
 ExitCause exit_cause(const siginfo_t& ended, const LineTail& last_lines,
                      ExitCircumstances circumstances);
 
-// "SIGSEGV", or "signal 40" for one without a name.
+// "SIGSEGV", or "signal 40" for a signal without a name.
 std::string signal_name(int signal_number);
 
 }  // namespace airlock

@@ -19,14 +19,14 @@ namespace {
 constexpr std::array<std::string_view, 4> kControllers = {"memory", "pids", "cpu", "io"};
 constexpr std::string_view kBlockController = "blkio";  // "io" in version 1
 
-// Where systemd keeps airlockd, and what airlockd.service calls the group of the daemon itself.
+// Where systemd keeps airlockd, and the name of the daemon's own group in airlockd.service.
 constexpr std::string_view kUnit = "airlockd.service";
 constexpr std::string_view kDaemonGroup = "daemon";
 constexpr std::string_view kWorkersGroup = "workers";
-// Beside the groups of others at the top of a tree.
+// Beside the groups of other programs at the top of a tree.
 constexpr std::string_view kOwnHome = "airlock";
-// All workers together against everything else there, where each process may count as much as a
-// group: as much as a few processes.
+// The weight of all workers together. A single process at the top may weigh as much as a group, so
+// they get as much as a few processes.
 constexpr unsigned kHomeWeight = 400;
 
 bool is_unified(const MountEntry& mount) {
@@ -37,20 +37,20 @@ bool is_group_tree(const MountEntry& mount) {
   return is_unified(mount) || mount.type == "cgroup";
 }
 
-// The kernel's own top of the tree, or that of our namespace; not a part somebody shows us.
+// The top of the tree, the kernel's or our namespace's; not a part of it that is mounted for us.
 const MountEntry* find_tree(const std::vector<MountEntry>& mounts, auto&& fits) {
   const auto found = std::ranges::find_if(
       mounts, [&](const MountEntry& mount) { return mount.root == "/" && fits(mount); });
   return found == mounts.end() ? nullptr : &*found;
 }
 
-// Nobody but root may open it: whoever can might hold the lock that starters need.
+// Only root may open it: another user could hold the lock that starters need.
 bool make_folder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) return true;
   return errno == EEXIST && ::chmod(path.c_str(), 0700) == 0;
 }
 
-// Lets the groups inside have limits. False if there is no controller for any.
+// Lets the groups inside have limits. False if no controller is available.
 bool open_controllers(const GroupFolder& folder) {
   const auto present = read_group_file(folder, "cgroup.controllers");
   if (!present) return false;
@@ -77,7 +77,7 @@ bool is_delegated(const std::string& folder) {
   return length == 1 && value[0] == '1';
 }
 
-// The path behind "0::", which is version 2.
+// The path after "0::", the prefix of version 2.
 std::string_view unified_group(std::string_view text) {
   while (!text.empty()) {
     std::string_view line = take_until(text, '\n');
@@ -98,7 +98,7 @@ std::vector<GroupFolder> home_in_service(const GroupSystem& system) {
   return {};
 }
 
-// They are few against all the others at the top, but serve what somebody waits for.
+// The workers are few beside everything else at the top, but people wait for them.
 void give_weight(const GroupFolder& home) {
   (void)write_group_file(home, home.unified ? "cpu.weight" : "cpu.shares",
                          std::to_string(home.unified ? kHomeWeight : kHomeWeight * 1024 / 100));
@@ -127,7 +127,7 @@ std::vector<GroupFolder> homes_at_the_top(const GroupSystem& system) {
   return homes;
 }
 
-// Of "4:cpu,cpuacct:/path" and "0::/path".
+// Reads lines such as "4:cpu,cpuacct:/path" and "0::/path".
 std::optional<GroupFolder> folder_of_line(std::string_view line,
                                           const std::vector<MountEntry>& mounts) {
   (void)take_until(line, ':');

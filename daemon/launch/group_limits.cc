@@ -13,7 +13,7 @@
 namespace airlock {
 namespace {
 
-// The files hold a few lines each.
+// These files have only a few lines each.
 constexpr std::size_t kMostGroupFileBytes = 64U << 10;
 
 UniqueFd open_in(const GroupFolder& folder, std::string_view name, int flags) {
@@ -46,7 +46,7 @@ std::string cpu_text(const SandboxLimits&) {
   return std::to_string(every_worker::cpu_weight);
 }
 
-// Version 1 counts in other units: 1024 is everybody's share.
+// Version 1 uses another unit: the default is 1024.
 std::string cpu_shares_text(const SandboxLimits&) {
   return std::to_string(every_worker::cpu_weight * 1024 / 100);
 }
@@ -59,7 +59,7 @@ std::string bfq_text(const SandboxLimits&) {
   return std::to_string(every_worker::io_weight);
 }
 
-// Before Linux 5.0, where 500 is everybody's weight.
+// Before Linux 5.0, where the default is 500.
 std::string cfq_text(const SandboxLimits&) {
   return std::to_string(every_worker::io_weight * 5);
 }
@@ -71,8 +71,8 @@ struct LimitFile {
   std::string (*text)(const SandboxLimits&);
 };
 
-// Of those that set the same limit the first that is there counts. The order matters: memory and
-// swap together can't be less than memory.
+// Of the files that set the same limit, the first that exists counts. The order matters: the limit
+// for memory and swap together can't be below the one for memory.
 constexpr auto kFiles = std::to_array<LimitFile>({
     {true, "memory", "memory.max", memory_text},
     {true, "swap", "memory.swap.max", nothing},
@@ -90,7 +90,7 @@ constexpr auto kFiles = std::to_array<LimitFile>({
     {false, "io weight", "blkio.weight", cfq_text},
 });
 
-// "default 50" and the devices that differ, or one number.
+// The first line of "default 50" with further devices, or a single number.
 std::string first_line(std::string_view text) {
   return std::string(take_until(text, '\n'));
 }

@@ -7,9 +7,8 @@
 
 namespace airlock {
 
-// Starts a contained worker and hands back its control channel and its life line. How strictly
-// the worker is held is the launcher's business; that it is held at all is a promise of every
-// implementation: one that cannot keep it fails instead.
+// Starts a contained worker and returns its control channel and its life line. Implementations
+// differ in how strictly they contain it, but every one does: if it can't, it fails.
 class Launcher {
  public:
   virtual ~Launcher() = default;

@@ -8,8 +8,8 @@
 
 namespace airlock {
 
-// The last lines somebody wrote, within fixed bounds however much they write: what is kept of a
-// worker's standard error for its obituary. The text is foreign; quote() it before showing it.
+// The last lines that a process wrote, within fixed bounds however much it writes: what is kept of
+// a worker's standard error for its obituary. The text is foreign; quote() it before showing it.
 class LineTail {
  public:
   static constexpr std::size_t kMaximumLines = 64;
@@ -21,7 +21,7 @@ class LineTail {
   // Whole lines without their ends, oldest first; text after the last newline is not yet a line.
   [[nodiscard]] const std::deque<std::string>& lines() const { return lines_; }
 
-  // Takes an unfinished line as it is, once nothing more can come.
+  // Accepts an unfinished line as it is, once nothing more can come.
   void finish();
 
  private:

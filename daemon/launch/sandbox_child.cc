@@ -27,11 +27,10 @@ namespace airlock {
 namespace {
 
 constexpr int kSetupFailed = 127;
-// The plan's descriptors move above this first, so that none of them is where another must go.
+// The plan's descriptors first move above this, so that none of them is in another's place.
 constexpr int kAboveFixedDescriptors = 16;
 
-// Addresses beside data: an idle driver has 8 MiB of them. The rest is for longer lists of
-// libraries.
+// Address space besides data: an idle driver uses 8 MiB. The rest is for longer lists of libraries.
 constexpr std::uint64_t kProgramAndLibraries = 64ULL << 20;
 
 constexpr int kSyncDescriptor = kControlDescriptor + 1;
@@ -42,7 +41,7 @@ ChildOutcome done(ChildStep step, bool worked) {
 }
 
 ChildOutcome reset_process() {
-  // Bits above the known signals do not exist; the two of the C library answer EINVAL.
+  // Numbers above the known signals do not exist; the C library's two answer EINVAL.
   for (int number = 1; number < NSIG; ++number) (void)::signal(number, SIG_DFL);
   // The reader of standard error may go away before the worker does.
   (void)::signal(SIGPIPE, SIG_IGN);
@@ -50,15 +49,15 @@ ChildOutcome reset_process() {
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return done(ChildStep::kResetProcess, false);
   ::umask(0022);  // for building the root
-  // Whoever debugs the starter may have switched off address randomisation.
+  // A debugger of the starter may have switched off address randomisation.
   (void)::personality(PER_LINUX);
-  // Session keyrings are inherited; where there are none, there is nothing to leave.
+  // Session keyrings are inherited; without any, there is nothing to leave.
   (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   return done(ChildStep::kResetProcess, ::setsid() >= 0);
 }
 
-// Everything that has no place is closed here, not by exec: the child must not keep the starter's
-// own end of a socket open, or it would never notice the starter's death.
+// Closes everything that has no place here, before exec: with the starter's own end of a socket
+// open, the child would never notice the starter's death.
 ChildOutcome place_descriptors(const ChildPlan& plan) {
   const auto above = [](int fd) { return ::fcntl(fd, F_DUPFD_CLOEXEC, kAboveFixedDescriptors); };
   const auto place = [&](int fd, int at) { return ::dup2(fd, at) == at; };
@@ -79,11 +78,11 @@ bool hear_starter(int sync, StarterWord& word) {
   do {
     length = ::recv(sync, &word, sizeof word, 0);
   } while (length < 0 && errno == EINTR);
-  if (length == 0) errno = EPIPE;  // it is gone
+  if (length == 0) errno = EPIPE;  // the starter is gone
   return length == static_cast<ssize_t>(sizeof word);
 }
 
-// Being user 0 or changing users means nothing for capabilities from here on.
+// From here on, being user 0 or changing users does not affect capabilities.
 ChildOutcome lock_privileges() {
   constexpr unsigned long kBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
                                   SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
@@ -96,8 +95,8 @@ bool limit_memory([[maybe_unused]] const SandboxLimits& limits) {
 #if defined(__SANITIZE_ADDRESS__)
   return true;  // its shadow memory is larger than any limit worth having
 #else
-  // Data is what can be written now, which is what counts for an honest worker. The limit on
-  // addresses stops one that takes writing away from its pages again, or that fills page tables.
+  // The data limit counts the memory that is writable now, which is right for an honest worker. The
+  // address limit stops a worker that makes pages unwritable again, or that fills page tables.
   return lower_limit(RLIMIT_DATA, limits.memory_bytes) &&
          lower_limit(RLIMIT_AS, limits.memory_bytes + kProgramAndLibraries);
 #endif
@@ -138,8 +137,8 @@ bool set_capabilities(std::uint64_t set) {
   return ::syscall(SYS_capset, &header, data.data()) == 0;
 }
 
-// What the runtime needs to leave the libraries behind (SYS_ADMIN) and to take the rest from
-// itself (SETPCAP). In a user namespace both mean that namespace only.
+// Keeps the capabilities that the runtime needs to leave the libraries behind (SYS_ADMIN) and to
+// drop the rest (SETPCAP). In a user namespace both apply to that namespace only.
 ChildOutcome reduce_capabilities() {
   constexpr std::array kKept = {CAP_SYS_ADMIN, CAP_SETPCAP};
   std::uint64_t kept = 0;
@@ -156,10 +155,11 @@ ChildOutcome reduce_capabilities() {
 
 void say(int sync, ChildOutcome outcome) {
   const ChildReport report{.step = outcome.step, .error_number = outcome.error_number};
-  (void)::send(sync, &report, sizeof report, MSG_NOSIGNAL);  // nobody there: nothing to do
+  (void)::send(sync, &report, sizeof report, MSG_NOSIGNAL);  // if nobody listens, there is nothing
+                                                             // to do
 }
 
-// From here the death of the starter is ours. It may have died before: then nobody answers.
+// From here on we die with the starter. It may have died before; then nobody answers.
 ChildOutcome die_with_starter(int sync) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
     return done(ChildStep::kDieWithStarter, false);
@@ -168,9 +168,9 @@ ChildOutcome die_with_starter(int sync) {
   return done(ChildStep::kDieWithStarter, hear_starter(sync, word));
 }
 
-// The order matters: limits before the user changes, mounts as that user (a tmpfs of a user
-// namespace can't create files for a user the namespace does not know), and the death signal
-// last, because every change of identity clears it.
+// The order matters. Limits come before the user changes. The mounts are made as that user, because
+// the tmpfs of a user namespace can't create files for a user that the namespace does not know. The
+// death signal comes last, because every change of identity clears it.
 ChildOutcome prepare(const ChildPlan& plan) {
   if (const auto step = place_descriptors(plan); step.failed()) return step;
   if (const auto step = reset_process(); step.failed()) return step;
@@ -195,7 +195,7 @@ void run_sandbox_child(const ChildPlan& plan) {
                     AT_EMPTY_PATH);
     outcome = done(ChildStep::kExecute, false);
   }
-  // Until the descriptors are in place the starter listens at the old number.
+  // Until the descriptors are in place, the starter listens on the old one.
   const bool in_place = outcome.step != ChildStep::kPlaceDescriptors;
   say(in_place ? kSyncDescriptor : plan.sync, outcome);
   ::_exit(kSetupFailed);

@@ -11,14 +11,14 @@
 
 namespace airlock {
 
-// What runs between clone and exec. This code is in a copy of a process that may have had other
-// threads: it allocates nothing, takes no lock, and calls the kernel directly where the C library
-// would try to involve threads that do not exist here. It reports each failure by step and errno
-// and never returns.
+// Code that runs between clone and exec, in a copy of a process that may have had other threads. So
+// it allocates nothing, takes no lock, and calls the kernel directly where the C library would try
+// to involve threads that do not exist here. It reports each failure by step and errno and never
+// returns.
 
-// Where the child is, for the message when it gets no further.
+// The child's current step, for the message if it fails there.
 enum class ChildStep : std::uint32_t {
-  kReady,  // not a failure: everything is in place, waiting for the last word
+  kReady,  // not a failure: everything is in place, and it waits for the last word
   kAwaitStarter,
   kResetProcess,
   kPlaceDescriptors,
@@ -42,7 +42,7 @@ struct ChildReport {
   ChildStep step;
   std::int32_t error_number;
 };
-// Starter to child: first with the user id, then once more to say it is still there.
+// Starter to child: first with the user id, then once more to say that it is still there.
 struct StarterWord {
   uid_t user_id;
 };
@@ -62,15 +62,15 @@ struct ChildPlan {
 
 [[noreturn]] void run_sandbox_child(const ChildPlan& plan);
 
-// A step that worked is 0, one that failed its errno.
+// The error number is 0 if the step succeeded.
 struct ChildOutcome {
   ChildStep step = ChildStep::kReady;
   int error_number = 0;
   [[nodiscard]] bool failed() const { return error_number != 0; }
 };
 
-// sandbox_root.cc: builds a root with nothing but libraries and an empty directory, and makes it
-// the only one. Needs CAP_SYS_ADMIN over its mount namespace.
+// sandbox_root.cc: builds a root that holds only libraries and an empty directory, and makes it the
+// only one. Needs CAP_SYS_ADMIN over its mount namespace.
 ChildOutcome enter_library_root();
 
 }  // namespace airlock

@@ -26,10 +26,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kSetupDeadline{10'000};
 
-// The ones a worker can't go without. The user namespace is added where the kernel allows it.
+// The namespaces that a worker must have. A user namespace is added where the kernel allows it.
 struct RequiredNamespace {
   std::uint64_t flag;
-  const char* file;  // exists where the kernel has this kind
+  const char* file;  // exists if the kernel has this kind
 };
 constexpr std::array<RequiredNamespace, 6> kRequiredNamespaces{{
     {CLONE_NEWNS, "/proc/self/ns/mnt"},
@@ -58,15 +58,15 @@ Result<Pair> make_channel(std::string_view purpose) {
   return Pair{UniqueFd{ends[0]}, UniqueFd{ends[1]}};
 }
 
-// A worker has no descriptor to give us, so the kernel need not deliver any (from Linux 6.16 on;
-// before that the channel must close what arrives).
+// A worker has no descriptor to give us, so tell the kernel to deliver none (since Linux 6.16;
+// before, the channel must close those that arrive).
 void refuse_descriptors(BorrowedFd control) {
   constexpr int kSocketPassRights = 83;  // SO_PASSRIGHTS; older headers lack the name
   const int refuse = 0;
   (void)::setsockopt(control.get(), SOL_SOCKET, kSocketPassRights, &refuse, sizeof refuse);
 }
 
-// Neither end waits for the other: a worker that writes without end loses lines, not time.
+// Neither end waits for the other: a worker that writes endlessly loses lines, not time.
 Result<Pair> make_log() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
@@ -95,8 +95,8 @@ std::vector<char*> c_vector(std::vector<std::string>& texts) {
   return pointers;
 }
 
-// A starter may have been born ignoring the end of its children; the kernel would then throw away
-// the cause of the worker's. The default ignores the signal too, but keeps the cause.
+// A starter may have inherited SIG_IGN for SIGCHLD; the kernel would then discard how the worker
+// ended. The default ignores the signal too, but keeps the cause.
 void keep_causes() {
   struct sigaction action{};
   if (::sigaction(SIGCHLD, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) return;
@@ -128,8 +128,8 @@ std::unexpected<Error> explain_refusal(int error_number) {
   return fail_errno(error_number, Errc::kSystem, "make new namespaces for a worker");
 }
 
-// With a user namespace if it can be had. Kernels say no in several ways (switched off, count
-// limit, a security module), so any refusal leads to one more attempt without.
+// Uses a user namespace if possible. Kernels refuse one in several ways (switched off, count limit,
+// a security module), so any refusal leads to one more attempt without.
 Result<Cloned> clone_worker(const SandboxSpec& spec, const ChildPlan& plan) {
   std::uint64_t namespaces = 0;
   for (const auto& required : kRequiredNamespaces) namespaces |= required.flag;
@@ -161,8 +161,8 @@ Result<void> write_process_file(pid_t pid, std::string_view name, std::string_vi
   return {};
 }
 
-// The namespace knows one user and one group, under the same numbers as outside, so that nobody
-// is ever mistaken for root on either side.
+// The namespace knows one user and one group, under the same numbers as outside, so that nobody is
+// ever mistaken for root on either side.
 Result<void> map_user(pid_t pid, uid_t id) {
   const std::string map = fmt::format("{} {} 1\n", id, id);
   TRY_VOID(write_process_file(pid, "uid_map", map));
@@ -176,7 +176,7 @@ Result<void> tell(BorrowedFd sync, uid_t user_id) {
   return {};
 }
 
-// A report, or nothing when the other end closed: exec worked or the worker is dead.
+// A report, or nothing if the other end closed: exec succeeded or the worker is dead.
 Result<std::optional<ChildReport>> hear(BorrowedFd sync) {
   pollfd waiting{.fd = sync.get(), .events = POLLIN, .revents = 0};
   int ready = 0;
@@ -224,7 +224,7 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
 
   std::vector<std::string> arguments = spec.arguments;
   if (arguments.empty()) arguments.push_back(spec.program);
-  // The worker is process 1 where it lives.
+  // The worker is process 1 in its own namespace.
   std::vector<std::string> environment{"LISTEN_FDS=1", "LISTEN_PID=1"};
   const std::vector<char*> argument_pointers = c_vector(arguments);
   const std::vector<char*> environment_pointers = c_vector(environment);
@@ -242,7 +242,7 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
   TRY(Cloned cloned, clone_worker(spec, plan));
   sync.theirs.reset();
   const pid_t pid = cloned.pid;
-  // It has done next to nothing yet, and waits for our word.
+  // The child has done almost nothing yet, and waits for our word.
   group.admit(pid);
   const bool has_user_namespace = cloned.has_user_namespace;
   const auto user_id = choose_user_id(spec, pid);
@@ -255,7 +255,7 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
                               .group = std::move(group)});
   if (!user_id) return std::unexpected(user_id.error());
   if (has_user_namespace) TRY_VOID(map_user(pid, *user_id));
-  // Where memory runs out, workers go first, whatever protects the daemon.
+  // When memory runs out, workers go first, even if the daemon is protected.
   const std::string oom_score = fmt::format("{}\n", every_worker::oom_score);
   TRY_VOID(write_process_file(pid, "oom_score_adj", oom_score));
   if (auto ready = see_through_setup(worker, sync.ours.borrow()); !ready)

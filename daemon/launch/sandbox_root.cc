@@ -16,12 +16,13 @@
 namespace airlock {
 namespace {
 
-// Where the dynamic loader looks. What is a symbolic link outside becomes the same link inside.
-// Read-only, no set-uid, no devices, and gone again before the worker is given anything.
+// The places where the dynamic loader looks. A symbolic link outside becomes the same link inside.
+// They are mounted read-only, without set-uid or devices, and are gone before the worker is given
+// anything.
 constexpr std::array kLibraryPlaces = {"/lib",       "/lib64",         "/usr/lib",
                                        "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"};
 
-// The new root is put together on this directory of the worker's private copy of the mounts; any
+// The new root is built on this directory, in the worker's private copy of the mounts; any
 // directory that exists everywhere would do.
 constexpr const char* kBuildingSite = "/tmp";
 
@@ -29,7 +30,7 @@ int error_unless(bool worked) {
   return worked ? 0 : errno;
 }
 
-// The directories above a place, relative to the new root. path starts with a slash.
+// Makes the parent directories of a place, relative to the new root. path starts with a slash.
 int make_parents(const char* path) {
   std::array<char, PATH_MAX> parent{};
   const std::size_t length = std::strlen(path);
@@ -55,7 +56,7 @@ int make_bind(const char* path, const char* inside, mode_t kind) {
     if (file < 0) return errno;
     ::close(file);
   }
-  // Recursive, because what is mounted below may be locked to it in a user namespace.
+  // Recursive, because in a user namespace the mounts below may be locked to it.
   if (::mount(path, inside, nullptr, MS_BIND | MS_REC, nullptr) != 0) return errno;
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -72,7 +73,7 @@ int make_library_place(const char* path) {
                                   : make_bind(path, inside, outside.st_mode);
 }
 
-// The root for later: nothing in it, and nothing can be put into it.
+// The later root: it is empty, and nothing can be put into it.
 int make_empty_place() {
   if (::mkdir(kEmptyRootPlace + 1, 0555) != 0) return errno;
   return error_unless(::mount("airlock-empty", kEmptyRootPlace + 1, "tmpfs",
@@ -80,8 +81,8 @@ int make_empty_place() {
                               "size=4k,nr_inodes=2,mode=0555") == 0);
 }
 
-// Stacks the current directory over the root and lets go of everything below, so that no path and
-// no ".." leads there.
+// Stacks the current directory over the root and detaches everything below, so that no path and no
+// ".." leads there.
 int make_current_directory_the_root() {
   if (::syscall(SYS_pivot_root, ".", ".") != 0) return errno;
   if (::umount2(".", MNT_DETACH) != 0) return errno;
@@ -89,7 +90,7 @@ int make_current_directory_the_root() {
 }
 
 int start_building() {
-  // Nothing we mount may show up outside, nothing mounted outside may show up here.
+  // Mounts of ours must not show up outside, and new mounts outside must not show up here.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
   if (::mount("airlock-libraries", kBuildingSite, "tmpfs", MS_NOSUID | MS_NODEV,
               "size=64k,nr_inodes=64,mode=0755") != 0)

@@ -11,23 +11,23 @@
 
 namespace airlock {
 
-// What the manager of a service knows about its main process.
+// What a service's manager knows about its main process.
 struct ServiceAnswer {
   bool known = false;              // it has that process on record
-  std::optional<siginfo_t> ended;  // how, as waitid() would tell; nothing: not yet
+  std::optional<siginfo_t> ended;  // how, as waitid() would tell; nothing: not ended yet
   bool out_of_memory = false;
 };
 
-// Who started a driver that is not our child, and so hears how it ended. The kernel tells others
-// only since Linux 6.15.
+// The manager that started a driver which is not our child, and so learns how it ended. The kernel
+// tells other processes only since Linux 6.15.
 class ServiceManager {
  public:
-  // One service the manager does not forget, also after its end, until this is destroyed.
+  // A service that the manager does not forget, even after its end, until this is destroyed.
   class Service {
    public:
     virtual ~Service() = default;
-    // Answers from the loop, once, and not after this is destroyed; which `answer` must not do. One
-    // question at a time.
+    // Answers once from the loop, and not after this is destroyed. `answer` must not destroy it.
+    // One question at a time.
     virtual void ask(std::move_only_function<void(const ServiceAnswer&)> answer) = 0;
   };
 

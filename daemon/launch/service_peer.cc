@@ -18,7 +18,7 @@ void set_option(BorrowedFd socket, int on) {
   (void)::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }
 
-// Descriptors may come along in a packet; looking at it makes copies of them.
+// A packet may carry descriptors, and peeking at it makes copies of them.
 void close_copies(const cmsghdr& head) {
   const std::size_t count = (head.cmsg_len - CMSG_LEN(0)) / sizeof(int);
   for (std::size_t i = 0; i < count; ++i) {
@@ -69,7 +69,7 @@ void ask_for_peer(BorrowedFd socket) {
 ServicePeer learn_peer(BorrowedFd socket, Deadline deadline) {
   ServicePeer peer;
   if (wait_for(socket, POLLIN, deadline)) peer = peek(socket);
-  // Whoever reads the packets expects them without.
+  // The packets' reader expects them without credentials.
   set_option(socket, 0);
   if (peer.pid <= 0) return {};
   peer.life = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));

@@ -10,21 +10,21 @@
 
 namespace airlock {
 
-// The process behind a service's socket. The socket itself names only who listened, a service
-// manager as a rule; the sender of the first packet is the driver, and the kernel vouches for it.
+// The process behind a service's socket. The socket itself names only the listener, usually a
+// service manager; the sender of the first packet is the driver, and the kernel vouches for it.
 struct ServicePeer {
   pid_t pid = 0;  // 0: not known
   uid_t user = 0;
-  UniqueFd life;     // pidfd, where it could be had
-  std::string unit;  // "airlock-ext@1.service"; empty: not a unit's
+  UniqueFd life;     // pidfd, if available
+  std::string unit;  // "airlock-ext@1.service"; empty: not in a unit
 };
 
-// Before the first packet can have been sent: have the kernel write its sender on it.
+// Makes the kernel name the sender on each packet. Call before the first packet can be sent.
 void ask_for_peer(BorrowedFd socket);
-// Waits for the first packet, looks who sent it and leaves it where it is.
+// Waits for the first packet, reads its sender and leaves the packet in the socket.
 ServicePeer learn_peer(BorrowedFd socket, Deadline deadline);
 
-// The *.service a line of /proc/PID/cgroup ends in; empty if none.
+// The last *.service in a line of /proc/PID/cgroup; empty if there is none.
 std::string unit_in_cgroup(const std::string& cgroup);
 
 }  // namespace airlock

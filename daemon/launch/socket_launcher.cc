@@ -13,8 +13,8 @@
 namespace airlock {
 namespace {
 
-// The directories belong to root; a socket in one of them that does not was made by somebody root
-// let in, and a mount is not what they should be handed.
+// The directories belong to root. A socket in one of them that does not was made by somebody whom
+// root let in, and they must not be handed a mount.
 Result<bool> has_socket_of_root(const std::string& path) {
   struct stat info = {};
   if (::lstat(path.c_str(), &info) != 0) return false;

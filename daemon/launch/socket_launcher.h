@@ -11,17 +11,17 @@
 
 namespace airlock {
 
-// A driver somebody else starts and contains, systemd as a rule: connecting to its socket is what
-// starts it. Its process is not ours; whoever accepted the connection may keep a copy of it, so
-// only shutdown ends it, and a driver that crashes is noticed when its unit is cleaned up.
+// A driver that another program starts and contains, usually systemd: connecting to its socket
+// starts it. Its process is not ours; the program that accepted the connection may keep a copy of
+// it. So only shutdown ends it, and a crash of the driver is noticed when its unit is cleaned up.
 struct ServiceConnection {
   Channel channel;
-  std::string directory;  // the one of the given directories that had the socket
+  std::string directory;  // the one of the given directories that has the socket
 };
 
-// Goes through the directories in order and connects to the first socket <directory>/<subtype>
-// that root made and root answers. nullopt: there is none. A socket that is there and cannot be
-// used is passed over with a notice in the log.
+// Goes through the directories in order and connects to the first socket <directory>/<subtype> that
+// root made and root answers. nullopt: there is none. A socket that exists and can't be used is
+// skipped with a notice in the log.
 Result<std::optional<ServiceConnection>> connect_to_service(
     std::span<const std::string> directories, std::string_view subtype, Deadline deadline);
 

@@ -21,9 +21,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kEndGrace{5000};
 
-// How often this machine killed something for want of memory since it was started. Of a worker
-// without a group that counts, a SIGKILL nobody of ours sent while this number grew was, most
-// likely, that.
+// How often this machine has killed a process for lack of memory since it started. If a worker's
+// group does not count that and the number grew, a SIGKILL that we did not send was most likely
+// such a kill.
 std::optional<unsigned long> machine_oom_kills() {
   const std::string text = file_text("/proc/vmstat");
   constexpr std::string_view kField = "\noom_kill ";
@@ -83,7 +83,7 @@ void Worker::terminate() {
 
 void Worker::kill() {
   if (cause_ || !parts_.life.valid()) return;
-  // Fails only when it is dead already, which is what we want.
+  // Fails only if it is dead already, which is what we want.
   if (::syscall(SYS_pidfd_send_signal, parts_.life.get(), SIGKILL, nullptr, 0) == 0)
     killed_by_us_ = true;
 }
@@ -93,7 +93,7 @@ void Worker::let_go() {
 }
 
 void Worker::read_log() {
-  // A flood must not keep us here: at most what one pipe holds.
+  // Stops after at most what one pipe holds, so that a flood can't keep us here.
   constexpr int kRounds = 16;
   std::array<char, 4096> buffer;
   for (int round = 0; round < kRounds; ++round) {
@@ -141,7 +141,7 @@ Result<ExitCause> Worker::wait(std::chrono::milliseconds at_most) {
                   at_most.count());
     std::array<pollfd, 2> waiting{{{.fd = parts_.life.get(), .events = POLLIN, .revents = 0},
                                    {.fd = parts_.log.get(), .events = POLLIN, .revents = 0}}};
-    // Once the log is at its end it would always be ready; only its life counts then.
+    // At its end the log would always be ready; from then on only the life line counts.
     const nfds_t count = log_at_end_ ? 1 : 2;
     if (::poll(waiting.data(), count, static_cast<int>(left.count())) < 0 && errno != EINTR)
       return fail_errno(errno, Errc::kSystem, "wait for worker {}", parts_.pid);

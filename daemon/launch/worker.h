@@ -16,9 +16,9 @@ namespace airlock {
 
 // One running contained process as its starter sees it: the control channel, the life line (a
 // pidfd), the last lines of its standard error, and in the end why it ended. Owns the process:
-// destroying a Worker kills and reaps it, unless it was let go. Does not know what the worker is
-// for. Whoever started it from a thread must keep that thread: the worker dies with it until it
-// outlives its starter.
+// destroying a Worker kills and reaps it, unless it was let go. Does not know the worker's purpose.
+// If a thread starts it, that thread must stay: the worker dies with it until it outlives its
+// starter.
 class Worker {
  public:
   struct Parts {
@@ -49,27 +49,27 @@ class Worker {
   // Readable once the process has ended.
   [[nodiscard]] BorrowedFd life() const { return parts_.life.borrow(); }
 
-  // Readable when it wrote something; call read_log() then. Reading it is what keeps the lines:
-  // the worker never waits for us, what does not fit the pipe is lost.
+  // Readable when it wrote something; call read_log() then. Only reading keeps the lines: the
+  // worker never waits for us, and lines that do not fit into the pipe are lost.
   [[nodiscard]] BorrowedFd log() const { return parts_.log.borrow(); }
   void read_log();
   [[nodiscard]] const LineTail& last_lines() const { return last_lines_; }
 
-  // Asks it to end in good order; nothing but its own end says whether it does.
+  // Asks it to end cleanly; only its end shows whether it does.
   void terminate();
   // Ends it at once; reap it afterwards.
   void kill();
 
-  // The cause if it has ended, nothing if it lives. The same answer when asked again.
+  // The cause if it has ended, nothing if it is alive. Further calls give the same answer.
   Result<std::optional<ExitCause>> try_reap();
-  // Waits for the end; kTimedOut when it still lives then.
+  // Waits for the end; kTimedOut if it is still alive then.
   Result<ExitCause> wait(std::chrono::milliseconds at_most);
 
-  // The same for one that somebody else reaped and whose end somebody else tells. Ask once: nobody
-  // needs its group any more.
+  // The same for a worker that another process reaped and whose end another process reported. Call
+  // once, because it gives up the worker's group.
   ExitCause cause_of(const siginfo_t& ended);
 
-  // Gives up ownership: the worker goes on without us, and nobody will be told how it ends.
+  // Gives up ownership: the worker continues without us, and we do not hear how it ends.
   void let_go();
 
  private:

@@ -43,7 +43,7 @@ UniqueFd open_home(const GroupFolder& home) {
   return UniqueFd(::open(home.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-// Others hold it only for as long as a sweep takes. Who doesn't get it goes on without.
+// Other starters hold it exclusively only during a sweep. Without the lock we go on all the same.
 void share(BorrowedFd folder) {
   constexpr int kAttempts = 50;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -52,8 +52,8 @@ void share(BorrowedFd folder) {
   }
 }
 
-// What workers left whose end nobody of ours has seen. The kernel keeps every group with a process
-// in it; one that a starter is just filling is kept by its lock.
+// Removes groups of workers whose end none of us has seen. The kernel keeps every group that has a
+// process in it; the lock keeps one that a starter is still filling.
 void sweep(const GroupFolder& home, BorrowedFd folder) {
   if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) return;
   for (const auto& entry : entries_of(home.path))
@@ -91,7 +91,7 @@ WorkerCgroup WorkerCgroup::make(const SandboxLimits& limits) {
     sweep(home, folder.borrow());
     share(folder.borrow());
     GroupFolder made = {.path = fmt::format("{}/{}", home.path, *name), .unified = home.unified};
-    // A group that exists is somebody else's, whatever is in it.
+    // A group that exists already is somebody else's, whatever is in it.
     if (::mkdir(made.path.c_str(), 0755) != 0) continue;
     if (!set_group_limits(made, limits)) {
       (void)::rmdir(made.path.c_str());
@@ -106,7 +106,7 @@ WorkerCgroup WorkerCgroup::make(const SandboxLimits& limits) {
 WorkerCgroup WorkerCgroup::of(pid_t worker) {
   WorkerCgroup group;
   const std::string text = file_text(fmt::format("/proc/{}/cgroup", worker));
-  // Most processes have none, and then the mounts do not matter.
+  // Most processes are in no worker's group, and then the mounts do not matter.
   if (text.find(kPrefix) == std::string::npos) return group;
   group.folders_ = folders_of(text, GroupSystem::of_this_machine().mounts);
   std::erase_if(group.folders_,

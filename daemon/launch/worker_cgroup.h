@@ -12,11 +12,11 @@
 
 namespace airlock {
 
-// The control group of one worker: a folder with a name that nobody else has, in each tree that
-// limits something. The kernel's machinery may give all of it, some or nothing; nothing here fails
-// for that, and ContainmentReport says what was had. The destructor removes the group. The kernel
-// refuses that as long as a process is in it, so a group outlives everybody who knows of it but its
-// worker; the next start removes what an airlockd left behind that ended before its drivers.
+// The control group of one worker: a folder with a unique name, in each tree that limits something.
+// The kernel may grant all of it, some or nothing; that is never an error here, and
+// ContainmentReport shows what was granted. The destructor removes the group. The kernel refuses
+// that while a process is in it, so the group of a worker that outlives its owners stays. If
+// airlockd ended before its drivers, the next start removes their groups.
 class WorkerCgroup {
  public:
   WorkerCgroup() = default;  // none
@@ -24,16 +24,16 @@ class WorkerCgroup {
   WorkerCgroup& operator=(WorkerCgroup&& other) noexcept;
   ~WorkerCgroup();
 
-  // A new, empty group with the limits of a worker. Blocks for a moment: not for the daemon itself.
+  // A new, empty group with a worker's limits. Blocks for a moment, so the daemon itself must not
+  // call it.
   static WorkerCgroup make(const SandboxLimits& limits);
   // The group that a live worker is in.
   static WorkerCgroup of(pid_t worker);
 
-  // Puts a process in, which must wait meanwhile. What refuses it is not part of the group any
-  // more.
+  // Puts a process in; the process must wait meanwhile. Folders that refuse it leave the group.
   void admit(pid_t worker);
 
-  // See memory_kills(); nothing where no folder counts them.
+  // See memory_kills(); nothing if no folder counts them.
   [[nodiscard]] std::optional<std::uint64_t> kills_for_memory() const;
   [[nodiscard]] const std::vector<GroupFolder>& folders() const { return folders_; }
 
@@ -41,7 +41,7 @@ class WorkerCgroup {
   void remove() noexcept;
 
   std::vector<GroupFolder> folders_;
-  // While a new group is empty, these keep others from taking it for one that was left behind.
+  // While a new group is empty, these locks keep other starters from removing it as abandoned.
   std::vector<UniqueFd> locks_;
 };
 

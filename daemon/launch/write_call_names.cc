@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A part of the build: writes the names of this processor's system calls, so that no program has to
-// load what knows them.
+// Part of the build: writes the names of this processor's system calls, so that no program has to
+// load libseccomp for them.
 #include <fmt/core.h>
 #include <seccomp.h>
 
