@@ -27,7 +27,7 @@ EffectiveSettings effective_settings(const Settings& settings, const Facts& fact
   EffectiveSettings effective;
   each_medium_setting([&](std::string_view, auto member) { member(effective) = member(settings); });
   effective.removable.value = facts.device && facts.device->removable;
-  // Switched on stands in for the setting; rules still come after it.
+  // A switch to on replaces the setting; rules still apply after it.
   if (settings.switched == Automount::kOn) effective.automount = {Automount::kOn, {}};
   for (const Rule& rule : settings.rules)
     if (!why_no_match(rule.match, facts)) apply_rule(rule, effective);

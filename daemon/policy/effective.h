@@ -8,10 +8,10 @@
 
 namespace airlock {
 
-// What the settings say for one medium, once every rule that matches it has been applied, each
-// value with the line it comes from. Defaults are those of a medium no rule mentions.
+// The settings for one medium after every matching rule has been applied, each value with the line
+// that it comes from. Defaults are those of a medium that no rule mentions.
 struct EffectiveSettings : RuleSettings<Setting> {
-  // Why automount is less than the files say; empty if it is not.
+  // Why automount is less than the files allow; empty if it is not.
   std::string automount_reason;
 };
 

@@ -33,7 +33,7 @@ std::string_view to_word(MediumState state) {
   return kWords.at(static_cast<std::size_t>(state));
 }
 
-// Only what is known: an empty text says nothing.
+// Only known facts: an empty text says nothing.
 void add(FactMap& facts, std::string key, std::string_view text) {
   if (!text.empty()) facts.emplace(std::move(key), printable(text));
 }

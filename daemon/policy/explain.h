@@ -14,8 +14,8 @@
 
 namespace airlock {
 
-// Why a decision is what it is: what was known, which rules were tried and what became of each,
-// and the outcome. Every text is printable and bounded, whatever a medium says.
+// Why a decision was made: the known facts, the rules that were tried and the result of each, and
+// the outcome. Every text is printable and bounded, whatever a medium contains.
 struct Explanation {
   Decision decision;
   std::map<std::string, std::string> facts;  // "vendor" -> "SanDisk"; only what is known
@@ -25,12 +25,12 @@ struct Explanation {
 Explanation explain(const Settings& settings, const Facts& facts,
                     std::span<const DriverRow> drivers = driver_table());
 
-// As Manager.Explain hands it out:
+// The form in which Manager.Explain returns it:
 //   "decision" s   "ignore", "wait", "leave", "ask", "refuse" or "mount"
 //   "reason" s     one sentence
 //   "rule" s       where it comes from: "built-in", or FILE:LINE "NAME"
 //   "facts" a{sv}  strings
-//   "rules" as     every rule tried, with why it did not match
+//   "rules" as     every rule that was tried, with why it did not match
 //   "plan" a{sv}   strings; only with "mount": type, driver, user, access, options, folder, actions
 PropertyMap to_properties(const Explanation& explanation);
 

@@ -13,7 +13,7 @@
 
 namespace airlock {
 
-// Who asks. An automatic mount has no caller.
+// The caller who asks. An automatic mount has none.
 struct CallerFacts {
   uid_t user = 0;
   gid_t group = 0;
@@ -22,7 +22,7 @@ struct CallerFacts {
   std::string seat;
 };
 
-// The session a medium plugged into a seat belongs to.
+// The session to which a medium belongs, by the seat that it is plugged into.
 struct SessionFacts {
   uid_t user = 0;
   gid_t group = 0;
@@ -31,8 +31,8 @@ struct SessionFacts {
   bool locked = false;
 };
 
-// What a caller wrote: `rw ro noexec exec nosuid allow_other owner=media ...`, split at commas.
-// Allow-listed by the policy; anything else is refused by name.
+// What a caller asked for: `rw ro noexec exec nosuid allow_other owner=media ...`, split at commas.
+// The policy allows only listed options; it refuses any other by name.
 struct RequestFacts {
   bool automatic = false;
   std::optional<CallerFacts> caller;  // empty exactly when automatic
@@ -40,17 +40,17 @@ struct RequestFacts {
   std::optional<std::string> type;  // the caller insists on this type
 };
 
-// Everything a decision may depend on. What is not known is left at its default, and the default
-// is the narrower answer.
+// Everything a decision may depend on. Unknown facts keep their default, which gives the narrower
+// answer.
 struct Facts {
   std::optional<Device> device;      // empty: an image file
   std::string image_name;            // its name as the caller gave it; foreign text
-  std::optional<uid_t> image_owner;  // who opened it
+  std::optional<uid_t> image_owner;  // the user who opened it
   std::optional<ProbeRecord> probe;  // empty: not probed yet
   SessionFacts session;
   RequestFacts request;
   bool kernel_has_fuseblk = false;
-  int zone_minutes = 0;  // local time is ahead of UTC by this
+  int zone_minutes = 0;  // how far local time is ahead of UTC
 };
 
 }  // namespace airlock

@@ -14,8 +14,8 @@ struct Range {
   std::uint32_t last;
 };
 
-// Characters nobody sees, or that change how their neighbours are shown: Unicode's category Cf,
-// line and paragraph separators, fillers, and what is no character at all.
+// Characters that are invisible or change how their neighbours are shown: Unicode's category Cf,
+// line and paragraph separators, fillers, and code points that are not characters.
 constexpr auto kInvisible = std::to_array<Range>({
     {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x0600, 0x0605},   {0x061c, 0x061c},
     {0x06dd, 0x06dd},   {0x070f, 0x070f},   {0x0890, 0x0891},   {0x08e2, 0x08e2},
@@ -47,7 +47,7 @@ struct Character {
   bool whole = false;
 };
 
-// The character at the start of a text that is not empty; not whole: one byte of something broken.
+// The character at the start of a non-empty text; not whole: one byte of something broken.
 Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -68,7 +68,7 @@ bool is_space(std::string_view character) {
   return within(kSpaces, first_character(character).code);
 }
 
-// What stands for one character in the name: itself, "_", or nothing.
+// What replaces one character in the name: itself, "_", or nothing.
 std::string_view shown(std::string_view text, const Character& character) {
   const std::uint32_t code = character.code;
   const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0);

@@ -19,8 +19,8 @@
 namespace airlock {
 namespace {
 
-// Fills one MountDecision step by step. Every step either narrows it or adds a question the
-// caller must pass; a wish beyond what a file says is the end.
+// Fills one MountDecision step by step. Every step either narrows it or adds a permission that the
+// caller needs; a request for more than a settings file allows ends in a refusal.
 class Planner {
  public:
   Planner(const EffectiveSettings& settings, const Facts& facts, const DriverRow& driver)
@@ -47,7 +47,7 @@ class Planner {
  private:
   using Refusal = std::optional<Decision>;
 
-  // The one action everybody who asks must pass.
+  // The one action that every caller needs.
   void choose_place_action() {
     if (facts_.request.automatic) return;
     plan_.actions.emplace_back(place_action());
@@ -75,7 +75,7 @@ class Planner {
     plan_.user_name = session.user_name;
     Refusal refusal;
     if (!facts_.request.automatic) refusal = choose_caller(*facts_.request.caller);
-    // It becomes a folder. A number is never somebody else's name.
+    // The name becomes a folder. A number is never another user's name.
     if (plan_.user_name.empty() || safe_folder_name(plan_.user_name) != plan_.user_name)
       plan_.user_name = fmt::format("{}", plan_.user);
     return refusal;
@@ -97,7 +97,7 @@ class Planner {
     return {};
   }
 
-  // What is known of the medium itself and makes writing impossible or unwise.
+  // Properties of the medium itself that make writing impossible or unwise.
   [[nodiscard]] std::string read_only_by_nature() const {
     if (facts_.probe->state == MediumState::kHibernated)
       return "it holds a hibernated system, which writing would destroy";
@@ -122,7 +122,7 @@ class Planner {
     return {};
   }
 
-  // The marks of the medium decide first: what was unmounted in order is not kept waiting.
+  // The marks on the medium decide first: a cleanly unmounted medium is not kept waiting.
   Refusal choose_check() {
     if (plan_.read_only || find_checker(plan_.subtype) == nullptr) return {};
     const bool dirty = facts_.probe->state == MediumState::kDirty;
@@ -133,7 +133,7 @@ class Planner {
     return {};
   }
 
-  // Whether the caller gets something a default or a line of the settings withholds.
+  // Whether the caller gets something that a default or a line of the settings withholds.
   Refusal choose_widening(std::string_view option, const Setting<bool>& setting,
                           std::optional<bool> wish, bool& chosen) {
     chosen = wish.value_or(setting.value);
@@ -148,7 +148,7 @@ class Planner {
   }
 
   Refusal choose_exec() {
-    if (facts_.request.automatic) return {};  // whatever the settings say
+    if (facts_.request.automatic) return {};  // even if the settings allow it
     return choose_widening("exec", settings_.exec, wishes_.exec, plan_.allow_exec);
   }
 
@@ -176,8 +176,7 @@ class Planner {
     return {};
   }
 
-  // Settings are for all media, so what one driver does not know is not said to it; a caller is
-  // told.
+  // Settings are for all media, so a driver is not told what it does not know. A caller is told.
   Refusal choose_foreign_options() {
     if (!driver_.can("foreign")) {
       if (wishes_.foreign == ForeignOptions{}) return {};

@@ -12,8 +12,8 @@
 
 namespace airlock {
 
-// How exactly to mount what may be mounted: options, owner, folder, and what the caller must be
-// allowed. Pure. The other side is the refusal of a caller who wants more than there is. Needs a
+// Plans how to mount a medium that may be mounted: options, owner, folder, and the permissions that
+// the caller needs. Pure. Returns a refusal if the caller wants more than can be granted. Needs a
 // probed medium, and a caller unless the request is automatic.
 std::expected<MountDecision, Decision> plan_mount(const EffectiveSettings& settings,
                                                   const Facts& facts, const DriverRow& driver);

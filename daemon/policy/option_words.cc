@@ -39,7 +39,7 @@ constexpr auto kTuningWords = std::to_array<TuningWord>({
     {"nodiratime", "diratime"},
 });
 
-// What holds anyway, and what a FUSE driver never sees.
+// These hold anyway, or a FUSE driver never sees them.
 constexpr auto kWithoutEffect =
     std::to_array<std::string_view>({"defaults", "nosuid", "nodev", "relatime", "norelatime",
                                      "strictatime", "nostrictatime", "lazytime", "nolazytime"});

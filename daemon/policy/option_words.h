@@ -15,8 +15,8 @@
 
 namespace airlock {
 
-// Mount options as callers write them, understood. What is not mentioned stays open. Whether the
-// caller may have it is for the policy to say.
+// Parsed mount options of a caller. Options that are not mentioned stay open. The policy decides
+// whether the caller may have them.
 struct OptionWishes {
   std::optional<bool> read_only;
   std::optional<bool> exec;
@@ -26,19 +26,19 @@ struct OptionWishes {
   std::optional<FileOwner> owner;
   std::optional<uid_t> user;
   std::optional<gid_t> group;
-  bool plain = false;             // fuse even where fuseblk could be
+  bool plain = false;             // fuse even where fuseblk is possible
   ForeignOptions foreign;         // for drivers that have the ability
   std::set<std::string> tuned;    // dirsync, noatime, nodiratime
-  std::set<std::string> untuned;  // those of them the caller took back
+  std::set<std::string> untuned;  // those of them that the caller revoked
 };
 
-// The one list of options a caller can write. The later of two that contradict counts. Errors are
-// sentences that name the option: Errc::kInvalidArgument for one nobody knows,
-// Errc::kNotPermitted for one nobody gets.
+// The one list of options that callers can use. Of two contradicting options, the later one counts.
+// Errors are sentences that name the option: Errc::kInvalidArgument for an unknown one,
+// Errc::kNotPermitted for one that nobody gets.
 Result<OptionWishes> understand_options(std::span<const std::string> options);
 
-// Which words `options` of a settings file may hold: those without a setting of their own. Empty
-// if it may, else the sentence to show.
+// Whether `options` of a settings file may hold this word: only those without a setting of their
+// own. Empty if it may, else the sentence to show.
 std::string problem_in_settings(std::string_view option);
 
 }  // namespace airlock

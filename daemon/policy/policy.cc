@@ -18,7 +18,7 @@ namespace {
 
 using Answer = std::optional<Decision>;
 
-// Everything a step of the decision may look at.
+// Everything that a step of the decision may depend on.
 struct Question {
   const Settings& settings;
   const Facts& facts;
@@ -37,7 +37,7 @@ Decision leave(std::string reason, const Origin& origin = {}) {
   return {.what = OnDemandDecision{}, .reason = std::move(reason), .rule = origin.text()};
 }
 
-// The same reason for the one who asks and, when nobody does, for whoever looks at the list.
+// Gives a caller the same reason as a person who looks at the list of volumes.
 Decision ignore_or_refuse(const Question& question, Errc code, std::string reason,
                           const Origin& origin = {}) {
   return question.automatic() ? ignore(std::move(reason), origin)
@@ -86,7 +86,7 @@ Answer check_image(const Question& question) {
   return {};
 }
 
-// What is never touched unless somebody with the right to do so asks for it.
+// Never touched unless a caller with the right to do so asks for it.
 Answer check_system(const Question& question) {
   if (!question.facts.device || !question.automatic()) return {};
   const Device& device = *question.facts.device;
@@ -144,7 +144,7 @@ bool is_enabled(const Question& question, const DriverRow& row) {
   return std::ranges::find(disabled, row.name) == disabled.end();
 }
 
-// The driver a rule names, else the first for the type that is not disabled.
+// The driver that a rule names, else the first for the type that is not disabled.
 const DriverRow* choose_driver(const Question& question) {
   const std::string& named = question.effective.driver.value;
   const auto fits = [&](const DriverRow& row) {
@@ -187,8 +187,8 @@ Answer check_type(const Question& question) {
                 fmt::format("it holds {}, not {}", quote(question.probe().type), quote(*wanted)));
 }
 
-// The desktop has an agent that mounts what udisks shows it, with our drivers. Two would get in
-// each other's way, so we mount only where somebody has written that we shall.
+// The desktop has an agent that mounts everything udisks shows, with our drivers. Two would get in
+// each other's way, so we mount only if somebody explicitly configured us to.
 Answer check_desktop(const Question& question) {
   const Setting<Automount>& automount = question.effective.automount;
   const bool left = question.facts.device && question.facts.device->left_to_udisks;
@@ -210,7 +210,7 @@ Answer check_automount(const Question& question) {
                   .rule = automount.origin.text()};
 }
 
-// The line that says most about why it is mounted like this.
+// The most telling line about why it is mounted like this.
 const Origin& decisive_origin(const Question& question, const MountDecision& plan) {
   if (question.automatic()) return question.effective.automount.origin;
   static const Origin kBuiltIn;
@@ -228,8 +228,8 @@ Decision mount(const Question& question) {
   return {.what = std::move(*plan), .reason = std::move(reason), .rule = std::move(rule)};
 }
 
-// In this order: who asks, what may not be touched at all, when, what is on it, whether it was
-// wished for. The first that has an answer decides.
+// In this order: who asks, what must not be touched at all, when, what is on the medium, whether it
+// is wanted. The first check with an answer decides.
 constexpr auto kChecks = std::to_array({check_request, check_device, check_image, check_system,
                                         check_session, check_probed, check_usage, check_driver,
                                         check_type, check_desktop, check_automount});

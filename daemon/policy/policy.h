@@ -10,13 +10,13 @@
 
 namespace airlock {
 
-// What is to be done about a medium, from nothing but the facts and the settings. Opens nothing,
-// asks nobody, knows no time: the same facts always get the same answer. An unknown fact leads to
-// the narrower one.
+// Decides what to do about a medium, from the facts and the settings alone. It opens nothing, asks
+// nobody and does not depend on time: the same facts always get the same answer. An unknown fact
+// leads to the narrower one.
 //
-// Without a probe record the answer says whether to probe: not on Ignore, Wait and Refuse, in
-// which case the medium must not be opened at all; Leave means go on.
-// Somebody who asks gets Refuse where nobody asking gets Leave or Ignore.
+// Without a probe record the answer says whether to probe. On Ignore, Wait and Refuse the medium
+// must not be opened at all; Leave means continue. A caller gets Refuse where an automatic request
+// gets Leave or Ignore.
 Decision decide(const Settings& settings, const Facts& facts,
                 std::span<const DriverRow> drivers = driver_table());
 

@@ -21,7 +21,7 @@ std::size_t character_length(std::string_view text) {
   return length;
 }
 
-// Matches one character of the pattern that is not `*`; both lose what was matched.
+// Matches one character of the pattern that is not `*`, and removes it from both.
 bool match_one(std::string_view& text, std::string_view& pattern) {
   if (text.empty() || pattern.empty()) return false;
   if (pattern.front() == '?') {
@@ -65,7 +65,7 @@ constexpr auto kProbeTexts = std::to_array<ProbeText>({
     {"uuid", &ProbeRecord::uuid},
 });
 
-// What a device does not tell is not known, while a medium without a label is known to have none.
+// A text that a device lacks is unknown, while a medium without a label is known to have none.
 std::optional<std::string> text_of_device(const Device& device, const DeviceText& row) {
   std::string text = trimmed(device.*(row.member));
   if (text.empty()) return std::nullopt;
@@ -117,7 +117,7 @@ std::optional<std::string> why_not_removable(const RuleMatch& match, const Facts
 }  // namespace
 
 bool matches_pattern(std::string_view text, std::string_view pattern) {
-  // Only the last star needs to be remembered: an earlier one has done its part by then.
+  // Only the last star needs to be remembered: earlier ones have matched by then.
   std::optional<std::pair<std::string_view, std::string_view>> after_star;
   while (!text.empty() || !pattern.empty()) {
     if (!pattern.empty() && pattern.front() == '*') {

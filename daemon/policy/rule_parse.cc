@@ -116,7 +116,7 @@ const std::vector<RuleKey>& all_rule_keys() {
   return kKeys;
 }
 
-// The likeliest mistake of all: vendor = "..." where match.vendor = "..." is meant.
+// Catches the likeliest mistake: vendor = "..." instead of match.vendor = "...".
 Result<void> check_match_keys(const SettingsReader& reader, const TomlValue::Table& table) {
   for (const TomlEntry& entry : table) {
     const auto named = [&](const auto& key) { return key.name == entry.key; };

@@ -10,7 +10,7 @@
 
 namespace airlock {
 
-// Reads one [[rule]]. A rule has a name, matches something and says something.
+// Reads one [[rule]]. A rule has a name, a match and at least one setting.
 Result<Rule> parse_rule(const SettingsReader& reader, const TomlValue& block);
 
 std::vector<std::string_view> rule_keys();

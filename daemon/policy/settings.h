@@ -10,7 +10,7 @@
 
 namespace airlock {
 
-enum class Automount { kOff, kAsk, kOn };  // in the order of what they allow
+enum class Automount { kOff, kAsk, kOn };  // ordered by what they allow
 enum class FileOwner { kUser, kMedia };
 enum class CheckWhen { kNever, kWhenDirty, kAlways };  // before a read-write mount
 
@@ -18,11 +18,11 @@ std::string_view to_word(Automount automount);
 std::string_view to_word(FileOwner owner);
 std::string_view to_word(CheckWhen check);
 
-// Where a value was written. `file` empty: nowhere, it is built in.
+// Where a value was written. Empty `file`: it is built in.
 struct Origin {
   std::string file;
   std::uint32_t line = 0;
-  std::string rule;  // name of the rule it stands in; empty: none
+  std::string rule;  // name of the rule that contains it; empty: none
 
   [[nodiscard]] bool built_in() const { return file.empty(); }
   // "built-in", "/etc/airlock/airlock.toml:3", or with a rule `/etc/...:12 "my camera"`.
@@ -37,8 +37,8 @@ struct Setting {
   Origin origin;
 };
 
-// What files say for every medium, and rules for some. `Of` is Setting, or std::optional where it
-// may be left out.
+// Settings that a file can give for every medium, and a rule for some. `Of` is Setting, or
+// std::optional where a setting may be missing.
 template <template <typename> typename Of>
 struct MediumSettings {
   Of<Automount> automount{};
@@ -51,17 +51,17 @@ struct MediumSettings {
   Of<CheckWhen> check{};
 };
 
-// The same with what only rules say.
+// Adds the settings that only rules have.
 template <template <typename> typename Of>
 struct RuleSettings : MediumSettings<Of> {
   Of<std::string> driver{};  // empty: by type
   Of<std::string> folder{};  // empty: by label
   Of<bool> ignore{};
-  Of<bool> removable{};  // as the device says, unless a rule says otherwise
+  Of<bool> removable{};  // the device's own value, unless a rule changes it
 };
 
-// Calls visit(key, member) for each of them: the key as it is written in a file, and a function
-// that takes a MediumSettings and gives its member. Whatever is done with all settings goes through
+// Calls visit(key, member) for each of them: the key as written in a file, and a function that
+// takes a MediumSettings and returns its member. All code that treats every setting goes through
 // here.
 template <typename Visit>
 constexpr void each_medium_setting(Visit&& visit) {
@@ -83,7 +83,7 @@ constexpr void each_rule_setting(Visit&& visit) {
   visit("removable", [](auto& all) -> auto& { return all.removable; });
 }
 
-// The device or medium a rule is for. Everything given must match; of a list, one entry.
+// The device or medium that a rule is for. Everything given must match; of a list, one entry.
 struct RuleMatch {
   struct Text {
     std::string key;                    // "vendor", "label", "backing-file", ...
@@ -91,13 +91,13 @@ struct RuleMatch {
   };
   std::vector<Text> texts;
   std::vector<std::string> kinds;  // "disk", "partition", "optical", "loop", "image"
-  std::optional<bool> removable;   // what the device itself says
+  std::optional<bool> removable;   // as the device itself reports
   std::optional<std::uint64_t> min_size;
   std::optional<std::uint64_t> max_size;
 };
 
-// One [[rule]]: a match, and what it says for what matches. What it does not mention stays as it
-// was.
+// One [[rule]]: a match, and the settings for what matches. Settings that it does not mention stay
+// as they were.
 struct Rule : RuleSettings<std::optional> {
   std::string name;
   Origin origin;  // the line of [[rule]]
@@ -106,8 +106,8 @@ struct Rule : RuleSettings<std::optional> {
 
 struct Deadlines {
   std::chrono::seconds mount{160};     // from a driver's first word to its mount
-  std::chrono::seconds check{900};     // a large disk has many files to look at
-  std::chrono::seconds silence{30};    // a driver that answers nothing for so long is hung
+  std::chrono::seconds check{900};     // a large disk has many files to examine
+  std::chrono::seconds silence{30};    // a driver that does not answer for this long is hung
   std::chrono::seconds heartbeat{10};  // how often a mount is asked for a sign of life; 0: never
 };
 
@@ -117,9 +117,8 @@ struct Limits {
   std::uint32_t volumes = 1024;
 };
 
-// Everything an administrator can choose, understood and checked. A plain value: who holds a copy
-// holds settings that never change under it. The default constructed one is what holds without
-// any file.
+// Everything an administrator can choose, parsed and checked. A plain value: a copy never changes.
+// The default constructed value applies without any file.
 struct Settings : MediumSettings<Setting> {
   static constexpr std::string_view kBuiltinPlace = "builtin";
 
@@ -132,18 +131,18 @@ struct Settings : MediumSettings<Setting> {
   std::chrono::seconds idle_exit{60};  // 0: never
   Deadlines deadlines;
   Limits limits;
-  // Where drivers are looked for, first to last: directories of service sockets, and "builtin",
-  // which is our own sandbox.
+  // Where to look for drivers, first to last: directories of service sockets, and "builtin", which
+  // is our own sandbox.
   std::vector<std::string> driver_order{"/run/airlock/drivers", "/run/filesystems", "/run/fuse",
                                         std::string(kBuiltinPlace)};
   Setting<std::vector<std::string>> disabled_drivers;
-  std::vector<Rule> rules;  // in the order they were read; the last one that matches wins
+  std::vector<Rule> rules;  // in the order they were read; the last match wins
 
-  // What was switched while airlockd runs (Manager.SetAutomount), not written anywhere. Off and
-  // ask also hold against rules, on does not.
+  // A switch while airlockd runs (Manager.SetAutomount), not written to any file. Off and ask
+  // override rules, on does not.
   std::optional<Automount> switched;
-  // The files could not be read when airlockd started: nothing is mounted by itself until they
-  // can, whatever a rule says.
+  // The files could not be read when airlockd started: until they can, nothing is mounted
+  // automatically, whatever a rule says.
   bool mending = false;
 };
 

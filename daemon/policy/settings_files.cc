@@ -26,7 +26,7 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-// Whoever can change a file of settings, or the folder it is in, decides what root mounts.
+// A user who can change a settings file, or its folder, decides what root mounts.
 Result<void> check_rights(BorrowedFd fd, const std::string& path, uid_t owner) {
   struct stat status = {};
   if (fstat(fd.get(), &status) < 0) return fail_errno(errno, Errc::kSystem, "{}: look at it", path);
@@ -42,10 +42,10 @@ Result<void> check_rights(BorrowedFd fd, const std::string& path, uid_t owner) {
   return {};
 }
 
-// Nothing at all if there is no such file.
+// Returns nothing if there is no such file.
 Result<std::optional<std::string>> read_file(BorrowedFd folder, const std::string& name,
                                              const std::string& path, uid_t owner) {
-  // Not blocking: a pipe of that name must not hold the daemon up.
+  // Does not block: a pipe of that name must not hold the daemon up.
   const UniqueFd fd(openat(folder.get(), name.c_str(),
                            O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid() && errno == ENOENT) return std::optional<std::string>();
@@ -70,8 +70,8 @@ Result<UniqueFd> open_folder(const std::string& path, uid_t owner) {
   return fd;
 }
 
-// The names of the drop-ins of one layer, sorted. Not ".x.toml" and not "x.toml~": those are an
-// editor's.
+// The names of the drop-ins of one layer, sorted. Leaves out ".x.toml" and "x.toml~": editors make
+// those.
 Result<std::set<std::string>> list_drop_ins(const std::string& path, uid_t owner) {
   std::set<std::string> names;
   TRY(UniqueFd fd, open_folder(path, owner));

@@ -11,33 +11,33 @@
 
 namespace airlock {
 
-// Where settings are read from, first to last; what is read later wins:
+// Where settings are read from, first to last; later ones win:
 //   <vendor>/airlock.toml, <vendor>/airlock.toml.d/*.toml in the order of their names, without
-//   those the administrator has one of the same name for, then the same below <admin>.
-// What is missing is simply not there.
+//   those that <admin> replaces with a file of the same name, then the same below <admin>.
+// Missing files and folders are skipped.
 struct SettingsPlaces {
   std::string vendor = "/usr/lib/airlock";
   std::string admin = "/etc/airlock";
-  uid_t owner = 0;  // whose files and folders must be, for tests
+  uid_t owner = 0;  // the required owner of files and folders; tests change it
 };
 
 inline constexpr std::string_view kSettingsFile = "airlock.toml";
 inline constexpr std::string_view kSettingsFolder = "airlock.toml.d";
 inline constexpr std::size_t kMostSettingsFiles = 256;
 
-// `settings` always can be used. With an error they are those in force before, or at the start
-// what load_settings() says.
+// `settings` can always be used. With an error they are those in force before, or at the start
+// those of load_settings().
 struct SettingsLoad {
   Settings settings;
   std::optional<Error> error;
 };
 
-// For the start. An error in the administrator's files leaves those of the vendor, an error there
-// what is built in; and either way nothing is mounted by itself (Settings::mending).
+// For the start. After an error in the administrator's files the vendor's settings apply, after an
+// error in the vendor's the built-in ones; either way nothing is mounted automatically
+// (Settings::mending).
 SettingsLoad load_settings(const SettingsPlaces& places);
 
-// For every later time: an error anywhere keeps the settings in force as a whole. What was switched
-// by hand stays switched.
+// For every later time: after any error all settings in force stay. A switch by hand stays.
 SettingsLoad reload_settings(const SettingsPlaces& places, const Settings& in_force);
 
 }  // namespace airlock

@@ -14,13 +14,13 @@ namespace airlock {
 
 inline constexpr std::size_t kMostRules = 1000;
 
-// Applies the text of one settings file on top of what earlier files said. Pure. After an error
-// the settings are half changed: throw them away. `file` is what messages and origins call it.
+// Applies the text of one settings file on top of earlier files. Pure. After an error the settings
+// are half changed: throw them away. `file` names the file in messages and origins.
 Result<void> parse_settings(std::string_view text, std::string_view file, Settings& settings,
                             std::span<const DriverRow> drivers = driver_table());
 
-// Every setting there is, by its full name: "automount", "deadlines.mount", "rule.match.vendor".
-// The man page is held against it.
+// The full name of every setting: "automount", "deadlines.mount", "rule.match.vendor". A test
+// compares the man page with it.
 std::vector<std::string> setting_names();
 
 }  // namespace airlock

@@ -17,8 +17,8 @@
 
 namespace airlock {
 
-// Reads values out of one settings file with errors that say file, line, column, what is wrong
-// and what would be right. Knows nothing of what the values mean; lives as long as the reading.
+// Reads values from one settings file. Its errors give file, line and column, and say what is wrong
+// and what would be right. Does not know what the values mean; lives as long as the reading.
 class SettingsReader {
  public:
   static constexpr std::size_t kMostTextBytes = 256;
@@ -44,7 +44,7 @@ class SettingsReader {
   [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
   [[nodiscard]] Result<CheckWhen> check(const TomlEntry& entry) const;
   [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
-  // Whichever of these gives a T.
+  // Calls the reader for values of type T.
   template <typename T>
   [[nodiscard]] Result<T> value(const TomlEntry& entry) const {
     if constexpr (std::is_same_v<T, bool>) return truth(entry);
@@ -53,11 +53,11 @@ class SettingsReader {
     if constexpr (std::is_same_v<T, CheckWhen>) return check(entry);
     if constexpr (std::is_same_v<T, std::vector<std::string>>) return options(entry);
   }
-  // Passes if there is a driver of this name.
+  // Succeeds if there is a driver of this name.
   [[nodiscard]] Result<void> driver(TomlPlace place, std::string_view name) const;
   [[nodiscard]] Result<void> one_of(TomlPlace place, std::string_view key, std::string_view word,
                                     std::span<const std::string_view> words) const;
-  // `prefix` is what stands before the key in the documentation: "deadlines.".
+  // `prefix` precedes the key in the documentation: "deadlines.".
   [[nodiscard]] std::unexpected<Error> unknown_key(const TomlEntry& entry, std::string_view prefix,
                                                    std::span<const std::string_view> known) const;
 
@@ -66,7 +66,7 @@ class SettingsReader {
   std::span<const DriverRow> drivers_;
 };
 
-// What may stand in a table: a key and what reads it into a Target.
+// A key that a table may contain, and the function that reads it into a Target.
 template <typename Target>
 struct SettingsKey {
   std::string_view name;
@@ -93,7 +93,8 @@ Result<void> read_table(const SettingsReader& reader, const TomlValue::Table& ta
   return {};
 }
 
-// Reads what files and rules both may say: a rule holds the value, a file also where it stands.
+// Reads a setting that both files and rules may have: a rule keeps the value, a file also its
+// place.
 template <typename Member, typename Target>
 Result<void> read_setting(const SettingsReader& reader, const TomlEntry& entry, Target& target) {
   auto& setting = Member{}(target);
@@ -106,7 +107,7 @@ Result<void> read_setting(const SettingsReader& reader, const TomlEntry& entry, 
   return {};
 }
 
-// The keys of that, before those that only the target has.
+// The keys of those settings, followed by the target's own.
 template <typename Target>
 std::vector<SettingsKey<Target>> with_medium_settings(std::vector<SettingsKey<Target>> others) {
   std::vector<SettingsKey<Target>> keys;
@@ -117,7 +118,8 @@ std::vector<SettingsKey<Target>> with_medium_settings(std::vector<SettingsKey<Ta
   return keys;
 }
 
-// "64 GiB", "500 MB", "4096 B" in bytes; nothing if it is not of that form or too large.
+// Parses "64 GiB", "500 MB" or "4096 B" to bytes; nothing if the form is wrong or the size too
+// large.
 std::optional<std::uint64_t> parse_byte_size(std::string_view text);
 
 }  // namespace airlock

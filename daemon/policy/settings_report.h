@@ -6,10 +6,10 @@
 
 namespace airlock {
 
-// The settings in force, as Manager.GetSettings hands them out: every setting by its full name
+// The settings in force, as Manager.GetSettings returns them: every setting by its full name
 // ("deadlines.mount" is a number of seconds), and
-//   "rules" as      one line per rule: where it stands
-//   "origins" a{sv} for each setting that stands in a file, where
+//   "rules" as      one line per rule: its file and line
+//   "origins" a{sv} for each setting from a file: its file and line
 //   "switched" s    what automount was switched to by hand; absent if it was not
 PropertyMap to_properties(const Settings& settings);
 

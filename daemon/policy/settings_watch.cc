@@ -24,7 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Long enough for an editor or a package to finish its files, short enough not to be felt; the
-// second one is for those who never stop.
+// second limit is for changes that never pause.
 constexpr auto kQuiet = 200ms;
 constexpr auto kLongest = 2000ms;
 
@@ -34,13 +34,13 @@ constexpr std::uint32_t kInteresting = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM |
 }  // namespace
 
 struct SettingsWatch::State {
-  // A folder that is watched, and which names in it matter.
+  // A watched folder, and the names in it that matter.
   struct Watched {
     bool every_name = false;  // all that end in ".toml"
     std::set<std::string> names;
 
     [[nodiscard]] bool cares_for(std::string_view name) const {
-      // No name: the folder itself changed, or went away.
+      // An event without a name is about the folder itself.
       return name.empty() || names.contains(std::string(name)) ||
              (every_name && name.ends_with(".toml"));
     }
@@ -74,7 +74,8 @@ Result<void> SettingsWatch::State::start() {
 
 void SettingsWatch::State::watch_all() {
   for (const auto& [descriptor, what] : std::exchange(watched, {}))
-    (void)inotify_rm_watch(inotify.get(), descriptor);  // may have gone with its folder
+    (void)inotify_rm_watch(inotify.get(), descriptor);  // the kernel may have removed it with its
+                                                        // folder
   for (const std::string& layer : {places.vendor, places.admin}) {
     const std::string file(kSettingsFile);
     const std::string folder(kSettingsFolder);
@@ -83,7 +84,7 @@ void SettingsWatch::State::watch_all() {
   }
 }
 
-// A folder that is missing is waited for in the nearest one above it that is there.
+// To notice a missing folder, watches the nearest existing folder above it.
 void SettingsWatch::State::watch_folder(std::string path, Watched what) {
   int descriptor = inotify_add_watch(inotify.get(), path.c_str(), kInteresting | IN_ONLYDIR);
   while (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR) && path.size() > 1) {
@@ -97,7 +98,7 @@ void SettingsWatch::State::watch_folder(std::string path, Watched what) {
         std::strerror(errno));
     return;
   }
-  Watched& sum = watched[descriptor];  // one number for one folder, however it is reached
+  Watched& sum = watched[descriptor];  // a folder has one number, whichever path leads to it
   sum.every_name = sum.every_name || what.every_name;
   sum.names.merge(what.names);
 }
@@ -106,7 +107,7 @@ void SettingsWatch::State::on_ready() {
   if (drain()) delay();
 }
 
-// Whether anything of what happened matters.
+// Returns whether any of the events matters.
 bool SettingsWatch::State::drain() {
   alignas(inotify_event) std::array<char, 16'384> buffer;
   bool matters = false;
@@ -141,7 +142,7 @@ void SettingsWatch::State::delay() {
 
 void SettingsWatch::State::tell() {
   quiet.reset();
-  // First the watches, then the reading: what changes in between is noticed.
+  // Watches before anybody reads, so that a change in between is noticed.
   watch_all();
   changed();
 }
@@ -159,7 +160,7 @@ Result<SettingsWatch> SettingsWatch::start(EventLoop& loop, SettingsPlaces place
 }
 
 void SettingsWatch::reload() {
-  (void)state_->drain();  // told now, whatever it was
+  (void)state_->drain();  // reported now in any case
   state_->tell();
 }
 

@@ -9,9 +9,9 @@
 
 namespace airlock {
 
-// Notices when something changes in the folders settings are read from, also when one of them
-// appears or goes away, and says so once things have been quiet for a moment. Reads no settings
-// itself. The loop must outlive it; destroying it ends the calls.
+// Notices when something changes in the folders that settings are read from, even when a folder
+// appears or disappears, and reports it once things have been quiet for a moment. Does not read
+// settings itself. The loop must outlive it; destroying it ends the calls.
 class SettingsWatch {
  public:
   using Changed = std::move_only_function<void()>;
@@ -21,7 +21,7 @@ class SettingsWatch {
   SettingsWatch& operator=(SettingsWatch&&) noexcept;
   ~SettingsWatch();
 
-  // For SIGHUP: says so now, and not again for what has happened so far.
+  // For SIGHUP: reports now, and drops the changes so far.
   void reload();
 
  private:

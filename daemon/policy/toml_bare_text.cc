@@ -56,11 +56,11 @@ class BareText {
     return line.find_first_not_of(" \t") == std::string_view::npos;
   }
 
-  // "[name" or "[[name": without the name the library ends the process.
+  // "[name" or "[[name": without the name, the library ends the process.
   [[nodiscard]] Result<void> check_header() const {
     std::string_view name = rest_.substr(rest_.starts_with("[[") ? 2 : 1);
     name.remove_prefix(std::min(name.find_first_not_of(" \t"), name.size()));
-    if (name.empty()) return {};  // this one it can tell
+    if (name.empty()) return {};  // the library reports this one
     const auto letter = static_cast<unsigned char>(name.front());
     const bool named = std::isalnum(letter) != 0 || letter >= 0x80 ||
                        std::string_view("_-\"']").find(name.front()) != std::string_view::npos;
@@ -81,7 +81,7 @@ class BareText {
     }
   }
 
-  // A text in single quotes knows no escapes; one on one line ends with the line in any case.
+  // Text in single quotes has no escapes. A one-line text always ends with the line.
   void skip_until(std::string_view end, char quote_mark) {
     while (!rest_.empty() && !rest_.starts_with(end)) {
       if (end.size() == 1 && rest_.front() == '\n') return;
@@ -113,7 +113,7 @@ class BareText {
   std::string_view all_;
   std::string_view rest_;
   std::string_view file_;
-  std::string open_;  // brackets; inside of a value a bracket begins no table
+  std::string open_;  // brackets; inside a value, a bracket does not begin a table
 };
 
 }  // namespace

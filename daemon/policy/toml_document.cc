@@ -9,8 +9,8 @@
 namespace airlock {
 namespace {
 
-// The library asserts what the text of a file can make false, at least up to version 3.3. That
-// must be an error, not the end of the daemon.
+// The library, at least up to version 3.3, has assertions that a file can make fail. That must be
+// an error, not the end of the daemon.
 struct BrokenAssumption {};
 [[noreturn]] inline void assumption_broken() {
   throw BrokenAssumption();
@@ -19,7 +19,7 @@ struct BrokenAssumption {};
 }  // namespace
 }  // namespace airlock
 
-// The whole library lives in this file: no shared library to load, and a nesting limit of ours.
+// The whole library is in this file: no shared library to load, and our own nesting limit.
 #undef NDEBUG
 #undef TOML_HEADER_ONLY
 #undef TOML_SHARED_LIB
@@ -32,10 +32,10 @@ struct BrokenAssumption {};
 #define TOML_EXCEPTIONS 1
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 16
-// Its tests of letters beyond ASCII fall off their end for most of them, which is undefined
-// behaviour (its issue 305). "No" is what they mean; everywhere else the mark stays what it was.
+// Its tests of letters beyond ASCII lack a return for most of them, which is undefined behaviour
+// (its issue 305). "No" is what they mean; elsewhere the macro keeps its meaning.
 // clang-format off
-// Since 3.4 its headers have another ending.
+// Since 3.4 its headers have another suffix.
 #if __has_include(<toml++/impl/preprocessor.hpp>)
 #include <toml++/impl/preprocessor.hpp>
 #else
@@ -56,7 +56,7 @@ struct BrokenAssumption {};
 namespace airlock {
 namespace {
 
-// The library is off by one column in the first line of its text, so it gets an empty one first.
+// In the first line of a text the library is off by one column, so we put an empty line first.
 TomlPlace place_of(const toml::source_region& region) {
   return {.line = std::max(region.begin.line, 2u) - 1, .column = region.begin.column};
 }
@@ -74,8 +74,7 @@ TomlValue::Table convert_table(const toml::table& table) {
   for (const auto& [key, node] : table)
     entries.push_back(
         {.key = std::string(key.str()), .place = place_of(key.source()), .value = convert(node)});
-  // The library sorts by key; the first mistake a person reads about should be the first in the
-  // file.
+  // The library sorts by key; the first error that a person reads should be the first in the file.
   std::ranges::sort(entries, {}, [](const TomlEntry& entry) {
     return std::pair(entry.place.line, entry.place.column);
   });
@@ -111,7 +110,7 @@ Result<void> check_lines(std::string_view text, std::string_view file) {
   return {};
 }
 
-// The library's words may repeat bytes of the file.
+// The library's message may repeat bytes of the file.
 std::string plain(std::string_view words) {
   std::string quoted = quote(words);
   return quoted.substr(1, quoted.rfind('"') - 1);
@@ -136,7 +135,7 @@ Result<TomlValue::Table> parse_toml(std::string_view text, std::string_view file
     return fail(Errc::kLimitExceeded, "{}: the file is larger than {} bytes", file,
                 kMostSettingsBytes);
   TRY_VOID(check_lines(text, file));
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // some editors' mark for UTF-8
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // some editors mark UTF-8 this way
   TRY_VOID(check_bare_text(text, file));
   try {
     return convert_table(toml::parse("\n" + std::string(text)));

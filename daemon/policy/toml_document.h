@@ -19,8 +19,8 @@ struct TomlPlace {
   std::uint32_t column = 0;
 };
 
-// A value of a settings file and where it stands. Only what settings are made of; dates and
-// fractions are kept as "something else", by name.
+// A value of a settings file and its place. Only the types that settings need; dates and fractions
+// are kept as "something else", by name.
 struct TomlValue {
   struct Other {
     std::string_view kind;  // "a date", "a number with a fraction"
@@ -42,10 +42,10 @@ struct TomlEntry {
 };
 
 inline constexpr std::size_t kMostSettingsBytes = 1u << 20;
-// Longer lines could nest so deeply (a.a.a.a...) that walking the tree ends the stack.
+// Longer lines could nest so deeply (a.a.a.a...) that walking the tree overflows the stack.
 inline constexpr std::size_t kMostSettingsLine = 1024;
 
-// The one place that knows the TOML library. `file` is only for messages, which begin with
+// The only code that uses the TOML library. `file` is only for messages, which begin with
 // FILE:LINE:COLUMN.
 Result<TomlValue::Table> parse_toml(std::string_view text, std::string_view file);
 
