@@ -28,7 +28,7 @@ constexpr auto kNamedFlags = std::to_array<NamedFlag>({
     {"nodev", MS_NODEV},
 });
 
-// For a driver that minds the mark of a medium that was not unmounted.
+// For a driver that looks at the mark of a medium that was not cleanly unmounted.
 constexpr std::string_view kFoundConsistent = "checked";
 
 bool names_owner(const std::string& word) {

@@ -12,18 +12,19 @@
 namespace airlock {
 
 // What a driver is told on its command line, after "-o". airlockd and mount.airlock fill this in
-// from what they decided; the text is made in one place.
+// from their decisions; one function makes the text.
 struct DriverArguments {
-  std::uint32_t flags = 0;  // MS_ bits of the mount; those of the kernel that have a name are told
+  std::uint32_t flags = 0;  // MS_ bits of the mount; the driver is told those that have a name
   bool block = false;       // it will be mounted as fuseblk
   bool allow_other = false;
-  bool found_consistent = false;   // a check just found so, and nobody else held the medium since
+  bool found_consistent = false;   // a check just found that, and the medium was held since
   std::vector<std::string> words;  // "owner=media", "fmask=22", "sync"
   uid_t user = 0;
   gid_t group = 0;
 };
 
-// Drivers of others are not told what only ours understand: owners and how foreign media are shown.
+// Drivers that are not ours are not told what only ours understand: owners, and how media of
+// foreign filesystems are shown.
 std::string options_for_driver(const DriverArguments& options, DriverOrigin origin);
 
 }  // namespace airlock

@@ -11,18 +11,18 @@
 
 namespace airlock {
 
-// The kernel's control filesystem of FUSE, opened for ourselves wherever /sys is: how many requests
-// of a mount are unanswered, and the way to give up on a driver. None of it waits for a driver.
+// The kernel's control filesystem of FUSE, in a private mount of its own: tells how many requests
+// of a mount are unanswered, and aborts connections. None of it waits for a driver.
 class FuseControl {
  public:
   // Nothing happens before the first use, because opening may load the kernel module.
   FuseControl() = default;
 
-  // The filesystems of all connections, those of other people's servers too.
+  // The filesystems of all connections, including those of other people's servers.
   std::vector<dev_t> connections();
-  // Requests sent or waiting to be sent; nothing when the kernel doesn't tell.
+  // Requests that were sent or wait to be sent; nothing if the kernel doesn't tell.
   std::optional<unsigned long> waiting(dev_t filesystem);
-  // Every request fails from now on, the unanswered ones as well.
+  // Makes every request fail from now on, and the unanswered ones too.
   Result<void> abort(dev_t filesystem);
 
  private:

@@ -17,22 +17,22 @@
 
 namespace airlock {
 
-// What is mounted: a device node, or an image somebody lent us.
+// What is mounted: a device node, or an image that somebody lent us.
 struct MountSource {
   std::string path;  // "/dev/sdb1", or the image's path: for the kernel, the driver, messages
   dev_t device = 0;  // 0 for images
-  std::uint64_t disk_sequence = 0;  // the mount fails if the device has another by then
+  std::uint64_t disk_sequence = 0;  // the mount fails if the device has another one by then
   std::shared_ptr<HeldFile> image;  // images only; opened by the caller, mode checked
 };
 
-// What stands before the name of an image in the mount table: its opener chose the name, and it may
-// be that of a device.
+// Precedes the name of an image in the mount table: its opener chose the name, which may be that of
+// a device.
 inline constexpr std::string_view kImagePrefix = "image:";
 
-// Where a driver comes from that Airlock started itself; a directory of sockets otherwise.
+// The origin of a driver that Airlock itself started; otherwise it is a directory of sockets.
 inline constexpr std::string_view kBuiltinOrigin = "builtin";
 
-// Everything known of a mount that can be copied, written down and read again.
+// All facts about a mount that can be copied, written down and read again.
 struct MountFacts : MountIdentity {
   bool fuseblk = false;
   bool read_only = false;
@@ -41,13 +41,13 @@ struct MountFacts : MountIdentity {
   std::string driver;              // program, "airlock-ext", or the unit that answered
   std::string origin;              // "builtin", or the directory of the service socket
   pid_t driver_pid = 0;            // 0: not known (a foreign service that hides it)
-  std::uint64_t driver_start = 0;  // field 22 of /proc/PID/stat: tells a reused pid
+  std::uint64_t driver_start = 0;  // field 22 of /proc/PID/stat: exposes a reused pid
   uid_t driver_user = 0;
   std::chrono::system_clock::time_point since;
 };
 
-// Every field of MountFacts once, under its name in records: records, reports and whatever else
-// walks the fields cannot differ.
+// Visits every field of MountFacts once, under its name in records, so that records, reports and
+// all others that walk the fields agree.
 template <typename Facts, typename Visitor>
 void each_fact(Facts& facts, Visitor&& visit) {
   visit("mount-point", facts.mount_point);
@@ -65,11 +65,11 @@ void each_fact(Facts& facts, Visitor&& visit) {
   visit("since", facts.since);
 }
 
-// A mount that exists, with everything needed to watch it, undo it and find it again.
+// An existing mount, with everything needed to watch it, undo it and find it again.
 struct LiveMount : MountFacts {
-  UniqueFd life;  // pidfd; invalid when the pid is not known
+  UniqueFd life;  // pidfd; invalid if the pid is not known
   UniqueFd log;   // read end of its standard error; invalid for services and after a restart
-  std::optional<CheckReply> check;  // what was found out before; not kept
+  std::optional<CheckReply> check;  // the result of the check before the mount; not recorded
 };
 
 }  // namespace airlock

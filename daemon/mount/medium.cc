@@ -23,8 +23,8 @@
 namespace airlock {
 namespace {
 
-// The name without symlinks, as /dev/disk/by-label/STICK and relative paths are not what a mount
-// table should show.
+// The name without symlinks: a mount table should not show /dev/disk/by-label/STICK or a relative
+// path.
 Result<std::string> full_path(const std::string& path) {
   struct Free {
     void operator()(char* text) const { std::free(text); }
@@ -40,7 +40,7 @@ bool means_write_protected(int error) {
   return error == EROFS || error == EACCES || error == EPERM;
 }
 
-// What the kernel calls the file behind a descriptor now; empty if it has no name.
+// The kernel's current name for the file behind a descriptor; empty if it has none.
 std::string real_path(BorrowedFd fd) {
   std::array<char, PATH_MAX> name{};
   const std::string link = fmt::format("/proc/self/fd/{}", fd.get());
@@ -83,7 +83,7 @@ Result<void> Medium::examine_adopted(MediumAccess wanted) {
     return fail(Errc::kInvalidArgument, "{} was not opened for reading", quote(path_));
   size_ = static_cast<std::uint64_t>(info.st_size);
   if (size_ == 0) return fail(Errc::kInvalidArgument, "{} is empty", quote(path_));
-  // Writing at a position is what a filesystem does, and appending is what O_APPEND makes of it.
+  // A filesystem writes at positions, but with O_APPEND every write would go to the end.
   const bool writable = access == O_RDWR && (flags & O_APPEND) == 0;
   access_ = writable ? wanted : MediumAccess::kReadOnly;
   write_protected_ = wanted == MediumAccess::kReadWrite && !writable;
@@ -122,10 +122,11 @@ Result<void> Medium::examine(MediumAccess wanted) {
   return {};
 }
 
-// Through the descriptor, so it is the object examined before. Needs /proc, and for a device the
-// right to open it.
+// Opens through the descriptor, so it is the object examined before. Needs /proc, and for a device
+// the right to open it.
 Result<UniqueFd> Medium::open(int flags) const {
-  // Root opening it anew could get more than its owner gave us: only for less.
+  // Root opening it again could get more access than its owner gave us, so do that only to get
+  // less.
   const bool writable = adopted_ && (::fcntl(found_.get(), F_GETFL) & O_ACCMODE) == O_RDWR;
   if (adopted_ && ((flags & O_ACCMODE) == O_RDWR || !writable)) return duplicate(found_.borrow());
   const std::string link = fmt::format("/proc/self/fd/{}", found_.get());
@@ -155,8 +156,8 @@ Result<void> Medium::claim_device(MediumHold hold, const SystemView& view) {
     return busy(users.empty() ? users_elsewhere(view) : users);
   }
   if (!exclusive) return std::unexpected(std::move(exclusive).error());
-  // For fuseblk the kernel makes its own claim when it mounts, and an exclusive descriptor of ours
-  // would be in its way then; see yield_to_kernel().
+  // For fuseblk the kernel makes its own claim when it mounts; an exclusive descriptor of ours
+  // would then block it, see yield_to_kernel().
   held_ = std::move(*exclusive);
   held_access_ = access_;
   return {};
@@ -183,13 +184,14 @@ Result<void> Medium::claim_image(const SystemView& view) {
 }
 
 Result<void> Medium::hold(MediumAccess access) {
-  // A descriptor we were given lives on elsewhere, and with it its lock, which is in our own way.
+  // The owner of an adopted descriptor keeps a copy open, and with it the lock, which would block
+  // us.
   if (held_.valid() && adopted_) (void)::flock(held_.get(), LOCK_UN);
   held_.reset();
   TRY(held_, open(access_flags(access) | (is_block_ ? O_EXCL : 0)));
   held_access_ = access;
   if (is_block_) return {};
-  // Belongs to the open file, so it stays as long as the driver keeps its copy.
+  // The lock belongs to the open file, so it stays as long as the driver keeps its copy.
   const int lock = access == MediumAccess::kReadWrite ? LOCK_EX : LOCK_SH;
   if (::flock(held_.get(), lock | LOCK_NB) == 0) return {};
   const int error = errno;
@@ -205,7 +207,7 @@ Result<UniqueFd> Medium::descriptor(MediumAccess access) {
   return duplicate(held_.borrow());
 }
 
-// A mount of fuseblk has the number of its device, also when only another mount namespace has it.
+// A fuseblk mount has the number of its device, even if only another mount namespace contains it.
 std::vector<std::string> Medium::users_elsewhere(const SystemView& view) const {
   std::vector<std::string> users;
   for (const BusyProcess& process :

@@ -15,35 +15,36 @@ namespace airlock {
 
 enum class MediumAccess { kReadOnly, kReadWrite };
 enum class MediumHold {
-  kOurs,    // the descriptor given to the driver keeps everybody else away
-  kKernel,  // fuseblk: the kernel claims the device while it is mounted; until then it is ours
+  kOurs,    // the driver's descriptor keeps everybody else away
+  kKernel,  // fuseblk: the kernel claims the device while it is mounted; until then we do
 };
 
-// The block device or image file a mount is about. The path is looked up once; every descriptor
-// after that comes from the object found then. Reads nothing of its content. For images and plain
-// fuse the claim travels with the descriptor and ends with its last copy.
+// The block device or image file of a mount. The path is looked up once; every later descriptor
+// comes from the object found then. Does not read its content. For images and plain fuse the claim
+// travels with the descriptor and ends with its last copy.
 class Medium {
  public:
-  // Finds out what the path names, how large it is and whether it can be written. A
-  // write-protected medium turns a wish for read-write into read-only; see read_only().
+  // Finds out what the path names, how large it is and whether it can be written. If the medium is
+  // write-protected, read-write becomes read-only; see read_only().
   static Result<Medium> find(const std::string& path, MediumAccess wanted);
 
-  // The same for an image somebody handed over open, with the rights of that descriptor and no
-  // others: a descriptor for reading leads to a read-only medium. `shown` is what messages and
-  // mount tables call it; nothing is ever looked up by it.
+  // The same for an image that somebody handed over open, with the rights of that descriptor and no
+  // others: a read-only descriptor makes a read-only medium. `shown` is its name in messages and
+  // mount tables; nothing is ever looked up by it.
   static Result<Medium> adopt(UniqueFd image, std::string shown, MediumAccess wanted);
 
-  // Fails with Errc::kBusy and by whom if anything else uses the medium. Call once, before any
-  // descriptor is asked for.
+  // Fails with Errc::kBusy and the user's name if anything else uses the medium. Call once, before
+  // asking for any descriptor.
   Result<void> claim(MediumHold hold, const SystemView& view = {});
 
-  // Of a medium the kernel will hold: lets go of it, for the kernel to take it at once.
+  // For a medium that the kernel will hold: releases it, so that the kernel can take it at once.
   void yield_to_kernel();
 
   // From now on it is only read, whatever was wanted before.
   void restrict_to_reading() { access_ = MediumAccess::kReadOnly; }
 
-  // Of a medium the kernel will hold: what keeps everybody else away; invalid otherwise.
+  // For a medium that the kernel will hold: the descriptor that keeps everybody else away; invalid
+  // otherwise.
   [[nodiscard]] BorrowedFd exclusive() const;
 
   // A descriptor for the driver. The second call for the same access gets the same open file.
@@ -53,13 +54,13 @@ class Medium {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool is_block() const { return is_block_; }
   [[nodiscard]] bool read_only() const { return access_ == MediumAccess::kReadOnly; }
-  // Asked for read-write, but the medium can only be read.
+  // Read-write was wanted, but the medium can only be read.
   [[nodiscard]] bool write_protected() const { return write_protected_; }
   [[nodiscard]] dev_t device() const { return device_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  // How much of the machine's memory it may take by being written to.
+  // How much of the machine's memory writes to it may take.
   [[nodiscard]] std::uint64_t memory_bytes() const;
-  // Tells one medium in a drive from the next; 0 for images and kernels that don't count.
+  // Tells one medium in a drive from the next; 0 for images and kernels that don't count them.
   [[nodiscard]] std::uint64_t disk_sequence() const { return disk_sequence_; }
 
  private:
@@ -74,7 +75,8 @@ class Medium {
   [[nodiscard]] std::vector<std::string> users_elsewhere(const SystemView& view) const;
   std::unexpected<Error> busy(const std::vector<std::string>& users) const;
 
-  UniqueFd found_;  // O_PATH: names the object, gives no access; if adopted, what we were given
+  UniqueFd found_;  // O_PATH: names the object, gives no access; if adopted, the descriptor we were
+                    // given
   UniqueFd held_;
   std::string path_;
   bool is_block_ = false;

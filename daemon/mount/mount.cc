@@ -23,8 +23,7 @@
 namespace airlock {
 namespace {
 
-// Newer than the headers of Debian 12. Linux 6.6: fail rather than share a superblock somebody
-// else made.
+// Newer than the headers of Debian 12. Linux 6.6: fail instead of sharing an existing superblock.
 constexpr unsigned kCreateExclusive = 8;
 
 struct FlagPair {
@@ -55,7 +54,7 @@ unsigned attributes_of(std::uint32_t mount_flags) {
   return attributes;
 }
 
-// What the kernel wrote into the log of this context: lines such as "e fuse: Bad value for 'fd'".
+// The kernel's messages in the log of this context, such as "e fuse: Bad value for 'fd'".
 std::string kernel_says(BorrowedFd context) {
   std::string text;
   std::array<char, 512> line;
@@ -70,7 +69,7 @@ std::string kernel_says(BorrowedFd context) {
   }
 }
 
-// One filesystem context being filled in. Every refusal carries what the kernel wrote about it.
+// One filesystem context being filled in. Every refusal includes the kernel's message about it.
 class Context {
  public:
   static Result<Context> open(const char* type) {
@@ -92,7 +91,7 @@ class Context {
     return set(option.substr(0, equals), option.substr(equals + 1));
   }
 
-  // Fails rather than share a superblock that exists already.
+  // Fails instead of sharing an existing superblock.
   Result<void> create() {
     if (::fsconfig(fd_.get(), kCreateExclusive, /*key=*/nullptr, /*value=*/nullptr, 0) == 0)
       return {};
@@ -131,7 +130,7 @@ Result<void> configure(Context& context, const MountRequest& request, BorrowedFd
   for (const FlagName& flag : kSuperblockFlags)
     if ((request.flags & flag.mount_flag) != 0) TRY_VOID(context.set_flag(flag.name));
   TRY_VOID(context.set("subtype", request.subtype));
-  // Ours come last, so that nothing a driver asked for can stand in their place.
+  // Ours come last, so that nothing a driver asked for can replace them.
   TRY_VOID(context.set("fd", fmt::format("{}", fuse_device.get())));
   TRY_VOID(context.set("rootmode", fmt::format("{:o}", request.root_mode & S_IFMT)));
   TRY_VOID(context.set("user_id", fmt::format("{}", request.user)));
@@ -214,7 +213,7 @@ Result<void> Mount::unmount() {
   const std::string link = fmt::format("/proc/self/fd/{}", mount.get());
   if (::umount2(link.c_str(), MNT_DETACH) == 0) return {};
   const int error = errno;
-  // EINVAL: not in the tree any more, so somebody unmounted it before us.
+  // EINVAL: no longer in the tree, so somebody unmounted it before us.
   if (error == EINVAL) return {};
   return fail_errno(error, errc_from_errno(error), "detach the mount");
 }

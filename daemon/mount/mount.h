@@ -12,18 +12,18 @@
 
 namespace airlock {
 
-// The directory or file a filesystem is to appear on, held by descriptor from the moment it was
-// named: whoever renames it or puts a symlink in its place afterwards redirects nothing.
+// The directory or file that a filesystem is mounted on, held by a descriptor from the moment it
+// was named. Renaming it or replacing it with a symlink afterwards redirects nothing.
 class MountPoint {
  public:
   static Result<MountPoint> pin(const std::string& path);
-  // What somebody else holds already; must be a directory that still has a name.
+  // Takes one that the caller already holds; it must be a directory that still has a name.
   static Result<MountPoint> of_directory(BorrowedFd directory);
 
   [[nodiscard]] BorrowedFd descriptor() const { return fd_.borrow(); }
   // S_IFDIR or S_IFREG.
   [[nodiscard]] std::uint32_t file_type() const { return file_type_; }
-  // What the user called it; for messages only.
+  // The user's name for it; for messages only.
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
@@ -34,10 +34,9 @@ class MountPoint {
   std::string path_;
 };
 
-// A FUSE filesystem this process attached, known by its mount descriptor and never by a path, so
-// that undoing it can hit no other mount. Destroying the object detaches the mount unless keep()
-// was called. The driver's process is somebody else's business; so is every check of what may be
-// mounted where.
+// A FUSE filesystem that this process attached, known by its mount descriptor and never by a path,
+// so that undoing it can't hit another mount. Destroying the object detaches the mount unless
+// keep() was called. Others handle the driver's process, and check what may be mounted where.
 class Mount {
  public:
   static Result<Mount> attach(const MountRequest& request, BorrowedFd fuse_device,
@@ -46,16 +45,16 @@ class Mount {
   Mount& operator=(Mount&&) = delete;
   ~Mount();
 
-  // Takes the mount out of the tree at once, whoever still uses it, and gives the descriptor up.
-  // Open files keep the filesystem itself alive until they are closed. For fuseblk the last step
-  // waits until the driver has answered or is gone.
+  // Takes the mount out of the tree at once, even if it is in use, and closes the descriptor. Open
+  // files keep the filesystem itself alive until they are closed. For fuseblk the last step waits
+  // until the driver has answered or is gone.
   Result<void> unmount();
-  // As unmount(), but tells the kernel first to give up on the driver, so it never waits.
+  // As unmount(), but first makes the kernel give up on the driver, so it never waits.
   Result<void> abandon();
   // The mount outlives this object.
   void keep() { fd_.reset(); }
 
-  // Device number of the filesystem: for fuseblk the block device, else one of major 0.
+  // Device number of the filesystem: for fuseblk the block device, else one with major 0.
   [[nodiscard]] Result<dev_t> device() const;
   // The first field of its line in mountinfo.
   [[nodiscard]] Result<std::uint64_t> id() const;

@@ -14,8 +14,8 @@
 namespace airlock {
 namespace {
 
-// How many packets one wake-up may handle, so that a driver that never stops talking cannot keep
-// an event loop from everything else.
+// How many packets one wake-up may handle, so that a driver that never stops sending can't block an
+// event loop.
 constexpr int kPacketsPerWakeUp = 16;
 
 HelperRules rules_of(const SessionPlan& plan) {
@@ -85,7 +85,7 @@ void MountSession::start() {
 }
 
 short MountSession::wanted_events() const {
-  // Nothing is read while answers wait: a driver that does not listen is not heard either.
+  // Does not read while answers wait: a driver that does not read is not heard either.
   return outbox_.empty() ? POLLIN : POLLOUT;
 }
 
@@ -202,7 +202,7 @@ void MountSession::flush() {
     const QueuedPacket& next = outbox_.front();
     Result<Channel::Sent> sent = channel_.try_send(next.bytes, next.descriptor.borrow());
     if (sent && *sent == Channel::Sent::kWouldBlock) return;
-    // A driver that has closed may have said goodbye before: reading finds out.
+    // A driver that closed its end may have said goodbye before; reading will show.
     if (!sent && !peer_closed(sent.error())) return abandon(std::move(sent).error());
     outbox_.pop_front();
   }
@@ -210,11 +210,11 @@ void MountSession::flush() {
 
 void MountSession::finish(Finish finish) {
   if (finish.last_packet) {
-    // The session is lost already; whether the driver hears of it changes nothing.
+    // The session is lost already, whether the driver hears of it or not.
     (void)channel_.try_send(finish.last_packet->bytes, kNoDescriptor);
   }
   if (finish.detach == Finish::Detach::kYes) effects_.detach();
-  // A copy of the FUSE device left here would keep a dead driver's mount looking alive.
+  // A copy of the FUSE device left here would make a dead driver's mount look alive.
   fuse_device_.reset();
   medium_.reset();
   outbox_.clear();

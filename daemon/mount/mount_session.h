@@ -15,8 +15,8 @@
 
 namespace airlock {
 
-// The things a mount session does to the world. One object serves one session. Each call may be
-// repeated after it failed; a failure's cause is the errno the driver gets to see.
+// The effects of a mount session outside itself. One object serves one session. Each call may be
+// repeated after it failed; the cause of a failure is the errno that the driver sees.
 class MountEffects {
  public:
   MountEffects() = default;
@@ -25,8 +25,8 @@ class MountEffects {
   virtual ~MountEffects() = default;
 
   virtual Result<UniqueFd> open_fuse_device() = 0;
-  // A descriptor of the one allowed medium; the flags were screened already. The descriptor goes
-  // to the driver, so it must be one the driver may keep.
+  // A descriptor of the one allowed medium; the flags have been checked. The descriptor goes to the
+  // driver, so it must be one that the driver may keep.
   virtual Result<UniqueFd> open_medium(std::uint32_t open_flags, bool block_device_only,
                                        std::uint32_t block_size) = 0;
   // Holds on to the mount point, replacing an earlier hold; returns its st_mode.
@@ -38,30 +38,30 @@ class MountEffects {
 };
 
 // How long each part may take (D7). The connection is made before a session exists; its limit is
-// here so that all are in one place.
+// here to have all in one place.
 struct SessionDeadlines {
   std::chrono::milliseconds connect{5'000};
-  // A service manager that takes longer to start its driver is not waited for either: there is our
-  // own sandbox.
+  // We do not wait longer for a service manager to start its driver, because there is our own
+  // sandbox.
   std::chrono::milliseconds hello{5'000};
   std::chrono::milliseconds command{30'000};
-  // Once the driver has its medium and looks at it, until it asks for the mount. An ext volume
-  // with multiple mount protection is watched for up to two minutes (Mmp::longest_wait); 27
-  // seconds are usual after a crash.
+  // From giving the driver its medium until it asks for the mount. The driver watches an ext volume
+  // with multiple mount protection for up to two minutes (Mmp::longest_wait); 27 seconds are usual
+  // after a crash.
   std::chrono::milliseconds examine{130'000};
   std::chrono::milliseconds whole{160'000};
 };
 
-// Everything decided about one mount before its driver is spoken to.
+// Everything decided about one mount before its driver is contacted.
 struct SessionPlan {
   std::string subtype;
-  std::vector<std::string> arguments;  // what the driver is told; [0] is the subtype
+  std::vector<std::string> arguments;  // the driver's arguments; [0] is the subtype
   std::string medium_path;
   std::string mount_point;
   bool allow_fuseblk = false;
   bool allow_other = false;
   std::uint32_t forced_flags = 0;  // MS_RDONLY here also keeps the medium from being opened for
-                                   // writing; MS_NOEXEC for media nobody vouched for
+                                   // writing; MS_NOEXEC for untrusted media
   uid_t user = 0;
   gid_t group = 0;
   SessionDeadlines deadlines;
@@ -69,10 +69,10 @@ struct SessionPlan {
 };
 
 // Our end of one mount-service session: moves packets between a Channel and a Helper, and lets
-// MountEffects do what the Helper asks for. Never waits by itself, so an event loop can drive it:
+// MountEffects do what the Helper asks for. Never waits on its own, so an event loop can drive it:
 // call on_ready() when descriptor() has one of wanted_events(), on_deadline() when next_deadline()
-// has passed, until finished(). The verdict is success only if a mount we attached exists; after
-// any other end nothing of ours is mounted. Destroying an unfinished session abandons it.
+// has passed, until finished(). The verdict is success only if a mount that we attached exists;
+// after any other end nothing of ours is mounted. Destroying an unfinished session abandons it.
 class MountSession {
  public:
   // The effects must outlive the session.
@@ -81,18 +81,18 @@ class MountSession {
   MountSession& operator=(const MountSession&) = delete;
   ~MountSession();
 
-  // Sends the hello; time starts to run.
+  // Sends the hello; the deadlines begin to run.
   void start();
   void on_ready();
   void on_deadline();
-  // Ends the session from our side, for instance because the medium is gone.
+  // Ends the session from our side, for example because the medium is gone.
   void abandon(Error reason);
 
   [[nodiscard]] BorrowedFd descriptor() const { return channel_.descriptor(); }
   [[nodiscard]] short wanted_events() const;
   [[nodiscard]] Deadline next_deadline() const;
   [[nodiscard]] bool finished() const { return verdict_.has_value(); }
-  // Whether the driver has said a word, be it a wrong one.
+  // Whether the driver has sent anything, even something wrong.
   [[nodiscard]] bool answered() const { return answered_; }
   // Only when finished().
   [[nodiscard]] const Result<void>& verdict() const { return *verdict_; }
@@ -131,7 +131,7 @@ class MountSession {
   bool examining_ = false;  // the driver has its medium and has not asked for the mount yet
   Deadline step_deadline_;
   Deadline whole_deadline_;
-  std::optional<Error> effect_failure_;  // why the last refused effect failed, for the verdict
+  std::optional<Error> effect_failure_;  // why the last effect failed, for the verdict
   std::optional<Result<void>> verdict_;
 };
 

@@ -19,7 +19,7 @@ namespace airlock {
 
 Mounter::Mounter(Medium& medium, const MountPoint& mount_point, const MounterOptions& options)
     : medium_(medium), mount_point_(mount_point), options_(options) {
-  // Whatever is on removable media, its set-uid files and device nodes mean nothing here.
+  // Set-uid files and device nodes on removable media have no meaning here.
   options_.flags |= MS_NOSUID | MS_NODEV;
   if (medium_.read_only()) options_.flags |= MS_RDONLY;
 }
@@ -40,9 +40,9 @@ Result<UniqueFd> Mounter::open_medium(std::uint32_t open_flags, bool block_devic
   const bool writes = (open_flags & O_ACCMODE) != O_RDONLY;
   TRY(auto fd, medium_.descriptor(writes ? MediumAccess::kReadWrite : MediumAccess::kReadOnly));
   if (!block_device_only || block_size == 0) return fd;
-  // BLKBSZSET takes a pointer to int though its number was made from size_t.
+  // BLKBSZSET takes a pointer to int, although its number was made from size_t.
   const int size = static_cast<int>(block_size);
-  // Without an exclusive descriptor the kernel asks for a claim of its own, and ours is in its way.
+  // Without an exclusive descriptor the kernel would make a claim of its own, which ours blocks.
   const BorrowedFd ours = medium_.exclusive();
   if (::ioctl(ours.valid() ? ours.get() : fd.get(), BLKBSZSET, &size) == 0) return fd;
   const int error = errno;
@@ -56,7 +56,7 @@ Result<std::uint32_t> Mounter::pin_mount_point() {
 
 Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device) {
   if (mount_) return fail_errno(EBUSY, Errc::kAlreadyMounted, "this session has its mount");
-  // The driver has a descriptor that keeps nobody away, and ours goes with this process: the kernel
+  // The driver's descriptor keeps nobody away, and ours ends with this process; then the kernel
   // could mount the device a second time.
   if (!request.block && medium_.exclusive().valid())
     return fail_errno(EPERM, Errc::kNotPermitted,
@@ -64,11 +64,11 @@ Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device
                       quote(medium_.path()));
   MountRequest decided = request;
   decided.source = medium_.path();
-  // Mount tables then show "fuseblk.airlock.ext4": contained, and by whom.
+  // Mount tables then show "fuseblk.airlock.ext4": contained, and by which program.
   decided.subtype = "airlock." + request.subtype;
   decided.flags |= options_.flags;
   decided.root_mode = mount_point_.file_type();
-  // Nothing lies between this and the kernel's own claim.
+  // Nothing may come between this and the kernel's own claim.
   if (decided.block) medium_.yield_to_kernel();
   auto mount = Mount::attach(decided, fuse_device, mount_point_.descriptor());
   device_was_busy_ = !mount && decided.block && mount.error().cause.value() == EBUSY;
@@ -77,7 +77,7 @@ Result<void> Mounter::attach(const MountRequest& request, BorrowedFd fuse_device
   read_only_ = (decided.flags & MS_RDONLY) != 0;
   fuseblk_ = decided.block;
   if (!decided.block) return {};
-  // The kernel looked the device up by its path again: make sure it is the one we examined.
+  // The kernel looked the device up by its path again: make sure that it is the one we examined.
   auto device = mount_->device();
   if (device && *device == medium_.device()) return {};
   detach();

@@ -14,16 +14,16 @@
 
 namespace airlock {
 
-// What the mounting side has decided before it listens to a driver. Nothing a driver asks for can
-// widen it.
+// What the mounting side has decided before it listens to a driver. A driver's requests can't widen
+// it.
 struct MounterOptions {
   std::uint32_t flags = 0;  // MS_ bits that must be set
 };
 
-// Carries out for real what one mount session decides: opens /dev/fuse and the medium, attaches
-// the filesystem to its pinned place, takes it away again. The source shown in the mount table,
-// nosuid, nodev and read-only come from here and not from the driver. Borrows the medium and the
-// mount point, owns the mount it made. One mount per object.
+// Carries out what one mount session decides: opens /dev/fuse and the medium, attaches the
+// filesystem to its pinned place, takes it away again. The source shown in the mount table, nosuid,
+// nodev and read-only come from here and not from the driver. Borrows the medium and the mount
+// point, owns the mount it made. One mount per object.
 class Mounter final : public MountEffects {
  public:
   Mounter(Medium& medium, const MountPoint& mount_point, const MounterOptions& options);
@@ -39,14 +39,14 @@ class Mounter final : public MountEffects {
   void detach() override;
 
   [[nodiscard]] bool attached() const { return mount_.has_value(); }
-  // The driver may choose read-only where read-write was allowed. Only once attached.
+  // The driver may choose read-only although read-write was allowed. Only once attached.
   [[nodiscard]] bool mounted_read_only() const { return read_only_; }
   [[nodiscard]] bool mounted_as_fuseblk() const { return fuseblk_; }
   [[nodiscard]] const Mount& mount() const { return *mount_; }
-  // The kernel refused the device as busy though it was ours alone until then: a mount of it that
-  // was just taken away still lives on in some other namespace.
+  // The kernel called the device busy although we held it exclusively until then: a mount of it
+  // that was just taken away still lives on in another namespace.
   [[nodiscard]] bool device_was_busy() const { return device_was_busy_; }
-  // The mount stays when this object goes.
+  // The mount outlives this object.
   void keep();
 
  private:
