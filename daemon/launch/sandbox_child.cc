@@ -155,8 +155,7 @@ ChildOutcome reduce_capabilities() {
 
 void say(int sync, ChildOutcome outcome) {
   const ChildReport report{.step = outcome.step, .error_number = outcome.error_number};
-  (void)::send(sync, &report, sizeof report, MSG_NOSIGNAL);  // if nobody listens, there is nothing
-                                                             // to do
+  (void)::send(sync, &report, sizeof report, MSG_NOSIGNAL);  // the starter may be gone
 }
 
 // From here on we die with the starter. It may have died before; then nobody answers.

@@ -61,8 +61,7 @@ class KernelMountWatch final : public MountWatch {
   bool told_to_end_ = false;
   std::unique_ptr<ErrandQueue::Ticket> aborting_;
   std::optional<StallClock> stall_;  // set once the mount has vanished
-  bool owes_ = true;                 // after it vanished: at the last look the kernel was waiting
-                                     // for an answer
+  bool owes_ = true;                 // after that, at the last look: the kernel waits for an answer
   std::shared_ptr<WatchedDriver> driver_;
   WatchedDriver::Subscription driver_end_;
   std::unique_ptr<MountTableWatch::Subscription> table_;

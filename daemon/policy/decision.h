@@ -35,8 +35,7 @@ struct MountDecision {
   gid_t group = 0;
   std::string user_name;
   bool read_only = false;
-  std::string read_only_reason;  // for people; empty if the caller asked for it, or if it is not
-                                 // read-only
+  std::string read_only_reason;  // for people; empty if the caller asked for it, or if it writes
   CheckFirst check = CheckFirst::kNo;
   bool allow_exec = false;  // nosuid and nodev are always set
   bool allow_other = false;

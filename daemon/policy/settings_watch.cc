@@ -74,8 +74,7 @@ Result<void> SettingsWatch::State::start() {
 
 void SettingsWatch::State::watch_all() {
   for (const auto& [descriptor, what] : std::exchange(watched, {}))
-    (void)inotify_rm_watch(inotify.get(), descriptor);  // the kernel may have removed it with its
-                                                        // folder
+    (void)inotify_rm_watch(inotify.get(), descriptor);  // it may have gone with its folder
   for (const std::string& layer : {places.vendor, places.admin}) {
     const std::string file(kSettingsFile);
     const std::string folder(kSettingsFolder);

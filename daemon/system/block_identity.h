@@ -11,18 +11,18 @@
 
 namespace airlock {
 
-// Which block device is meant, and which medium in it.
+// Identifies a block device and the medium in it.
 struct BlockIdentity {
   dev_t number = 0;
   std::uint64_t disk_sequence = 0;  // 0: any medium
 };
 
-// Tells one medium in a drive from the next; 0 where the kernel doesn't count them (before 5.15),
-// and for what is not a block device.
+// Tells one medium in a drive from the next; 0 if the kernel doesn't count them (before 5.15) or
+// the file is not a block device.
 std::uint64_t disk_sequence_of(BorrowedFd device);
 
-// Between looking a device up and opening it another one may have got the name, or another medium
-// have come in. `shown` is what messages call it.
+// Fails if the name or the drive has got another device or medium since it was looked up. `shown`
+// is its name in messages.
 Result<void> require_block_device(BorrowedFd device, const BlockIdentity& meant,
                                   const std::string& shown);
 

@@ -42,7 +42,7 @@ void add_mounts(dev_t device, const SystemView& view, std::vector<std::string>& 
   const auto table = read_mount_table(view.proc + "/self/mountinfo");
   if (!table) return;
   for (const MountEntry& entry : *table)
-    // btrfs and plain fuse have device numbers of their own and only name the device.
+    // btrfs and plain fuse have their own device numbers and only name the device.
     if (entry.device == device || (has_honest_source(entry) && names_device(entry.source, device)))
       users.push_back("mounted on " + quote(entry.mount_point));
 }

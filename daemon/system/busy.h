@@ -8,18 +8,18 @@
 
 namespace airlock {
 
-// Where the kernel tells about mounts and devices; tests bring their own.
+// Where the kernel reports mounts and devices; tests use their own.
 struct SystemView {
   std::string proc = "/proc";
   std::string sys = "/sys";
 };
 
-// Who uses a block device, as phrases for people: `mounted on "/mnt"`, `used as swap space`,
-// `used by dm-0 ("vault")`. Partitions of the device count. Empty when the kernel names nobody;
-// then some program holds it.
+// The users of a block device, as phrases for people: `mounted on "/mnt"`, `used as swap space`,
+// `used by dm-0 ("vault")`. Partitions of the device count. Empty if the kernel names no user; then
+// a program holds it.
 std::vector<std::string> users_of_device(dev_t device, const SystemView& view = {});
 
-// The same for an image file by its full path: loop devices made from it (and who uses those) and
+// The same for an image file by its full path: loop devices made from it (and their users), and
 // mounts with the file as their source, if root or the file's owner made them.
 struct ImageUse {
   std::vector<std::string> users;

@@ -30,23 +30,23 @@ UniqueFd open_at(BorrowedFd directory, const char* name, int flags) {
   return UniqueFd(::openat(directory.get(), name, flags | O_CLOEXEC));
 }
 
-// Where a link of /proc leads, as text: reading it does not go there. Empty when there is none.
+// The target of a link in /proc, as text; reading it does not follow it. Empty if there is none.
 std::string link_text(BorrowedFd directory, const char* name) {
   std::array<char, 4096> text;
   const ssize_t size = ::readlinkat(directory.get(), name, text.data(), text.size());
   return size <= 0 ? std::string() : std::string(text.data(), static_cast<std::size_t>(size));
 }
 
-// What one process has mapped: 65,530 lines by default, of any length.
+// The mappings of one process: 65,530 lines by default, of any length.
 constexpr std::size_t kMostMapBytes = 256U << 20;
 
-// Processes end while they are looked at: what can't be read (any more) is empty.
+// Processes may end during the search: a file that can't be read (any more) counts as empty.
 std::string text_at(BorrowedFd directory, const char* name) {
   const UniqueFd file = open_at(directory, name, O_RDONLY);
   return file.valid() ? read_text(file.borrow(), kMostMapBytes).value_or("") : "";
 }
 
-// Calls back with each name in the directory until the answer is false.
+// Calls back with each name in the directory until the callback returns false.
 template <typename Callback>
 void each_name(UniqueFd directory, Callback callback) {
   const CPtr<DIR, ::closedir> stream(directory.valid() ? ::fdopendir(directory.get()) : nullptr);
@@ -68,7 +68,8 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
-// One search through /proc. Text decides who is looked at closely, the mount's number who holds it.
+// One search through /proc. Path texts select what to examine; the mount's number decides who holds
+// it.
 class Search {
  public:
   Search(const MountIdentity& mount, const SystemView& view);
@@ -83,7 +84,7 @@ class Search {
   void look_at_process(pid_t pid, BorrowedFd process);
   void look_at_namespace(pid_t pid, BorrowedFd process);
   void add(pid_t pid, BorrowedFd process, std::string path, bool has_copy);
-  // The path of the first thing of the mount this process is found to hold; empty if none.
+  // The path of the first thing of the mount that this process holds; empty if none.
   std::string held_by(BorrowedFd process, const MountCopies& copies);
   std::string held_folder(BorrowedFd process, const MountCopies& copies) const;
   std::string held_file(BorrowedFd process) const;
@@ -91,7 +92,7 @@ class Search {
   [[nodiscard]] bool is_ours(BorrowedFd process, const char* descriptor) const;
   struct Seen {
     const MountCopies& copies;
-    bool first;  // no process of this namespace was looked at before
+    bool first;  // no process of this namespace was examined before
   };
   Seen copies_seen_by(BorrowedFd process);
 
@@ -100,7 +101,7 @@ class Search {
   OwnCopies own_;
   std::string own_namespace_;
   std::string device_in_maps_;                     // "00:2f"
-  std::map<std::string, MountCopies> namespaces_;  // by the text of their link
+  std::map<std::string, MountCopies> namespaces_;  // by the text of the namespace's link
   MountCopies everywhere_;
   std::vector<BusyProcess> kernel_users_;
   std::vector<BusyProcess> processes_;
@@ -164,12 +165,12 @@ void Search::look_at_kernel() {
 }
 
 void Search::look_at_process(pid_t pid, BorrowedFd process) {
-  // Threads of the kernel and zombies have no program and hold nothing.
+  // Kernel threads and zombies have no program and hold nothing.
   if (link_text(process, "exe").empty()) return;
   const auto [copies, first] = copies_seen_by(process);
   if (std::string path = held_by(process, copies); !path.empty())
     return add(pid, process, std::move(path), /*has_copy=*/false);
-  // Nobody of that namespace may use its copy, but it keeps the filesystem alive all the same.
+  // Nobody in that namespace uses its copy, but the copy keeps the filesystem alive.
   if (first && !copies.independent.empty())
     add(pid, process, copies.independent, /*has_copy=*/true);
 }
@@ -184,7 +185,7 @@ void Search::look_at_namespace(pid_t pid, BorrowedFd process) {
 void Search::add(pid_t pid, BorrowedFd process, std::string path, bool has_copy) {
   const std::string text = text_at(process, "comm");
   std::string_view rest = text;
-  // Not the owner of its folder in /proc: that is root's where a process wants it so.
+  // The owner of its folder in /proc would not do: a process can make root own it.
   const std::string status = text_at(process, "status");
   const std::size_t at = status.find("\nUid:\t");
   const std::string_view id =
@@ -223,7 +224,7 @@ std::string Search::held_folder(BorrowedFd process, const MountCopies& copies) c
   return "";
 }
 
-// Descriptors travel between namespaces, so the places of all of them count.
+// Descriptors travel between namespaces, so the places in all namespaces count.
 std::string Search::held_file(BorrowedFd process) const {
   const UniqueFd descriptors = open_at(process, "fd", O_PATH | O_DIRECTORY);
   std::string found;
@@ -247,8 +248,8 @@ bool Search::is_ours(BorrowedFd process, const char* descriptor) const {
   return false;
 }
 
-// "begin-end permissions offset device inode   path". The path is the only part that could be
-// anything, and it comes last.
+// "begin-end permissions offset device inode   path". Only the path may contain anything, and it
+// comes last.
 std::string Search::held_mapping(BorrowedFd process) const {
   const std::string text = text_at(process, "maps");
   const std::string wanted = " " + device_in_maps_ + " ";

@@ -14,35 +14,35 @@
 
 namespace airlock {
 
-// A process in the way of an unmount.
+// A process that blocks an unmount.
 struct BusyProcess {
   pid_t pid = 0;
   std::string name;  // foreign text
   std::string path;  // the file or folder it holds; foreign text
-  // It holds nothing itself, but its mount namespace has a copy of the mount there, which stays
-  // when the mount is unmounted.
+  // The process itself holds nothing, but its mount namespace has a copy of the mount at `path`,
+  // which stays when the mount is unmounted.
   bool has_copy = false;
-  uid_t user = 0;  // whose process it is; not in a report
+  uid_t user = 0;  // the owner of the process; not in a report
 };
 
 constexpr std::size_t kMostBusyProcesses = 64;
 
-// Who is in the way of an unmount, at most kMostBusyProcesses: one entry per process, with the
-// first thing of the mount it was found to hold (an open file, a folder it is in, a program or
-// file mapped into memory), then what the kernel itself holds, with pid 0 and the name "kernel"
-// (mounts below this one or of the same filesystem elsewhere, loop devices and swap on files in
-// it). The calling process is left out. Reads /proc and /sys only and never touches the mount, so
-// a driver that hangs does not matter; still meant for an errand, because /proc may be long.
-// Names and paths are foreign text.
+// Finds what blocks an unmount, at most kMostBusyProcesses: one entry per process, with the first
+// thing of the mount it was found to hold (an open file, its current folder, a program or file
+// mapped into memory), then what the kernel itself holds, with pid 0 and the name "kernel" (mounts
+// below this one or of the same filesystem elsewhere, loop devices and swap on files in it). Leaves
+// out the calling process. Reads /proc and /sys only and never touches the mount, so a driver that
+// hangs does not matter; still meant for an errand, because /proc may be long. Names and paths are
+// foreign text.
 std::vector<BusyProcess> find_busy_processes(const MountIdentity& mount,
                                              const SystemView& view = {});
 
-// One process of each other mount namespace whose copy would stay. Looks at namespaces, not at what
-// each process holds, so it is quick enough to be asked before every unmount.
+// One process of each other mount namespace whose copy would stay. Examines namespaces, not what
+// each process holds, so it is quick enough to run before every unmount.
 std::vector<BusyProcess> find_namespaces_with_copies(const MountIdentity& mount,
                                                      const SystemView& view = {});
 
-// Both ends of an errand's report. Cut off at ErrandReport::kMostBytes by leaving entries out.
+// Both ends of an errand's report. Omits entries beyond ErrandReport::kMostBytes.
 std::string pack_busy_processes(const std::vector<BusyProcess>& processes);
 Result<std::vector<BusyProcess>> unpack_busy_processes(std::string_view bytes);
 

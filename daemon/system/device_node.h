@@ -7,9 +7,9 @@
 
 namespace airlock {
 
-// The number of the block device a path below /dev names, 0 if it names none. Links are followed
-// within /dev only, never into something that is mounted there: whoever may mount something can
-// write any path into the mount table, also one that leads into a filesystem which never answers.
+// The number of the block device that a path below /dev names, 0 if it names none. Follows links
+// within /dev only, never into another mount: a user who may mount something can write any path
+// into the mount table, even one into a filesystem that never answers.
 dev_t block_device_named(const std::string& path, const std::string& dev = "/dev");
 
 }  // namespace airlock

@@ -6,7 +6,7 @@
 
 namespace airlock {
 
-// What a folder of /proc or /sys lists. One that is not there (any more) has no entries.
+// The entries of a folder of /proc or /sys. A folder that does not exist (any more) has none.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);
 
 }  // namespace airlock

@@ -19,13 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The kernel's own form of a device number, which is how it numbers connections.
+// The kernel's own form of a device number, by which it numbers connections.
 std::uint64_t connection_of(dev_t filesystem) {
   return static_cast<std::uint64_t>(major(filesystem)) << 20 | minor(filesystem);
 }
 
 struct Connections {
-  bool untold = false;  // a descriptor of /dev/fuse without a word about its connection
+  bool untold = false;  // found a /dev/fuse descriptor that does not show its connection
   bool wanted = false;
 };
 

@@ -10,11 +10,11 @@
 
 namespace airlock {
 
-// Who serves a FUSE filesystem, as far as the kernel tells: newer ones name the connection of each
-// descriptor of /dev/fuse in /proc.
+// The process that serves a FUSE filesystem, as far as the kernel tells: newer kernels show the
+// connection of each /dev/fuse descriptor in /proc.
 struct FuseDriver {
   enum class State {
-    kFound,    // process says who
+    kFound,    // see `process`
     kNobody,   // no process has this connection: the driver is dead
     kUnknown,  // this kernel does not tell
   };
@@ -22,7 +22,7 @@ struct FuseDriver {
   ProcessIdentity process;  // kFound only
 };
 
-// `filesystem` is the st_dev of what is mounted. Looks at every process, so for rare cases only.
+// `filesystem` is the st_dev of the mounted files. Examines every process, so use it rarely.
 FuseDriver find_fuse_driver(dev_t filesystem, const std::string& proc = "/proc");
 
 }  // namespace airlock

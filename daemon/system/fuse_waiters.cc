@@ -24,8 +24,8 @@
 namespace airlock {
 namespace {
 
-// The functions of the kernel that ask a driver, by how their names begin. Compilers merge some of
-// them into others, so several stand for one request, and none may be there.
+// The kernel functions that ask a driver, by the beginning of their names. Compilers merge some
+// into others, so several stand for one request, and any may be missing.
 struct Asker {
   std::string_view function;
   std::string_view request;
@@ -85,13 +85,13 @@ constexpr auto kAskers = std::to_array<Asker>({
     {"fuse_copy_file_range", "COPY_FILE_RANGE"},
 });
 
-// A task that waits for a lock waits for another task, which shows by itself if it waits for a
-// driver. Somebody may hold a lock of a file for as long as he likes.
+// A task that waits for a lock waits for another task, which is found itself if it waits for a
+// driver. A user may hold a file lock for as long as they like.
 constexpr auto kLocks = std::to_array<std::string_view>(
     {"rwsem_", "down_", "__down_", "mutex_", "__mutex_", "locks_", "flock_", "posix_lock_"});
 
-// Where the system call has what it works on: the argument with a descriptor, the one with a path.
-// Both: the path starts at the folder the descriptor has open.
+// Where a system call has its object: the argument with a descriptor, the one with a path. With
+// both, the path starts at the folder that the descriptor refers to.
 struct Place {
   long call;
   int descriptor = -1;
@@ -111,7 +111,7 @@ constexpr auto kPlaces = std::to_array<Place>({
     {SYS_fchownat, 0, 1},   {SYS_utimensat, 0, 1},  {SYS_truncate, -1, 0},    {SYS_statfs, -1, 0},
     {SYS_chdir, -1, 0},     {SYS_getxattr, -1, 0},  {SYS_lgetxattr, -1, 0},   {SYS_setxattr, -1, 0},
     {SYS_lsetxattr, -1, 0}, {SYS_listxattr, -1, 0}, {SYS_llistxattr, -1, 0},  {SYS_execve, -1, 0},
-#ifdef SYS_newfstatat  // not where numbers have 32 bits
+#ifdef SYS_newfstatat  // not on 32-bit systems
     {SYS_newfstatat, 0, 1}, {SYS_fadvise64, 0},     {SYS_sync_file_range, 0},
 #endif
 #ifdef SYS_renameat
@@ -154,12 +154,12 @@ std::string link_text(const std::string& path) {
   return size <= 0 ? std::string() : std::string(text.data(), static_cast<std::size_t>(size));
 }
 
-// A path in somebody else's memory. Reading it may wait for a page as its owner would.
+// A path in another process's memory. Reading it may wait for a page just as the process would.
 std::string path_in_memory(pid_t process, std::uint64_t address) {
   std::array<char, 4096> text;
-  const std::size_t in_page = text.size() - address % text.size();  // the next may be another's
+  const std::size_t in_page = text.size() - address % text.size();  // the next may be unmapped
   iovec here{.iov_base = text.data(), .iov_len = in_page};
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address there, not here
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address in that process, not in ours
   iovec there{.iov_base = reinterpret_cast<void*>(address), .iov_len = in_page};
   const ssize_t size = ::process_vm_readv(process, &here, 1, &there, 1, 0);
   if (size <= 0) return {};
@@ -168,7 +168,7 @@ std::string path_in_memory(pid_t process, std::uint64_t address) {
   return end == std::string_view::npos ? std::string() : std::string(read.substr(0, end));
 }
 
-// One task, looked at by its folder in /proc.
+// One task, examined through its folder in /proc.
 class Task {
  public:
   Task(pid_t process, pid_t task, std::string folder)
@@ -214,7 +214,7 @@ bool Task::read_status(FuseWaiter& waiter) const {
   const std::string stat = text("/stat");
   const std::size_t name_end = stat.rfind(')');
   if (!user || !given_up || !taken || name_end == std::string::npos) return false;
-  // Behind the name: the state, then numbers; the start of the task is the twentieth of all.
+  // After the name: the state, then numbers; the task's start is the twentieth word.
   std::string_view rest = std::string_view(stat).substr(name_end + 1);
   constexpr int kWordsBeforeStart = 20;
   for (int i = 0; i < kWordsBeforeStart; ++i) (void)take_until(rest, ' ');
@@ -240,7 +240,7 @@ dev_t Task::of_path(const std::string& path) {
   return mount == nullptr ? 0 : mount->device;
 }
 
-// Not of a process with more mappings than that: the user who waits decides how many there are.
+// Skips a process with more mappings than that: the waiting user decides how many there are.
 dev_t Task::of_mapping() {
   constexpr std::size_t kMostBytes = std::size_t{16} << 20;
   const UniqueFd file(::open((folder_ + "/maps").c_str(), O_RDONLY | O_CLOEXEC));

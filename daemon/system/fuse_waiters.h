@@ -16,10 +16,10 @@ namespace airlock {
 
 inline constexpr std::string_view kSyncRequest = "SYNCFS";
 
-// A task that waits inside the kernel for the answer of a FUSE driver, as far as the task itself
-// shows that. The driver has no part in it and cannot hide it.
+// A task that waits inside the kernel for a FUSE driver to answer, as far as the task itself shows
+// that. The driver has no influence on it and can't hide it.
 struct FuseWaiter {
-  // The same task, still in the same wait, has the same three in two looks.
+  // If a task is still in the same wait, all three are the same in two looks.
   struct Wait {
     pid_t task = 0;
     std::uint64_t started = 0;   // the task, in clock ticks since boot
@@ -28,27 +28,27 @@ struct FuseWaiter {
   };
   Wait wait;
   uid_t user = 0;
-  // What it waits for; 0 where its system call does not tell. A path and a descriptor tell.
+  // What it waits for; 0 if its system call does not tell. A path or a descriptor does.
   dev_t filesystem = 0;
-  std::vector<dev_t> possible = {};  // then: what its user may enter where it lives
+  std::vector<dev_t> possible = {};  // if 0: the mounts in its namespace that its user may enter
   std::string request;               // "READ"; empty if not known
-  // It waits for every filesystem of the machine: sync(1). Nothing says that this is about FUSE.
+  // It waits for every filesystem of the machine: sync(1). That need not involve FUSE.
   bool for_all = false;
 };
 
-// All of them, the drivers themselves left out. Of users for whom `may_enter` says no only those
-// who write everything out: nobody else's task can wait for the filesystems in question. Their
-// memory is never read, which they could make last for ever. Reads /proc only and takes root; meant
-// for an errand.
+// Finds all of them, except the drivers themselves. Of users for whom `may_enter` is false, only
+// tasks that sync: no other task of theirs can wait for the filesystems in question. Never reads
+// the memory of such users, who could make that take for ever. Reads /proc only and needs root;
+// meant for an errand.
 std::vector<FuseWaiter> find_fuse_waiters(const std::function<bool(uid_t)>& may_enter,
                                           const SystemView& view = {});
 
-// What a stack of the kernel, as /proc shows it, waits for.
+// What a kernel stack waits for, in the form that /proc shows.
 struct FuseWait {
   enum class Kind {
     kNone,
     kDriver,     // its functions name FUSE
-    kPageFault,  // of a mapped file, on whatever filesystem
+    kPageFault,  // on a mapped file of any filesystem
     kSync,       // as FuseWaiter::for_all
   };
   Kind kind = Kind::kNone;

@@ -20,11 +20,11 @@
 namespace airlock {
 namespace {
 
-// Devices on devices on devices: an encrypted volume on a partition of an image.
+// Devices on devices: for example an encrypted volume on a partition of an image.
 constexpr int kDeepestStack = 8;
 constexpr std::uint64_t kSectorBytes = 512;
 
-// What an overlay writes may go to a tmpfs, as on a system that runs from a stick.
+// Writes to an overlay may go to a tmpfs, as on a system that runs from a stick.
 bool may_be_memory(const MountEntry& mount) {
   constexpr std::array<std::string_view, 3> kTypes = {"tmpfs", "ramfs", "overlay"};
   return std::ranges::find(kTypes, mount.type) != kTypes.end();
@@ -43,7 +43,7 @@ bool is_path_in_memory(std::string_view path, const std::vector<MountEntry>& mou
 
 bool is_block_in_memory(const std::string& folder, const std::vector<MountEntry>& mounts,
                         int depth) {
-  // A partition's folder lies in that of its disk.
+  // A partition's folder is inside its disk's.
   for (const std::string_view disk : {"", "/.."}) {
     std::string path = airlock::file_text(fmt::format("{}{}/loop/backing_file", folder, disk));
     if (path.ends_with('\n')) path.pop_back();

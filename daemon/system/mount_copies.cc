@@ -8,7 +8,7 @@ namespace airlock {
 namespace {
 
 // The numbers of the mount and of everything mounted on it, at any depth. A table lists a mount
-// after the one it is mounted on unless somebody moved it, so it is read until nothing is new.
+// after its parent unless somebody moved it, so the search repeats until it finds nothing new.
 std::set<int> with_descendants(int id, const std::vector<MountEntry>& table) {
   std::set<int> family{id};
   for (std::size_t before = 0; before != family.size();) {
@@ -37,7 +37,7 @@ bool MountCopies::contain(std::string_view path) const {
 
 OwnCopies own_copies(const MountIdentity& mount, const std::vector<MountEntry>& table) {
   OwnCopies own;
-  // Also when it is not in the table any more: detached, it lives on in those who hold it.
+  // Even if it is no longer in the table: a detached mount lives on in the processes that hold it.
   own.copies.places.push_back(mount.mount_point);
   own.copies.ids.insert(mount.mount_id);
   const std::set<int> family = with_descendants(static_cast<int>(mount.mount_id), table);
@@ -58,8 +58,8 @@ MountCopies foreign_copies(const MountIdentity& mount, int shared_group,
   for (const MountEntry& entry : table) {
     if (entry.device != mount.filesystem) continue;
     add(copies, entry);
-    // A table does not tell through how many namespaces a copy follows; whoever is between is found
-    // to be independent itself if it is.
+    // A table does not tell through how many namespaces a copy follows. If one in between is
+    // independent, it is found itself.
     const bool follows =
         shared_group != 0 && (entry.shared_group == shared_group || entry.master_group != 0);
     if (!follows && copies.independent.empty()) copies.independent = entry.mount_point;

@@ -13,28 +13,27 @@
 
 namespace airlock {
 
-// One mount as one mount namespace shows it: where it is, under which numbers, with everything
-// mounted below it and every other mount of the same filesystem. An empty one is a namespace that
-// does not have it.
+// One mount as one mount namespace shows it: its places and numbers, with everything mounted below
+// it and every other mount of the same filesystem. Empty if the namespace does not have it.
 struct MountCopies {
   std::vector<std::string> places;
   std::set<std::uint64_t> ids;
-  // The first place that stays when the mount asked about is unmounted.
+  // The first place that stays when the original mount is unmounted.
   std::string independent;
 
   // Whether the path is one of the places or below one.
   [[nodiscard]] bool contain(std::string_view path) const;
 };
 
-// The mounts of the filesystem in the caller's own namespace, plus what hangs below the mount.
+// The filesystem's mounts in the caller's own namespace, and everything below the mount.
 struct OwnCopies {
   MountCopies copies;
-  std::vector<std::string> others;  // places of all but the mount itself
-  int shared_group = 0;             // of the mount itself
+  std::vector<std::string> others;  // places of all except the mount itself
+  int shared_group = 0;             // the mount's own
 };
 OwnCopies own_copies(const MountIdentity& mount, const std::vector<MountEntry>& table);
 
-// The same for the table of another namespace. Unmounting spreads to the copies that share a group
+// The same for the table of another namespace. An unmount spreads to the copies that share a group
 // with our mount or follow another; the others are independent.
 MountCopies foreign_copies(const MountIdentity& mount, int shared_group,
                            const std::vector<MountEntry>& table);

@@ -8,11 +8,11 @@
 
 namespace airlock {
 
-// Which mount is meant. No descriptors, so that it can be copied into an errand.
+// Identifies a mount. Has no descriptors, so that it can be copied into an errand.
 struct MountIdentity {
   std::string mount_point;
   std::uint64_t mount_id = 0;  // as in mountinfo
-  dev_t filesystem = 0;        // st_dev of what is mounted; its minor names the FUSE connection
+  dev_t filesystem = 0;        // st_dev of the mounted files; its minor names the FUSE connection
 };
 
 }  // namespace airlock

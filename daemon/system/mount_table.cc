@@ -15,7 +15,7 @@
 namespace airlock {
 namespace {
 
-// The kernel lets a namespace have 100,000 mounts.
+// The kernel allows 100,000 mounts per namespace.
 constexpr std::size_t kMostTableBytes = 256U << 20;
 
 bool is_octal(char c) {
@@ -44,7 +44,7 @@ void parse_group(std::string_view word, MountEntry& entry) {
   if (name == "master") (void)read_number(word, entry.master_group);
 }
 
-// The optional fields up to the lone dash; false if that is missing.
+// The optional fields up to the lone dash; false if the dash is missing.
 bool parse_groups(std::string_view& rest, MountEntry& entry) {
   while (!rest.empty()) {
     const std::string_view word = take_until(rest, ' ');
@@ -54,7 +54,7 @@ bool parse_groups(std::string_view& rest, MountEntry& entry) {
   return false;
 }
 
-// Fields are divided by exactly one space: a source can be empty.
+// Exactly one space separates the fields, because a source can be empty.
 std::optional<MountEntry> parse_line(std::string_view line) {
   MountEntry entry;
   if (!read_number(take_until(line, ' '), entry.id) ||
@@ -126,7 +126,7 @@ Result<std::vector<MountEntry>> read_mount_table(const std::string& file) {
   if (!table.valid()) return fail_errno(errno, Errc::kSystem, "open {}", quote(file));
   auto text = read_text(table.borrow(), kMostTableBytes);
   if (!text) return fail(std::move(text), "{}", quote(file));
-  // Every process has a root: an empty table is one that could not be read.
+  // Every process has a root, so an empty table could not be read.
   if (text->empty()) return fail(Errc::kSystem, "{} is empty", quote(file));
   return parse_mount_table(*text);
 }

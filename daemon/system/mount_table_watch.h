@@ -15,8 +15,8 @@
 
 namespace airlock {
 
-// Tells everybody who watches a mount that the kernel's mount table changed. One for all mounts;
-// the table is read once per change, and not at all while nobody listens.
+// Tells all subscribers that the kernel's mount table changed. One object serves all mounts; it
+// reads the table once per change, and not at all without subscribers.
 class MountTableWatch {
  public:
   using Table = std::vector<MountEntry>;
@@ -37,7 +37,7 @@ class MountTableWatch {
     std::list<std::shared_ptr<OnChange>>::iterator place_;
   };
 
-  // `file` is /proc/self/mountinfo but in tests.
+  // `file` is /proc/self/mountinfo, except in tests.
   MountTableWatch(EventLoop& loop, std::string file) : loop_(loop), path_(std::move(file)) {}
   MountTableWatch(const MountTableWatch&) = delete;
   MountTableWatch& operator=(const MountTableWatch&) = delete;
@@ -57,7 +57,7 @@ class MountTableWatch {
   EventSource on_change_;
 };
 
-// The line of a mount: by its number and by the filesystem, as numbers are used again.
+// The line of a mount, by its number and filesystem, because numbers are reused.
 const MountEntry* find_mount(const MountTableWatch::Table& table, std::uint64_t mount_id,
                              dev_t filesystem);
 

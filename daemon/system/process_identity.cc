@@ -16,7 +16,7 @@ namespace airlock {
 namespace {
 
 // "Uid:\treal\teffective\tsaved\tfilesystem". The owner of /proc/PID would be quicker, but is root
-// for every process that may not be dumped, as drivers are.
+// for processes that are not dumpable, such as drivers.
 std::optional<uid_t> effective_user(const std::string& status) {
   const std::size_t at = status.find("\nUid:");
   if (at == std::string::npos) return std::nullopt;
@@ -35,7 +35,7 @@ bool has_ended(BorrowedFd life) {
 }  // namespace
 
 std::uint64_t start_from_stat(std::string_view text) {
-  // The name stands in parentheses and may contain spaces and parentheses of its own.
+  // The name is in parentheses and may contain spaces and parentheses itself.
   const std::size_t behind_name = text.rfind(')');
   if (behind_name == std::string_view::npos) return 0;
   std::istringstream words{std::string(text.substr(behind_name + 1))};
@@ -66,7 +66,7 @@ Result<UniqueFd> open_process(const ProcessIdentity& identity) {
                       identity.pid);
   }
   TRY(const ProcessIdentity now, identify_process(identity.pid));
-  // Still alive after /proc was read: then it was its entry that was read.
+  // If it is still alive after /proc was read, then its own entry was read.
   if (now != identity || has_ended(life.borrow()))
     return fail(Errc::kNotFound, "process {} is now another one", identity.pid);
   return life;

@@ -12,8 +12,8 @@
 
 namespace airlock {
 
-// What tells one process from every other that had or will have its number. Can be written down
-// and compared after a restart (not after a reboot).
+// Distinguishes a process from every other that had or will have its number. Can be recorded and
+// compared after a restart (not after a reboot).
 struct ProcessIdentity {
   pid_t pid = 0;
   std::uint64_t start = 0;  // field 22 of /proc/PID/stat
@@ -22,15 +22,16 @@ struct ProcessIdentity {
   bool operator==(const ProcessIdentity&) const = default;
 };
 
-// Who has this number now. Errc::kNotFound if nobody has, or only a process that has ended.
+// The process that has this number now. Errc::kNotFound if there is none, or only one that has
+// ended.
 Result<ProcessIdentity> identify_process(pid_t pid, const std::string& proc = "/proc");
 
-// A pidfd of exactly this process; Errc::kNotFound if it has ended, even if its number is in use
-// again.
+// A pidfd of exactly this process; Errc::kNotFound if it has ended, even if another process has its
+// number now.
 Result<UniqueFd> open_process(const ProcessIdentity& identity);
 
-// Field 22 of the text of a stat file, whatever the name of the program is; 0 if it has none or
-// if the process has ended.
+// Field 22 of the text of a stat file, whatever the program's name is; 0 if it is missing or the
+// process has ended.
 std::uint64_t start_from_stat(std::string_view text);
 
 }  // namespace airlock

@@ -54,8 +54,7 @@ class VolumeMachine {
     // The machine waits in kProbing; this call must settle() or mount() it.
     virtual void on_probed(const std::string& id, const Result<void>& outcome) = 0;
     virtual void on_changed(const std::string& id) = 0;  // its state
-    virtual void on_ended(std::string id) = 0;  // the last call: nothing is left, and the volume
-                                                // may go
+    virtual void on_ended(std::string id) = 0;  // the last call: nothing is left; the volume may go
     // What else on its drive is mounted, busy or in use by others; empty: nothing.
     [[nodiscard]] virtual std::string in_use_beside(const Volume& volume) = 0;
   };
@@ -184,8 +183,7 @@ class VolumeMachine {
   bool died_with_changes_ = false;  // the dead mount was writable
   EventSource grace_;
   int attempts_ = 0;                             // to detach the mount of a medium that is gone
-  std::unique_ptr<PendingOperation> leftovers_;  // removes the place of a mount that others took
-                                                 // away
+  std::unique_ptr<PendingOperation> leftovers_;  // clears the place after others unmounted
   std::unique_ptr<PendingProbe> background_probe_;
 
   struct Inquiry {

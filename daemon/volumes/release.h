@@ -57,8 +57,7 @@ class DriveReleases {
     std::string node;
     std::string sysfs_path;
     JobTable::Job job;
-    std::vector<Reply<void>> overtaken;  // answers to orders that this one replaced before it had
-                                         // force
+    std::vector<Reply<void>> overtaken;  // answers to orders replaced by one with force
     std::string unwritten;               // what a mount that ended left unwritten; empty: nothing
     std::unique_ptr<PendingOperation> operation;
   };

@@ -89,8 +89,7 @@ class Requests {
 
   Parts parts_;
   std::map<Id, Request> requests_;
-  std::unique_ptr<PendingQuestion> answered_;  // the last one, because its callback may still be
-                                               // running
+  std::unique_ptr<PendingQuestion> answered_;  // the last one; its callback may still be running
   Id last_ = 0;
 };
 
