@@ -31,12 +31,12 @@ constexpr std::string_view to_word(DeviceKind kind) {
   std::abort();
 }
 
-// One block device as udev and sysfs describe it; nothing of it was read from the medium by us.
-// Names, models and serial numbers come from the hardware: foreign text.
+// One block device as udev and sysfs describe it; we read nothing from the medium for it. Names,
+// models and serial numbers come from the hardware: foreign text.
 struct Device {
   dev_t number = 0;
-  std::uint64_t disk_sequence = 0;  // the kernel's count of media ever seen; tells a new stick
-                                    // from an old one with the same number. 0: not known
+  std::uint64_t disk_sequence = 0;  // the kernel's count of media so far; tells a new stick from an
+                                    // old one with the same number. 0: not known
   std::string name;                 // "sdb1"
   std::string node;                 // "/dev/sdb1"
   std::string sysfs_path;
@@ -47,38 +47,38 @@ struct Device {
   std::string vendor, model, serial;
   std::string bus;   // "usb", "mmc", "ieee1394", "thunderbolt", "ata", "virtual", ...; may be empty
   std::string port;  // udev's ID_PATH: where it is plugged in
-  // The file that a loop device shows, for its partitions too, as the kernel names it; empty for
-  // others. Foreign text: whoever attached the file chose its name. Never opened.
+  // The file behind a loop device and its partitions, by the kernel's name; empty for others.
+  // Foreign text: the user who attached the file chose its name. Never opened.
   std::string backing_file;
   std::string seat = "seat0";
-  std::uint64_t size = 0;  // bytes; 0: no medium inside
+  std::uint64_t size = 0;  // bytes; 0: no medium
   std::uint32_t sector_size = 512;
   bool read_only = false;
-  bool removable = false;       // sysfs `removable`, or a bus people plug things into
+  bool removable = false;       // sysfs `removable`, or a bus that people plug things into
   bool has_partitions = false;  // the kernel found a partition table with at least one partition
   bool ejectable = false;
   bool left_to_udisks = false;     // udev says AIRLOCK_MOUNTED_BY=udisks
   bool ignored = false;            // udev says UDISKS_IGNORE=1 or AIRLOCK_IGNORE=1
   std::string system_reason;       // not empty: belongs to the system, and why: "/etc/fstab
                                    // names it", "it holds the running system"
-  std::vector<std::string> users;  // as users_of_device(): who in the kernel uses it now
+  std::vector<std::string> users;  // as users_of_device(): its current users in the kernel
 };
 
 enum class DeviceEvent { kAdded, kChanged, kRemoved };
 
-// Where devices come from: a snapshot at the start, then what happens.
+// A source of devices: first a snapshot, then events.
 class DeviceSource {
  public:
   using Listener = std::move_only_function<void(DeviceEvent, const Device&)>;
 
   virtual ~DeviceSource() = default;
-  // Begins to listen and then enumerates: every device present is reported as kAdded before it
-  // returns, each once. Events arrive through the event loop afterwards, duplicates dropped. A
-  // medium change in a reader is kRemoved (size 0) or kChanged with another disk_sequence.
+  // Begins to listen and then enumerates: reports every present device once as kAdded before it
+  // returns. Events then arrive through the event loop, without duplicates. A medium change in a
+  // reader is kRemoved (size 0) or kChanged with another disk_sequence.
   virtual Result<void> start(Listener listener) = 0;
-  // Reports what has changed without an event, or before its event has come.
+  // Reports changes that have no event, or whose event has not arrived yet.
   virtual void look_again() = 0;
-  // As it is now, asked for by node ("/dev/sdb1", also a symlink) or number.
+  // The current device, by node ("/dev/sdb1", also a symlink) or number.
   virtual std::optional<Device> find(const std::string& node) = 0;
   virtual std::optional<Device> find(dev_t number) = 0;
 };

@@ -19,8 +19,8 @@ struct BusOfSubsystem {
   bool pluggable;
 };
 
-// The first row that fits any parent wins, whichever parent is nearer: a SATA disk in a USB box
-// hangs on both.
+// The first row that fits any parent wins, whichever parent is nearer: a SATA disk in a USB box has
+// both as parents.
 constexpr std::array kBuses = {
     BusOfSubsystem{"usb", "usb", true},
     BusOfSubsystem{"firewire", "ieee1394", true},
@@ -33,14 +33,14 @@ constexpr std::array kBuses = {
     BusOfSubsystem{"scsi", "scsi", false},
 };
 
-// An eMMC chip is soldered in; only cards are plugged. MultiMediaCards, which look the same, are
-// not made any more.
+// An eMMC chip is soldered in; only cards are plugged. MultiMediaCards, which look the same, are no
+// longer made.
 bool is_soldered(udev_device* parent) {
   return or_empty(udev_device_get_subsystem(parent)) == "mmc" && attribute(parent, "type") == "MMC";
 }
 
-// The kernel calls what is behind an outside port removable: Thunderbolt, USB4, ExpressCard. In
-// sysfs these hang on PCI, not on the thunderbolt bus.
+// The kernel calls a device behind an external port removable: Thunderbolt, USB4, ExpressCard. In
+// sysfs these are below PCI, not below the thunderbolt bus.
 bool is_outside_pci(udev_device* parent) {
   return or_empty(udev_device_get_subsystem(parent)) == "pci" &&
          attribute(parent, "removable") == "removable";

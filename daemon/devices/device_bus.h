@@ -7,11 +7,11 @@
 
 namespace airlock {
 
-// How a drive hangs on the machine: what its parents in sysfs say, and only where they say
-// nothing what udev's rules concluded (which call a USB disk an ATA disk if it speaks ATA).
+// How a drive is connected to the machine, according to its parents in sysfs. Only if those say
+// nothing, udev's own conclusion counts (it calls a USB disk an ATA disk if it speaks ATA).
 struct Connection {
   std::string bus;         // "usb", "mmc", "ieee1394", "thunderbolt", "nvme", "ata", "virtual", ...
-  bool pluggable = false;  // a bus people plug things into
+  bool pluggable = false;  // a bus that people plug things into
   std::string seat;
 };
 Connection connection_of(udev_device* drive);

@@ -19,10 +19,10 @@ constexpr std::size_t kMostWordBytes = 128;  // vendor, model, serial
 constexpr std::size_t kMostPortBytes = 512;
 constexpr std::size_t kMostPathBytes = 4096;
 constexpr std::size_t kMostLinks = 256;
-// Sizes in sysfs count these, whatever the sectors of the device are.
+// Sizes in sysfs count these, whatever the device's own sector size is.
 constexpr std::uint64_t kSysfsSector = 512;
-// What the kernel takes an optical drive to hold when it could not ask; no real disc has this size,
-// as that would not be a multiple of 2048.
+// The kernel's size for an optical drive that it could not ask; no real disc has this size, because
+// it is not a multiple of 2048.
 constexpr std::uint64_t kUnknownOpticalSectors = 0x1fffff;
 
 bool is_set(std::string_view value) {
@@ -65,14 +65,14 @@ bool is_plausible(const Device& device) {
          !device.sysfs_path.empty() && device.sysfs_path.size() <= kMostPathBytes;
 }
 
-// The first of these that says something.
+// The first of these that is not empty.
 std::string first_word(std::initializer_list<std::string_view> candidates) {
   for (const std::string_view candidate : candidates)
     if (std::string word = clean_text(candidate, kMostWordBytes); !word.empty()) return word;
   return {};
 }
 
-// The _ENC properties still have the blanks and letters the plain ones lost, in escapes.
+// The _ENC properties still have, as escapes, the blanks and letters that the plain ones lost.
 std::string decoded(udev_device* device, const char* name) {
   return decode_udev(property(device, name).substr(0, 4 * kMostWordBytes));
 }
@@ -91,7 +91,7 @@ void describe_maker(udev_device* drive, Device& device) {
                               attribute(drive, "device/vendor")});
   device.model = first_word({decoded(drive, "ID_MODEL_ENC"), property(drive, "ID_MODEL"),
                              attribute(drive, "device/model"), attribute(drive, "device/name")});
-  // What SCSI calls serial in sysfs is the bridge's, so the USB device's own comes first.
+  // The serial that SCSI shows in sysfs is the bridge's, so the USB device's own comes first.
   device.serial = first_word({property(drive, "ID_SERIAL_SHORT"), usb_serial(drive),
                               attribute(drive, "device/serial"), attribute(drive, "serial")});
   device.port = plain_token(property(drive, "ID_PATH"), kMostPortBytes);
@@ -125,7 +125,7 @@ bool has_partitions(udev_device* drive) {
 }
 
 bool is_ignored(udev_device* device) {
-  // The last one is how device-mapper asks everybody to keep off a device it is still building.
+  // With the last one, device-mapper asks everybody to keep off a device that it is still building.
   constexpr std::array kMarks = {"UDISKS_IGNORE", "AIRLOCK_IGNORE",
                                  "DM_UDEV_DISABLE_OTHER_RULES_FLAG"};
   return std::ranges::any_of(kMarks, [&](auto mark) { return is_set(property(device, mark)); });
@@ -134,7 +134,7 @@ bool is_ignored(udev_device* device) {
 void describe_drive(udev_device* drive, Device& device) {
   const Connection connection = connection_of(drive);
   const bool says_removable = is_set(attribute(drive, "removable"));
-  // The kernel calls no loop device removable but some say so of their image.
+  // The kernel calls some loop devices removable because of their image.
   const bool is_loop = or_empty(udev_device_get_sysname(drive)).starts_with("loop");
   device.drive = udev_device_get_devnum(drive);
   device.drive_name = or_empty(udev_device_get_sysname(drive));

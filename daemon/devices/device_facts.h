@@ -9,13 +9,13 @@
 
 namespace airlock {
 
-// Describes a block device from sysfs and udev's properties as they are now; the medium is not
-// touched. Nothing if it is not a device of a kind in DeviceKind (RAM disks, loop devices without
-// a file, floppies, hidden paths of another device) or if what is told of it makes no sense.
-// An empty reader is described, with size 0. `users` and `system_reason` are not filled in.
+// Describes a block device from the current state of sysfs and udev's properties; does not touch
+// the medium. Returns nothing if its kind is not in DeviceKind (RAM disks, loop devices without a
+// file, floppies, hidden paths of another device) or if the facts make no sense. Describes an empty
+// reader with size 0. Leaves `users` and `system_reason` empty.
 std::optional<Device> describe_device(udev_device* device);
 
-// By which names fstab and crypttab may mean it.
+// The names by which fstab and crypttab may refer to it.
 DeviceNames names_of_device(udev_device* device);
 
 }  // namespace airlock

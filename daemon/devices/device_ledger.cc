@@ -8,7 +8,7 @@
 namespace airlock {
 namespace {
 
-// All but who uses it: that changes without any event, so nobody may rely on hearing of it.
+// All except the users: those change without an event, so nobody may rely on hearing of it.
 auto facts(const Device& device) {
   return std::tie(device.number, device.disk_sequence, device.name, device.node, device.sysfs_path,
                   device.kind, device.drive, device.drive_name, device.vendor, device.model,
@@ -31,7 +31,7 @@ DeviceLedger::Reports DeviceLedger::seen(const Device& now, Notice notice) {
     return reports;
   }
   const auto found = entries_.find(now.number);
-  // The number was given to another device: not a change but two events.
+  // Another device got the number: that is two events, not a change.
   if (found != entries_.end() && found->second.device.sysfs_path != now.sysfs_path) {
     remove(now.number, reports);
     add(now, reports);

@@ -11,11 +11,11 @@
 
 namespace airlock {
 
-// What has been reported of which device, and so what has to be reported next. Pure: it is told
-// what was seen and answers with reports, in the order they are due. However often, late or out of
-// order it is told things, its reports make sense: a device is added once before anything else is
-// said of it, partitions come after their disk and go before it, what is the same is not said
-// again.
+// Records what has been reported of each device, and so what must be reported next. Pure: it takes
+// observations and answers with reports, in the order they are due. Even if observations repeat,
+// come late or out of order, the reports make sense: a device is added before any other report
+// about it, partitions come after their disk and go before it, and nothing is repeated without a
+// change.
 class DeviceLedger {
  public:
   struct Report {
@@ -24,25 +24,26 @@ class DeviceLedger {
   };
   using Reports = std::vector<Report>;
 
-  // More devices than any machine has. Those beyond it are left out: somebody is playing with us.
+  // More devices than any machine has. Further ones are ignored, because somebody is playing with
+  // us.
   static constexpr std::size_t kMostDevices = 2048;
 
   enum class Notice {
-    kLook,    // we looked for reasons of our own
-    kChange,  // we were told of a change: it is reported even if nothing we know has changed, as
-              // the content may have
+    kLook,    // we looked for our own reasons
+    kChange,  // we heard of a change: it is reported even if no known fact changed, because the
+              // content may have
   };
 
-  // The device is there and looks like this. Without a medium it counts as gone, and
-  // the report says size 0: a reader was emptied, not pulled out.
+  // The device exists and looks like this. Without a medium it counts as gone, and the report has
+  // size 0: the reader was emptied, not pulled out.
   Reports seen(const Device& now, Notice notice);
-  // It is not there any more.
+  // The device no longer exists.
   Reports gone(dev_t number);
-  // These, and no others, are there.
+  // Exactly these devices exist.
   Reports only(const std::vector<Device>& present);
 
   // False for a message that is not newer than the last one accepted about that device. Messages
-  // without a number are always news.
+  // without a number always count as new.
   [[nodiscard]] bool is_news(dev_t number, std::uint64_t sequence_number) const;
   void accepted(dev_t number, std::uint64_t sequence_number);
 

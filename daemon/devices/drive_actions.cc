@@ -38,8 +38,8 @@ std::unexpected<Error> busy(const Device& drive, const SystemView& view) {
   return fail_errno(EBUSY, Errc::kBusy, "{} is in use: {}", drive.name, who);
 }
 
-// Exclusively: the kernel refuses if the drive or a partition of it is mounted or held by anybody,
-// and while we have it nobody can mount it. Without waiting for a medium.
+// Opens the drive exclusively: the kernel refuses if the drive or a partition of it is mounted or
+// held, and while we have it nobody can mount it. Does not wait for a medium.
 Result<UniqueFd> claim(const Device& drive, const SystemView& view) {
   UniqueFd fd(::open(drive.node.c_str(), O_RDONLY | O_NONBLOCK | O_EXCL | O_CLOEXEC | O_NOCTTY));
   const int error = errno;
@@ -51,7 +51,7 @@ Result<UniqueFd> claim(const Device& drive, const SystemView& view) {
 Result<void> flush(const Device& drive, BorrowedFd fd) {
   if (::fsync(fd.get()) != 0)
     return fail_errno(errno, Errc::kIo, "write what is left to {}", drive.name);
-  (void)::ioctl(fd.get(), BLKFLSBUF);  // only forgets what was read: the next medium is another
+  (void)::ioctl(fd.get(), BLKFLSBUF);  // only drops what was read; the next medium differs
   return {};
 }
 
@@ -67,9 +67,9 @@ Result<UniqueFd> prepare(const Device& drive, const SystemView& view) {
 
 // ---- Power ----
 
-// The USB device a drive is part of, if the port it hangs on can be switched off.
+// The USB device that a drive is part of, if its port can be switched off.
 fs::path usb_device_above(const fs::path& sysfs_path) {
-  std::error_code none;  // what can't be seen is not there
+  std::error_code none;  // what we can't see does not exist
   for (fs::path at = sysfs_path; at.has_relative_path(); at = at.parent_path()) {
     const bool is_usb = fs::read_symlink(at / "subsystem", none).filename() == "usb";
     if (is_usb && fs::exists(at / "idVendor", none) && fs::exists(at / "remove", none)) return at;
@@ -87,7 +87,7 @@ dev_t number_in(const fs::path& file) {
   return makedev(major_number, minor_number);
 }
 
-// The other drives below the same folder: the slots of a card reader.
+// The other drives below the same folder, for example the slots of a card reader.
 std::vector<Device> neighbours(const Device& drive, const fs::path& usb, const SystemView& view) {
   std::vector<Device> found;
   std::error_code none;
@@ -110,7 +110,7 @@ Result<void> switch_off(const fs::path& attribute, const Device& drive) {
   return fail_errno(error, errc_from_errno(error), "switch {} off", drive.name);
 }
 
-// Parks the heads; drives that don't know how have none.
+// Parks the heads; drives that don't support this have none.
 void stop_unit(BorrowedFd fd) {
   (void)::ioctl(fd.get(), SCSI_IOCTL_STOP_UNIT);
 }
@@ -140,14 +140,15 @@ Result<void> eject_medium(const Device& drive, const SystemView& view) {
   if (drive.kind == DeviceKind::kLoop) {
     answer = ::ioctl(fd.get(), LOOP_CLR_FD, 0);
   } else {
-    // Drives with a tray know the one, sticks the other: the kernel locks both while they are open.
+    // Drives with a tray know the first, sticks the second: the kernel locks both while they are
+    // open.
     (void)::ioctl(fd.get(), CDROM_LOCKDOOR, 0);
     (void)::ioctl(fd.get(), SCSI_IOCTL_DOORUNLOCK);
     answer = ::ioctl(fd.get(), CDROMEJECT, 0);
   }
   if (answer == 0) return {};
   const int error = errno;
-  // More than nothing is what the drive itself answered, and no error number.
+  // A positive value is the drive's own answer, not an error number.
   if (answer > 0 || means_not_made_for_it(error))
     return fail(Errc::kUnsupported, "{} can't be ejected", drive.name);
   return fail_errno(error, error == EBUSY ? Errc::kBusy : Errc::kIo, "eject {}", drive.name);

@@ -20,8 +20,8 @@ bool in_range(char32_t code, char32_t first, char32_t last) {
   return code >= first && code <= last;
 }
 
-// No controls, no surrogates, nothing that turns the reading direction of what follows, and no
-// noncharacters, which D-Bus refuses.
+// No controls, no surrogates, nothing that changes the reading direction of the text after it, and
+// no noncharacters, which D-Bus refuses.
 bool is_showable(char32_t code) {
   return code >= 0x20 && !in_range(code, 0x7f, 0x9f) && !in_range(code, 0xd800, 0xdfff) &&
          !in_range(code, 0x200e, 0x200f) && !in_range(code, 0x2028, 0x202e) &&
@@ -29,7 +29,7 @@ bool is_showable(char32_t code) {
          (code & 0xfffe) != 0xfffe && code <= 0x10ffff;
 }
 
-// Length of a sequence by its first byte; 0 if none starts like this.
+// The length of a sequence, from its first byte; 0 if no sequence starts like this.
 std::size_t sequence_length(unsigned char first) {
   if (first < 0x80) return 1;
   if (in_range(first, 0xc2, 0xdf)) return 2;

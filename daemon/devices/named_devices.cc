@@ -8,7 +8,7 @@
 namespace airlock {
 namespace {
 
-// UUID="..." may be written with quotes, which are not part of it.
+// UUID="..." may have quotes, which are not part of the value.
 std::string without_quotes(std::string text) {
   const std::size_t begin = text.find('=') == std::string::npos ? 0 : text.find('=') + 1;
   const bool quoted = text.size() >= begin + 2 && (text[begin] == '"' || text[begin] == '\'') &&

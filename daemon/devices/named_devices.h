@@ -7,10 +7,10 @@
 
 namespace airlock {
 
-// The devices a line-by-line table of the administrator names in one of its columns: the first of
-// fstab, the second of crypttab. As written ("UUID=...", "/dev/disk/by-label/x"), with quotes and
-// octal escapes undone; comments and lines without that column are left out. Entries that are not
-// mounted at boot count like the others.
+// The devices that one column of an administrator's table names: the first column of fstab, the
+// second of crypttab. As written ("UUID=...", "/dev/disk/by-label/x"), but without quotes and octal
+// escapes; omits comments and lines without that column. Entries that are not mounted at boot count
+// too.
 enum class NameColumn { kFirst, kSecond };
 std::vector<std::string> named_devices(std::string_view table, NameColumn column);
 

@@ -27,14 +27,14 @@ bool same_without_case(const std::string& left, const std::string& right) {
   return !left.empty() && ::strcasecmp(left.c_str(), right.c_str()) == 0;
 }
 
-// Without these the machine does not run or does not start again.
+// The machine does not run, or does not boot again, without these.
 bool is_of_system(const std::string& mount_point) {
   constexpr std::array<std::string_view, 6> kPlaces = {"/",         "/usr", "/boot",
                                                        "/boot/efi", "/efi", "/var"};
   return std::ranges::find(kPlaces, mount_point) != kPlaces.end();
 }
 
-// "8:16", as sysfs writes it; 0 if it is anything else.
+// "8:16", as in sysfs; 0 for anything else.
 dev_t parse_number(const std::string& text) {
   unsigned major_number = 0;
   unsigned minor_number = 0;
@@ -42,8 +42,8 @@ dev_t parse_number(const std::string& text) {
   return makedev(major_number, minor_number);
 }
 
-// The device a path below `dev` leads to. Other paths are not looked at: they may lie on something
-// that does not answer.
+// The device that a path below `dev` leads to. Does not follow other paths, because they may be on
+// a filesystem that does not answer.
 dev_t number_of_node(const std::string& path, const std::string& dev) {
   struct stat info = {};
   const bool looked = path.starts_with(dev + "/") && path.find("/../") == std::string::npos &&
@@ -114,7 +114,7 @@ std::set<dev_t> SystemDevices::devices_of_running_system() const {
     for (const MountEntry& entry : *mounts) {
       if (!is_of_system(entry.mount_point)) continue;
       add_with_parts(entry.device, found);
-      // btrfs has a device number of its own and only names the device.
+      // btrfs has its own device number and only names the device.
       add_with_parts(number_of_node(entry.source, places_.dev), found);
     }
   std::ifstream swaps(proc + "/swaps");
@@ -127,12 +127,12 @@ std::set<dev_t> SystemDevices::devices_of_running_system() const {
   return found;
 }
 
-// A device and what it is made of: the disks under a volume of device-mapper or RAID.
+// Adds a device and what it consists of: the disks under a device-mapper or RAID volume.
 void SystemDevices::add_with_parts(dev_t device, std::set<dev_t>& into) const {
   if (device == 0 || major(device) == 0 || !into.insert(device).second) return;
   const fs::path slaves = fs::path(places_.view.sys) / "dev/block" /
                           fmt::format("{}:{}", major(device), minor(device)) / "slaves";
-  std::error_code none;  // nothing underneath
+  std::error_code none;  // nothing below
   for (fs::directory_iterator it(slaves, none), end; !none && it != end; it.increment(none))
     add_with_parts(parse_number(file_text(it->path() / "dev")), into);
 }

@@ -13,8 +13,8 @@
 
 namespace airlock {
 
-// The names a device goes by. Those that come from its content are udev's findings, and anybody
-// can give a stick the label of a system disk: a match means hands off, never more rights.
+// The names of a device. Those from its content were found by udev, and anybody can give a stick
+// the label of a system disk: a match means hands off, never more rights.
 struct DeviceNames {
   dev_t number = 0;
   std::vector<std::string> links;  // "/dev/disk/by-uuid/..."
@@ -23,9 +23,9 @@ struct DeviceNames {
   std::string backing_file;  // of a loop device
 };
 
-// Says which devices belong to the system and are none of Airlock's business: fstab or crypttab
-// names them, or the running system lives on them. Asked for every device and event, so it reads
-// the two tables again only when they changed; what is mounted is asked of the kernel each time.
+// Tells which devices belong to the system and not to Airlock: fstab or crypttab names them, or the
+// running system is on them. Called for every device and event, so it reads the two tables again
+// only when they changed; it asks the kernel each time what is mounted.
 class SystemDevices {
  public:
   struct Places {
@@ -37,13 +37,13 @@ class SystemDevices {
 
   explicit SystemDevices(Places places);
 
-  // Why it belongs to the system, as a phrase for people: "/etc/fstab names it", "it holds the
-  // running system". Empty if it does not. Only the device itself: what holds for a disk or its
-  // partitions is the caller's to join.
+  // Why the device belongs to the system, as a phrase for people: "/etc/fstab names it", "it holds
+  // the running system". Empty if it does not. Only about the device itself: the caller combines a
+  // disk and its partitions.
   std::string reason(const DeviceNames& device);
 
  private:
-  // A table of the administrator as it was when read last.
+  // An administrator's table at the last reading.
   struct Table {
     std::string path;
     NameColumn column = NameColumn::kFirst;

@@ -19,9 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Messages read before others in the loop get their turn.
+// Messages to read before other events in the loop get their turn.
 constexpr int kMostMessagesAtOnce = 64;
-// How long after a loss everything is looked at again; more losses meanwhile cost nothing.
+// How long after a loss all devices are examined again; further losses meanwhile cost nothing.
 constexpr auto kCatchUpDelay = 50ms;
 
 }  // namespace
@@ -45,7 +45,7 @@ UdevDeviceSource::UdevDeviceSource(EventLoop& loop, UdevContext context,
 
 Result<void> UdevDeviceSource::start(Listener listener) {
   listener_ = std::move(listener);
-  // The feed listens since it was opened, so nothing can come between.
+  // The feed has been listening since it was opened, so nothing is missed.
   TRY(on_message_, loop_.watch(feed_->descriptor(), EPOLLIN, [this](auto) { read_messages(); }));
   TRY(auto present, enumerate());
   report(ledger_.only(present));
@@ -67,7 +67,7 @@ void UdevDeviceSource::read_messages() {
   for (int i = 0; i < kMostMessagesAtOnce; ++i) {
     switch (feed_->next(event)) {
       case UeventFeed::Next::kNothing:
-        // Only now: until all is read the kernel drops further messages without a word.
+        // Not earlier: until all messages are read, the kernel silently drops further ones.
         if (std::exchange(lost_, false)) catch_up_later();
         return;
       case UeventFeed::Next::kLost:
@@ -90,11 +90,11 @@ void UdevDeviceSource::handle(const Uevent& event) {
   ledger_.accepted(event.number, event.sequence_number);
 }
 
-// Believed without looking: the kernel sends it while the device can still be seen.
+// Believed without looking: the kernel sends it while the device is still visible.
 void UdevDeviceSource::handle_removal(const Uevent& event) {
   const Device* const known = ledger_.find(event.number);
   if (known == nullptr) return;
-  // Sent before we enumerated, about the one that had this number before.
+  // Sent before we enumerated, about an earlier device with this number.
   if (event.disk_sequence != 0 && event.disk_sequence < known->disk_sequence) return;
   const Device gone = *known;
   report(ledger_.gone(event.number));
@@ -110,7 +110,7 @@ void UdevDeviceSource::look_at(const std::string& sysfs_path, dev_t number,
   report(ledger_.seen(*now, notice));
 }
 
-// A partition that comes or goes changes its disk, and the disk is reported first even if its
+// A partition that comes or goes changes its disk. The disk is reported first, even if its own
 // message is late.
 void UdevDeviceSource::look_at_drive_of(const Device& partition) {
   if (const auto drive = find(partition.drive); drive && drive->name == partition.drive_name)
@@ -128,13 +128,13 @@ Result<std::vector<Device>> UdevDeviceSource::enumerate() {
   for (; entry != nullptr; entry = udev_list_entry_get_next(entry)) {
     const UdevDevice device(
         udev_device_new_from_syspath(context_.get(), udev_list_entry_get_name(entry)));
-    if (!device) continue;  // pulled out just now
-    // What udevd has not seen yet it will announce when it has.
+    if (!device) continue;  // just pulled out
+    // udevd will announce a device once it has seen it.
     const bool wait_for_udevd = feed_->voice() == UeventFeed::Voice::kUdevd;
     if (wait_for_udevd && udev_device_get_is_initialized(device.get()) <= 0) continue;
     if (auto described = describe(device.get())) present.push_back(std::move(*described));
   }
-  // A disk's path is the beginning of those of its partitions.
+  // A disk's path is the beginning of its partitions' paths.
   std::ranges::sort(present, {}, &Device::sysfs_path);
   return present;
 }
@@ -164,7 +164,7 @@ std::optional<Device> UdevDeviceSource::describe(udev_device* device) {
   return facts;
 }
 
-// A partition belongs to the system with its disk, and a disk with any of its partitions.
+// A partition belongs to the system if its disk does, and a disk if any of its partitions does.
 std::string UdevDeviceSource::system_reason(udev_device* device, const Device& facts) {
   if (std::string reason = system_.reason(names_of_device(device)); !reason.empty()) return reason;
   if (facts.kind != DeviceKind::kPartition)

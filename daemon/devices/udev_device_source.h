@@ -16,9 +16,9 @@
 
 namespace airlock {
 
-// The devices of this machine, through libudev. Every message is only a reason to look: what is
-// reported was read from sysfs and udev's database just before. Never opens a device. Owned by
-// the App; the loop must outlive it.
+// The devices of this machine, through libudev. A message is only a reason to look: reports contain
+// what sysfs and udev's database said just before. Never opens a device. Owned by the App; the loop
+// must outlive it.
 class UdevDeviceSource : public DeviceSource {
  public:
   static Result<std::unique_ptr<UdevDeviceSource>> create(EventLoop& loop,
@@ -26,7 +26,7 @@ class UdevDeviceSource : public DeviceSource {
                                                           SystemDevices::Places places);
 
   Result<void> start(Listener listener) override;
-  // Paths are only followed below /dev and never into something mounted there.
+  // Follows paths only below /dev, and never into another mount there.
   void look_again() override { catch_up(); }
   std::optional<Device> find(const std::string& node) override;
   std::optional<Device> find(dev_t number) override;
@@ -40,7 +40,7 @@ class UdevDeviceSource : public DeviceSource {
   void handle_removal(const Uevent& event);
   void look_at(const std::string& sysfs_path, dev_t number, DeviceLedger::Notice notice);
   void look_at_drive_of(const Device& partition);
-  // Looks at everything. After a loss of messages a little later, so that a storm costs it once.
+  // Examines all devices. After a loss of messages a little later, so that a storm costs this once.
   [[nodiscard]] Result<std::vector<Device>> enumerate();
   void catch_up_later();
   void catch_up();
@@ -58,7 +58,7 @@ class UdevDeviceSource : public DeviceSource {
   DeviceLedger ledger_;
   Listener listener_;
   EventSource on_message_, on_catch_up_;
-  bool lost_ = false;  // messages, since everything was looked at
+  bool lost_ = false;  // messages, since all devices were last examined
 };
 
 }  // namespace airlock

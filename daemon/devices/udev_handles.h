@@ -14,8 +14,8 @@ using UdevDevice = CPtr<udev_device, udev_device_unref>;
 using UdevMonitor = CPtr<udev_monitor, udev_monitor_unref>;
 using UdevEnumerate = CPtr<udev_enumerate, udev_enumerate_unref>;
 
-// libudev answers with nothing where it knows nothing; we read that as an empty text. The text
-// belongs to the device and lives as long.
+// libudev returns null for what it does not know; we read that as an empty text. The text belongs
+// to the device and lives as long as it.
 inline std::string_view or_empty(const char* text) {
   return text == nullptr ? std::string_view() : std::string_view(text);
 }

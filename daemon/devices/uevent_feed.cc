@@ -22,8 +22,8 @@ Uevent read_event(udev_device* device) {
           .disk_sequence = parse_decimal(property(device, "DISKSEQ")).value_or(0)};
 }
 
-// The limit of the system does not bind root; without the right to pass it, what it allows is
-// taken: then messages may get lost, which is noticed.
+// The system's limit does not bind root. Without the right to exceed it, we take the most it
+// allows; then messages may get lost, but we notice that.
 void enlarge_buffer(int socket, int bytes) {
   if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
     (void)::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
@@ -39,7 +39,7 @@ UeventFeed::Voice present_voice(const std::string& control_socket) {
   std::ranges::copy(control_socket, address.sun_path);
   const UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  // A file left behind by a dead udevd refuses; one that is only too busy to accept does not.
+  // A socket left behind by a dead udevd refuses; a udevd that is only too busy to accept does not.
   const bool answers = ::connect(socket.get(), generic, sizeof address) == 0 || errno == EAGAIN;
   return answers ? Voice::kUdevd : Voice::kKernel;
 }

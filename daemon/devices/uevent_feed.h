@@ -13,26 +13,26 @@
 
 namespace airlock {
 
-// One message about a block device. It is a hint where to look, not a description: by the time it
-// is read the device may be another one.
+// One message about a block device. It only hints where to look: when it is read, the device may
+// have been replaced.
 struct Uevent {
   std::string action;  // "add", "change", "remove", ...
   std::string sysfs_path;
   dev_t number = 0;
-  std::uint64_t sequence_number = 0;  // grows with every message of the kernel; 0: not told
-  std::uint64_t disk_sequence = 0;    // of the disk when it was sent; 0: not told
+  std::uint64_t sequence_number = 0;  // grows with every message of the kernel; 0: not known
+  std::uint64_t disk_sequence = 0;    // of the disk at that time; 0: not known
 };
 
-// Where messages come from. Owned by a UdevDeviceSource; tests bring their own to reorder,
-// duplicate and lose messages.
+// A source of messages. Owned by a UdevDeviceSource; tests use their own to reorder, duplicate and
+// lose messages.
 class UeventFeed {
  public:
   enum class Next {
     kEvent,    // one message was read
     kNothing,  // no more for now
-    kLost,     // messages were lost because nobody read them in time; more may follow
+    kLost,     // messages were lost because we read too late; more may follow
   };
-  // Whose messages: udevd's, sent after its rules ran, or the kernel's own.
+  // Who sends the messages: udevd, after its rules ran, or the kernel itself.
   enum class Voice { kUdevd, kKernel };
 
   virtual ~UeventFeed() = default;
@@ -41,16 +41,16 @@ class UeventFeed {
   [[nodiscard]] virtual Voice voice() const = 0;
 };
 
-// The voice to listen to on this machine: udevd's where one listens on its control socket.
+// The voice to listen to on this machine: udevd's if it answers on its control socket.
 UeventFeed::Voice present_voice(const std::string& control_socket = "/run/udev/control");
 
 struct NetlinkOptions {
   UeventFeed::Voice voice = UeventFeed::Voice::kUdevd;
-  // Room for messages nobody has read yet, some ten thousand. Memory is only used when needed.
+  // Room for about ten thousand unread messages. Memory is only used when needed.
   int receive_buffer = 16 * 1024 * 1024;
 };
 
-// The messages of this machine, through libudev; it checks that they come from root.
+// The messages of this machine, through libudev, which checks that they come from root.
 class NetlinkFeed : public UeventFeed {
  public:
   static Result<std::unique_ptr<UeventFeed>> open(NetlinkOptions options);

@@ -75,7 +75,7 @@ class Medium {
   [[nodiscard]] std::vector<std::string> users_elsewhere(const SystemView& view) const;
   std::unexpected<Error> busy(const std::vector<std::string>& users) const;
 
-  UniqueFd found_;  // O_PATH: names the object, gives no access; if adopted, our own copy
+  UniqueFd found_;  // O_PATH: names the object, gives no access; if adopted, the given one
   UniqueFd held_;
   std::string path_;
   bool is_block_ = false;
