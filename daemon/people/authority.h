@@ -11,8 +11,8 @@
 
 namespace airlock {
 
-// A question to polkit that has no answer yet. Destroying it cancels the question; its callback
-// is not called then.
+// A question to polkit that has no answer yet. Destroying it cancels the question; then its
+// callback is not called.
 class PendingQuestion {
  public:
   virtual ~PendingQuestion() = default;
@@ -29,7 +29,7 @@ class Authority {
     std::map<std::string, std::string> details;  // "device", "drive.vendor", "volume.label", ...
     Interaction interaction = Interaction::kNotAllowed;
   };
-  // Success: allowed. Errc::kNotPermitted: no, dismissed, or nobody answered within the deadline
+  // Success: allowed. Errc::kNotPermitted: refused, dismissed, or not answered within the deadline
   // (two minutes with interaction, ten seconds without); the message says which.
   using Answer = std::move_only_function<void(Result<void>)>;
 

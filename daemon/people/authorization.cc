@@ -16,11 +16,12 @@ constexpr auto kWhereabouts = MethodRule::Whereabouts::kAsked;
 constexpr auto kLikeMounting = MethodRule::Whereabouts::kAlwaysAsked;
 
 constexpr std::array kRules = {
-    // A socket for descriptors costs a process; limits are what holds it down.
+    // A socket for descriptors costs a process; limits restrict that.
     MethodRule{.interface = "Manager", .method = "PrepareHandover"},
-    // An image costs its opener a descriptor and counts against a limit; mounting it is asked for.
+    // An image costs its opener a descriptor and counts against a limit; mounting it needs
+    // permission.
     MethodRule{.interface = "Manager", .method = "OpenImage"},
-    // Nothing polkit could allow: the manager takes mounts and places of root alone.
+    // Polkit can't allow these: the manager accepts mounts and places from root alone.
     MethodRule{.interface = "Manager", .method = "AdoptMount"},
     MethodRule{.interface = "Manager", .method = "MountAt"},
     MethodRule{.interface = "Manager", .method = "FindVolume"},
@@ -32,7 +33,7 @@ constexpr std::array kRules = {
 
     MethodRule{.interface = "Volume", .method = "Mount", .mount_actions = kMountActions},
     MethodRule{.interface = "Volume", .method = "Unmount", .ownership = kOwnership},
-    // Takes the medium from under everybody's feet, also where nothing is mounted.
+    // Takes the medium away from everybody, even if nothing is mounted.
     MethodRule{.interface = "Volume",
                .method = "Eject",
                .action = actions::kEject,
@@ -43,13 +44,13 @@ constexpr std::array kRules = {
                .action = actions::kPowerOff,
                .ownership = kOwnership,
                .whereabouts = kWhereabouts},
-    // Ends what is left of one mount and makes another.
+    // Removes what is left of one mount and makes another.
     MethodRule{.interface = "Volume",
                .method = "Recover",
                .mount_actions = kMountActions,
                .ownership = kOwnership},
     MethodRule{.interface = "Volume", .method = "Detach", .ownership = kOwnership},
-    // Names of other people's programs, files and labels.
+    // These contain names of other people's programs, files and labels.
     MethodRule{.interface = "Volume", .method = "GetUsers", .ownership = kOwnership},
     MethodRule{.interface = "Volume", .method = "GetLog", .ownership = kOwnership},
     MethodRule{.interface = "Volume", .method = "GetContainment", .ownership = kOwnership},

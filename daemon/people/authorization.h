@@ -10,47 +10,47 @@
 
 namespace airlock {
 
-// Whose the object of a call is: for whom the medium is mounted or was last, who opened the image,
-// for whom the job runs.
+// The owner of a call's object: the user the medium is or was last mounted for, who opened the
+// image, or for whom the job runs.
 enum class Ownership { kOthers, kCallers, kNobodys };
 
-// Where the medium is, seen from the caller.
+// Where the medium is, from the caller's point of view.
 enum class Whereabouts {
   kSystemDrive,  // belongs to the machine, not to a seat
-  kOtherSeat,    // or the caller sits at none
+  kOtherSeat,    // or the caller has no seat
   kOwnSeat,
-  kImage,  // a file the caller or somebody else opened
+  kImage,  // a file that the caller or another user opened
 };
 
-// What the table needs to know of a call. What is not known is left at its default, and that asks
-// for more.
+// What the table needs to know about a call. Unknown facts keep their default, which requires more
+// permissions.
 struct AuthorizationFacts {
   Ownership ownership = Ownership::kOthers;
   Whereabouts whereabouts = Whereabouts::kSystemDrive;
-  std::vector<std::string> mount_actions;  // what the policy wants for this mount
+  std::vector<std::string> mount_actions;  // the actions that the policy requires for this mount
 };
 
 // One method of org.airlock1.* and how a call of it is authorised.
 struct MethodRule {
   enum class MountActions { kNotAsked, kAsked };
-  enum class Ownership { kNotAsked, kAsked };  // of others: unmount-others
-  // kAsked: on another seat or in the system, the mount-… of that. kAlwaysAsked: also on the
-  // caller's own seat and for an image, because the call reads what a mount would show.
+  enum class Ownership { kNotAsked, kAsked };  // kAsked: an object of others needs unmount-others
+  // kAsked: on another seat or a system drive, requires the matching mount-… action. kAlwaysAsked:
+  // also on the caller's own seat and for an image, because the call reads what a mount would show.
   enum class Whereabouts { kNotAsked, kAsked, kAlwaysAsked };
 
   std::string_view interface;  // "Volume"
   std::string_view method;
-  std::string_view action;  // always asked; empty: none
+  std::string_view action;  // always required; empty: none
   MountActions mount_actions = MountActions::kNotAsked;
   Ownership ownership = Ownership::kNotAsked;
   Whereabouts whereabouts = Whereabouts::kNotAsked;
 };
 
-// Every method there is; a test holds it against dbus/*.xml.
+// All methods; a test compares them with dbus/*.xml.
 std::span<const MethodRule> method_rules();
 
-// The polkit actions the caller needs for a call, all of them; none: everybody may. `interface`
-// is the last part of its name. A method that is not in the table is refused.
+// The polkit actions that the caller needs for a call, all of them; none: everybody may.
+// `interface` is the last part of its name. A method that is not in the table is refused.
 Result<std::vector<std::string>> required_actions(std::string_view interface,
                                                   std::string_view method,
                                                   const AuthorizationFacts& facts);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto kBusName = "org.freedesktop.DBus";
 constexpr auto kBusPath = "/org/freedesktop/DBus";
-// The empty third argument: names that nobody owns any more, and not those that appear.
+// The empty third argument selects names that have lost their owner, not those that appear.
 constexpr auto kNamesLeaving =
     "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
     "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg2=''";
@@ -34,7 +34,7 @@ Result<void> BusCallers::watch(sdbus::IConnection& connection) {
   TRY(names_leaving_,
       bus_peer::add_match(connection, kNamesLeaving, [this](sdbus::Message& signal) {
         const std::string sender = signal.getSender();
-        if (sender != kBusName) return;  // sent straight to us, by somebody who isn't the bus
+        if (sender != kBusName) return;  // sent directly to us, by somebody other than the bus
         std::string name;
         signal >> name;
         if (is_unique_name(name)) gone(name);
@@ -56,7 +56,7 @@ void BusCallers::look_up(const std::string& sender, Found found) {
   }
   Caller& caller = place->second;
   if (caller.known) {
-    // Somebody who logged in since the first call may have a name now.
+    // A user who has logged in since the first call may have a name now.
     if (caller.known->name.empty()) caller.known = sessions_.account(caller.known->user);
     return found(facts(*caller.known));
   }
@@ -82,7 +82,7 @@ Result<void> BusCallers::ask_bus(const std::string& sender) {
   });
 }
 
-// The callers are told last: they may look up others, or the same one again.
+// Answers the callers last: they may look up others, or the same one again.
 void BusCallers::answered(const std::string& sender, Result<UserEntry> user) {
   const auto place = callers_.find(sender);
   if (place == callers_.end()) return;  // gone meanwhile

@@ -18,22 +18,22 @@
 namespace airlock {
 
 // Callers as the bus itself knows them: one GetConnectionCredentials per unique name, remembered
-// until the bus says that the name has gone. A unique name is never given out twice, so what is
-// remembered can't become somebody else's. Whether a caller sits here is asked of the sessions
-// each time, because that changes. Must not be destroyed from one of its own callbacks.
+// until the bus says that the name has gone. A unique name is never reused, so a remembered caller
+// can't turn into another. The sessions are asked each time whether a caller sits here, because
+// that changes. Must not be destroyed from one of its own callbacks.
 class BusCallers final : public Callers {
  public:
-  // A bus lets in fewer clients than this; beyond it new callers are refused.
+  // A bus accepts fewer clients than this; beyond it new callers are refused.
   static constexpr std::size_t kMostCallers = 4096;
   // How many look-ups may wait for one answer.
   static constexpr std::size_t kMostWaiting = 64;
 
-  // For the start of the program: waits for the bus once. `connection` and `sessions` must
-  // outlive it.
+  // For the start of the program: waits for the bus once. `connection` and `sessions` must outlive
+  // it.
   static Result<std::unique_ptr<BusCallers>> create(sdbus::IConnection& connection,
                                                     const Sessions& sessions);
 
-  // Only unique names (":1.42") are somebody; others are refused.
+  // Accepts only unique names (":1.42").
   void look_up(const std::string& sender, Found found) override;
   // May be used more than once; every callback is called.
   void on_gone(std::move_only_function<void(const std::string& sender)> callback) override;

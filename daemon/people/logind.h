@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-// What logind is called on the bus.
+// logind's names on the bus.
 namespace airlock::logind {
 
 inline constexpr auto kService = "org.freedesktop.login1";

@@ -39,7 +39,7 @@ Result<std::unique_ptr<LogindSessions>> LogindSessions::create(EventLoop& loop,
   return sessions;
 }
 
-// Rules for everything at once, now: adding one later would mean to wait for the bus.
+// Adds all match rules now, because adding one later would mean waiting for the bus.
 Result<void> LogindSessions::watch() {
   TRY(manager_, bus_peer::make_proxy(connection_, logind::kService, logind::kManagerPath));
   TRY_VOID(watch_for(logind::kOwnerChanges, &LogindSessions::owner_changed));
@@ -115,7 +115,7 @@ void LogindSessions::not_listed(const sdbus::Error& error) {
   const bool absent = bus_peer::says_nobody_is_there(error);
   log(LogLevel::kWarning, "logind does not report who is logged in: {}", quote(text));
   forget_everything(absent ? Presence::kAbsent : Presence::kSilent);
-  // Of a logind that appears we hear; one that is there and silent has to be asked.
+  // We hear when a logind appears; one that is there but silent must be asked again.
   if (!absent) try_again_later();
 }
 
@@ -141,7 +141,7 @@ void LogindSessions::ask_for_session(const std::string& path) {
         .withTimeout(bus_peer::kAnswerTime)
         .withArguments(std::string(kSession))
         .uponReplyInvoke([this, path](bus_peer::ReplyError error, const Properties& properties) {
-          // Who doesn't describe a session has none in use.
+          // If logind does not describe a session, it is not in use.
           described(path, error ? SessionRecord{} : session_record(properties));
         });
     session.asking = Asking::kOnce;
@@ -149,11 +149,10 @@ void LogindSessions::ask_for_session(const std::string& path) {
   if (!asked) log(LogLevel::kWarning, "{}", asked.error().message());
 }
 
-// Its session exists: removing one takes its proxy, and with that this answer, away.
+// The session exists, because removing it removes its proxy, and with that this answer.
 void LogindSessions::described(const std::string& path, SessionRecord record) {
   Session& session = sessions_.at(path);
-  // logind tells that a session is new, but not when it has been opened: "State" changes without
-  // a word.
+  // logind announces a new session, but not when it has opened: "State" changes without a signal.
   session.later.reset();
   if (record.state == "opening")
     if (auto timer = loop_.after(kOpeningTime, [this, path] { ask_for_session(path); }))
@@ -165,8 +164,8 @@ void LogindSessions::described(const std::string& path, SessionRecord record) {
   changed();
 }
 
-// sssd, systemd-homed and their like have users whom no line of /etc/passwd names. logind has asked
-// the name service already, so nothing has to wait for that here.
+// Users of sssd, systemd-homed and the like are not in /etc/passwd. logind has already asked the
+// name service, so nothing waits for that here.
 void LogindSessions::ask_for_account(const std::string& path) {
   Session& session = sessions_.at(path);
   const SessionRecord& record = session.record;
@@ -195,7 +194,7 @@ void LogindSessions::account_told(const std::string& path, UserEntry account) {
   Session& session = sessions_.at(path);
   session.account_awaited = false;
   session.account = std::move(account);
-  // It may be somebody else's meanwhile.
+  // The session may belong to another user by now.
   ask_for_account(path);
   changed();
 }
@@ -216,7 +215,7 @@ void LogindSessions::ask_for_sleep() {
               error ? std::nullopt
                     : bus_peer::property<bool>(Properties{{"PreparingForSleep", value}},
                                                "PreparingForSleep");
-          // An answer that is none leaves what was known: a machine that sleeps says so.
+          // An invalid answer changes nothing: a machine that sleeps says so.
           if (sleeping) set_sleeping(*sleeping);
           if (was == Asking::kAgain) ask_for_sleep();
         });

@@ -17,16 +17,16 @@
 
 namespace airlock {
 
-// The sessions of org.freedesktop.login1. Its signals are taken as hints only: whatever they say,
-// logind itself is asked, because anybody may send us a signal that looks like one of logind's,
-// and a call is answered by nobody else. Until logind has answered, and while there is none, there
-// are no sessions, so whatever needs one waits. Must not be destroyed from its own callback.
+// The sessions of org.freedesktop.login1. Signals only serve as hints, after which we ask logind
+// itself: anybody may send us a signal that looks like logind's, but nobody else can answer our
+// call. Until logind has answered, and without a logind, there are no sessions, so everything that
+// needs one waits. Must not be destroyed from its own callback.
 class LogindSessions final : public Sessions {
  public:
   static constexpr std::size_t kMostSessions = 512;
 
-  // For the start of the program: waits for the bus a few times, never for logind. What it hands
-  // out knows no sessions yet; on_change tells. `loop` and `connection` must outlive it.
+  // For the start of the program: waits for the bus a few times, never for logind. At first it
+  // knows no sessions; on_change reports them. `loop` and `connection` must outlive it.
   static Result<std::unique_ptr<LogindSessions>> create(EventLoop& loop,
                                                         sdbus::IConnection& connection,
                                                         UserFile users);
@@ -44,8 +44,8 @@ class LogindSessions final : public Sessions {
 
  private:
   enum class Presence { kNotAsked, kThere, kAbsent, kSilent };
-  // How far a question to logind is: one is on its way at most, and a hint that comes meanwhile
-  // makes it be asked once more.
+  // The state of a question to logind: at most one is under way, and a hint that arrives meanwhile
+  // repeats it.
   enum class Asking { kNo, kOnce, kAgain };
 
   struct Session {
@@ -53,8 +53,8 @@ class LogindSessions final : public Sessions {
     SessionRecord record;
     Asking asking = Asking::kNo;
     EventSource later;  // while it is opening
-    // Of a user whom /etc/passwd does not name. Until logind has said who that is, the session does
-    // not count: its media would get another folder.
+    // For a user whom /etc/passwd does not name. The session does not count until logind has named
+    // the user; before that, its media would get another folder.
     std::unique_ptr<sdbus::IProxy> user_proxy;
     std::optional<UserEntry> account;
     bool account_awaited = false;

@@ -19,12 +19,12 @@ constexpr auto kPolkit = "org.freedesktop.PolicyKit1";
 constexpr auto kPolkitPath = "/org/freedesktop/PolicyKit1/Authority";
 constexpr auto kInterface = "org.freedesktop.PolicyKit1.Authority";
 constexpr std::uint32_t kAllowUserInteraction = 1;
-// Above our own deadline, which says more about what happened.
+// More than our own deadline, which gives the better error message.
 constexpr std::chrono::seconds kCallMargin{5};
 
 }  // namespace
 
-// All open questions. Whatever arrives finds its question by number or is too late.
+// All open questions. A reply finds its question by number, or is too late.
 class PolkitAuthority::Questions : public std::enable_shared_from_this<Questions> {
  public:
   using Number = std::uint64_t;
@@ -40,9 +40,9 @@ class PolkitAuthority::Questions : public std::enable_shared_from_this<Questions
   struct Open {
     Question question;
     Answer answer;
-    EventSource timer;             // the deadline, or the way to a failure that is known already
-    std::optional<uid_t> user;     // once the bus has said who the caller is
-    sdbus::PendingAsyncCall call;  // of polkit, once it is asked
+    EventSource timer;             // the deadline, or the delay before a known failure is reported
+    std::optional<uid_t> user;     // once the bus has identified the caller
+    sdbus::PendingAsyncCall call;  // to polkit, once it has been asked
     bool polkit_was_asked = false;
   };
 
@@ -132,8 +132,8 @@ void PolkitAuthority::Questions::start(Number number, Open& open) {
                    });
 }
 
-// For what is known within ask(), whose caller has no handle yet. If even that can't be arranged
-// there is no memory, and the question stays without an answer until it is withdrawn.
+// For results that are known within ask(), whose caller has no handle yet. If even that fails there
+// is no memory, and the question stays unanswered until it is withdrawn.
 void PolkitAuthority::Questions::answer_soon(Number number, Open& open, Result<void> result) {
   auto timer = loop_.soon(
       [this, number, result = std::move(result)]() mutable { finish(number, std::move(result)); });
@@ -220,7 +220,7 @@ void PolkitAuthority::Questions::withdraw(Number number) {
   open_.erase(place);
 }
 
-// Takes the dialog off the screen. Whether polkit heard is nobody's concern any more.
+// Takes the dialog off the screen. Whether polkit heard it no longer matters.
 void PolkitAuthority::Questions::give_up(Number number, Open& open) {
   if (!open.polkit_was_asked) return;
   (void)bus_peer::catch_errors("stop asking polkit", [&] {

@@ -14,16 +14,16 @@
 
 namespace airlock {
 
-// The Authority that asks polkit. The caller is named to it by its unique bus name, never by a
-// process id, which could be somebody else's by the time polkit looks. Root is asked about like
-// everybody, so that polkit's rules see it. Only where there is no polkit at all root may, and
-// nobody else. A caller that leaves the bus takes its questions along.
+// The Authority that asks polkit. It names the caller by its unique bus name, never by a process
+// id, which could be another process's by the time polkit looks. It asks about root too, so that
+// polkit's rules see it. Only if there is no polkit at all, root may and nobody else. When a caller
+// leaves the bus, its questions end.
 class PolkitAuthority final : public Authority {
  public:
   struct Limits {
-    std::chrono::milliseconds with_interaction{120'000};  // people look for their password
+    std::chrono::milliseconds with_interaction{120'000};  // people search for their password
     std::chrono::milliseconds without_interaction{10'000};
-    // Open questions; a dialog each. Above it a question fails with Errc::kLimitExceeded.
+    // Open questions; each may be a dialog. Beyond this a question fails with Errc::kLimitExceeded.
     std::size_t most_per_sender = 8;
     std::size_t most_per_user = 32;
   };
@@ -34,8 +34,8 @@ class PolkitAuthority final : public Authority {
                                                          Callers& callers, Limits limits);
   ~PolkitAuthority() override;
 
-  // The answer comes from the loop, never from within this call. Details may hold foreign text:
-  // what is not clean UTF-8 reaches polkit's rules as quote() writes it.
+  // The answer comes from the loop, never from within this call. Details may contain foreign text:
+  // polkit's rules get text that is not clean UTF-8 as quote() writes it.
   std::unique_ptr<PendingQuestion> ask(Question question, Answer answer) override;
 
  private:
@@ -43,7 +43,7 @@ class PolkitAuthority final : public Authority {
   class Pending;
   explicit PolkitAuthority(std::shared_ptr<Questions> questions);
 
-  // Shared with nobody for long: what comes late looks whether it still exists.
+  // Late callbacks hold it weakly and check whether it still exists.
   std::shared_ptr<Questions> questions_;
 };
 

@@ -10,9 +10,9 @@
 
 namespace airlock {
 
-// What a polkit rule can match with action.lookup(): device, bus, port, seat, removable,
-// drive.vendor, drive.model, drive.serial, volume.type, volume.label, volume.uuid. What is not
-// known is not there. Image files have volume.* only, and "image" is "true".
+// The details that a polkit rule can match with action.lookup(): device, bus, port, seat,
+// removable, drive.vendor, drive.model, drive.serial, volume.type, volume.label, volume.uuid.
+// Unknown ones are left out. Image files have volume.* only, and "image" is "true".
 std::map<std::string, std::string> question_details(const std::optional<Device>& device,
                                                     const std::optional<ProbeRecord>& probe);
 

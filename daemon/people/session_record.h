@@ -12,28 +12,28 @@
 
 namespace airlock {
 
-// One session as logind describes it. What is missing or of another type than documented is at
-// its default, and the default is the session that may do less.
+// One session as logind describes it. Missing properties, and those of an undocumented type, keep
+// their default, which is the session that may do less.
 struct SessionRecord {
   std::optional<uid_t> user;
   std::string user_path;  // of the object that describes the user
-  std::string seat;       // empty: none, as for ssh
+  std::string seat;       // empty: none, for example with ssh
   std::string purpose;    // logind's Class: "user", "greeter", ...
   std::string state;      // "active", "online", "closing"
   bool active = false;
   bool remote = true;
   bool locked = true;
 
-  // Somebody sits there now: a person's own, local session in the foreground of a seat.
+  // Whether somebody sits there now: a person's own, local session in the foreground of a seat.
   [[nodiscard]] bool in_use() const;
   bool operator==(const SessionRecord&) const = default;
 };
 
-// From the answer to GetAll of org.freedesktop.login1.Session.
+// Parses the answer to GetAll of org.freedesktop.login1.Session.
 SessionRecord session_record(const std::map<std::string, sdbus::Variant>& properties);
 
-// The account of `user`, from the answer to GetAll of org.freedesktop.login1.User. What is missing
-// or describes somebody else leaves the account of somebody unknown.
+// The account of `user`, from the answer to GetAll of org.freedesktop.login1.User. Missing facts,
+// and the facts of another user, leave the account of an unknown user.
 UserEntry account_of(uid_t user, const std::map<std::string, sdbus::Variant>& properties);
 
 }  // namespace airlock

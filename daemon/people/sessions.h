@@ -10,7 +10,8 @@
 
 namespace airlock {
 
-// Who sits at which seat, as logind tells. Kept up to date by signals; asking never waits.
+// The sessions at each seat, as reported by logind. Signals keep this up to date; queries never
+// wait.
 class Sessions {
  public:
   virtual ~Sessions() = default;
@@ -18,8 +19,8 @@ class Sessions {
   [[nodiscard]] virtual SessionFacts at_seat(const std::string& seat) const = 0;
   // Whether the user has an active local session, and at which seat (first match).
   [[nodiscard]] virtual bool is_active(uid_t user, std::string* seat) const = 0;
-  // Name and group of a user: as /etc/passwd says or, for those it does not name, as logind says of
-  // somebody who is logged in.
+  // Name and group of a user: from /etc/passwd or, if the user is not there, from logind if they
+  // are logged in.
   [[nodiscard]] virtual UserEntry account(uid_t user) const = 0;
   // Called after anything changed.
   virtual void on_change(std::move_only_function<void()> callback) = 0;

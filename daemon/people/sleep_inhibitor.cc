@@ -18,11 +18,11 @@
 namespace airlock {
 namespace {
 
-// The errand. Anybody may send a descriptor to its connection, and closing that may take for ever;
-// so the connection is left to the end of the process.
+// Runs in the errand. Anybody may send a descriptor to its connection, and closing that may take
+// for ever; so the connection stays open until the process ends.
 Result<ErrandReport> ask_logind() {
   sd_bus* bus = nullptr;
-  // Not sd_bus_open_system(), which is our own and takes no descriptors.
+  // Not sd_bus_open_system(), which we replace with one that accepts no descriptors.
   int answer = sd_bus_open_system_with_description(&bus, "airlockd, for its sleep lock");
   if (answer < 0) return fail_errno(-answer, Errc::kPeerGone, "connect to the system bus");
   sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -60,7 +60,7 @@ Result<void> SleepInhibitor::watch() {
   return {};
 }
 
-// What an earlier logind gave us counts for nothing with the next.
+// The lock of an earlier logind means nothing to the next.
 void SleepInhibitor::owner_changed(sdbus::Message& signal) {
   const std::string sender = signal.getSender();
   if (sender != "org.freedesktop.DBus") return;

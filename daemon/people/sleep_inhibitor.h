@@ -13,9 +13,9 @@
 
 namespace airlock {
 
-// Makes a machine that wants to sleep wait for us, some seconds at most: logind's delay inhibitor.
-// Without a logind, and until it has answered, nobody waits. The lock is a descriptor, and our
-// connection takes none, so an errand asks for it over a connection of its own.
+// Makes the machine wait for us before it sleeps, for some seconds at most: logind's delay
+// inhibitor. Without logind, and until it has answered, nothing waits. The lock is a descriptor,
+// and our connection accepts none, so an errand asks for it over its own connection.
 class SleepInhibitor {
  public:
   // For the start of the program: waits for the bus, never for logind. `connection` must outlive
@@ -24,7 +24,7 @@ class SleepInhibitor {
                                                         sdbus::IConnection& connection);
 
   void hold();
-  // The machine may sleep, as far as we are concerned.
+  // Lets the machine sleep, as far as we are concerned.
   void release();
 
  private:
@@ -39,7 +39,7 @@ class SleepInhibitor {
   sdbus::IConnection& connection_;
   bool wanted_ = false;
   std::optional<Errand> asking_;
-  UniqueFd held_;  // logind's end notices when it is closed
+  UniqueFd held_;  // logind notices when we close it
   sdbus::Slot match_;
 };
 

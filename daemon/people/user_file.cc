@@ -22,7 +22,7 @@ bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-// name:password:user:group:... ; anything else, as the "+" of NIS, is no user.
+// name:password:user:group:... ; anything else, such as the "+" of NIS, is not a user.
 std::optional<UserEntry> parse_line(std::string_view line) {
   const std::string_view name = take_until(line, ':');
   (void)take_until(line, ':');
@@ -34,7 +34,7 @@ std::optional<UserEntry> parse_line(std::string_view line) {
                    .name = is_safe_user_name(name) ? std::string(name) : std::string()};
 }
 
-// The content of a regular file, empty if it can't be had.
+// The content of a regular file; empty if it can't be read.
 std::string read_file(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status{};

@@ -9,13 +9,13 @@
 
 namespace airlock {
 
-// One person's account. Somebody unknown has no name, and "nobody's" group.
+// One person's account. An unknown user has no name, and the group "nogroup".
 struct UserEntry {
   static constexpr gid_t kUnknownGroup = 65534;
 
   uid_t user = 0;
   gid_t group = kUnknownGroup;
-  std::string name;  // empty if it could not safely be a part of a path
+  std::string name;  // empty if it would not be safe as part of a path
 };
 
 // Whether a login name may become a folder: letters, digits, '_', '-', '.' and, for users of a
@@ -26,13 +26,13 @@ bool is_safe_user_name(std::string_view name);
 // The first line of a passwd file with this user id, as the C library would choose it.
 std::optional<UserEntry> find_user(std::string_view passwd, uid_t user);
 
-// Reads /etc/passwd and nothing else: the name service may ask a network, and would make the
-// daemon wait for it. Users of a network or of systemd-homed are not in the file; logind knows
-// those who are logged in, see Sessions::account().
+// Reads /etc/passwd and nothing else: the name service may ask a network, and the daemon would wait
+// for it. Network users and those of systemd-homed are not in the file; logind knows those who are
+// logged in, see Sessions::account().
 class UserFile {
  public:
   explicit UserFile(std::string path = "/etc/passwd") : path_(std::move(path)) {}
-  // Reads the file anew, so that a user made a moment ago is there.
+  // Rereads the file, so that it finds a user who was just created.
   [[nodiscard]] std::optional<UserEntry> find(uid_t user) const;
 
  private:
