@@ -16,11 +16,11 @@
 
 namespace airlock {
 
-// The one reply a method call is owed. Whoever holds it may keep it for as long as it likes, also
-// after the object that was called is gone: it holds on to the connection. (An object is kept until
-// its calls are answered; one that had to make room earlier can only be answered with an error.)
-// The first answer is sent, any further one is not; destroyed without one, it says that the request
-// was given up. Never throws. Values must be clean() already.
+// The one reply to a method call. The holder may keep it as long as it likes, even after the called
+// object is gone: it keeps the connection alive. (An object is kept until its calls are answered;
+// if it had to make room earlier, they can only be answered with an error.) Only the first answer
+// is sent; if it is destroyed without one, the caller is told that the request was abandoned. Never
+// throws. Values must be clean() already.
 template <typename... Values>
 class Answer {
  public:
@@ -37,7 +37,7 @@ class Answer {
     if (result_) fail(Error{.code = Errc::kSystem, .what = "the request was abandoned"});
   }
 
-  // What the caller occupies until it is answered.
+  // Counts against the caller's limit until the answer.
   void occupy(CallerLimits::Ticket ticket) { ticket_ = std::move(ticket); }
 
   void succeed(const Values&... values) noexcept {

@@ -20,13 +20,13 @@
 
 namespace airlock {
 
-// An object on the bus, as the publisher sees it: there from create() to destruction, both of
-// which tell the bus. Nothing here throws; what the bus does not take is logged, because there is
+// An object on the bus from the publisher's point of view: it exists from create() to destruction,
+// and both tell the bus. Nothing here throws; errors of the bus are only logged, because there is
 // nobody else to tell.
 class ServedObject {
  public:
   virtual ~ServedObject() = default;
-  // Takes new values; the names of those that differ still have to be emitted.
+  // Takes new values; returns the names of those that differ, which must still be emitted.
   virtual std::vector<std::string> update(PropertyMap changed) = 0;
   virtual void emit_changed(const std::vector<std::string>& names) = 0;
 
@@ -36,9 +36,9 @@ class ServedObject {
   OpenCalls open_calls_;
 };
 
-// What the three kinds of objects have in common around their generated adaptor. The generated
-// part unpacks; the methods of the derived class name the question to ask of the Service, and its
-// getters read the bag.
+// The common part of the three kinds of objects, around their generated adaptor. The generated part
+// unpacks, the derived class's methods choose what to ask the Service, and its getters read the
+// bag.
 template <typename Adaptor>
 class BusObject : public ServedObject, protected sdbus::AdaptorInterfaces<Adaptor> {
  public:
@@ -74,7 +74,7 @@ class BusObject : public ServedObject, protected sdbus::AdaptorInterfaces<Adapto
         id_(std::move(id)),
         bag_(defaults) {}
 
-  // In the destructor of the derived class, while its getters can still be asked.
+  // Call this in the destructor of the derived class, while its getters still work.
   void disappear() {
     attempt("withdraw an object", [&] {
       if (registered_) this->getObject().emitInterfacesRemovedSignal();

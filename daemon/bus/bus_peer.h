@@ -16,16 +16,16 @@
 
 namespace airlock::bus_peer {
 
-// What people/ needs to call other services over a connection somebody else drives, and where the
-// exceptions of sdbus-c++ become results. Nothing here waits but add_match, which asks the bus
-// itself and is for the start only.
+// Helpers for people/ to call other services over a connection that somebody else drives. They turn
+// the exceptions of sdbus-c++ into results. Only add_match waits: it asks the bus itself and is
+// only for the start.
 
 // How long another service may take to answer.
 inline constexpr std::chrono::seconds kAnswerTime{10};
 
 using ReplyError = sdbus_bridge::MaybeError;
 
-// Runs what may throw an sdbus::Error; `what` is the request for the message.
+// Runs code that may throw an sdbus::Error; `what` is the request, for the message.
 template <typename Function>
 Result<void> catch_errors(std::string_view what, Function function) {
   try {
@@ -47,9 +47,9 @@ inline Result<std::unique_ptr<sdbus::IProxy>> make_proxy(sdbus::IConnection& con
   return proxy;
 }
 
-// Calls `callback(sdbus::Message&)` for every message the rule names. The bus's own sender rule is
-// no proof: whoever sends a signal straight to us passes it. Check getSender(), or take a signal
-// as a hint to ask the service itself.
+// Calls `callback(sdbus::Message&)` for every message that matches the rule. The sender in a rule
+// is no proof: a signal sent directly to us passes it. Check getSender(), or treat a signal as a
+// hint to ask the service itself.
 template <typename Callback>
 Result<sdbus::Slot> add_match(sdbus::IConnection& connection, const std::string& rule,
                               Callback callback) {
@@ -57,7 +57,7 @@ Result<sdbus::Slot> add_match(sdbus::IConnection& connection, const std::string&
   TRY_VOID(catch_errors("watch the bus", [&] {
     slot =
         sdbus_bridge::add_match(connection, rule, [callback = std::move(callback)](auto&& message) {
-          // What doesn't fit the signature we expect comes from nobody we listen to.
+          // A message with an unexpected signature is not from anybody we listen to.
           (void)catch_errors("read a signal", [&] { callback(message); });
         });
   }));
@@ -77,7 +77,7 @@ std::optional<T> property(const Properties& properties, const std::string& name)
   }
 }
 
-// Whether an error says that nobody offers the service, and nobody will when asked.
+// Whether an error says that nobody offers the service, and that it can't be started.
 inline bool says_nobody_is_there(const sdbus::Error& error) {
   static constexpr std::string_view kNames[] = {
       "org.freedesktop.DBus.Error.ServiceUnknown",

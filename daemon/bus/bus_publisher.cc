@@ -28,7 +28,7 @@ BusPublisher::BusPublisher(EventLoop& loop, BusSource& bus)
     : loop_(loop), bus_(bus), desk_(std::make_unique<CallDesk>(bus)) {}
 
 BusPublisher::~BusPublisher() {
-  // The manager goes last: it is what says that the others have gone.
+  // The manager goes last, because it announces that the others have gone.
   leaving_.clear();
   std::erase_if(objects_, [](const auto& entry) { return entry.first != kManager; });
 }
@@ -77,7 +77,7 @@ void BusPublisher::add(const std::string& path, Made made) {
 
 void BusPublisher::change(const std::string& path, PropertyMap changed) {
   const auto object = objects_.find(path);
-  if (object == objects_.end()) return;  // it could not be exported; that was logged
+  if (object == objects_.end()) return;  // it could not be exported, which was logged
   auto names = object->second->update(std::move(changed));
   if (names.empty()) return;
   changed_[path].insert(names.begin(), names.end());
@@ -97,7 +97,7 @@ void BusPublisher::make_room(const std::string& path) {
   leaving_.erase(path);
 }
 
-// Not at once: the library may still be busy with the call that was answered.
+// Not at once: the library may still be using the call that was answered.
 void BusPublisher::sweep_soon() {
   if (sweep_.active()) return;
   auto soon = loop_.soon([this] {

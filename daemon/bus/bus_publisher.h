@@ -17,14 +17,14 @@ namespace airlock {
 class CallDesk;
 class ServedObject;
 
-// Airlock's objects on the bus: the manager, and what the daemon adds and removes. Their calls go
-// to the Service given to serve(). Changes of properties are gathered and sent at the next turn
-// of the loop, one signal per object. An object leaves the bus when its last call is answered, or
-// when another of its name comes.
+// Airlock's objects on the bus: the manager, and the objects that the daemon adds and removes.
+// Their calls go to the Service given to serve(). Property changes are collected and sent in the
+// loop's next round, one signal per object. An object leaves the bus when its last call is
+// answered, or when another object with its name arrives.
 //
 // Start in this order: BusSource::open, create, the daemon with this as its Publisher, serve,
 // BusSource::acquire_name. The loop and the bus must outlive it; the Service must live until the
-// loop no longer runs. Replies the Service still holds may be used or dropped afterwards.
+// loop has ended. Replies that the Service still holds may be used or dropped afterwards.
 class BusPublisher final : public Publisher {
  public:
   static Result<std::unique_ptr<BusPublisher>> create(EventLoop& loop, BusSource& bus);
@@ -57,7 +57,7 @@ class BusPublisher final : public Publisher {
   std::unique_ptr<CallDesk> desk_;
   std::map<std::string, std::unique_ptr<ServedObject>> objects_;  // by path
   std::map<std::string, std::set<std::string>> changed_;          // path, names of properties
-  std::map<std::string, std::unique_ptr<ServedObject>> leaving_;  // as soon as no call is open
+  std::map<std::string, std::unique_ptr<ServedObject>> leaving_;  // until no call is open
   EventSource flush_;
   EventSource sweep_;
 };

@@ -11,7 +11,7 @@
 namespace airlock {
 namespace {
 
-// After so many messages the rest of the daemon has its turn.
+// After this many messages the rest of the daemon gets its turn.
 constexpr int kMostMessagesPerRound = 16;
 
 constexpr const char* kBusName = "org.freedesktop.DBus";
@@ -56,11 +56,11 @@ BusSource::BusSource(EventLoop& loop, std::shared_ptr<sdbus::IConnection> connec
 
 BusSource::~BusSource() = default;
 
-// One match for all names: callers are known to the bus before they are to us, so that one which
-// leaves right after its call is never missed.
+// One match for all names: the bus knows a caller before we do, so we never miss a caller that
+// leaves right after its call.
 Result<void> BusSource::follow_names() {
   const auto on_change = [this](auto&& message) {
-    // Anybody may send such a signal straight to us; the match does not keep it away.
+    // Anybody may send such a signal directly to us; the match does not prevent that.
     if (std::string(message.getSender()) != kBusName) return;
     std::string name;
     std::string old_owner;
@@ -97,7 +97,7 @@ Result<void> BusSource::attach() {
   return ready_.before_waiting([this] { look_up_waiting(); });
 }
 
-// What the library waits for changes with every message it queues, so it is asked each round.
+// Asks the library in each round, because every queued message may change what it waits for.
 void BusSource::look_up_waiting() {
   try {
     const auto poll = connection_->getEventLoopPollData();
@@ -151,7 +151,7 @@ void BusSource::end(Error error) {
 }
 
 void BusSource::acquire_name(const std::string& name, NameTaken done) {
-  // std::function wants to be copied.
+  // std::function must be copyable.
   auto shared = std::make_shared<NameTaken>(std::move(done));
   const auto on_answer = [name, shared](sdbus_bridge::MaybeError error, std::uint32_t answer) {
     (*shared)(judge_name_answer(error, answer, name));

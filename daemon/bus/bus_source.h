@@ -15,10 +15,10 @@ class IConnection;
 
 namespace airlock {
 
-// Our connection to the system bus (to another one where DBUS_SYSTEM_BUS_ADDRESS says so), driven
-// by the EventLoop. It serves nothing itself: objects and proxies are made on connection(), and
-// only with what takes an IConnection&, since sdbus-c++ starts a thread for everything else.
-// open() is the only place that waits for the bus; it belongs before the loop.
+// Our connection to the system bus (or to the one in DBUS_SYSTEM_BUS_ADDRESS), driven by the
+// EventLoop. It serves nothing itself: objects and proxies are made on connection(), and only by
+// functions that take an IConnection&, since sdbus-c++ starts a thread for all others. Only open()
+// waits for the bus; call it before the loop runs.
 class BusSource {
  public:
   using Gone = std::move_only_function<void(Error)>;
@@ -26,30 +26,30 @@ class BusSource {
   using NameTaken = std::move_only_function<void(Result<void>)>;
   using Left = std::move_only_function<void(const std::string& sender)>;
 
-  // `gone` is called once, from the loop, when the bus has ended the connection; nothing is sent
-  // or received from then on. The loop must outlive the source.
+  // `gone` is called once, from the loop, when the bus has ended the connection; after that nothing
+  // is sent or received. The loop must outlive the source.
   static Result<std::unique_ptr<BusSource>> open(EventLoop& loop, Gone gone);
   ~BusSource();
   BusSource(const BusSource&) = delete;
   BusSource& operator=(const BusSource&) = delete;
 
   [[nodiscard]] sdbus::IConnection& connection() { return *connection_; }
-  // For what must be able to answer, into the void perhaps, after this object is gone.
+  // For code that may answer after this object is gone, even if nobody gets the answer.
   [[nodiscard]] std::shared_ptr<sdbus::IConnection> share() { return connection_; }
 
-  // The last step of starting, when everything is exported: from then on people find us.
-  // Errc::kBusy if another process has the name. `done` is called once, at once if the bus is gone
+  // The last step of the start, when everything is exported: from then on people can find us.
+  // Errc::kBusy if another process has the name. Calls `done` once; at once if the bus is gone
   // already.
   void acquire_name(const std::string& name, NameTaken done);
 
-  // Gives it back, and waits for the bus: only where the loop runs no more.
+  // Releases the name, and waits for the bus: only after the loop has ended.
   void release_name(const std::string& name) noexcept;
 
   // From within the handling of a message: does the work once the library is done with the message
   // and before the next one. Objects may then be destroyed, also the one that was called.
   void after_message(Work work) { work_.push_back(std::move(work)); }
 
-  // Called, as after_message() does, for every unique name that leaves the bus.
+  // Called, as with after_message(), for every unique name that leaves the bus.
   void on_left(Left callback) { left_ = std::move(callback); }
 
  private:

@@ -20,8 +20,8 @@ struct Form {
 constexpr std::array kForms = {Form{0x80, 0x00, 1, 0x1}, Form{0xe0, 0xc0, 2, 0x80},
                                Form{0xf0, 0xe0, 3, 0x800}, Form{0xf8, 0xf0, 4, 0x10000}};
 
-// What sd-bus refuses beyond D-Bus itself: surrogates, and the code points set aside as "no
-// character", which some versions of the specification allow.
+// sd-bus refuses more than D-Bus itself does: surrogates, and the noncharacters, which some
+// versions of the specification allow.
 bool is_character(std::uint32_t code) {
   if (code > 0x10ffff || (code & 0xfffff800) == 0xd800) return false;
   return (code & 0xfffe) != 0xfffe && (code < 0xfdd0 || code > 0xfdef);

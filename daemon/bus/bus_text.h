@@ -6,13 +6,13 @@
 
 namespace airlock {
 
-// Foreign text as the bus takes it: a single string that is not valid UTF-8, has a NUL in it or a
-// code point that is no character would fail the whole message, or cost us the connection. Each
-// offending byte becomes U+FFFD; everything else stays, control characters too.
+// Foreign text in a form that the bus accepts: a single string that is not valid UTF-8, or contains
+// a NUL or a noncharacter, would make the whole message fail, or cost us the connection. Each
+// offending byte becomes U+FFFD; everything else stays, even control characters.
 std::string bus_text(std::string_view text);
 
-// Where the objects live. An id may hold anything: what is not a letter or digit is written _xx,
-// its byte in hexadecimal, so that different ids never share a path.
+// The paths of objects. An id may contain anything: a byte that is not a letter or digit is written
+// as _xx in hexadecimal, so that different ids never share a path.
 inline constexpr std::string_view kManagerPath = "/org/airlock1";
 std::string volume_path(std::string_view id);
 std::string job_path(std::string_view id);

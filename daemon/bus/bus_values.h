@@ -13,10 +13,10 @@
 
 namespace airlock {
 
-using BusMap = std::map<std::string, sdbus::Variant>;  // a{sv} as it goes to the bus
+using BusMap = std::map<std::string, sdbus::Variant>;  // a{sv} as sent to the bus
 using BusUsers = std::vector<sdbus::Struct<std::uint32_t, std::string, std::string>>;
 
-// Our values as the bus takes them. All text goes through bus_text().
+// Converts our values for the bus. All text goes through bus_text().
 PropertyValue clean(PropertyValue value);
 std::vector<std::string> clean(const std::vector<std::string>& lines);
 sdbus::Variant to_bus(const PropertyValue& value);

@@ -18,12 +18,12 @@
 
 namespace airlock {
 
-// Calls of one connection that wait for their answer at the same time.
+// How many calls of one connection may wait for an answer at the same time.
 inline constexpr std::size_t kMostCallsPerCaller = 32;
 
-// Where the objects hand in the calls they receive: counts them, reads their options, and passes
-// them to the Service when the library is done with the message, so that the Service may destroy
-// the very object that was called. Tells the Service when a caller has left.
+// The objects hand in their calls here. It counts them, reads their options, and passes them to the
+// Service when the library has finished with the message, so that the Service may destroy even the
+// called object. Tells the Service when a caller has left.
 class CallDesk {
  public:
   explicit CallDesk(BusSource& bus);
@@ -31,10 +31,10 @@ class CallDesk {
   CallDesk(const CallDesk&) = delete;
   CallDesk& operator=(const CallDesk&) = delete;
 
-  // Calls that come before are refused.
+  // Earlier calls are refused.
   void open(Service& service) { service_ = &service; }
 
-  // ask(Service&, Call, Reply<T>), with T being what `give` turns into the values of the reply:
+  // ask(Service&, Call, Reply<T>), where `give` turns the T into the values of the reply:
   // give(Answer<Values...>&, T&&).
   template <typename T, typename... Values, typename Give, typename Ask>
   void pass_on(const sdbus::IObject& object, OpenCalls::Ticket open,
@@ -67,10 +67,11 @@ class CallDesk {
   BusSource& bus_;
   Service* service_ = nullptr;
   CallerLimits pending_{"calls", kMostCallsPerCaller};
-  std::set<std::string> callers_;  // heard of and still there; the bus limits their number
+  std::set<std::string> callers_;  // that have called and are still there; the bus limits their
+                                   // number
 };
 
-// The ways to give an answer.
+// Different ways to give an answer.
 struct GiveNothing {
   void operator()(auto&&...) const {}
 };

@@ -12,9 +12,9 @@
 
 namespace airlock {
 
-using BusOptions = std::map<std::string, sdbus::Variant>;  // a{sv} as it comes from the bus
+using BusOptions = std::map<std::string, sdbus::Variant>;  // a{sv} as received from the bus
 
-// Which options a method takes, as a set: OptionSet(kForce | kLazy).
+// The options that a method takes, as a set: OptionSet(kForce | kLazy).
 enum OptionSet : std::uint8_t {
   kNoOptions = 0,
   kNoUserInteraction = 1,
@@ -29,8 +29,8 @@ constexpr OptionSet operator|(OptionSet a, OptionSet b) {
 
 inline constexpr std::size_t kMostOptionBytes = 4096;
 
-// Strict: a key the method does not take, or a value of another type, is Errc::kInvalidArgument
-// naming the key, so that nobody believes an option has worked that was never read.
+// Strict: a key that the method does not take, or a value of another type, is
+// Errc::kInvalidArgument with the key, so that nobody believes in an option that was never read.
 Result<CallOptions> read_options(const BusOptions& options, OptionSet taken);
 
 }  // namespace airlock

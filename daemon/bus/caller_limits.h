@@ -10,8 +10,9 @@
 
 namespace airlock {
 
-// How much of one thing each caller may have at a time. take() gives a Ticket, which counts until
-// it is destroyed; it may outlive the CallerLimits. One object per thing that is counted.
+// Limits how much of one thing each caller may have at a time. take() returns a Ticket, which
+// counts until it is destroyed; it may outlive the CallerLimits. One object for each thing that is
+// counted.
 class CallerLimits {
   using Counts = std::map<std::string, std::size_t>;
 
@@ -33,11 +34,11 @@ class CallerLimits {
     std::string caller_;
   };
 
-  // `what` as it is read in "more than 32 calls at a time".
+  // `what` as in "more than 32 calls at a time".
   CallerLimits(std::string what, std::size_t most)
       : what_(std::move(what)), most_(most), counts_(std::make_shared<Counts>()) {}
 
-  // Errc::kLimitExceeded when the caller has as many as it may.
+  // Errc::kLimitExceeded if the caller has the most it may have.
   Result<Ticket> take(const std::string& caller);
   [[nodiscard]] std::size_t held_by(const std::string& caller) const;
 

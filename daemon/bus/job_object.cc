@@ -42,7 +42,7 @@ void JobObject::Skip(sdbus::Result<>&& result, BusOptions options) {
                 });
 }
 
-// The publisher is given the id of the volume, like everywhere.
+// The publisher gets the id of the volume, as everywhere.
 sdbus::ObjectPath JobObject::Volume() {
   const std::string volume = text("Volume");
   return sdbus::ObjectPath(volume.empty() ? "/" : volume_path(volume));

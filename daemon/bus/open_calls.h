@@ -8,9 +8,9 @@
 
 namespace airlock {
 
-// The calls of one object that wait for their answer. The library compares an answer, when it is
-// sent, with a signature it keeps in the object that was called: so the object has to stay on the
-// bus until none is open, and an answer has to know when it could not. A Ticket may outlive this.
+// The unanswered calls of one object. When the library sends an answer, it compares it with a
+// signature stored in the called object: so the object must stay on the bus while a call is open,
+// and an answer must know if it could not. A Ticket may outlive this.
 class OpenCalls {
   struct State {
     std::size_t count = 0;
@@ -54,7 +54,7 @@ class OpenCalls {
 
   Ticket take() { return Ticket(state_); }
   [[nodiscard]] bool any() const { return state_->count > 0; }
-  // Called, perhaps from within the answering, whenever the last one has been answered.
+  // Called, perhaps while answering, whenever the last open call has been answered.
   void on_none_left(std::function<void()> callback) { state_->none_left = std::move(callback); }
 
  private:

@@ -8,15 +8,15 @@
 
 namespace airlock {
 
-// The properties of one object: exactly those of the table it is made from, each with its type
-// for good. Text in it is clean().
+// The properties of one object: exactly those of the table it is made from, each with a fixed type.
+// All text in it is clean().
 class PropertyBag {
  public:
   // The table: every property of the interface with its default.
   explicit PropertyBag(const PropertyMap& defaults) : values_(defaults) {}
 
-  // Takes what differs and returns the names of that. A property the interface does not have, or
-  // one of another type, is a mistake of ours: it is logged and left out.
+  // Takes the changed values and returns their names. A property that the interface does not have,
+  // or one of another type, is our own mistake: it is logged and ignored.
   std::vector<std::string> update(PropertyMap changed);
 
   template <typename T>

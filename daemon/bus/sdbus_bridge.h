@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-// The one place that knows that sdbus-c++ 1.2 (Debian 12) and 2.x differ. Everything else in this
-// folder is written in what both have in common.
+// The only file that knows the differences between sdbus-c++ 1.2 (Debian 12) and 2.x. The rest of
+// this folder uses only what both have in common.
 namespace airlock::sdbus_bridge {
 
 #if __has_include(<sdbus-c++/VTableItems.h>)  // 2.x

@@ -21,10 +21,10 @@ struct Unref {
 
 }  // namespace
 
-// sdbus-c++ opens the system bus with this function of sd-bus, and version 1.2 has no way to choose
-// what is agreed on then. This definition, in the program itself, goes before that of libsystemd
-// and does the same but for one thing: it tells the bus not to send us descriptors. sd-bus would
-// close what nobody asked for, and that close() can wait for ever for whoever serves the file.
+// sdbus-c++ opens the system bus with this function of sd-bus, and version 1.2 can't choose what is
+// negotiated then. This definition, in the program itself, takes precedence over that of libsystemd
+// and does the same with one exception: it tells the bus not to send us descriptors. sd-bus would
+// close unwanted ones, and that close() can wait for ever for the server of the file.
 extern "C" __attribute__((visibility("default"), used)) int sd_bus_open_system(sd_bus** made) {
   if (made == nullptr) return -EINVAL;
   sd_bus* fresh = nullptr;

@@ -12,11 +12,11 @@
 
 namespace airlock {
 
-// systemd, asked over the bus and never waited for. It unloads a driver's unit the moment that
+// systemd, asked over the bus without waiting. It unloads a driver's unit as soon as the driver
 // ends (CollectMode=inactive-or-failed) unless somebody holds a reference, so keep() takes one.
 class SystemdServices final : public ServiceManager {
  public:
-  // `connection` must outlive it and what it hands out.
+  // `connection` must outlive it and the services it returns.
   explicit SystemdServices(sdbus::IConnection& connection) : connection_(connection) {}
   std::unique_ptr<Service> keep(const std::string& unit, pid_t main_process) override;
 
@@ -24,7 +24,7 @@ class SystemdServices final : public ServiceManager {
   sdbus::IConnection& connection_;
 };
 
-// Where systemd has a unit on the bus: "/org/freedesktop/systemd1/unit/a_2eservice".
+// The bus path of a systemd unit: "/org/freedesktop/systemd1/unit/a_2eservice".
 std::string systemd_unit_path(std::string_view unit);
 
 // Reads the properties of org.freedesktop.systemd1.Service.

@@ -58,7 +58,7 @@ VolumeObject::~VolumeObject() {
   disappear();
 }
 
-// The questions that take nothing but options and are answered with nothing but success.
+// For questions that take only options and whose answer is only success.
 void VolumeObject::ask(sdbus::Result<>&& result, const BusOptions& options, OptionSet taken,
                        Question question) {
   pass_on<void>(std::move(result), options, taken, GiveNothing(),
