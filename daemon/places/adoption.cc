@@ -30,14 +30,14 @@ std::string type_of(const LiveMount& mount) {
   return fmt::format("{}{}{}", mount.fuseblk ? "fuseblk" : "fuse", kOurs, mount.subtype);
 }
 
-// Numbers of mounts and of filesystems are used again, so everything known must fit.
+// Mount and filesystem numbers are reused, so everything known must match.
 bool fits(const MountEntry& entry, const LiveMount& mount) {
   return std::cmp_equal(entry.id, mount.mount_id) && entry.device == mount.filesystem &&
          entry.mount_point == mount.mount_point && entry.type == type_of(mount);
 }
 
-// Opens the driver's life line if it still lives. A driver never known stays unknown: the kernel
-// shows by itself when nobody serves the mount.
+// Opens the driver's life line if the driver is alive. A driver that was never known stays unknown:
+// the kernel shows when nobody serves the mount.
 AdoptedMount::State find_driver(LiveMount& mount) {
   if (mount.driver_pid == 0) return AdoptedMount::State::kAlive;
   auto life = open_process(
@@ -47,13 +47,13 @@ AdoptedMount::State find_driver(LiveMount& mount) {
     return AdoptedMount::State::kAlive;
   }
   if (life.error().code == Errc::kNotFound) return AdoptedMount::State::kDead;
-  // Not to be told dead because we have no descriptor left.
+  // It may be alive even though we could not open it, for lack of descriptors for example.
   log(LogLevel::kWarning, "mount {} is not watched: {}", quote(mount.mount_point),
       life.error().message());
   return AdoptedMount::State::kAlive;
 }
 
-// The last airlockd ended while the driver was finishing; a copy elsewhere keeps a driver as well.
+// airlockd ended while the driver was finishing, or a copy elsewhere keeps the driver.
 bool still_works(LiveMount& mount, const std::vector<MountEntry>& table) {
   if (mount.driver_pid == 0 || std::ranges::count(table, mount.filesystem, &MountEntry::device) > 0)
     return false;
@@ -74,7 +74,7 @@ AdoptedMount adopt(MountRecord&& record, const std::vector<MountEntry>& table) {
   return adopted;
 }
 
-// The user's name and the folder of a place; nothing for paths of any other form.
+// The user's name in the path of a place; nothing for a path of any other form.
 std::string user_of_place(std::string base, const std::string& path) {
   while (base.ends_with('/')) base.pop_back();
   if (!path.starts_with(base + "/")) return "";
@@ -106,7 +106,7 @@ MountRecord record_of(const MountEntry& entry) {
   mount.mount_id = static_cast<std::uint64_t>(entry.id);
   mount.filesystem = entry.device;
   mount.fuseblk = entry.type.starts_with("fuseblk.");
-  // The medium of fuseblk has the filesystem's number; for plain fuse only the path is known.
+  // A fuseblk filesystem has its device's number; for plain fuse only the path is known.
   record.source.device = mount.fuseblk ? entry.device : dev_t{0};
   mount.read_only = has_option(entry.options, "ro") || has_option(entry.super_options, "ro");
   mount.subtype = entry.type.substr(entry.type.find(kOurs) + kOurs.size());
@@ -121,7 +121,7 @@ AdoptedMount adopt_unrecorded(const MountEntry& entry, std::string user_name) {
   return adopted;
 }
 
-// Whose pidfd it is, if it is one; a process that has ended has none of the numbers there are.
+// The process of a pidfd, if it is one. For a process that has ended the number is not positive.
 std::optional<pid_t> process_of(const UniqueFd& descriptor) {
   std::ifstream lines(fmt::format("/proc/self/fdinfo/{}", descriptor.get()));
   for (std::string line; std::getline(lines, line);) {
@@ -151,7 +151,7 @@ Result<void> take_driver(AdoptedMount& adopted, UniqueFd driver) {
   return {};
 }
 
-// Its lines are read as they come, and nobody may wait for them.
+// Its lines are read as they arrive, so reading must not block.
 UniqueFd log_of(UniqueFd descriptor) {
   struct stat info = {};
   const bool ready = ::fstat(descriptor.get(), &info) == 0 && S_ISFIFO(info.st_mode) &&

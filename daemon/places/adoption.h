@@ -12,25 +12,24 @@
 
 namespace airlock {
 
-// Mounts of ours whose record was lost (airlockd died before it could write it): every
-// "fuse.airlock.*" and "fuseblk.airlock.*" on a place below the base that none of `known` stands
-// for. The record has no volume id and tells what the mount table does: source, type, place, user.
-// The driver is known only where the kernel tells; the state is kDead if it tells that there is
-// none.
+// Finds mounts of ours whose record was lost (airlockd died before it could write it): every
+// "fuse.airlock.*" and "fuseblk.airlock.*" at a place below the base that is not in `known`. The
+// record has no volume id and contains what the mount table tells: source, type, place, user. The
+// driver is known only if the kernel tells; the state is kDead if it tells that there is none.
 std::vector<AdoptedMount> find_unrecorded_mounts(
     const std::string& base, const std::vector<AdoptedMount>& known,
     const std::string& mountinfo = "/proc/self/mountinfo");
 
-// Mounts are made and seen in one mount namespace, known by the inode of /proc/self/ns/mnt.
+// Mounts are made and seen in one mount namespace; the inode of /proc/self/ns/mnt identifies it.
 Result<void> require_our_namespace(std::uint64_t mount_namespace);
 
 // The descriptors that came with a mount that mount.airlock hands over.
 struct MountFiles {
-  UniqueFd driver;                  // pidfd; invalid when it is not known
-  UniqueFd log;                     // invalid when nobody can read it
+  UniqueFd driver;                  // pidfd; invalid if it is not known
+  UniqueFd log;                     // invalid if nobody can read it
   std::shared_ptr<HeldFile> image;  // none for a device
 };
-// The mount that mount.airlock hands over, held against the mount table; the state is kAlive, and
+// The mount that mount.airlock hands over, compared with the mount table; the state is kAlive, and
 // the record has no volume id.
 Result<AdoptedMount> identify_handed_over(const MountHandover& handed, MountFiles files,
                                           const std::string& mountinfo = "/proc/self/mountinfo");

@@ -8,10 +8,10 @@
 
 namespace airlock {
 
-// What chmod() sets of a folder of ours; the kernel takes S_ISGID from the folder above.
+// The mode bits that we set on our folders; the kernel takes S_ISGID from the parent folder.
 inline constexpr mode_t kPermissions = 07777 & ~S_ISGID;
 
-// What stands in a folder, without "." and ".."; nothing if it cannot be read.
+// The entries of a folder, without "." and ".."; nothing if it can't be read.
 std::vector<std::string> names_in(BorrowedFd folder);
 
 }  // namespace airlock

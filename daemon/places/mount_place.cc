@@ -22,12 +22,12 @@
 namespace airlock {
 namespace {
 
-// How many folders of one name a user can have at a time.
+// How many folders with one name a user can have at a time.
 constexpr int kMostOfOneName = 100;
-// How often somebody may take a user's folder away between our making and our using it.
+// How often another process may remove a user's folder between our making and our using it.
 constexpr int kMostRaces = 20;
 constexpr std::size_t kMostNameBytes = 255;
-// Nobody but root gets past it while nothing is mounted there; also what tells our folders.
+// Only root gets past it while nothing is mounted there; it also identifies our folders.
 constexpr mode_t kFolderMode = 0;
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
@@ -36,8 +36,8 @@ bool is_one_component(std::string_view name) {
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
-// What is in the directory under this name, if it is a directory itself; neither symlinks nor
-// mount points are crossed, so a mount that hangs cannot make us wait.
+// Opens the directory with this name. Crosses neither symlinks nor mount points, so a mount that
+// hangs can't make us wait.
 Result<UniqueFd> open_folder(BorrowedFd directory, const std::string& name, int flags) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -75,8 +75,8 @@ std::vector<std::string> components_of(std::string_view path) {
   return components;
 }
 
-// One step towards the base. What is on the way must be root's; others may write there only if
-// they cannot rename what is root's (sticky).
+// One step towards the base. Every folder on the way must be root's; others may write there only if
+// they can't rename root's files (sticky).
 Result<UniqueFd> step_into(BorrowedFd directory, const std::string& name) {
   UniqueFd next(
       ::openat(directory.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -97,7 +97,7 @@ enum class IfMissing { kFail, kMake };
 Result<UniqueFd> open_last(BorrowedFd parent, const std::string& name, IfMissing missing) {
   const bool made = missing == IfMissing::kMake && ::mkdirat(parent.get(), name.c_str(), 0755) == 0;
   TRY(auto folder, step_into(parent, name));
-  // The mask of the process may have taken bits away, and chmod works on no O_PATH descriptor.
+  // The umask may have removed bits, and fchmod does not work on an O_PATH descriptor.
   if (made && ::fchmodat(parent.get(), name.c_str(), 0755, 0) != 0)
     return fail_errno(errno, Errc::kSystem, "open {} to everybody", quote(name));
   TRY(const struct stat status, status_of(folder.borrow()));
@@ -138,8 +138,8 @@ Result<UniqueFd> make_user_folder(BorrowedFd base, const PlaceRequest& request) 
   return folder;
 }
 
-// The wished name with a number behind it, shortened where the sum would be too long: never in
-// the middle of a character.
+// The desired name with a number appended, shortened if it would be too long, but never in the
+// middle of a character.
 std::string numbered(const std::string& name, int number) {
   if (number == 0) return name;
   const std::string digits = fmt::format("{}", number);
@@ -151,7 +151,7 @@ std::string numbered(const std::string& name, int number) {
   return name.substr(0, length) + digits;
 }
 
-// The first name nobody has; making the folder is what claims it.
+// Takes the first free name; making the folder claims it.
 Result<std::string> make_folder(BorrowedFd user_folder, const std::string& wished) {
   for (int number = 0; number < kMostOfOneName; ++number) {
     std::string name = numbered(wished, number);
@@ -165,7 +165,7 @@ Result<std::string> make_folder(BorrowedFd user_folder, const std::string& wishe
               quote(wished));
 }
 
-// Whoever removes the last folder of a user also removes the user's; then it is made again.
+// Removing the last folder of a user also removes the user's folder; then it is made again.
 Result<std::string> make_place_below(BorrowedFd base, const PlaceRequest& request) {
   for (int race = 0; race < kMostRaces; ++race) {
     auto user_folder = make_user_folder(base, request);
@@ -176,7 +176,7 @@ Result<std::string> make_place_below(BorrowedFd base, const PlaceRequest& reques
   return fail(Errc::kBusy, "another process keeps removing the user's folder");
 }
 
-// Our folders are told by their owner and mode: what others put here is not ours to remove.
+// Owner and mode identify our folders: others' folders are not ours to remove.
 Result<void> remove_if_ours(BorrowedFd user_folder, const std::string& name) {
   TRY(const auto folder, open_folder(user_folder, name, O_PATH));
   TRY(const struct stat status, status_of(folder.borrow()));
@@ -188,10 +188,11 @@ Result<void> remove_if_ours(BorrowedFd user_folder, const std::string& name) {
   return fail_errno(error, in_use ? Errc::kBusy : Errc::kSystem, "remove {}", quote(name));
 }
 
-// Only an empty one that looks as we make them; an administrator's stays.
+// Removes only an empty folder that looks like ours; an administrator's stays.
 void remove_user_folder(BorrowedFd base, const std::string& name, BorrowedFd folder) {
   if (!lets_in_one_user(folder)) return;
-  // Not empty: the user has other mounts. Anything else leaves an empty folder, no harm.
+  // If it is not empty, the user has other mounts. Any other failure leaves a harmless empty
+  // folder.
   (void)::unlinkat(base.get(), name.c_str(), AT_REMOVEDIR);
 }
 
@@ -200,7 +201,7 @@ std::string without_slashes_behind(std::string path) {
   return path;
 }
 
-// The user's and the folder's name of <base>/<user>/<folder>; empty for anything else.
+// The names of user and folder in <base>/<user>/<folder>; empty for any other path.
 std::vector<std::string> names_below(const std::string& base, const std::string& path) {
   const std::string start = without_slashes_behind(base) + "/";
   if (!path.starts_with(start)) return {};

@@ -19,11 +19,11 @@ namespace airlock {
 namespace {
 
 constexpr std::size_t kMostRecords = 1024;
-// No volume has it: a record's name never contains a dot.
+// Not a name of any record: those never contain a dot.
 constexpr const char* kNewFile = "new.tmp";
 
-// Opened anew each time, so that it may be removed and made again under us. Whoever could write to
-// it before could have left anything there, so such a directory is refused and not mended.
+// Opens it each time, so that it may be removed and recreated meanwhile. If others can write to it,
+// they may have left anything there, so such a directory is refused, not fixed.
 Result<UniqueFd> open_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno(errno, errc_from_errno(errno), "make {}", quote(path));
@@ -51,9 +51,9 @@ Result<void> write_file(BorrowedFd directory, const std::string& text) {
   return {};
 }
 
-// In one step: a death at any point leaves the old file or the new one, whole.
+// In one step: if we die at any point, the old or the new file remains, complete.
 Result<void> replace_file(BorrowedFd directory, const std::string& name, const std::string& text) {
-  (void)::unlinkat(directory.get(), kNewFile, 0);  // left by one who died here
+  (void)::unlinkat(directory.get(), kNewFile, 0);  // left over if we died here before
   Defer cleanup([&] { (void)::unlinkat(directory.get(), kNewFile, 0); });
   TRY_VOID(write_file(directory, text));
   if (::renameat(directory.get(), kNewFile, directory.get(), name.c_str()) != 0)
@@ -63,7 +63,7 @@ Result<void> replace_file(BorrowedFd directory, const std::string& name, const s
 }
 
 Result<std::string> read_file(BorrowedFd directory, const std::string& name) {
-  // Without O_NONBLOCK a fifo would make us wait.
+  // Without O_NONBLOCK, a fifo would make us wait.
   const UniqueFd file(
       ::openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.valid()) return fail_errno(errno, errc_from_errno(errno), "open it");
@@ -93,7 +93,7 @@ Result<MountRecords> MountRecords::open(const std::string& directory) {
 
 Result<void> MountRecords::save(const MountRecord& record) {
   const std::string text = write_record(record);
-  // What could not be read again would be a mount forgotten.
+  // If it could not be read again, the mount would be forgotten.
   auto readable = read_record(text);
   if (!readable) return fail(std::move(readable), "record of mount {}", quote(record.volume_id));
   TRY(const std::string name, record_file_name(record.volume_id));
@@ -130,7 +130,8 @@ std::vector<MountRecord> MountRecords::load() {
     }
     log(LogLevel::kWarning, "a record of a mount is invalid and is removed: {}: {}", quote(name),
         record.error().message());
-    (void)::unlinkat(directory->get(), name.c_str(), 0);  // a directory stays, and is named again
+    (void)::unlinkat(directory->get(), name.c_str(), 0);  // a directory stays, and is reported
+                                                          // again
   }
   return records;
 }

@@ -11,8 +11,8 @@
 
 namespace airlock {
 
-// What is remembered of one mount across the death of airlockd: a small file below /run/airlock,
-// written (and renamed into place) when the mount exists, removed when it is gone.
+// What survives the death of airlockd about one mount: a small file below /run/airlock, written
+// (and renamed into place) when the mount exists, removed when it is gone.
 struct MountRecord {
   std::string volume_id;
   MountSource source;  // without the image descriptor
@@ -25,12 +25,12 @@ struct MountRecord {
 
 class MountRecords {
  public:
-  // The directory is made if it is missing, root's, mode 0700.
+  // Makes the directory if it is missing, as root's, mode 0700.
   static Result<MountRecords> open(const std::string& directory);
 
   Result<void> save(const MountRecord& record);
   void forget(const std::string& volume_id);
-  // Every readable record; files that make no sense are named in the log and removed.
+  // Returns every readable record; names invalid files in the log and removes them.
   std::vector<MountRecord> load();
 
  private:
@@ -38,13 +38,13 @@ class MountRecords {
   std::string directory_;
 };
 
-// A record held against the kernel's mount table and the driver's process at start.
+// A record after comparison with the kernel's mount table and the driver's process at start.
 struct AdoptedMount {
   enum class State {
-    kAlive,      // mount and driver are there; life is open
-    kDead,       // the mount is there, its driver is not
+    kAlive,      // mount and driver exist; life is open
+    kDead,       // the mount exists, its driver does not
     kLeaving,    // the mount is gone, but its driver still writes; life is open
-    kUnmounted,  // both are gone: nothing to do but to forget
+    kUnmounted,  // both are gone: only the record must be removed
   };
   MountRecord record;
   State state = State::kUnmounted;

@@ -17,7 +17,7 @@ constexpr std::size_t kMostStringBytes = 4096;
 constexpr std::size_t kMostTextBytes = 200;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-// The fields in the order of the file, for writing and for reading.
+// The fields in file order, for writing and for reading.
 template <typename Record, typename Visitor>
 void each_field(Record& record, Visitor&& visit) {
   visit("volume", record.volume_id);
@@ -89,7 +89,7 @@ bool parse(std::string_view text, bool& value) {
   return value || text == "no";
 }
 
-// Only the one way the writer has: no sign, no zero in front.
+// Only the writer's form: no sign, no leading zero.
 template <std::integral Number>
   requires(!std::same_as<Number, bool>)
 bool parse(std::string_view text, Number& number) {
@@ -102,7 +102,7 @@ using Clock = std::chrono::system_clock;
 
 bool parse(std::string_view text, Clock::time_point& time) {
   std::int64_t microseconds = 0;
-  // Within what the clock's own, finer, unit can hold.
+  // Within the range of the clock's own, finer unit.
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 1'000;
   if (!parse(text, microseconds) || microseconds < 0 || microseconds > kMost) return false;
   time = Clock::time_point(std::chrono::microseconds(microseconds));
@@ -125,7 +125,8 @@ std::string print(Clock::time_point time) {
   return fmt::format("{}", since.count());
 }
 
-// Takes "key=value\n" away; nothing if the next line has another key.
+// Removes "key=value\
+// "; nothing if the next line has another key.
 std::optional<std::string_view> take_value(std::string_view& text, std::string_view key) {
   const std::size_t end = text.find('\n');
   if (end == std::string_view::npos || !text.starts_with(key) || text[key.size()] != '=')

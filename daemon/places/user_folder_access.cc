@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kAccessList = "system.posix_acl_access";
 constexpr mode_t kGroupMode = 0750;
 
-// The list as the kernel takes it, so that no library is needed. Sorted by tag, as it must be.
+// The list in the kernel's format, so that no library is needed. It must be sorted by tag.
 struct AccessList {
   posix_acl_xattr_header header;
   std::array<posix_acl_xattr_entry, 5> entries;
@@ -42,7 +42,7 @@ AccessList list_for(uid_t user) {
                       entry(ACL_OTHER, 0, kNobody)}};
 }
 
-// The list of the folder; none if it has another number of entries than ours have.
+// The folder's list; nothing if the number of entries differs from ours.
 std::optional<AccessList> list_of(BorrowedFd folder) {
   AccessList list{};
   const ssize_t size = ::fgetxattr(folder.get(), kAccessList, &list, sizeof list);

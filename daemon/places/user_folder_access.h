@@ -8,13 +8,13 @@
 
 namespace airlock {
 
-// Who may look into the folder that holds a user's mount points: root and that one user, through
-// an access control list. The folder stays root's, so that the user cannot rename or replace what
-// is in it. Where the filesystem knows no such lists, the user's group is let in instead, and only
-// if it bears the user's own number (a group nobody else is meant to be in); else it fails.
+// Lets only root and one user into the folder that holds the user's mount points, with an access
+// control list. The folder stays root's, so that the user can't rename or replace its contents. On
+// a filesystem without such lists the user's group is let in instead, but only if it has the user's
+// own number (a group that should have no other member); else this fails.
 Result<void> let_in_only(BorrowedFd folder, uid_t user, gid_t group);
 
-// Whether a folder looks as let_in_only() leaves them, for whatever user.
+// Whether a folder looks as let_in_only() leaves it, for any user.
 bool lets_in_one_user(BorrowedFd folder);
 
 }  // namespace airlock
