@@ -34,12 +34,12 @@ struct Errand::State {
   EventLoop::Time deadline;
   EventSource on_report, on_end, on_deadline;
 
-  // By its descriptor: the child may have ended and been reaped, and its number be somebody else's.
-  // A child that is stuck in the kernel dies later; whoever reaps orphans gets it then.
+  // Uses the descriptor: the child may have been reaped, and another process have its number. A
+  // child that is stuck in the kernel dies later; then the reaper of orphans gets it.
   ~State() {
     if (pid < 0) return;
     if (!life.valid()) {
-      (void)::kill(pid, SIGKILL);  // it was born a moment ago and nobody has waited for it
+      (void)::kill(pid, SIGKILL);  // it was just created and nobody has waited for it
       return;
     }
     (void)::syscall(SYS_pidfd_send_signal, life.get(), SIGKILL, nullptr, 0);
@@ -60,14 +60,14 @@ using namespace std::chrono_literals;  // NOLINT: literals only
 // From the report to the end of a process that works with a lent file.
 constexpr auto kTimeToEnd = 2s;
 
-// What goes before the bytes.
+// Precedes the bytes.
 struct Header {
   std::uint32_t succeeded = 0;
   std::int32_t code = 0;   // of the Error
   std::int32_t cause = 0;  // errno of the Error
 };
 
-// The child's environment: no signal mask, no descriptor that is not meant for it.
+// Sets up the child: no signal mask, no descriptor that is not meant for it.
 void become_errand(int report, std::vector<int> keep) {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
   (void)::prctl(PR_SET_NAME, "airlockd-errand");
@@ -95,8 +95,8 @@ void send_report(int socket, const Header& header, std::string_view bytes,
   (void)pass(BorrowedFd(socket), packet, passed);
 }
 
-// The daemon's frames below must never be unwound in a child: their destructors would stop errands,
-// watches and the bus connection of the daemon itself.
+// The daemon's stack frames below must never be unwound in a child: their destructors would stop
+// errands, watches and the bus connection of the daemon itself.
 Result<ErrandReport> do_work(Errand::Work& work) noexcept {
   try {
     return work();
@@ -128,7 +128,7 @@ Result<ErrandReport> do_work(Errand::Work& work) noexcept {
   ::_exit(0);
 }
 
-// A child is what we are, but it has worked with what others gave it.
+// The child runs our own code, but it has worked with other people's input.
 Errc to_errc(std::int32_t code) {
   const bool known = std::ranges::find(kAllErrcs, static_cast<Errc>(code)) != kAllErrcs.end();
   return known ? static_cast<Errc>(code) : Errc::kSystem;
@@ -177,7 +177,7 @@ Result<Errand> Errand::start(EventLoop& loop, std::string what, ErrandOptions op
   state->what = std::move(what);
   state->done = std::move(done);
 
-  // Ends the errand: the callbacks go first, because `done` may destroy everything.
+  // Ends the errand. The callbacks go first, because `done` may destroy everything.
   const auto end = [state = state.get()](Result<ErrandReport> result) {
     Done call = std::move(state->done);
     state->on_report.reset();
@@ -185,7 +185,7 @@ Result<Errand> Errand::start(EventLoop& loop, std::string what, ErrandOptions op
     state->on_deadline.reset();
     call(std::move(result));
   };
-  // The report is kept until the process has ended, so that no zombie is left to anybody else.
+  // Keeps the report until the process has ended, so that no zombie is left to others.
   const bool lent = options.lender.has_value();
   TRY(state->on_report,
       loop.watch(state->report.borrow(), EPOLLIN, [state = state.get(), lent](auto) {

@@ -17,7 +17,7 @@
 
 namespace airlock {
 
-// What an errand brings back: bytes its two ends agree on, and descriptors.
+// An errand's result: bytes that both ends agree on, and descriptors.
 struct ErrandReport {
   std::string bytes;
   std::vector<UniqueFd> descriptors;  // at most kMostDescriptors
@@ -27,24 +27,24 @@ struct ErrandReport {
 
 struct ErrandOptions {
   static constexpr std::chrono::milliseconds kNone = std::chrono::milliseconds::max();
-  // After it the errand is killed and fails with Errc::kTimedOut, or with what it has reported by
-  // then. A process stuck in the kernel can't be killed at once; it is left behind and reaped when
-  // it ends.
+  // After this time the errand is killed and fails with Errc::kTimedOut, or with what it has
+  // reported by then. A process stuck in the kernel can't be killed at once; it is left behind and
+  // reaped when it ends.
   std::chrono::milliseconds deadline{30'000};
-  // Who lent the file it works with, if somebody did. Its process can hang in closing that, so it
-  // is over two seconds after its report; one with a device has closed it by then. And a lender
-  // other than root gets a part of an ErrandQueue only.
+  // Who lent the file it works with, if somebody did. Its process may hang while it closes the
+  // file, so it counts as ended two seconds after its report; an errand with a device has closed
+  // that by then. A lender other than root gets only a share of an ErrandQueue.
   std::optional<uid_t> lender = {};
 };
 
-// Work that may block (opening a device, umount, fsync, a stat through a mount), done by a process
-// forked from this one, so that the daemon never waits. The work runs in the child: it sees a copy
-// of the daemon's memory as of now and may keep nothing there; it must not touch the event loop or
-// the bus; it reports by returning. All descriptors it inherits but those named in `keep` and
-// stdio are closed before it starts. The child dies with the daemon.
+// Work that may block (opening a device, umount, fsync, a stat through a mount), done by a forked
+// process, so that the daemon never waits. The work runs in the child: it sees a copy of the
+// daemon's memory at the time of the fork, and nothing it changes there lasts; it must not touch
+// the event loop or the bus; it reports by returning. Inherited descriptors are closed before it
+// starts, except those in `keep` and stdio. The child dies with the daemon.
 //
-// Destroying an Errand cancels it: the child is killed, `done` is never called. What the child
-// may have done to the system by then is for the canceller to look at.
+// Destroying an Errand cancels it: the child is killed, `done` is never called. The canceller must
+// examine what the child may have done to the system by then.
 class Errand {
  public:
   using Work = std::move_only_function<Result<ErrandReport>()>;

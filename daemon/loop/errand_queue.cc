@@ -54,8 +54,8 @@ std::deque<ErrandQueue::Ticket*>::iterator ErrandQueue::next() {
   return std::ranges::find_if(line_, [this](const Ticket* one) { return has_share(*one); });
 }
 
-// Always from a round of its own: `done` may be called for a failure to start, and the caller of
-// run() has no ticket yet.
+// Always in a later round: `done` may be called for a failure to start, and the caller of run()
+// does not have the ticket yet.
 void ErrandQueue::start_more() {
   if (soon_.active() || next() == line_.end()) return;
   auto soon = loop_.soon([this] {

@@ -14,12 +14,13 @@
 
 namespace airlock {
 
-// Errands of one kind, so many at once and the rest in line, so that fifty sticks plugged in at
-// once are no fork bomb. A quarter at most works with files of one user, who could hold all of them
-// up with files that do not answer; others pass by in the line. Must outlive its tickets.
+// Errands of one kind: a limited number at once, the rest in line, so that fifty sticks plugged in
+// at once do not become a fork bomb. At most a quarter work with files of one user, who could
+// otherwise block all of them with files that do not answer; others overtake them in the line. Must
+// outlive its tickets.
 class ErrandQueue {
  public:
-  // One errand, waiting or running. Destroying it cancels it as destroying an Errand does.
+  // One errand, waiting or running. Destroying it cancels it, like destroying an Errand.
   class Ticket {
    public:
     Ticket(const Ticket&) = delete;
@@ -48,9 +49,9 @@ class ErrandQueue {
   ErrandQueue(const ErrandQueue&) = delete;
   ErrandQueue& operator=(const ErrandQueue&) = delete;
 
-  // As Errand::start(); the deadline counts from its turn. A failure to start comes to `done` too.
-  // The descriptors to keep must stay open until then. With `most_waiting` in line already, `done`
-  // gets Errc::kLimitExceeded in the next round.
+  // Like Errand::start(), but the deadline starts with its turn. A failure to start is reported to
+  // `done` too. The descriptors to keep must stay open until then. If `most_waiting` are in line
+  // already, `done` gets Errc::kLimitExceeded in the next round.
   std::unique_ptr<Ticket> run(std::string what, ErrandOptions options, std::vector<BorrowedFd> keep,
                               Errand::Work work, Errand::Done done);
 

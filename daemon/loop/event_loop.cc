@@ -8,8 +8,8 @@
 
 namespace airlock {
 
-// Lives as long as the EventSource or the callback that is running, whichever is longer: a callback
-// may destroy its own source.
+// Lives as long as the EventSource or its running callback, whichever is longer: a callback may
+// destroy its own source.
 struct EventSource::State {
   sd_event_source* source = nullptr;
   std::variant<EventLoop::Callback, EventLoop::ReadyCallback> callback;
@@ -23,7 +23,7 @@ struct EventSource::State {
     source = nullptr;
   }
 
-  // Calls back and clears up if the source was destroyed meanwhile.
+  // Calls back, and cleans up if the source was destroyed meanwhile.
   template <typename Call>
   static void run(State* state, Call call) noexcept {
     state->running = true;
@@ -76,7 +76,7 @@ std::uint64_t microseconds(EventLoop::Time time) {
   return since_boot.count() < 0 ? 0 : static_cast<std::uint64_t>(since_boot.count());
 }
 
-// What sd-event answered, as ours: the state becomes a source, or goes with the failure.
+// Turns sd-event's answer into ours: the state becomes a source, or goes with the failure.
 Result<EventSource> finish(std::unique_ptr<State> state, int answer, const char* what) {
   if (answer < 0) return fail_errno(-answer, Errc::kSystem, "wait for {}", what);
   return EventSource(std::move(state));
@@ -130,7 +130,7 @@ Result<void> EventSource::set_time(std::chrono::steady_clock::time_point time) {
 }
 
 void EventSource::pause() {
-  // Fails only for a source of a forked parent, and that must not be touched anyway.
+  // Fails only for a source of a forked parent, which must not be touched anyway.
   (void)sd_event_source_set_enabled(state_->source, SD_EVENT_OFF);
 }
 
@@ -153,7 +153,7 @@ Result<EventSource> EventLoop::watch(BorrowedFd descriptor, std::uint32_t events
 Result<EventSource> EventLoop::at(Time time, Callback callback) {
   auto state = std::make_unique<State>();
   state->callback = std::move(callback);
-  // The accuracy lets the kernel gather timers; none of ours needs to be finer than this.
+  // The accuracy lets the kernel combine timers; none of ours needs to be finer.
   constexpr std::uint64_t kAccuracy = 1'000;
   const int answer = sd_event_add_time(handle(), &state->source, CLOCK_MONOTONIC,
                                        microseconds(time), kAccuracy, on_time, state.get());

@@ -13,8 +13,8 @@
 
 namespace airlock {
 
-// One thing an EventLoop waits for. Destroying it ends the waiting: the callback is not called
-// any more, also not for an event that has happened already. It may be destroyed from within its
+// One thing that an EventLoop waits for. Destroying it ends the waiting: the callback is not called
+// any more, not even for an event that has happened already. It may be destroyed from within its
 // own callback.
 class [[nodiscard]] EventSource {
  public:
@@ -31,23 +31,23 @@ class [[nodiscard]] EventSource {
   [[nodiscard]] bool active() const { return state_ != nullptr; }
   void reset();
 
-  // For libraries that bring their own idea of what to wait for (a bus connection): the callback
-  // runs each time the loop is about to wait, and may change what this and other sources wait for.
+  // For libraries that decide themselves what to wait for (a bus connection): the callback runs
+  // each time the loop is about to wait, and may change what this and other sources wait for.
   Result<void> before_waiting(std::move_only_function<void()> callback);
-  // Of a source made by watch(): the events it waits for from now on.
+  // For a source made by watch(): the events that it waits for from now on.
   Result<void> set_events(std::uint32_t events);
-  // Of a source made by at() or after(): waits for this time, also if it was called already.
+  // For a source made by at() or after(): waits for this time, even if it was called already.
   Result<void> set_time(std::chrono::steady_clock::time_point time);
-  // Stays, but is not called any more until set_time() or set_events().
+  // Keeps the source, but does not call it until set_time() or set_events().
   void pause();
 
  private:
   std::unique_ptr<State> state_;
 };
 
-// The daemon's one loop: an sd_event with callbacks that are C++. Everything airlockd does starts
-// in one of its callbacks, and none of them may wait. The loop must outlive its sources. A process
-// forked from this one must not touch it.
+// The daemon's only loop: an sd_event with C++ callbacks. Everything airlockd does starts in one of
+// its callbacks, and none of them may wait. The loop must outlive its sources. A forked process
+// must not touch it.
 class EventLoop {
  public:
   using Callback = std::move_only_function<void()>;
@@ -59,21 +59,21 @@ class EventLoop {
   EventLoop& operator=(EventLoop&&) noexcept = default;
   ~EventLoop() = default;
 
-  // Called whenever one of the events (EPOLLIN, ...) holds. The descriptor must stay open for as
-  // long as the source lives. A pidfd is ready for EPOLLIN once its process has ended.
+  // Called whenever one of the events (EPOLLIN, ...) holds. The descriptor must stay open as long
+  // as the source lives. A pidfd is ready for EPOLLIN once its process has ended.
   Result<EventSource> watch(BorrowedFd descriptor, std::uint32_t events, ReadyCallback callback);
   // Called once. A timer in the past is called in the next round.
   Result<EventSource> at(Time time, Callback callback);
   Result<EventSource> after(std::chrono::milliseconds delay, Callback callback);
-  // Called once, in the next round: for what must not happen within the present call.
+  // Called once, in the next round: for actions that must not happen within the current call.
   Result<EventSource> soon(Callback callback);
   // Called whenever the signal arrives; blocks it for the process, so call it before any thread.
   Result<EventSource> on_signal(int signal_number, Callback callback);
 
-  // Runs until stop(); returns what stop() was given.
+  // Runs until stop(); returns its exit code.
   Result<int> run();
   void stop(int exit_code);
-  // One round: waits at most this long for something to do. True if something was done.
+  // One round: waits at most this long for an event. Returns true if there was one.
   Result<bool> run_once(std::chrono::milliseconds at_most);
 
   [[nodiscard]] sd_event* handle() const { return event_.get(); }

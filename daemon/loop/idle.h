@@ -8,9 +8,9 @@
 
 namespace airlock {
 
-// Notices when there is nothing left to do. Whoever has something to do holds a token; when the
-// last one is given back and nobody takes one for the grace time, `on_idle` is called. It is
-// started once everything is set up, so that a slow start is not taken for idleness.
+// Notices when there is nothing left to do. Code that has something to do holds a token; when the
+// last one is given back and nobody takes one within the grace time, `on_idle` is called. It is
+// started once everything is set up, so that a slow start does not count as idle.
 class Idle {
  public:
   // Given back when destroyed. May outlive the Idle it came from.

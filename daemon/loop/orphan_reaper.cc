@@ -15,8 +15,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// An ended child, without reaping it; 0: there is none. The kernel names the same one until
-// somebody reaps it.
+// An ended child, without reaping it; 0: there is none. The kernel names the same one until it is
+// reaped.
 pid_t ended_child() {
   siginfo_t info{};
   if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return 0;
@@ -35,13 +35,13 @@ struct OrphanReaper::State {
   EventLoop& loop;
   OrphanReaperOptions options;
   EventSource on_signal, on_timer, on_turn;
-  pid_t suspect = 0;           // the ended child the timer runs for
+  pid_t suspect = 0;           // the ended child that the timer runs for
   Clock::time_point last_end;  // when we last heard of any child's end
   std::uint64_t reaped = 0;
 
   void on_child_end() {
     last_end = Clock::now();
-    // Whatever is under way already looks again when it is done.
+    // If one of them is under way already, it looks again when it is done.
     if (!on_timer.active() && !on_turn.active()) after_the_others([this] { watch_next(); });
   }
 
@@ -53,8 +53,8 @@ struct OrphanReaper::State {
     });
   }
 
-  // Owners' events that are due now, however long we slept, come first. What is put off once may
-  // still be served before those of the same round, what is put off twice may not.
+  // Owners' events that are due now, however long we slept, come first. An event deferred once may
+  // still be served before those of the same round; one deferred twice may not.
   void after_the_others(EventLoop::Callback callback) {
     next_round(
         [this, callback = std::move(callback)]() mutable { next_round(std::move(callback)); });
@@ -67,7 +67,7 @@ struct OrphanReaper::State {
     }));
   }
 
-  // Gives whoever is first in line now its time, from now on.
+  // Gives the first ended child its full time, from now on.
   void watch_next() {
     suspect = ended_child();
     if (suspect != 0) keep(on_timer, loop.after(options.patience, [this] { on_patience_ended(); }));
@@ -80,8 +80,8 @@ struct OrphanReaper::State {
       log(LogLevel::kError, "ended children stay: {}", source.error().message());
   }
 
-  // The suspect is still there: nobody wants it. If no other child ended lately, all the others
-  // that are left have had their time too.
+  // If the suspect is still there, nobody wants it. If no other child has ended lately, all the
+  // others have had their time too.
   void reap() {
     if (suspect == 0 || ended_child() != suspect) return;
     const bool all_are_old = !signal_is_pending() && Clock::now() - last_end >= options.patience;
@@ -108,7 +108,7 @@ Result<OrphanReaper> OrphanReaper::start(EventLoop& loop, OrphanReaperOptions op
     return fail_errno(errno, Errc::kSystem, "become the parent of orphans");
   auto state = std::make_unique<State>(State{.loop = loop, .options = options});
   TRY(state->on_signal, loop.on_signal(SIGCHLD, [state = state.get()] { state->on_child_end(); }));
-  state->on_child_end();  // one may have ended before
+  state->on_child_end();  // a child may have ended before
   return OrphanReaper(std::move(state));
 }
 

@@ -15,11 +15,10 @@ struct OrphanReaperOptions {
   std::chrono::milliseconds patience{5'000};
 };
 
-// Makes this process the parent of orphans below it (a driver whose errand is gone) and reaps
-// children that ended and that nobody else reaps. Sleeps until a child ends; a timer runs only
-// while there is one that is not reaped. Owners have every event of theirs served first, so a
-// daemon that was stopped or slow does not take their children away. One per process, for as long
-// as the loop runs.
+// Makes this process the parent of orphans below it (a driver whose errand is gone) and reaps ended
+// children that nobody else reaps. Sleeps until a child ends; a timer runs only while one is not
+// reaped. All pending events of owners are served first, so a daemon that was stopped or slow does
+// not take their children away. One per process, for as long as the loop runs.
 class OrphanReaper {
  public:
   static Result<OrphanReaper> start(EventLoop& loop, OrphanReaperOptions options = {});
@@ -28,7 +27,7 @@ class OrphanReaper {
   ~OrphanReaper();
 
   [[nodiscard]] std::uint64_t reaped() const;
-  [[nodiscard]] bool waiting() const;  // there is an ended child nobody has reaped yet
+  [[nodiscard]] bool waiting() const;  // there is an ended child that nobody has reaped yet
 
  private:
   struct State;
