@@ -45,8 +45,8 @@ class BusSource {
   // Releases the name, and waits for the bus: only after the loop has ended.
   void release_name(const std::string& name) noexcept;
 
-  // From within the handling of a message: does the work once the library is done with the message
-  // and before the next one. Objects may then be destroyed, also the one that was called.
+  // Call this while a message is handled. Does the work once the library has finished with the
+  // message and before the next one. Objects may be destroyed then, even the one that was called.
   void after_message(Work work) { work_.push_back(std::move(work)); }
 
   // Called, as with after_message(), for every unique name that leaves the bus.

@@ -67,8 +67,7 @@ class CallDesk {
   BusSource& bus_;
   Service* service_ = nullptr;
   CallerLimits pending_{"calls", kMostCallsPerCaller};
-  std::set<std::string> callers_;  // that have called and are still there; the bus limits their
-                                   // number
+  std::set<std::string> callers_;  // known and not gone; the bus limits their number
 };
 
 // Different ways to give an answer.

@@ -23,7 +23,7 @@ std::vector<AdoptedMount> find_unrecorded_mounts(
 // Mounts are made and seen in one mount namespace; the inode of /proc/self/ns/mnt identifies it.
 Result<void> require_our_namespace(std::uint64_t mount_namespace);
 
-// The descriptors that came with a mount that mount.airlock hands over.
+// The descriptors of a mount that mount.airlock hands over.
 struct MountFiles {
   UniqueFd driver;                  // pidfd; invalid if it is not known
   UniqueFd log;                     // invalid if nobody can read it

@@ -18,8 +18,7 @@ struct PlaceRequest {
   uid_t user = 0;
   gid_t group = 0;
   std::string user_name;
-  std::string folder;  // desired; one safe path component. A name that is taken gets "1", "2", ...
-                       // appended
+  std::string folder;  // desired; one safe path component. If taken, "1", "2", ... is appended
 };
 
 // Creates the folder (root's, mode 0000 until something is mounted on it), and the user's folder

@@ -130,8 +130,7 @@ std::vector<MountRecord> MountRecords::load() {
     }
     log(LogLevel::kWarning, "a record of a mount is invalid and is removed: {}: {}", quote(name),
         record.error().message());
-    (void)::unlinkat(directory->get(), name.c_str(), 0);  // a directory stays, and is reported
-                                                          // again
+    (void)::unlinkat(directory->get(), name.c_str(), 0);  // a directory stays, and is named again
   }
   return records;
 }

@@ -125,8 +125,7 @@ std::string print(Clock::time_point time) {
   return fmt::format("{}", since.count());
 }
 
-// Removes "key=value\
-// "; nothing if the next line has another key.
+// Removes "key=value\n"; nothing if the next line has another key.
 std::optional<std::string_view> take_value(std::string_view& text, std::string_view key) {
   const std::size_t end = text.find('\n');
   if (end == std::string_view::npos || !text.starts_with(key) || text[key.size()] != '=')

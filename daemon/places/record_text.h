@@ -10,9 +10,8 @@
 namespace airlock {
 
 // The text of a record file: a line with the version, one "key=value" line for each field in a
-// fixed order, and "end", which reveals a truncated file. Values are escaped (\
-// , \\\\, \\xHH), so that each stays on its line. The reader accepts exactly what the writer
-// writes.
+// fixed order, and "end", which reveals a truncated file. Values are escaped (\n, \\, \xHH), so
+// that each stays on its line. The reader accepts exactly what the writer writes.
 constexpr std::size_t kMostRecordBytes = 131072;
 
 // Cuts text longer than any path; only a driver's words can be that long.
