@@ -50,8 +50,8 @@ SettingsPlaces settings_places(const DaemonOptions& options) {
   return places;
 }
 
-// Where the settings want drivers looked for. A folder of drivers named in the environment stands
-// for all of them.
+// Where the settings say to look for drivers. A folder of drivers named in the environment replaces
+// all of them.
 DriverPlaces driver_places(const Settings& settings) {
   DriverPlaces places = DriverPlaces::of_this_system();
   if (places.service_directories.empty()) return places;
@@ -153,8 +153,8 @@ Result<void> App::Parts::find_devices() {
   checking = std::make_unique<KernelChecking>(
       loop, KernelChecking::Options{.places = CheckerPlaces::of_this_system(),
                                     .deadline = rules.settings().deadlines.check});
-  // Nobody may have made it yet: only a service manager reads tmpfiles. open() judges what is
-  // there.
+  // Nobody may have made it yet: only a service manager reads tmpfiles. open() checks an existing
+  // one.
   (void)::mkdir(options.state_directory.c_str(), 0755);
   TRY(records, MountRecords::open(options.state_directory + "/mounts"));
   TRY(handovers, HandoverDesk::open(loop, {.directory = options.state_directory + "/handover"}));
@@ -215,7 +215,7 @@ Result<void> App::Parts::follow_signals() {
 }
 
 App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-// The name goes first: what is taken down after it is not news about media.
+// The name goes first: removals after that are not news about media.
 App::~App() {
   parts_->bus->release_name(kBusName);
 }

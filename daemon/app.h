@@ -8,9 +8,9 @@
 
 namespace airlock {
 
-// Owns everything airlockd is made of, in the order in which it is built; the only place that
-// names the real classes. Start: what is there is watched and found, then shown on the bus, and
-// the name is taken last. Stop: the other way round. Mounts live on.
+// Owns all parts of airlockd, in the order in which they are built; the only place that names the
+// real classes. Start: watches and finds existing devices and mounts, shows them on the bus, and
+// takes the name last. Stop: the reverse. Mounts live on.
 class App {
  public:
   // Exit codes of airlockd, as in airlockd(8).
@@ -24,7 +24,7 @@ class App {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
-  // Until a signal, idleness or the end of the bus; returns the exit code.
+  // Runs until a signal, idleness or the end of the bus; returns the exit code.
   Result<int> run();
 
  private:

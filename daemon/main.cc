@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// airlockd, the daemon that decides, mounts and watches, and reads no medium.
+// airlockd, the daemon: it decides, mounts and watches, and never reads a medium.
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -10,8 +10,7 @@
 
 namespace airlock {
 
-// What airlockd was told when it was started. What the settings files say too counts only where
-// nothing is given here.
+// Options of airlockd's command line. A settings file counts only where an option is not given.
 struct DaemonOptions {
   enum class Kind { kRun, kHelp, kVersion };
 
@@ -24,7 +23,7 @@ struct DaemonOptions {
   std::chrono::seconds death_grace{30};
 };
 
-// Errc::kInvalidArgument names the word nobody understands.
+// Errc::kInvalidArgument names the unknown word.
 Result<DaemonOptions> parse_daemon_options(std::span<const std::string> arguments);
 
 std::string daemon_help();

@@ -10,8 +10,8 @@
 
 namespace airlock {
 
-// A machine that sleeps: somebody may pull a stick out meanwhile, or put another in its place. So
-// everything is written to the media before, and looked at again afterwards.
+// While the machine sleeps, somebody may pull a stick out or put another in its place. So this has
+// everything written to the media before, and examines them again afterwards.
 class SleepGuard {
  public:
   struct Parts {
@@ -20,7 +20,7 @@ class SleepGuard {
     DeviceSource& devices;
     VolumeSupervisor& supervisor;
   };
-  // All of them must outlive it; the sessions keep a callback to it for good.
+  // All of them must outlive it; the sessions keep a callback to it for ever.
   explicit SleepGuard(Parts parts);
   SleepGuard(const SleepGuard&) = delete;
   SleepGuard& operator=(const SleepGuard&) = delete;

@@ -4,8 +4,8 @@
 #include <array>
 #include <string_view>
 
-// What polkit can be asked about. polkit/org.airlock1.policy says for each who may; a test holds
-// the two against each other.
+// The questions that we ask polkit. polkit/org.airlock1.policy says who may do each; a test
+// compares the two.
 namespace airlock::actions {
 
 inline constexpr std::string_view kMountRemovable = "org.airlock1.mount-removable";

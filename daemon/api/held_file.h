@@ -12,16 +12,16 @@
 
 namespace airlock {
 
-// What the process that holds a file says of it.
+// What the process that holds a file reports about it.
 struct FileFacts {
   mode_t mode = 0;  // st_mode
-  int flags = 0;    // of open(2), as F_GETFL tells them
+  int flags = 0;    // of open(2), as F_GETFL returns them
   std::uint64_t size = 0;
 };
 
-// A file that a caller lent. airlockd never has a descriptor of it, because closing one can wait
-// for ever: the file may lie on somebody's FUSE server or on a network that is gone. Another
-// process keeps the file, and errands, which may hang alone, get their descriptors from it.
+// A file that a caller lent. airlockd never has a descriptor of it, because closing one can take
+// for ever: the file may be on somebody's FUSE server or on a network that is gone. Another process
+// keeps the file, and errands, of which one alone may hang, get their descriptors from it.
 class HeldFile {
  public:
   HeldFile(const FileFacts& facts, uid_t lender) : facts_(facts), lender_(lender) {}
@@ -31,7 +31,7 @@ class HeldFile {
 
   [[nodiscard]] const FileFacts& facts() const { return facts_; }
   [[nodiscard]] uid_t lender() const { return lender_; }
-  // What an errand has to keep that is going to call take().
+  // The descriptor that an errand must keep if it is going to call take().
   [[nodiscard]] virtual BorrowedFd keeper() const = 0;
   // In an errand only: a descriptor of the same open file.
   [[nodiscard]] virtual Result<UniqueFd> take() const = 0;
@@ -41,7 +41,7 @@ class HeldFile {
   uid_t lender_;
 };
 
-// For the errands that work with this file, or with a device if there is none.
+// For errands that work with this file, or with a device if there is no file.
 inline std::optional<uid_t> lender_of(const std::shared_ptr<HeldFile>& file) {
   return file ? std::optional(file->lender()) : std::nullopt;
 }

@@ -9,7 +9,7 @@
 
 namespace airlock {
 
-// Strings, numbers and lists of strings: what properties are made of.
+// Strings, numbers and lists of strings: the values of properties.
 using PropertyValue =
     std::variant<bool, std::uint32_t, std::int32_t, std::uint64_t, double, std::string,
                  std::vector<std::string>,

@@ -7,8 +7,8 @@
 
 namespace airlock {
 
-// What the daemon tells the bus side: objects and their properties. Calls within one round of the
-// loop are gathered into one PropertiesChanged per object.
+// How the daemon reports objects and their properties to the bus side. Calls within one round of
+// the loop are combined into one PropertiesChanged per object.
 class Publisher {
  public:
   virtual ~Publisher() = default;

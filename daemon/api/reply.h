@@ -11,9 +11,9 @@
 
 namespace airlock {
 
-// The one answer a request is owed. Copies stand for the same request: whatever path it takes, and
-// however many parts of the daemon think they should end it, the first answer is given and the
-// others are not. If the last copy goes without one, the request is refused.
+// The one answer to a request. Copies stand for the same request: whatever path it takes, and
+// however many parts of the daemon try to end it, only the first answer is given. If the last copy
+// is destroyed without one, the request is refused.
 template <typename T>
 class Reply {
  public:
@@ -31,7 +31,7 @@ class Reply {
   void refuse(Error error) const { give(std::unexpected(std::move(error))); }
   void operator()(Result<T> result) const { give(std::move(result)); }
 
-  // Something that is held until the answer is given.
+  // Holds something until the answer is given.
   void attach(std::shared_ptr<void> held) const {
     if (state_) state_->held = std::move(held);
   }
@@ -57,7 +57,7 @@ class Reply {
   std::shared_ptr<State> state_;
 };
 
-// For whom only a failure is to be told.
+// For code that reports only failures.
 template <typename T>
 std::move_only_function<void(Error)> refuse_with(Reply<T> reply) {
   return [reply = std::move(reply)](Error error) { reply.refuse(std::move(error)); };

@@ -13,10 +13,10 @@
 namespace airlock {
 
 // The seam between the D-Bus objects, which only unpack and reply, and the daemon, which decides.
-// Nothing of sdbus-c++ crosses it.
+// No type of sdbus-c++ crosses it.
 
-// A caller's a{sv}: what a method may be told beyond its arguments. Unknown keys and wrong types
-// are refused by the bus side (Errc::kInvalidArgument naming the key) before this is filled.
+// A caller's a{sv}: what it may pass to a method besides the arguments. The bus side refuses
+// unknown keys and wrong types (Errc::kInvalidArgument with the key) before this is filled.
 struct CallOptions {
   bool no_user_interaction = false;  // "auth.no_user_interaction" b
   std::string mount_options;         // "options" s, comma separated
@@ -30,27 +30,27 @@ struct Call {
   CallOptions options;
 };
 
-// A mount somebody else made. `handover` is the socket that has these three: a pidfd of the driver,
-// the read end of its standard error, and the file behind the mount, opened anyhow. A descriptor is
-// as good as none if it is not of the right kind.
+// A mount that somebody else made. `handover` is the socket that receives these three: a pidfd of
+// the driver, the read end of its standard error, and the file behind the mount, opened in any
+// mode. A descriptor of the wrong kind counts as missing.
 struct MountHandover {
   std::uint64_t mount = 0;            // as in mountinfo
-  std::uint64_t mount_namespace = 0;  // inode of the namespace that number is of
+  std::uint64_t mount_namespace = 0;  // inode of the namespace that the number belongs to
   std::string handover;
   std::string program;  // the driver, or the unit that answered
   std::string origin;   // "builtin", or the folder of the service socket
   std::uint32_t user = 0;
 };
 
-// A mount wanted at a place of somebody's own.
+// A mount wanted at a place of the caller's choice.
 struct MountThere {
   std::string device;                 // node, or a link to it
-  std::string handover;               // the socket that has the folder, opened anyhow
-  std::uint64_t mount_namespace = 0;  // inode of the namespace it is in
+  std::string handover;               // the socket that has the folder, opened in any mode
+  std::uint64_t mount_namespace = 0;  // inode of the folder's namespace
 };
 
-// What the bus side asks of the daemon. Objects are named by their id, the last part of their
-// path ("sdb1", "image3", "7"); an id that is gone is answered with Errc::kNotFound.
+// The bus side's requests to the daemon. Objects are named by their id, the last part of their path
+// ("sdb1", "image3", "7"); if the object is gone, the answer is Errc::kNotFound.
 class Service {
  public:
   struct UserOfMount {
@@ -66,7 +66,7 @@ class Service {
   virtual void open_image(Call call, std::string handover, std::string name,
                           Reply<std::string> volume) = 0;
   virtual void adopt_mount(Call call, MountHandover mount, Reply<std::string> volume) = 0;
-  // Type and options are the call's.
+  // Type and options are in the call.
   virtual void mount_at(Call call, MountThere wanted, Reply<std::string> volume) = 0;
   virtual void find_volume(Call call, std::string device, Reply<std::string> volume) = 0;
   virtual void explain(Call call, std::string device, Reply<PropertyMap> explanation) = 0;
@@ -94,7 +94,7 @@ class Service {
   virtual void cancel(Call call, std::string job, Reply<void> done) = 0;
   virtual void skip(Call call, std::string job, Reply<void> done) = 0;
 
-  // The caller left the bus: questions to polkit on its behalf end, its images close.
+  // The caller left the bus: its questions to polkit end, its images close.
   virtual void caller_gone(const std::string& sender) = 0;
 };
 

@@ -66,7 +66,7 @@ Result<Worker> start_worker(BorrowedFd medium, const CheckerPlaces& places,
   return launcher.start(spec);
 }
 
-// Until the worker has something to say.
+// Waits until the worker sends something.
 Result<void> await(const Channel& channel, BorrowedFd stop, Deadline deadline) {
   std::array<pollfd, 2> waiting{{{.fd = channel.descriptor().get(), .events = POLLIN, .revents = 0},
                                  {.fd = stop.get(), .events = POLLIN, .revents = 0}}};
@@ -78,7 +78,7 @@ Result<void> await(const Channel& channel, BorrowedFd stop, Deadline deadline) {
     if (ready < 0 && errno != EINTR) return fail_errno(errno, Errc::kSystem, "wait for the check");
     if (ready > 0 && (waiting[1].revents & POLLIN) != 0)
       return fail(Errc::kCancelled, "the check was skipped");
-    // Its deadline is receive()'s business, too.
+    // receive() checks the deadline too.
     if (ready > 0 || left <= 0ms) return {};
   }
 }
@@ -115,7 +115,7 @@ std::unexpected<Error> died(const ExitCause& cause, const std::string& words) {
   return fail(Errc::kWorkerDied, "{}", text);
 }
 
-// Why there is no answer: how the worker ended, if it did; else what is wrong with what it sent.
+// Explains a missing answer: how the worker ended, if it did; else what is wrong with what it sent.
 std::unexpected<Error> explain(Error error, Worker& worker) {
   if (error.code == Errc::kCancelled) return std::unexpected(std::move(error));
   if (error.code == Errc::kTimedOut) {
@@ -142,8 +142,8 @@ Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
   Channel channel(worker->take_control());
   auto reply = converse(channel, request, medium, std::move(program), deadline, company);
   if (!reply) return explain(std::move(reply).error(), *worker);
-  // What a worker says that then crashes or stays is not to be believed. Once it has ended, so has
-  // everything it started, and nobody but the caller has the medium any more.
+  // An answer does not count if its worker then crashes or stays. Once the worker has ended, so has
+  // everything it started, and only the caller still has the medium.
   const auto cause = worker->wait(kLeaveTime);
   if (!cause) return fail(Errc::kTimedOut, "airlock-check answered and did not end");
   if (!cause->clean()) return died(*cause, last_words(*worker));

@@ -14,15 +14,15 @@
 
 namespace airlock {
 
-// Where airlock-check and the checkers of the distribution are.
+// Where airlock-check and the distribution's checkers are.
 struct CheckerPlaces {
   std::string worker;                    // the path of airlock-check
   std::vector<std::string> directories;  // searched in this order
-  std::string own;                       // the folder of programs of ours that work on a medium
+  std::string own;                       // the folder of our own programs that work on a medium
 
-  // The installed ones. For root's own tests AIRLOCK_CHECK in the environment names another
-  // worker, or AIRLOCK_DRIVER_DIR a folder that has it, and AIRLOCK_CHECKER_DIR a folder with
-  // checkers; none counts for a program with borrowed rights.
+  // The installed ones. For root's own tests AIRLOCK_CHECK in the environment names another worker,
+  // or AIRLOCK_DRIVER_DIR a folder that contains it, and AIRLOCK_CHECKER_DIR a folder with
+  // checkers; all are ignored in a program with borrowed rights.
   static CheckerPlaces of_this_system();
 };
 
@@ -33,17 +33,17 @@ struct CheckerCost {
   std::uint64_t tasks = 8;
 };
 
-// Who hears of a run while it goes on, and may end it.
+// The listener of a run, which may also end it.
 struct CheckerCompany {
   std::function<void(std::uint32_t)> progress;  // in thousandths; may be empty
   // A packet that arrives here ends the run with Errc::kCancelled.
   BorrowedFd stop = kNoDescriptor;
 };
 
-// Runs a checker once, contained, on a medium that is held by the caller, and waits for it: for a
-// process that may block. The descriptor is open as the operation needs it: read-only for what only
-// reads. The checker dies with the calling process. Errc::kUnsupported: there is no checker for
-// the type, or it is not installed.
+// Runs a checker once, contained, on a medium that the caller holds, and waits for it: for a
+// process that may block. The descriptor's mode fits the operation: read-only if it only reads. The
+// checker dies with the calling process. Errc::kUnsupported: there is no checker for the type, or
+// it is not installed.
 Result<CheckReply> run_checker(BorrowedFd medium, const CheckRequest& request,
                                const CheckerPlaces& places, Deadline deadline,
                                const CheckerCompany& company, const CheckerCost& cost = {});

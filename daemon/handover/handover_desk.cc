@@ -20,7 +20,7 @@
 
 namespace airlock {
 
-// Our end of one keeper. It ends with the last file that it keeps for us.
+// Our end of one keeper, which ends with the last file that it keeps for us.
 struct HandoverDesk::Keeper {
   UniqueFd control;
   std::string socket;
@@ -45,7 +45,7 @@ class HandoverDesk::KeptFile final : public HeldFile {
   std::uint8_t index_;
 };
 
-// From the call that asked for a socket to the one that takes what was sent there.
+// From the call that asks for a socket to the call that takes what was sent there.
 class HandoverDesk::Handover {
  public:
   Handover(HandoverDesk& desk, std::string socket, std::string sender, uid_t user, Prepared done)
@@ -89,12 +89,12 @@ class HandoverDesk::Handover {
   [[nodiscard]] bool is_awaited() const { return taken_ != nullptr; }
   void take(Taken done) {
     taken_ = std::move(done);
-    // What is known already is answered in the next round.
+    // A known outcome is answered in the next round.
     const auto wait = outcome_ ? std::chrono::milliseconds(0) : desk_.options_.answer;
     (void)on_deadline_.set_time(std::chrono::steady_clock::now() + wait);
   }
 
-  // How it went, which is kept until somebody asks: a failure has to be told as what it is.
+  // Keeps the outcome until somebody asks, so that a failure is reported with its own reason.
   void settle(Result<void> outcome) {
     on_news_.reset();
     keeper_->ended = {};

@@ -12,17 +12,17 @@
 
 namespace airlock {
 
-// A process for each handover. What goes wrong in it, a filesystem that never answers included,
-// costs this handover alone.
+// Starts a process for each handover. Any failure in it, even a filesystem that never answers, only
+// affects this handover.
 class HandoverDesk final : public Handovers {
  public:
   struct Options {
     std::string directory;
-    std::chrono::milliseconds unclaimed{30'000};  // until somebody calls take()
+    std::chrono::milliseconds unclaimed{30'000};  // until take() is called
     std::chrono::milliseconds answer{10'000};     // from then on
-    std::size_t most_of_one_user = 16;            // that were not taken yet
+    std::size_t most_of_one_user = 16;            // not taken yet
   };
-  // Makes the folder if need be; sockets of an earlier airlockd go.
+  // Makes the folder if necessary; removes sockets of an earlier airlockd.
   static Result<std::unique_ptr<HandoverDesk>> open(EventLoop& loop, Options options);
   ~HandoverDesk() override;
 
@@ -44,7 +44,7 @@ class HandoverDesk final : public Handovers {
   EventLoop& loop_;
   Options options_;
   std::map<std::string, std::unique_ptr<Handover>> open_;  // by their socket
-  std::map<std::uint64_t, EventSource> answers_;           // given in the next round
+  std::map<std::uint64_t, EventSource> answers_;           // to be given in the next round
   std::uint64_t last_ = 0;
 };
 

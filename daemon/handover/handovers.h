@@ -18,12 +18,12 @@ namespace airlock {
 // One descriptor that a caller handed over.
 struct HandedFile {
   std::shared_ptr<HeldFile> file;
-  // A descriptor of our own where closing it never waits: a process (pidfd) or an unnamed pipe.
+  // Our own descriptor if closing it never waits: a process (pidfd) or an unnamed pipe.
   UniqueFd own;
 };
 
-// How descriptors get to airlockd, whose connection to the bus takes none. A caller asks for a
-// socket, sends its descriptors there, and names the socket in the call that is about them.
+// Brings descriptors to airlockd, whose connection to the bus accepts none. A caller asks for a
+// socket, sends its descriptors there, and names the socket in the call that uses them.
 class Handovers {
  public:
   static constexpr std::size_t kMostFiles = 3;
@@ -31,10 +31,9 @@ class Handovers {
   using Taken = std::move_only_function<void(Result<std::vector<HandedFile>>)>;
 
   virtual ~Handovers() = default;
-  // Both answer once, from the loop and not from within the call; not at all once the caller has
-  // gone.
+  // Both answer once, from the loop and not within the call; not at all if the caller has gone.
   virtual void prepare(const std::string& sender, uid_t user, Prepared done) = 0;
-  // What `sender` sent to the socket it was given: once, and waits for it some seconds at most.
+  // Takes what `sender` sent to its socket: works once, and waits some seconds at most.
   virtual void take(const std::string& sender, const std::string& socket, Taken done) = 0;
   virtual void caller_gone(const std::string& sender) = 0;
 };

@@ -28,9 +28,9 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// What the caller writes beside its descriptors means nothing.
+// The text that comes with the caller's descriptors is ignored.
 constexpr std::size_t kMostWords = 256;
-constexpr auto kPatience = 10'000;  // ms: the keeper does nothing but to keep
+constexpr auto kPatience = 10'000;  // ms: the keeper only keeps files
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -57,7 +57,7 @@ Result<UniqueFd> listen_at(const std::string& path, uid_t user) {
   return socket;
 }
 
-// Until there is something to read; false at the end of airlockd's interest.
+// Waits until there is something to read; false if airlockd closed its end.
 Result<bool> await(BorrowedFd wanted, BorrowedFd airlockd) {
   std::array<pollfd, 2> both = {{{.fd = wanted.get(), .events = POLLIN, .revents = 0},
                                  {.fd = airlockd.get(), .events = 0, .revents = 0}}};
@@ -69,7 +69,7 @@ Result<bool> await(BorrowedFd wanted, BorrowedFd airlockd) {
   }
 }
 
-// What closes without asking anybody: pipes that have no name, and processes.
+// Descriptors that close without waiting for anybody: unnamed pipes, and processes.
 bool closes_at_once(BorrowedFd descriptor) {
   struct statfs system = {};
   if (::fstatfs(descriptor.get(), &system) != 0) return false;
@@ -78,7 +78,7 @@ bool closes_at_once(BorrowedFd descriptor) {
   const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", descriptor.get()).c_str(),
                                     target.data(), target.size());
   const std::string_view name(target.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
-  // The name it had until Linux 6.8, and its own filesystem's since.
+  // The name until Linux 6.8, and the name in its own filesystem since then.
   return name == "anon_inode:[pidfd]" || name.starts_with("pidfd:[");
 }
 
@@ -177,7 +177,7 @@ Result<UniqueFd> ask(BorrowedFd keeper, std::uint8_t index) {
   const char number = static_cast<char>(index);
   auto asked = pass(keeper, std::string_view(&number, 1), one);
   if (!asked) return fail(Errc::kNotFound, "the file is no longer kept open");
-  theirs.reset();  // so that the end of the keeper is the end of this
+  theirs.reset();  // so that we notice when the keeper ends
   pollfd answer{.fd = ours.get(), .events = POLLIN, .revents = 0};
   if (::poll(&answer, 1, kPatience) <= 0)
     return fail(Errc::kTimedOut, "the process that keeps the file open does not answer");

@@ -10,11 +10,10 @@
 #include "daemon/system/block_identity.h"
 #include "lib/base/text.h"
 
-// Newer than the headers of some systems we build on.
 namespace airlock {
 namespace {
 
-// Without waiting for a drive to become ready, and before it is known what the path names.
+// Does not wait for a drive to become ready: we do not know yet what the path names.
 constexpr int kOpenFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 
 Result<UniqueFd> open_device(const ProbeTarget& target) {
@@ -29,7 +28,7 @@ Result<UniqueFd> open_device(const ProbeTarget& target) {
   return device;
 }
 
-// The caller's descriptor is good for reading, or it says nothing about what its owner may read.
+// If the caller's descriptor is not readable, it does not prove that its owner may read the file.
 Result<void> check_image(BorrowedFd image, const ProbeTarget& target) {
   struct stat status{};
   if (::fstat(image.get(), &status) != 0)
@@ -43,7 +42,7 @@ Result<void> check_image(BorrowedFd image, const ProbeTarget& target) {
   return {};
 }
 
-// An open file of our own: the caller's may be able to write, and the two would share a position.
+// Opens the file anew: the caller's descriptor may be writable, and the two would share a position.
 Result<UniqueFd> open_image(const ProbeTarget& target) {
   TRY(const auto image, target.image->take());
   TRY_VOID(check_image(image.borrow(), target));

@@ -60,14 +60,14 @@ std::unexpected<Error> died(const ExitCause& cause, const std::string& words) {
   return fail(Errc::kWorkerDied, "{}", text);
 }
 
-// Why there is no answer: how the worker ended, if it did; else what is wrong with what it sent.
+// Explains a missing answer: how the worker ended, if it did; else what is wrong with what it sent.
 std::unexpected<Error> explain(Error error, Worker& worker, const ProbeLimits& limits) {
   if (error.code == Errc::kTimedOut) {
     worker.kill();
     return fail(Errc::kTimedOut, "airlock-probe gave no answer within {} ms",
                 limits.deadline.count());
   }
-  // Only a worker that was taken over sends so much, so it is not asked for its reasons.
+  // Only a worker that was taken over sends this much, so we do not ask for its reasons.
   if (error.code == Errc::kLimitExceeded) {
     worker.kill();
     return fail(Errc::kProtocol, "airlock-probe sent an invalid answer: {}", error.what);
@@ -88,7 +88,7 @@ Result<ErrandReport> run_probe(const ProbeTarget& target, const std::string& pro
   Channel channel(worker->take_control());
   auto reply = converse(channel, std::move(medium), deadline);
   if (!reply) return explain(std::move(reply).error(), *worker, limits);
-  // What a worker says that then crashes or stays is not to be believed.
+  // An answer does not count if its worker then crashes or stays.
   const auto cause = worker->wait(kLeaveTime);
   if (!cause) return fail(Errc::kTimedOut, "airlock-probe answered and did not end");
   if (!cause->clean()) return died(*cause, last_words(*worker));

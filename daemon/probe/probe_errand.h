@@ -18,13 +18,13 @@ struct ProbeLimits {
 };
 
 // The part of a probe that may block, for a process of its own: opens the medium, starts
-// airlock-probe, hands the descriptor over, waits for the one answer and for the worker's end. The
-// bytes it brings back are the worker's and checked by nobody yet but for their number. It never
-// reads from the medium. The worker dies with the calling process.
+// airlock-probe, hands the descriptor over, waits for the one answer and for the worker's end.
+// Returns the worker's bytes; only their number has been checked. Never reads from the medium. The
+// worker dies with the calling process.
 Result<ErrandReport> run_probe(const ProbeTarget& target, const std::string& program,
                                const ProbeLimits& limits);
 
-// Opens what the target names, only for reading, and makes sure that it is that.
+// Opens the target read-only, and makes sure that it is the right one.
 Result<UniqueFd> open_for_probe(const ProbeTarget& target);
 
 }  // namespace airlock

@@ -6,8 +6,8 @@
 namespace airlock {
 
 // The path of airlock-probe: the installed one. For root's own tests AIRLOCK_PROBE in the
-// environment names another program, or AIRLOCK_DRIVER_DIR a folder that has it; neither counts
-// for a program with borrowed rights.
+// environment names another program, or AIRLOCK_DRIVER_DIR a folder that contains it; both are
+// ignored in a program with borrowed rights.
 std::string probe_program();
 
 }  // namespace airlock

@@ -13,8 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// The errand keeps the deadline itself, and knows better what it waited for; this is for one that
-// is stuck in the kernel.
+// The errand keeps its own deadline, and knows better what it waited for; this is for an errand
+// that is stuck in the kernel.
 constexpr auto kErrandGrace = 1s;
 
 Errc code_for(ProbeRefusal::Reason reason) {
@@ -26,10 +26,10 @@ Errc code_for(ProbeRefusal::Reason reason) {
     case ProbeRefusal::Reason::kFailed:
       return Errc::kSystem;
   }
-  std::abort();  // the decoder lets no other through
+  std::abort();  // the decoder rejects all others
 }
 
-// The worker's bytes arrive here as they were sent.
+// The worker's bytes arrive here unchanged.
 Result<ProbeRecord> understand(const ErrandReport& report) {
   auto reply = decode_probe_reply(std::as_bytes(std::span(report.bytes)));
   if (!reply) return fail(std::move(reply), "airlock-probe sent an invalid answer");
@@ -46,7 +46,7 @@ Result<ProbeRecord> outcome(Result<ErrandReport> report, const std::string& path
 
 }  // namespace
 
-// Shares the queue with the prober, so that neither has to outlive the other.
+// Shares the queue with the prober, so that neither must outlive the other.
 class SandboxProber::Pending final : public PendingProbe {
  public:
   Pending(std::shared_ptr<ErrandQueue> queue, const ProbeTarget& target, const Options& options,

@@ -13,8 +13,8 @@
 namespace airlock {
 
 // Probes with airlock-probe in the builtin sandbox, each in an errand of its own. A few run at
-// once, the others wait in line. The loop must outlive it and every PendingProbe; the prober
-// itself need not.
+// once, the others wait in line. The loop must outlive this and every PendingProbe; the prober may
+// be destroyed before those.
 class SandboxProber final : public Prober {
  public:
   struct Options {
