@@ -11,9 +11,9 @@
 
 namespace airlock {
 
-// Reads and writes integers in a span of untrusted bytes. Every access is checked against the
-// span; out of range is an answer (nullopt, false), never undefined. Neither alignment nor the
-// byte order of the machine matters.
+// Reads and writes integers in a span of untrusted bytes. Every access is checked against the span;
+// out of range is an answer (nullopt, false), never undefined. Neither alignment nor the machine's
+// byte order matters.
 template <std::unsigned_integral T, std::endian Order>
 std::optional<T> load(std::span<const std::byte> bytes, std::size_t offset) {
   if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) return std::nullopt;
@@ -52,7 +52,7 @@ template <std::unsigned_integral T>
   return store<T, std::endian::big>(bytes, offset, value);
 }
 
-// Sums and products of numbers from the medium: nullopt where they would wrap.
+// Sums and products of numbers from the medium: nullopt if they would wrap.
 template <std::unsigned_integral T>
 std::optional<T> checked_add(T a, T b) {
   T sum;

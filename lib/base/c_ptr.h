@@ -5,8 +5,8 @@
 
 namespace airlock {
 
-// A unique_ptr for handles of C libraries, named by their release function:
-// CPtr<udev, udev_unref>.
+// A unique_ptr for handles of C libraries, parameterised by their release function: CPtr<udev,
+// udev_unref>.
 template <auto Release>
 struct CRelease {
   template <typename T>

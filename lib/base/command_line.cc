@@ -13,7 +13,7 @@
 namespace airlock {
 namespace {
 
-// What getopt_long() calls an option that has a name; a letter is called by itself.
+// The first code that getopt_long() returns for an option with a name; a letter's code is itself.
 constexpr int kFirstName = 256;
 constexpr int kOperand = 1;
 
@@ -23,14 +23,14 @@ class Getopt {
       : known_(known), words_(words.begin(), words.end()) {
     for (std::size_t i = 0; i < known.size(); ++i) add(known[i], static_cast<int>(i));
     names_.push_back({});
-    words_.insert(words_.begin(), "");  // where the name of the program is
+    words_.insert(words_.begin(), "");  // in place of the program's name
     for (std::string& word : words_) arguments_.push_back(word.data());
     arguments_.push_back(nullptr);
   }
 
   Result<CommandLine> parse() {
     CommandLine line;
-    ::optind = 0;  // from the beginning, whoever called it before
+    ::optind = 0;  // from the beginning, even after earlier calls
     ::opterr = 0;
     for (std::size_t at = 1;; at = static_cast<std::size_t>(::optind)) {
       const int found = ::getopt_long(static_cast<int>(words_.size()), arguments_.data(),
@@ -58,7 +58,7 @@ class Getopt {
                         .val = kFirstName + number});
   }
 
-  // Which option it is. `word` is where it stands.
+  // Which option it is. `word` contains it.
   Result<std::size_t> judge(int found, std::string_view word) {
     const std::string_view name = word.substr(0, word.find('='));
     const bool wrong = found == ':' || found == '?';
@@ -97,7 +97,8 @@ class Getopt {
   std::span<const KnownOption> known_;
   std::vector<std::string> words_;
   std::vector<char*> arguments_;
-  // Operands come in their order, whatever POSIXLY_CORRECT says, and a missing value is told apart.
+  // "-" returns operands in their order, whatever POSIXLY_CORRECT says; ":" reports a missing value
+  // as such.
   std::string letters_ = "-:";
   std::vector<option> names_;
 };

@@ -11,24 +11,24 @@
 namespace airlock {
 
 struct KnownOption {
-  const char* name = nullptr;  // without its dashes; nullptr: it is only a letter
-  char letter = '\0';          // '\0': it is only a name
+  const char* name = nullptr;  // without its dashes; nullptr: it only has a letter
+  char letter = '\0';          // '\0': it only has a name
   bool takes_value = false;
 };
 
-// What a command was given, in that order.
+// The parsed words of a command line, in their order.
 struct CommandLine {
   struct Given {
-    std::size_t option = 0;  // which of those that are known
+    std::size_t option = 0;  // index into the known options
     std::string value;
   };
   std::vector<Given> options;
   std::vector<std::string> operands;
 };
 
-// Options may stand before, between and behind the operands, and letters together; behind "--"
-// everything is an operand. Names are not abbreviated: scripts would come to rely on it.
-// Errc::kInvalidArgument says what is wrong and what might have been meant.
+// Options may come before, between and after the operands, and letters may be combined; after "--"
+// everything is an operand. Names can't be abbreviated, because scripts would rely on it.
+// Errc::kInvalidArgument says what is wrong and what was probably meant.
 Result<CommandLine> parse_command_line(std::span<const std::string> words,
                                        std::span<const KnownOption> known);
 

@@ -5,8 +5,8 @@
 
 namespace airlock {
 
-// Runs a callable at the end of the scope unless dismissed. For undoing a step that has no type
-// of its own; anything done twice deserves a real owner instead.
+// Runs a callable at the end of the scope unless dismissed. Use it to undo a step that has no type
+// of its own; a step that occurs twice deserves a real owner instead.
 template <typename Function>
 class [[nodiscard]] Defer {
  public:

@@ -6,8 +6,8 @@
 
 namespace airlock {
 
-// A second descriptor of the same open file, closed on exec. It is none of 0 to 2, which are
-// standard input and output wherever they are open.
+// A second descriptor of the same open file, closed on exec. Never 0, 1 or 2, which others use as
+// standard input and output.
 Result<UniqueFd> duplicate(BorrowedFd descriptor);
 
 }  // namespace airlock

@@ -15,28 +15,28 @@
 
 namespace airlock {
 
-// Every reason a request can fail for, as far as a person could act on it differently. Each has
+// Every reason why a request can fail, as far as a person could react to it differently. Each has
 // exactly one D-Bus error name (error_name), so adding one means adding a row there.
 enum class Errc {
-  kInvalidArgument,  // the request itself makes no sense
+  kInvalidArgument,  // the request itself is invalid
   kNotFound,         // no such device, file, volume or driver
-  kNotPermitted,     // policy or the kernel says no
-  kBusy,             // somebody else holds it
+  kNotPermitted,     // the policy or the kernel refuses it
+  kBusy,             // somebody else uses it
   kAlreadyMounted,   // it is mounted already
   kWrongFormat,      // the medium does not hold this kind of filesystem
-  kUnsupported,      // the format is right, a feature of it is not supported
+  kUnsupported,      // the format is right, but one of its features is not supported
   kCorrupted,        // the medium contradicts itself
-  kReadOnly,         // a change was asked for where none is possible
+  kReadOnly,         // a change was requested where none is possible
   kNoSpace,          // the medium is full
   kIo,               // the device failed or went away
   kProtocol,         // the other end of a session broke the rules
   kPeerGone,         // the other end of a session went away
   kTimedOut,         // a deadline passed
-  kCancelled,        // somebody who may stopped it
-  kWorkerDied,       // a contained process ended in a way it should not
-  kLimitExceeded,    // a size or count beyond a named limit
+  kCancelled,        // somebody with the right to do so stopped it
+  kWorkerDied,       // a contained process ended abnormally
+  kLimitExceeded,    // a size or count exceeds a named limit
   kOutOfMemory,      // no memory
-  kSystem,           // a call that should work did not; the cause says which and why
+  kSystem,           // a call that should succeed failed; the cause says which and why
 };
 
 inline constexpr std::array kAllErrcs = {
@@ -52,7 +52,7 @@ std::string_view error_name(Errc code);
 
 struct [[nodiscard]] Error {
   Errc code = Errc::kSystem;
-  std::error_code cause;  // empty when no system call is to blame
+  std::error_code cause;  // empty if no system call is to blame
   std::string what;       // from the request down: "mount /dev/sdb1: open: ..."
   std::source_location where;
 
@@ -63,7 +63,7 @@ struct [[nodiscard]] Error {
 template <typename T>
 using Result = std::expected<T, Error>;
 
-// A format string that remembers the line it was written on.
+// A format string that remembers its line in the source.
 template <typename... Args>
 struct BasicFormatAt {
   template <typename Text>
@@ -77,7 +77,7 @@ struct BasicFormatAt {
 template <typename... Args>
 using FormatAt = BasicFormatAt<std::type_identity_t<Args>...>;
 
-// A new failure with no system call behind it.
+// A new failure without a system call behind it.
 template <typename... Args>
 std::unexpected<Error> fail(Errc code, FormatAt<Args...> text, Args&&... args) {
   return std::unexpected(Error{.code = code,
@@ -96,7 +96,7 @@ std::unexpected<Error> fail_errno(int error_number, Errc code, FormatAt<Args...>
                                .where = text.where});
 }
 
-// Passes a failure on with what the caller knows and the callee did not.
+// Passes a failure on, with context that the callee did not have.
 template <typename T, typename... Args>
 std::unexpected<Error> fail(Result<T>&& failed, FormatAt<Args...> text, Args&&... args) {
   Error error = std::move(failed).error();
@@ -104,7 +104,7 @@ std::unexpected<Error> fail(Result<T>&& failed, FormatAt<Args...> text, Args&&..
   return std::unexpected(std::move(error));
 }
 
-// Maps an errno from opening or using a device to the reason a person would name.
+// Maps an errno from opening or using a device to the reason that a person would give.
 Errc errc_from_errno(int error_number);
 
 #define AIRLOCK_JOIN_(a, b) a##b
@@ -118,7 +118,7 @@ Errc errc_from_errno(int error_number);
 #define TRY(declaration, ...) \
   AIRLOCK_TRY_(AIRLOCK_JOIN(try_result_, __LINE__), declaration, __VA_ARGS__)
 
-// TRY_VOID(write_all(fd, data)); returns the failure, or goes on.
+// TRY_VOID(write_all(fd, data)); returns the failure, or continues.
 #define TRY_VOID(...)                                        \
   do {                                                       \
     if (auto try_result = (__VA_ARGS__); !try_result)        \

@@ -13,7 +13,7 @@ namespace airlock {
 
 namespace {
 
-// False where reading failed; errno says why.
+// False if reading failed; errno says why.
 bool append_all(BorrowedFd file, std::size_t most, std::string& text) {
   std::array<char, 16384> part;
   while (text.size() <= most) {

@@ -9,12 +9,12 @@
 
 namespace airlock {
 
-// What a file says, as far as it can be read: nothing where there is none, its beginning where
-// reading fails, as it does in /proc when the process ends meanwhile. Never throws for that, which
-// the buffer of an ifstream does.
+// The text of a file, as far as it can be read: nothing if there is no file, its beginning if
+// reading fails (as in /proc when the process ends meanwhile). Never throws for that, unlike the
+// buffer of an ifstream.
 std::string file_text(const std::string& path);
 
-// All that an open file says from here on, or why it can't be had. More than `most` bytes are
+// The rest of an open file, or why it can't be read. More than `most` bytes are
 // Errc::kLimitExceeded.
 Result<std::string> read_text(BorrowedFd file, std::size_t most);
 

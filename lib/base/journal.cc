@@ -63,7 +63,7 @@ void log_event(LogLevel level, MessageId id, std::string_view text,
   add_field(entry, "SYSLOG_IDENTIFIER", log_program());
   for (const LogField& field : fields)
     if (!field.value.empty()) add_field(entry, field.name, field.value);
-  // Whoever reads standard error would otherwise miss it, or see it twice.
+  // A reader of standard error would otherwise miss it, or see it twice.
   if (!send_entry(entry) || !log_goes_to_the_journal()) log_line(level, text);
 }
 

@@ -9,27 +9,27 @@
 
 namespace airlock {
 
-// Names one kind of entry for ever, so that programs can look for it: `journalctl MESSAGE_ID=...`.
-// 32 hexadecimal digits.
+// Identifies one kind of entry for ever, so that programs can search for it: `journalctl
+// MESSAGE_ID=...`. 32 hexadecimal digits.
 struct MessageId {
   std::string_view digits;
 };
 
-// One field beside the text. Names are [A-Z0-9_], at most 64 letters, not beginning with "_".
+// An additional field of an entry. Names are [A-Z0-9_], at most 64 letters, not beginning with "_".
 struct LogField {
   std::string_view name;
-  std::string value;  // any bytes; cut at kMost
+  std::string value;  // any bytes; truncated at kMost
   static constexpr std::size_t kMost = 4096;
 };
 
-// Where the journal listens. Another place is for tests.
+// The journal's socket. Tests use another one.
 inline constexpr const char* kJournalSocket = "/run/systemd/journal/socket";
 void journal_open(std::string_view socket_path);
 
-// One entry with fields for programs. It goes to the journal if there is one, in one datagram
-// that is dropped rather than waited for; a person who watches standard error sees the text there.
-// Without a journal it is a log() like any other. Text must be quote()d where it is foreign;
-// fields may hold anything.
+// Writes one entry with fields for programs. Sends it to the journal if there is one, in one
+// datagram that is dropped rather than waited for; a person who watches standard error sees the
+// text there. Without a journal it is like log(). Foreign text must be quote()d; fields may contain
+// anything.
 void log_event(LogLevel level, MessageId id, std::string_view text,
                std::span<const LogField> fields);
 

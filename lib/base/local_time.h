@@ -3,8 +3,7 @@
 
 namespace airlock {
 
-// How far local time is ahead of UTC on this system now. Looks at the system's zone again each
-// time.
+// How far local time is ahead of UTC on this system now. Rereads the system's time zone each time.
 int local_zone_minutes();
 
 }  // namespace airlock

@@ -40,7 +40,7 @@ void log_line(LogLevel level, std::string_view text) {
   if (level > out.most) return;
   const std::string line = out.journal ? fmt::format("<{}>{}\n", static_cast<int>(level), text)
                                        : fmt::format("{}: {}\n", out.program, text);
-  // A log that cannot be written has nowhere to complain.
+  // If the log can't be written, there is nowhere to complain.
   (void)!::write(STDERR_FILENO, line.data(), line.size());
 }
 

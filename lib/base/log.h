@@ -9,10 +9,9 @@
 
 namespace airlock {
 
-// One line to standard error per entry: "<6>text" where the journal reads it (JOURNAL_STREAM
-// names our standard error), "program: text" for people. Never takes a lock shared with other
-// code, never opens anything, so it also works inside a sandbox. Text must be quote()d already
-// where it is foreign.
+// One line to standard error per entry: "<6>text" if the journal reads it (JOURNAL_STREAM names our
+// standard error), "program: text" for people. Never takes a lock that other code uses and never
+// opens anything, so it also works inside a sandbox. Foreign text must be quote()d already.
 enum class LogLevel { kError = 3, kWarning = 4, kNotice = 5, kInfo = 6, kDebug = 7 };
 
 // Call once at the start of main; entries above the level are dropped.
@@ -20,7 +19,7 @@ void log_open(std::string_view program, LogLevel most);
 
 void log_line(LogLevel level, std::string_view text);
 
-// What log_open() was told, and where standard error leads.
+// The arguments of log_open(), and where standard error goes.
 bool log_shows(LogLevel level);
 std::string_view log_program();
 bool log_goes_to_the_journal();

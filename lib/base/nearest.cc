@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t kMostLetters = 64;
 
-// How many letters have to be changed, added or dropped. Two that changed places count once: that
-// is how fingers slip.
+// How many letters must be changed, added or dropped. Two swapped neighbours count once, because
+// that is a common typing error.
 std::size_t distance(std::string a, std::string_view b) {
   std::size_t swapped = 0;
   for (std::size_t i = 0; i + 1 < std::min(a.size(), b.size()); ++i) {
@@ -39,7 +39,7 @@ std::size_t distance(std::string a, std::string_view b) {
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > kMostLetters) return {};
-  // Long enough words only: everything is near a word of two letters.
+  // Only for longer words: a word of two letters is similar to everything.
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {

@@ -6,7 +6,7 @@
 
 namespace airlock {
 
-// The candidate that was probably meant by a word that is none of them; empty if none is near
+// The candidate that was probably meant by a word that matches none; empty if none is similar
 // enough.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 

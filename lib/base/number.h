@@ -13,7 +13,7 @@
 
 namespace airlock {
 
-// The number `text` is from its first letter to its last, if it lies within bounds.
+// The number in `text`, if all of `text` is one and it is within bounds.
 template <std::integral Number>
 std::optional<Number> parse_number(std::string_view text,
                                    Number least = std::numeric_limits<Number>::min(),
@@ -27,7 +27,7 @@ std::optional<Number> parse_number(std::string_view text,
   return number;
 }
 
-// The user or group in the option `name`. The highest number means "nobody asked" to the kernel.
+// The user or group in the option `name`. To the kernel the highest number means "not given".
 inline Result<std::uint32_t> parse_id(std::string_view name, std::string_view text) {
   if (const auto id = parse_number<std::uint32_t>(text, 0, UINT32_MAX - 1)) return *id;
   return fail(Errc::kInvalidArgument, "option {} needs a number, not {}", name, quote(text));

@@ -36,7 +36,7 @@ Result<void> pass(BorrowedFd socket, std::string_view bytes,
   if (descriptors.size() > kMostPassed)
     return fail(Errc::kInvalidArgument, "{} descriptors are too many", descriptors.size());
   ControlBuffer control;
-  // sendmsg takes the bytes as non-const and leaves them alone.
+  // sendmsg takes the bytes as non-const, but does not change them.
   iovec part = {.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
   msghdr message{};
   message.msg_iov = &part;

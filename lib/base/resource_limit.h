@@ -7,8 +7,8 @@
 
 namespace airlock {
 
-// For good: what this process and its children may have, or less where they had less before. Fit
-// for the time between fork and exec.
+// Limits this process and its children for good; never raises a lower limit. Safe between fork and
+// exec.
 inline bool lower_limit(__rlimit_resource resource, rlim_t most) {
   rlimit current{};
   if (::getrlimit(resource, &current) != 0) return false;

@@ -5,20 +5,20 @@
 
 namespace airlock {
 
-// What the two ends of a sandbox agree on: the launcher outside and the runtime inside a worker.
-// Nothing here is trusted: a worker that was taken over can write any of these lines or exit with
-// any of these codes, and all it gains is a wrong word in its own obituary.
+// The contract between the two ends of a sandbox: the launcher outside and the runtime inside a
+// worker. Nothing here is trusted: a worker that was taken over can write any of these lines or
+// exit with any of these codes, and only gains a wrong word in its own obituary.
 
-// An empty, read-only directory tree the launcher mounts into the worker's first root. The worker
-// makes it its only root before it is given any descriptor.
+// An empty, read-only directory tree that the launcher mounts into the worker's first root. The
+// worker makes it its only root before it gets any descriptor.
 inline constexpr const char* kEmptyRootPlace = "/.airlock-empty";
 
-// First and only descriptor a worker is born with, besides 0, 1 and 2.
+// The first and only descriptor of a new worker, besides 0, 1 and 2.
 inline constexpr int kControlDescriptor = 3;
 
 // Exit codes with a meaning. A worker is process 1 of its own process namespace, where a signal
-// raised from inside and not handled is ignored, so abort() has to end as an exit code.
-inline constexpr int kExitAborted = 134;      // 128 + SIGABRT, as shells spell it
+// from inside without a handler is ignored, so abort() must end as an exit code.
+inline constexpr int kExitAborted = 134;      // 128 + SIGABRT, as in shells
 inline constexpr int kExitOutOfMemory = 135;  // operator new found no memory within the limit
 
 // The last line on standard error before a forbidden system call ends the worker; a decimal

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxQuotedBytes = 512;
 
-// Length of the well-formed UTF-8 sequence at the start of text, 0 if there is none. Shortest
-// forms only, no surrogates, nothing above U+10FFFF, and no C1 control characters.
+// Length of the well-formed UTF-8 sequence at the start of text, 0 if there is none. Shortest forms
+// only, no surrogates, nothing above U+10FFFF, and no C1 control characters.
 std::size_t printable_utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);

@@ -7,17 +7,17 @@
 
 namespace airlock {
 
-// Text that came from a medium, a worker or another user, made safe to print: in double quotes,
-// control characters, quotes, backslashes and broken UTF-8 as \x escapes, cut at a limit.
+// Makes text from a medium, a worker or another user safe to print: in double quotes, with control
+// characters, quotes, backslashes and broken UTF-8 as \x escapes, truncated at a limit.
 std::string quote(std::string_view text);
 
-// What a log may say of a name a user chose: its length, never its letters.
+// What a log may say about a name that a user chose: its length, never its letters.
 std::string redact(std::string_view text);
 
-// Takes what stands before the separator off the front, and the separator with it.
+// Removes the text before the separator, and the separator, from the front; returns that text.
 std::string_view take_until(std::string_view& text, char separator);
 
-// The parts between separators, empty ones left out.
+// The parts between separators, without empty ones.
 std::vector<std::string> split(std::string_view text, char separator);
 
 // Whether one of the parts is this word.

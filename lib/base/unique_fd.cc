@@ -10,7 +10,7 @@ namespace airlock {
 void UniqueFd::reset() {
   if (fd_ < 0) return;
   const int saved = errno;
-  // Linux releases the number even when close reports an error, so there is nothing to retry.
+  // Linux releases the number even if close reports an error, so there is nothing to retry.
   (void)::close(std::exchange(fd_, -1));
   errno = saved;
 }

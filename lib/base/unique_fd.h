@@ -16,8 +16,8 @@ class BorrowedFd {
   int fd_;
 };
 
-// Owns one descriptor and closes it. Moved-from is empty. Everything that takes a descriptor for
-// good takes a UniqueFd&&; everything that only looks takes a BorrowedFd.
+// Owns one descriptor and closes it. A moved-from object is empty. A function that takes a
+// descriptor for good takes a UniqueFd&&; one that only uses it takes a BorrowedFd.
 class [[nodiscard]] UniqueFd {
  public:
   UniqueFd() = default;
