@@ -21,7 +21,7 @@ struct FileFacts {
 
 // A file that a caller lent. airlockd never has a descriptor of it, because closing one can take
 // for ever: the file may be on somebody's FUSE server or on a network that is gone. Another process
-// keeps the file, and errands, of which one alone may hang, get their descriptors from it.
+// keeps the file, and errands, which may hang without harm, get their descriptors from it.
 class HeldFile {
  public:
   HeldFile(const FileFacts& facts, uid_t lender) : facts_(facts), lender_(lender) {}

@@ -55,7 +55,7 @@ Result<Bytes> read_all(BorrowedFd file, std::size_t size) {
   return bytes;
 }
 
-// The string at a stored position, if all of it is inside. Its length counts the NUL.
+// The string at a stored position, if all of it is inside. Its length includes the NUL.
 std::optional<std::string> string_at(ByteSpan bytes, std::size_t position, std::size_t length) {
   if (length == 0 || position > bytes.size() || bytes.size() - position < length)
     return std::nullopt;

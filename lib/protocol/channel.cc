@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
-// Newer than the headers of our oldest target; the number is the same wherever the generic socket
-// options are used.
+// Newer than the headers of our oldest target; the number is the same on all systems with the
+// generic socket options.
 #if !defined(SO_PASSRIGHTS) && !defined(__hppa__) && !defined(__sparc__)
 #define SO_PASSRIGHTS 83
 #endif
@@ -19,10 +19,10 @@
 namespace airlock {
 namespace {
 
-constexpr int kScmPidfd = 4;  // SCM_PIDFD: one descriptor as well
+constexpr int kScmPidfd = 4;  // SCM_PIDFD: this is a descriptor too
 
-// Room for the control message of exactly one descriptor. The length given to the kernel leaves
-// out the padding, which it would otherwise fill with a second descriptor.
+// Room for the control message of exactly one descriptor. The length given to the kernel leaves out
+// the padding, into which it would otherwise put a second descriptor.
 struct OneDescriptorBuffer {
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> bytes{};
   static constexpr std::size_t kLength = CMSG_LEN(sizeof(int));
@@ -33,7 +33,7 @@ bool carries_descriptors(const cmsghdr& control) {
          (control.cmsg_type == SCM_RIGHTS || control.cmsg_type == kScmPidfd);
 }
 
-// Every descriptor in the message gets an owner here, whether it was wanted or not.
+// Gives every descriptor in the message an owner, wanted or not.
 void take_descriptors(msghdr& message, ReceivedPacket& packet) {
   packet.odd_control_data = (message.msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr;
@@ -92,14 +92,14 @@ Result<std::pair<UniqueFd, UniqueFd>> Channel::make_pair() {
 
 void Channel::close() {
   if (!socket_.valid()) return;
-  // Fails only where there is no connection any more, and then nobody waits for it.
+  // Fails only without a connection, and then nobody waits for it.
   (void)::shutdown(socket_.get(), SHUT_RDWR);
   socket_.reset();
 }
 
 Result<std::size_t> Channel::peek_size() {
-  // A peer that closed with answers of ours unread leaves one ECONNRESET in front of the packets
-  // it had sent before; they still count.
+  // A peer that closed without reading our answers leaves one ECONNRESET in front of the packets
+  // that it sent before; they still count.
   for (int attempts_left = 2;; --attempts_left) {
     const ssize_t size = ::recv(socket_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
     if (size >= 0) return static_cast<std::size_t>(size);
@@ -148,7 +148,7 @@ Result<ReceivedPacket> Channel::receive(std::size_t limit, Descriptors descripto
 
 Result<Channel::Sent> Channel::try_send(ByteSpan bytes, BorrowedFd descriptor) {
   OneDescriptorBuffer control;
-  // sendmsg takes the bytes as non-const and leaves them alone.
+  // sendmsg takes the bytes as non-const, but does not change them.
   iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
   msghdr message{};
   message.msg_iov = &part;

@@ -49,7 +49,7 @@ Result<void> check_packet(ByteSpan bytes, std::size_t length, std::uint32_t magi
   return {};
 }
 
-// One way to say a thing: whatever is left over must be zero.
+// There is only one encoding: all unused bytes must be zero.
 Result<void> only_as_written(const Result<Bytes>& again, ByteSpan bytes) {
   if (!again) return std::unexpected(again.error());
   if (!std::ranges::equal(*again, bytes)) return fail(Errc::kProtocol, "bytes where none belong");

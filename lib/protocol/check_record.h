@@ -11,14 +11,14 @@
 
 namespace airlock {
 
-// What a checker is to do. Only the first two leave the medium as it is.
+// The operations of a checker. Only the first two leave the medium unchanged.
 enum class CheckOperation : std::uint8_t {
   kCheck,   // everything
-  kGlance,  // what is marked clean is believed, everything else is checked
+  kGlance,  // believes what is marked clean, checks everything else
   kReplay,  // replay the journal, or finish a renaming, and nothing else
-  kSettle,  // of what was found to be consistent: mark it clean
-  kRepair,  // put right whatever can be
-  kLabel,   // give it a label
+  kSettle,  // marks a medium clean that was found consistent
+  kRepair,  // fixes whatever can be fixed
+  kLabel,   // sets the label
 };
 constexpr bool only_reads(CheckOperation operation) {
   return operation == CheckOperation::kCheck || operation == CheckOperation::kGlance;
@@ -26,16 +26,16 @@ constexpr bool only_reads(CheckOperation operation) {
 
 enum class CheckVerdict : std::uint8_t {
   kClean,
-  kDirty,          // consistent, but it was not unmounted
-  kNeedsReplay,    // the journal has to be replayed before anybody can tell
-  kErrors,         // which a repair can put right, as far as the checker can tell
-  kUncorrectable,  // which the checker can't put right
+  kDirty,          // consistent, but it was not cleanly unmounted
+  kNeedsReplay,    // the journal must be replayed before the checker can tell
+  kErrors,         // a repair can fix them, as far as the checker can tell
+  kUncorrectable,  // errors that the checker can't fix
   kUnsupported,    // the checker does not know this format, or a feature of it
   kUnreadable,     // the medium answers with errors
-  kDied,           // the checker ended in a way it should not, and nothing it said counts
+  kDied,           // the checker ended abnormally, and nothing it said counts
 };
 
-// The word for it on the bus: "needs-replay".
+// The verdict's name on the bus: "needs-replay".
 std::string_view verdict_name(CheckVerdict verdict);
 
 struct CheckRequest {
@@ -49,25 +49,25 @@ struct CheckRequest {
   friend bool operator==(const CheckRequest&, const CheckRequest&) = default;
 };
 
-// What came of it. The texts are foreign: a checker wrote them about a hostile medium.
+// The result. Its texts are foreign: a checker wrote them about a hostile medium.
 struct CheckReply {
   static constexpr std::size_t kMostChecker = 64;
   static constexpr std::size_t kMostSummary = 512;
   static constexpr std::size_t kMostLog = 16384;
 
   CheckVerdict verdict = CheckVerdict::kDied;
-  bool changed = false;        // the medium is not what it was
-  std::uint32_t findings = 0;  // how many things the checker complained about
+  bool changed = false;        // the checker wrote to the medium
+  std::uint32_t findings = 0;  // how many problems the checker reported
   std::string checker;         // "e2fsck 1.47.0"
   std::string summary;         // one sentence
-  std::string log;             // what the checker wrote, in lines; its middle may be left out
+  std::string log;             // the checker's output, in lines; its middle may be missing
 
   friend bool operator==(const CheckReply&, const CheckReply&) = default;
 };
 
 // The conversation over the control channel of airlock-check: a request that carries the medium,
 // kCheckProgram that carries the program to run, then any number of progress packets, and one
-// reply. All of fixed length, little-endian; what is not used is zero.
+// reply. All have a fixed length and are little-endian; unused bytes are zero.
 inline constexpr std::size_t kCheckRequestLength = 112;
 inline constexpr std::size_t kCheckProgramLength = 4;
 inline constexpr std::size_t kCheckProgressLength = 8;
@@ -84,7 +84,7 @@ bool is_check_program_packet(ByteSpan bytes);
 Bytes encode_check_progress(std::uint32_t done);
 Result<std::uint32_t> decode_check_progress(ByteSpan bytes);
 
-// The decoder takes any bytes whatever; Errc::kProtocol says what is wrong with them.
+// The decoder accepts arbitrary bytes; Errc::kProtocol says what is wrong with them.
 Result<Bytes> encode_check_reply(const CheckReply& reply);
 Result<CheckReply> decode_check_reply(ByteSpan bytes);
 

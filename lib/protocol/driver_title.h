@@ -8,8 +8,8 @@
 
 namespace airlock {
 
-// What a process list shows of a driver: which medium it serves, as the mount table names it. Who
-// starts a driver gives it this name, and the driver itself says what became of the mount.
+// A driver's name in process lists: it shows which medium the driver serves, as in the mount table.
+// A driver gets this name from its starter, and sets it again with the access that it asks for.
 inline std::string driver_title(std::string_view program, std::string_view medium,
                                 std::string_view type, bool read_only) {
   return fmt::format("{} {} {} {}", program, medium, type, read_only ? "ro" : "rw");

@@ -12,25 +12,26 @@
 
 namespace airlock {
 
-// How media without owners and with local times (FAT, exFAT) are shown: a driver of the table that
-// has the ability "foreign" understands these. Callers, settings and the arguments of a driver all
-// say them in the same words; this is the one place that knows the words.
+// How media without owners and with local times (FAT, exFAT) are shown. Drivers with the ability
+// "foreign" understand these. Callers, settings and driver arguments use the same words, and only
+// this file knows them.
 struct ForeignOptions {
-  std::optional<mode_t> file_mask;       // fmask=, umask=: bits no file has
+  std::optional<mode_t> file_mask;       // fmask=, umask=: bits that no file has
   std::optional<mode_t> directory_mask;  // dmask=, umask=
-  std::optional<int> zone_minutes;       // time_offset=: local time is ahead of UTC by this
-  std::optional<unsigned> code_page;     // codepage=: of short names
+  std::optional<int> zone_minutes;       // time_offset=: how far local time is ahead of UTC
+  std::optional<unsigned> code_page;     // codepage=: for short names
   bool windows_names = false;
 
   friend bool operator==(const ForeignOptions&, const ForeignOptions&) = default;
 
-  // Takes over what is open here. False, and nothing else is sure, if `wishes` contradict.
+  // Takes the wishes for what is still open here. False if `wishes` contradict what is set; then
+  // the result may be incomplete.
   [[nodiscard]] bool fill_from(const ForeignOptions& wishes);
 
   [[nodiscard]] std::vector<std::string> words() const;
 };
 
-// False if `option` is none of these; the error names a value that makes no sense.
+// False if `option` is none of these; the error names an invalid value.
 Result<bool> apply_foreign_option(std::string_view option, ForeignOptions& options);
 
 }  // namespace airlock

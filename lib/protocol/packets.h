@@ -9,12 +9,12 @@
 
 namespace airlock {
 
-// What travels between the two ends of the mount-service protocol (version 1), as plain values:
-// no byte order, no lengths, no terminators. wire.h turns them into bytes and back; helper.h and
-// server.h decide what they mean. Field names follow README.md beside this file.
+// The packets of the mount-service protocol (version 1) as plain values: no byte order, no lengths,
+// no terminators. wire.h turns them into bytes and back; helper.h and server.h decide what they
+// mean. Field names follow README.md in this folder.
 inline constexpr std::uint16_t kProtocolVersion = 1;
 
-// The four ASCII letters a packet starts with.
+// The four ASCII letters at the start of a packet.
 enum class Magic : std::uint32_t {
   kHello = 0x53414654,            // SAFT
   kHelloReply = 0x4c415354,       // LAST
@@ -31,7 +31,7 @@ enum class Magic : std::uint32_t {
   kReply = 0x5245504c,            // REPL
 };
 
-// Limits both ends hold each other to.
+// Limits that both ends enforce.
 inline constexpr std::size_t kMaxCommandSize = 65536;
 inline constexpr std::size_t kMaxPathLength = 4095;
 inline constexpr int kMinSendBuffer = 20 + 4096 + 1;
@@ -48,10 +48,10 @@ inline constexpr std::uint16_t kExpectAnything = 0;
 inline constexpr std::uint16_t kExpectDirectory = 0x4000;
 inline constexpr std::uint16_t kExpectRegularFile = 0x8000;
 
-// The names of the two files that travel before anybody asked for them.
+// The names of the two files that are sent without a request.
 inline constexpr char kArgumentsFileName[] = "argv";
 inline constexpr char kFuseDeviceFileName[] = "fusedev";
-// The path echoed for a request that could not be read.
+// The path in the reply to a request that could not be read.
 inline constexpr char kUnreadablePath[] = "?";
 
 struct HelloPacket {
@@ -66,7 +66,7 @@ struct HelloReplyPacket {
 };
 
 struct FilePacket {
-  std::uint32_t error = 0;  // errno; 0 means one descriptor travels with the packet
+  std::uint32_t error = 0;  // errno; 0 means that one descriptor comes with the packet
   std::string path;
 };
 
@@ -115,13 +115,13 @@ struct ByePacket {
   std::uint32_t code = 0;
 };
 
-// A command whose magic is known and whose rest is not as it has to be. It gets an answer, so the
-// magic survives.
+// A command whose magic is known but whose rest is invalid. It gets an answer, so the magic is
+// kept.
 struct MalformedPacket {
   Magic magic = Magic::kOpen;
 };
 
-// Everything a driver may send once the handshake is over.
+// Every packet that a driver may send after the handshake.
 using Command = std::variant<OpenPacket, TypePacket, SourcePacket, OptionsPacket, MountPointPacket,
                              MountTablePacket, MountPacket, ByePacket, MalformedPacket>;
 

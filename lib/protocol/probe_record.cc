@@ -14,7 +14,7 @@ namespace {
 
 using namespace record;
 
-// Where each part of a reply lies.
+// The offset of each part of a reply.
 constexpr std::uint32_t kMagic = 0x52504c41;  // "ALPR"
 constexpr std::uint16_t kVersion = 1;
 constexpr std::size_t kMagicAt = 0;
@@ -35,7 +35,7 @@ constexpr TextField kFoundUuid = {
     .name = "UUID", .length_at = 28, .at = 96, .most = ProbeRecord::kMostUuid};
 constexpr TextField kFoundLabel = {
     .name = "label", .length_at = 30, .at = 160, .most = ProbeRecord::kMostLabel};
-// A refusal has but one text, where a record has its label.
+// A refusal has only one text, at the place of a record's label.
 constexpr TextField kWords = {
     .name = "reason", .length_at = 30, .at = 160, .most = ProbeRefusal::kMostWords};
 static_assert(kFoundLabel.at + kFoundLabel.most == kProbeReplyLength);
@@ -74,7 +74,7 @@ Result<void> check_texts(const ProbeRecord& record) {
   return check_text(record.label, kFoundLabel, fits_foreign);
 }
 
-// What can't be said together.
+// Refuses contradictions.
 Result<void> check_sense(const ProbeRecord& record) {
   if (record.type.empty() != (record.usage == ProbeUsage::kNothing))
     return fail(Errc::kProtocol, "a type without a use, or a use without a type");
@@ -148,7 +148,7 @@ Result<ProbeRefusal> read_refusal(ByteSpan bytes) {
   return refusal;
 }
 
-// One way to say a thing: whatever is left over must be zero.
+// There is only one encoding: all unused bytes must be zero.
 Result<ProbeReply> only_as_written(ProbeReply reply, ByteSpan bytes) {
   const Bytes again = std::visit([](const auto& content) { return write(content); }, reply);
   if (!std::ranges::equal(again, bytes)) return fail(Errc::kProtocol, "bytes where none belong");

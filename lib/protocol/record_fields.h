@@ -12,11 +12,11 @@
 #include "lib/base/error.h"
 #include "lib/protocol/channel.h"
 
-// The parts of a record of fixed length, as the probe and the checker answer with. Every place
-// named here lies inside a record whose length is known to be right.
+// The parts of a fixed-length record, as sent by the probe and the checker. The callers have
+// checked the length, so every offset here lies inside the record.
 namespace airlock::record {
 
-// A text: its length as sixteen bits, and the room it lies in.
+// A text: the offset of its 16-bit length, and its own room.
 struct TextField {
   std::string_view name;
   std::size_t length_at;
@@ -42,7 +42,7 @@ Result<Enum> get_enum(ByteSpan bytes, std::size_t at, Enum last) {
   return static_cast<Enum>(value);
 }
 
-// What fits is for the caller to check.
+// The caller must check that the text fits.
 void put_text(Bytes& bytes, const TextField& field, std::string_view text);
 
 Result<std::string> get_text(ByteSpan bytes, const TextField& field);

@@ -23,7 +23,7 @@ std::optional<std::string> take_variable(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr) return std::nullopt;
   std::string copy(value);
-  (void)::unsetenv(name);  // fails only for names that are no names
+  (void)::unsetenv(name);  // fails only for invalid names
   return copy;
 }
 
@@ -51,7 +51,7 @@ Result<void> check_socket(BorrowedFd socket) {
   return {};
 }
 
-// Sockets made by socketpair have no address; one that a listener accepted has the listener's.
+// A socket from socketpair has no address; one that a listener accepted has the listener's.
 Result<bool> is_unnamed(BorrowedFd socket) {
   sockaddr_un address{};
   socklen_t length = sizeof(address);
@@ -90,7 +90,7 @@ std::unexpected<Error> bad_message(std::string_view what) {
 }
 
 std::unexpected<Error> refused(std::uint32_t error_number, std::string_view request) {
-  // An errno is a small number; what does not fit cannot be one and must not turn into "success".
+  // An errno is a small number; a larger value can't be one and must not turn into "success".
   const int cause = error_number <= 4095 ? static_cast<int>(error_number) : EIO;
   return fail_errno(cause, errc_from_errno(cause), "the helper refused {}", request);
 }
@@ -176,8 +176,8 @@ std::vector<std::string> Server::merged_arguments(std::span<const std::string> o
   return merge_arguments(arguments_, own);
 }
 
-// A refusal leaves the session alive; every other failure is one of the protocol. Which of the two
-// it was shows in the state.
+// A refusal leaves the session alive; every other failure violates the protocol. The state shows
+// which it was.
 Result<UniqueFd> Server::receive_file(std::string_view path, Deadline deadline) {
   Result<ReceivedPacket> packet =
       break_session(channel_.receive(kMaxCommandSize, Descriptors::kTakeOne, deadline));

@@ -20,15 +20,15 @@ namespace airlock {
 
 enum class FuseKind { kFuse, kFuseblk };
 
-// How a service manager or our launcher says that a connection waits in descriptor 3.
+// How a service manager or our launcher says that descriptor 3 is a connection.
 struct Activation {
   std::optional<std::string> listen_pid;
   std::optional<std::string> listen_fds;
   pid_t own_pid = 0;
   int first_descriptor = 3;
 
-  // Takes the variables out of the environment, so that nothing we start believes them. Call it
-  // before the first thread exists.
+  // Removes the variables from the environment, so that processes we start do not believe them.
+  // Call it before the first thread exists.
   static Activation from_environment();
 };
 
@@ -41,8 +41,8 @@ struct OpenRequest {
   std::string path;
   std::uint32_t open_flags = 0;
   OpenTarget target = OpenTarget::kAnyFile;
-  std::uint32_t block_size = 0;     // for block devices; 0 leaves it alone
-  std::uint32_t request_flags = 0;  // kOpenQuiet: the helper prints nothing when it fails
+  std::uint32_t block_size = 0;     // for block devices; 0 keeps the current one
+  std::uint32_t request_flags = 0;  // kOpenQuiet: the helper prints nothing if it fails
 };
 
 enum class Writable { kYes, kNo };
@@ -52,28 +52,28 @@ struct OpenedDevice {
   Writable writable = Writable::kYes;
 };
 
-// What a driver wants mounted; empty texts are left out.
+// The mount that a driver wants; empty texts are left out.
 struct ServiceMount {
   FuseKind kind = FuseKind::kFuse;
   std::string source;
-  std::string mount_point;  // word for word as it stood in the arguments
+  std::string mount_point;  // exactly as in the arguments
   std::uint16_t expected_type = kExpectDirectory;
   std::string options;
   std::string mount_table;
   std::uint32_t flags = 0;  // MS_*
 };
 
-// The driver's end of a mount-service session: takes the connection over, asks the helper for
-// files and for the mount, says goodbye. Blocking, always with a deadline. A refusal by the helper
-// is a failure whose cause is the errno it sent, and the session goes on; anything else that goes
-// wrong breaks the session for good, and every later call fails. Destroyed without goodbye() it
-// says goodbye with a failure code, so the helper undoes what it did.
+// The driver's end of a mount-service session: takes over the connection, asks the helper for files
+// and for the mount, says goodbye. Blocking, always with a deadline. A refusal by the helper is a
+// failure whose cause is the errno it sent, and the session continues; any other failure breaks the
+// session for good, and every later call fails. If it is destroyed without goodbye(), it says
+// goodbye with a failure code, so the helper undoes its work.
 class Server {
  public:
   // nullopt: this process was not started as a service. Otherwise descriptor 3 is ours from here
-  // on, whatever the outcome; it must be a local packet socket with a large enough send buffer.
-  // Connections from anybody but uid 0 are refused (D12); both ends of an unnamed pair belong to
-  // whoever started us, so there the uid says nothing and is not asked for.
+  // on, even after a failure; it must be a local packet socket with a large enough send buffer.
+  // Connections from any uid but 0 are refused (D12). Both ends of an unnamed pair belong to our
+  // starter, so there the uid says nothing and is not checked.
   static Result<std::optional<Server>> adopt(const Activation& activation,
                                              ServerDeadlines deadlines = {});
 
@@ -81,7 +81,7 @@ class Server {
   Server& operator=(Server&&) = delete;
   ~Server();
 
-  // The handshake: hello, then the arguments and the FUSE device arrive.
+  // The handshake: receives the hello, then the arguments and the FUSE device.
   Result<void> accept();
 
   // Valid after accept().
@@ -96,21 +96,21 @@ class Server {
 
   Result<UniqueFd> open_file(const OpenRequest& request);
   Result<UniqueFd> open_device(std::string_view path, std::uint32_t open_flags);
-  // Read-write first, and read-only when that is refused (EPERM, EACCES, EROFS). The flags are
-  // added to both; O_EXCL keeps others off but rules out fuseblk.
+  // Tries read-write first, and read-only if that is refused (EPERM, EACCES, EROFS). The flags are
+  // added to both; O_EXCL keeps others away but rules out fuseblk.
   Result<OpenedDevice> open_device_or_read_only(std::string_view path, std::uint32_t extra_flags);
-  // No more descriptors are accepted from here on. Before set_mount_point().
+  // No more descriptors are accepted from here on. Call before set_mount_point().
   Result<void> finish_opening();
 
-  // In this order; set_options and set_mount_table only with something to say.
+  // Call in this order; set_options and set_mount_table only with a non-empty text.
   Result<void> choose_type(FuseKind kind);
   Result<void> set_source(std::string_view source);
   Result<void> set_mount_point(std::string_view path, std::uint16_t expected_type);
   Result<void> set_options(std::string_view options);
   Result<void> set_mount_table(std::string_view options);
   Result<void> mount(std::uint32_t flags);
-  // All of the above in order. On failure nothing is mounted or the helper will undo it at the
-  // goodbye; say goodbye(1) then.
+  // All of the above in order. After a failure nothing is mounted, or the helper undoes it at the
+  // goodbye; call goodbye(1) then.
   Result<void> make_mount(const ServiceMount& wanted);
 
   // Ends the session: 0 after a mount, anything else after a failure.
@@ -139,8 +139,8 @@ class Server {
   UniqueFd fuse_device_;
 };
 
-// A service leaves with 0 or 1 and only after a moment: the journal needs the process to exist
-// while it works out whose the last lines were. Pass zero where no service manager is involved.
+// A service exits with 0 or 1, and only after a moment: the journal needs the process to exist
+// while it finds out who wrote the last lines. Pass zero without a service manager.
 inline constexpr std::chrono::milliseconds kJournalGrace{2000};
 enum class ServiceEnd { kSuccess, kFailure };
 int leave_service(ServiceEnd end, std::chrono::milliseconds grace = kJournalGrace);

@@ -27,8 +27,8 @@ std::string_view without_prefix(std::string_view text, std::string_view prefix) 
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
-// connect(2) on a local socket waits only for room in the listener's queue, and only as long as
-// the send timeout says; poll cannot wait for that room.
+// connect(2) on a local socket waits only for room in the listener's queue, and at most for the
+// send timeout; poll can't wait for that room.
 Result<void> limit_connect(BorrowedFd socket, Deadline deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
       deadline - std::chrono::steady_clock::now());

@@ -22,7 +22,7 @@ class Writer {
     return *this;
   }
 
-  // The receiver ends the string at the first NUL, so nothing behind one may travel.
+  // The receiver ends the string at the first NUL, so nothing after one may be sent.
   Writer& put_text(std::string_view text) {
     for (const char letter : text.substr(0, text.find('\0')))
       bytes_.push_back(static_cast<std::byte>(letter));
@@ -36,8 +36,8 @@ class Writer {
   Bytes bytes_;
 };
 
-// Reads fields from the front; remembers whether any of them was missing. finished() is the only
-// way to learn whether the values may be used.
+// Reads fields from the front; remembers whether any of them was missing. Only finished() tells
+// whether the values may be used.
 class Reader {
  public:
   explicit Reader(ByteSpan bytes) : rest_(bytes) {}
@@ -59,7 +59,7 @@ class Reader {
     return *this;
   }
 
-  // At least one byte and then the NUL that ends the packet.
+  // At least one byte, and then the NUL that ends the packet.
   Reader& get_text(std::string& text) {
     good_ = good_ && rest_.size() >= 2 && rest_.back() == std::byte{0};
     if (!good_) return *this;

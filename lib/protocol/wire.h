@@ -12,10 +12,10 @@
 
 namespace airlock {
 
-// Packets to bytes and back, byte for byte as libfuse 3.19 writes them: big-endian, no hidden
-// padding, strings up to the end of the packet with a NUL last. Decoders take any bytes whatever;
-// what does not have exactly the right length, magic or terminator is nullopt. What the values
-// mean (known flags, versions, file types) is left to the two ends.
+// Turns packets into bytes and back, byte for byte as libfuse 3.19 writes them: big-endian, no
+// hidden padding, strings up to the end of the packet with a NUL last. Decoders accept arbitrary
+// bytes; unless length, magic and terminator are exactly right, the result is nullopt. The two ends
+// interpret the values (known flags, versions, file types).
 using Bytes = std::vector<std::byte>;
 using ByteSpan = std::span<const std::byte>;
 
@@ -36,11 +36,11 @@ std::optional<HelloPacket> decode_hello(ByteSpan bytes);
 std::optional<HelloReplyPacket> decode_hello_reply(ByteSpan bytes);
 std::optional<ReplyPacket> decode_reply(ByteSpan bytes);
 
-// A driver knows the path it asked for: the packet must carry exactly that one. Upstream accepts
-// it without its NUL too, and so do we.
+// A driver knows the path that it asked for: the packet must contain exactly that one. Upstream
+// also accepts it without its NUL, and so do we.
 std::optional<FilePacket> decode_file(ByteSpan bytes, std::string_view expected_path);
 
-// nullopt: no command at all, which ends the session. A known command with a wrong length or
+// nullopt: not a command at all, which ends the session. A known command with a wrong length or
 // terminator is a MalformedPacket, which gets an answer.
 std::optional<Command> decode_command(ByteSpan bytes);
 
