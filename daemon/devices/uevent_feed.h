@@ -32,7 +32,7 @@ class UeventFeed {
     kNothing,  // no more for now
     kLost,     // messages were lost because we read too late; more may follow
   };
-  // Who sends the messages: udevd, after its rules ran, or the kernel itself.
+  // The sender of the messages: udevd, after its rules ran, or the kernel itself.
   enum class Voice { kUdevd, kKernel };
 
   virtual ~UeventFeed() = default;

@@ -10,8 +10,8 @@
 
 namespace airlock {
 
-// What the kernel and this machine tell about control groups. A starter is short-lived, so it reads
-// this each time.
+// The control groups of this machine, as the kernel reports them. A starter is short-lived, so it
+// reads them each time.
 struct GroupSystem {
   std::vector<MountEntry> mounts;  // those of control groups
   std::string own_groups;          // the text of /proc/self/cgroup

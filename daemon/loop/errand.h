@@ -31,7 +31,7 @@ struct ErrandOptions {
   // reported by then. A process stuck in the kernel can't be killed at once; it is left behind and
   // reaped when it ends.
   std::chrono::milliseconds deadline{30'000};
-  // Who lent the file it works with, if somebody did. Its process may hang while it closes the
+  // The user who lent the errand's file, if it has one. Its process may hang while it closes the
   // file, so it counts as ended two seconds after its report; an errand with a device has closed
   // that by then. A lender other than root gets only a share of an ErrandQueue.
   std::optional<uid_t> lender = {};

@@ -11,8 +11,8 @@
 
 namespace airlock {
 
-// What a driver is told on its command line, after "-o". airlockd and mount.airlock fill this in
-// from their decisions; one function makes the text.
+// A driver's options on its command line, after "-o". airlockd and mount.airlock fill this in from
+// their decisions; one function makes the text.
 struct DriverArguments {
   std::uint32_t flags = 0;  // MS_ bits of the mount; the driver is told those that have a name
   bool block = false;       // it will be mounted as fuseblk

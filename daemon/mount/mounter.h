@@ -14,8 +14,8 @@
 
 namespace airlock {
 
-// What the mounting side has decided before it listens to a driver. A driver's requests can't widen
-// it.
+// Decisions of the mounting side, made before it listens to a driver. A driver's requests can't
+// widen them.
 struct MounterOptions {
   std::uint32_t flags = 0;  // MS_ bits that must be set
 };

@@ -91,8 +91,8 @@ class Preparing {
     if (!row.replay_program.empty() && !step(CheckOperation::kReplay)) return std::move(done_);
     const bool full = wanted == CheckFirst::kFull;
     if (!step(full ? CheckOperation::kCheck : CheckOperation::kGlance)) return std::move(done_);
-    // The medium is consistent, so it is marked clean. Where the checker can't do that, the driver
-    // is told, and removes the dirty mark at unmount.
+    // The medium is consistent, so it is marked clean. If the checker can't do that, the driver is
+    // told, and removes the dirty mark at unmount.
     if (done_.check->verdict == CheckVerdict::kDirty && row.settles)
       (void)step(CheckOperation::kSettle);
     return std::move(done_);

@@ -9,8 +9,8 @@
 
 namespace airlock {
 
-// What an action needs to know about a drive, from sysfs alone. Both functions block as sysfs does,
-// so they belong in an errand; neither opens the device.
+// Read from sysfs alone what an action needs to know about a drive. Both functions block as sysfs
+// does, so they belong in an errand; neither opens the device.
 
 // "/dev/sdb". Errc::kNotFound if the drive no longer exists.
 Result<Device> drive_at_node(const std::string& node, const SystemView& view = {});

@@ -54,7 +54,7 @@ class WatchedDriver : public std::enable_shared_from_this<WatchedDriver> {
                                                        BorrowedFd log, Service service = nullptr);
   ~WatchedDriver();
 
-  // Called once from the loop, also when the driver has ended already.
+  // Called once from the loop, even if the driver has ended already.
   Subscription on_end(OnEnd callback);
   [[nodiscard]] bool ended() const { return end_.has_value(); }
   // The process has ended, though the loop may still have to find out how, and to tell.

@@ -209,7 +209,7 @@ void KernelMountWatch::tell_death(DriverDeath death) {
   if (events_.on_death) std::exchange(events_.on_death, {})(std::move(death));
 }
 
-// What was never written can't be lost.
+// Data that was never written can't be lost.
 Mounting::UnmountResult KernelMountWatch::result_of(const DriverEnd& end) const {
   if (read_only_) return {.flushed = true, .vouched = true, .warning = ""};
   // The driver wrote what it had, but the kernel dropped what it had not handed over yet.

@@ -13,10 +13,10 @@
 
 namespace airlock {
 
-// What a mount errand has made so far. The errand reports it at once, so that the daemon knows what
-// to take away if it kills the errand halfway. The errand's end of the connection is also its life
-// line: once it is closed, the errand does nothing any more. A packet from the daemon to the errand
-// means one thing: do not wait for the check.
+// Tells the daemon what a mount errand has made so far, so that the daemon knows what to take away
+// if it kills the errand halfway. The errand reports everything at once. The errand's end of the
+// connection is also its life line: once it is closed, the errand does nothing any more. A packet
+// from the daemon to the errand means one thing: do not wait for the check.
 class MountNews {
  public:
   // In the errand. Report both before building anything on them.

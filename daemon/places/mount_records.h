@@ -11,8 +11,8 @@
 
 namespace airlock {
 
-// What survives the death of airlockd about one mount: a small file below /run/airlock, written
-// (and renamed into place) when the mount exists, removed when it is gone.
+// The facts about one mount that survive the death of airlockd: a small file below /run/airlock,
+// written (and renamed into place) when the mount exists, removed when it is gone.
 struct MountRecord {
   std::string volume_id;
   MountSource source;  // without the image descriptor

@@ -31,8 +31,8 @@ struct SessionFacts {
   bool locked = false;
 };
 
-// What a caller asked for: `rw ro noexec exec nosuid allow_other owner=media ...`, split at commas.
-// The policy allows only listed options; it refuses any other by name.
+// A caller's options: `rw ro noexec exec nosuid allow_other owner=media ...`, split at commas. The
+// policy allows only listed options; it refuses any other by name.
 struct RequestFacts {
   bool automatic = false;
   std::optional<CallerFacts> caller;  // empty exactly when automatic

@@ -101,9 +101,9 @@ class VolumeMachine {
   void find_users(Done<std::vector<BusyProcess>> done);
   [[nodiscard]] std::vector<std::string> last_lines() const;
 
-  // What udev now says about the same medium.
+  // Updates what udev says about the same medium.
   void update_device(const Device& device);
-  // What the rules say about it.
+  // Updates what the rules say about the medium.
   void set_removable(bool removable);
   // For an image: its opener left the bus.
   void opener_left();

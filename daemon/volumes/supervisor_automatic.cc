@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What happens automatically: the policy decides once per medium, and decides again about waiting
+// Automatic decisions: the policy decides once per medium, and decides again about waiting
 // media when sessions or settings change.
 #include <utility>
 
