@@ -134,7 +134,7 @@ bool is_ignored(udev_device* device) {
 void describe_drive(udev_device* drive, Device& device) {
   const Connection connection = connection_of(drive);
   const bool says_removable = is_set(attribute(drive, "removable"));
-  // The kernel calls some loop devices removable because of their image.
+  // A loop device is not removable, even if sysfs says so; only AIRLOCK_REMOVABLE makes it so.
   const bool is_loop = or_empty(udev_device_get_sysname(drive)).starts_with("loop");
   device.drive = udev_device_get_devnum(drive);
   device.drive_name = or_empty(udev_device_get_sysname(drive));
