@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -66,7 +67,12 @@ Result<CapabilityData> capabilities() {
   return data;
 }
 
-Result<void> clear_capabilities() {
+// The call is not even made by a worker that has none: a unit's filter need not allow it.
+Result<void> clear_capabilities(const CapabilityData& held) {
+  constexpr auto kNone = [](const __user_cap_data_struct& half) {
+    return (half.effective | half.permitted | half.inheritable) == 0;
+  };
+  if (std::ranges::all_of(held, kNone)) return {};
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   CapabilityData none{};
   if (::syscall(SYS_capset, &header, none.data()) != 0)
@@ -98,7 +104,7 @@ Result<void> give_up_privileges() {
     return fail_errno(errno, Errc::kSystem, "clear the ambient capabilities");
   TRY(const auto held, capabilities());
   if ((held[0].effective >> CAP_SETPCAP & 1) != 0) TRY_VOID(forbid_new_capabilities());
-  TRY_VOID(clear_capabilities());
+  TRY_VOID(clear_capabilities(held));
   // Exec made it dumpable again, whatever the launcher set.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
     return fail_errno(errno, Errc::kSystem, "become non-dumpable");

@@ -16,7 +16,7 @@ from harness import PATIENCE
 BUILD = pathlib.Path(os.environ.get("AIRLOCK_BUILD", "build")).resolve()
 UNITS = BUILD / "units"
 # What the directives that come with libfuse's examples score.
-WORST_EXPOSURE = 0.3
+WORST_EXPOSURE = 0.2
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd is not installed")
