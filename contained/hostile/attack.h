@@ -25,6 +25,7 @@ using Attack = int (*)(const Targets&);
 enum class StoppedBy {
   kNamespacesToo,  // also without the filter: empty root, namespaces, identity, limits
   kFilterOnly,     // harmless inside the sandbox, refused anyway
+  kGoodbye,        // harmless, and the first filter lets it happen; the second does not
   kControlGroup,   // by nothing else: what it does is a worker's work, but too much of it
 };
 

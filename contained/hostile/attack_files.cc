@@ -81,4 +81,14 @@ int other_ioctl(const Targets&) {
   return won_if(::ioctl(kControlDescriptor, FIONREAD, &waiting) == 0);
 }
 
+int look_at_descriptor(const Targets&) {
+  struct stat status{};
+  return won_if(::fstat(STDIN_FILENO, &status) == 0);
+}
+
+// For whoever is started next.
+int share_descriptor(const Targets&) {
+  return won_if(::fcntl(kControlDescriptor, F_SETFD, 0) == 0);
+}
+
 }  // namespace airlock::hostile

@@ -88,6 +88,22 @@ int replace_report(const Targets&) {
   return 0;
 }
 
+// A filter whose listener answers calls, and holds whoever made them for as long as it likes.
+int answer_own_calls(const Targets&) {
+  sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program{.len = 1, .filter = &allow};
+  return won_if(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                          &program) >= 0);
+}
+
+// As serve_only() does it, once more.
+int add_filter_to_all_threads(const Targets&) {
+  sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  const sock_fprog program{.len = 1, .filter = &allow};
+  return won_if(
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0);
+}
+
 // A filter of one's own can lie about the results of calls.
 int add_filter(const Targets&) {
   sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,18 +35,23 @@ int medium_in_memory = -1;
 }  // namespace
 
 void prepare_attack(std::string_view name) {
-  if (name == "fill_medium_in_memory")
+  if (name == "fill_medium_in_memory" || name == "grow_medium")
     medium_in_memory = ::memfd_create("airlock-hostile", MFD_CLOEXEC);
 }
 
 // As a driver does whose image lies in a tmpfs. Nothing of it is mapped, so no limit on its memory
 // or its addresses sees it; and an image grows when somebody writes behind its end.
 int fill_medium_in_memory(const Targets&) {
-  static constexpr std::array<char, 1U << 20> kBlock{};
+  static std::array<char, 1U << 20> kBlock{};
+  const iovec part{.iov_base = kBlock.data(), .iov_len = kBlock.size()};
   for (std::size_t at = 0; at < 2 * kTooMuch; at += kBlock.size())
-    if (::pwrite(medium_in_memory, kBlock.data(), kBlock.size(), static_cast<off_t>(at)) < 0)
-      return lost();
+    if (::pwritev(medium_in_memory, &part, 1, static_cast<off_t>(at)) < 0) return lost();
   return 0;
+}
+
+// Space that nobody has written to, and the size of an image that is somebody's file.
+int grow_medium(const Targets&) {
+  return won_if(::fallocate(medium_in_memory, 0, 0, kPage) == 0);
 }
 
 int map_executable(const Targets&) {
@@ -56,6 +62,13 @@ int make_executable(const Targets&) {
   void* const memory = map(kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE);
   if (memory == MAP_FAILED) return lost();
   return won_if(::mprotect(memory, kPage, PROT_READ | PROT_EXEC) == 0);
+}
+
+// The limit on data forgets what can't be written.
+int make_read_only(const Targets&) {
+  void* const memory = map(kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  if (memory == MAP_FAILED) return lost();
+  return won_if(::mprotect(memory, kPage, PROT_READ) == 0);
 }
 
 int overstay_memory(const Targets&) {

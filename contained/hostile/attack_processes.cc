@@ -104,4 +104,13 @@ int become_dumpable(const Targets&) {
   return won_if(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
 }
 
+// What `ps` shows.
+int take_other_name(const Targets&) {
+  return won_if(::prctl(PR_SET_NAME, "airlockd", 0, 0, 0) == 0);
+}
+
+int change_own_death(const Targets&) {
+  return won_if(::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == 0);
+}
+
 }  // namespace airlock::hostile

@@ -7,9 +7,10 @@
 //
 // HOW is "bare" (held by nothing, the control run that shows the attack works), "closed-gate" (the
 // same, as if on a machine that knows no 32-bit calls), "unfiltered" (the launcher's sandbox
-// without the last door) or "confined" (as drivers are). WHAT is an attack or a behaviour. The
-// outcome of an attack is one packet on the control channel: "won", "lost ERRNO" or, from a control
-// run that dies of SIGSEGV, "fault" and the instruction that raised it.
+// without the last door), "confined" (as drivers are while they start) or "serving" (as they are
+// from then on). WHAT is an attack or a behaviour. The outcome of an attack is one packet on the
+// control channel: "won", "lost ERRNO" or, from a control run that dies of SIGSEGV, "fault" and the
+// instruction that raised it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -53,6 +54,7 @@ Result<void> enter_sandbox(std::string_view how) {
   if (root != RootState::kEmpty) return fail(Errc::kSystem, "the root is not empty");
   if (how == "unfiltered") return {};
   TRY([[maybe_unused]] const auto confinement, confine(kFilter));
+  if (how == "serving") return serve_only();
   return {};
 }
 

@@ -15,8 +15,9 @@ namespace airlock {
 //   confine(filter)      before the first byte of a medium: from here on only these system calls
 //   outlive_starter()    once the mount exists, before the goodbye: the starter may go right after
 //   it
+//   serve_only()         after the goodbye: from here on there is nobody to talk to but the kernel
 //
-// None of them can be undone. A failure of the first two must end the worker. README.md beside
+// None of them can be undone. A failure of any that can fail must end the worker. README.md beside
 // this file tells what each does and how a new driver gets its list of calls.
 
 enum class RootState {
@@ -46,5 +47,8 @@ using Filter = std::span<const sock_filter>;
 // Landlock that allows nothing, then the filter. A call it does not know ends the whole process
 // with SIGSYS, after a line on standard error that names it.
 [[nodiscard]] Result<Confinement> confine(Filter filter);
+
+// Takes the calls of syscalls_until_goodbye.inc away, from all threads.
+[[nodiscard]] Result<void> serve_only();
 
 }  // namespace airlock

@@ -69,13 +69,17 @@ Result<void> report_forbidden_calls() {
 }
 
 Result<void> install_filter(Filter filter) {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return fail_errno(errno, Errc::kSystem, "set no_new_privs");
+  return add_filter(filter);
+}
+
+Result<void> add_filter(Filter filter) {
   std::vector<sock_filter> steps(filter.begin(), filter.end());
   for (sock_filter& step : steps)
     if (step.k == kThisProcess) step.k = static_cast<std::uint32_t>(::getpid());
   const sock_fprog program{.len = static_cast<unsigned short>(steps.size()),
                            .filter = steps.data()};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    return fail_errno(errno, Errc::kSystem, "set no_new_privs");
   // For every thread, should there be others: a positive answer names one that could not be had.
   const long refused =
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);

@@ -12,6 +12,9 @@ Result<int> forbid_with_landlock();
 
 Result<void> install_filter(Filter filter);
 
+// On top of what is there. Takes no_new_privs and, where there is a filter, its leave.
+Result<void> add_filter(Filter filter);
+
 // Makes a forbidden call write its number before it ends the process.
 Result<void> report_forbidden_calls();
 

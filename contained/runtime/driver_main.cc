@@ -93,6 +93,7 @@ Result<void> run(Server& session, std::span<char*> argv, const DriverProgram& pr
   // The mount exists. Before the goodbye, because the starter may be gone right after it.
   outlive_starter();
   TRY_VOID(session.goodbye(0));
+  TRY_VOID(serve_only());
   const StopOnTerminate stopper(*server);
   auto served = server->serve(medium->files());
   // The exit code is this driver's word about all that was written, so nothing may hide the answer.
@@ -133,7 +134,7 @@ int driver_main(int argc, char** argv, const DriverProgram& program) {
   const auto done = run(**session, std::span(argv, static_cast<std::size_t>(argc)), program);
   if (done) return leave_service(ServiceEnd::kSuccess, std::chrono::milliseconds{0});
   log(LogLevel::kError, "{}", done.error().message());
-  (void)(*session)->goodbye(1);  // nobody may be listening any more
+  (void)(*session)->goodbye(1);  // nobody may be listening any more, or it was said already
   return leave_service(ServiceEnd::kFailure,
                        *root == RootState::kAsGiven ? kJournalGrace : std::chrono::milliseconds{0});
 }

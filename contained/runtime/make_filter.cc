@@ -30,8 +30,10 @@ Result<void> set_attribute(const FilterHandle& filter, scmp_filter_attr attribut
   return {};
 }
 
-Result<FilterHandle> new_filter() {
-  FilterHandle filter(seccomp_init(SCMP_ACT_TRAP));
+Result<FilterHandle> new_filter(std::uint32_t otherwise) {
+  // What the machine this is built on can do says nothing about the one it will run on.
+  (void)seccomp_api_set(kKillsProcesses);
+  FilterHandle filter(seccomp_init(otherwise));
   if (!filter) return fail(Errc::kOutOfMemory, "prepare the system call filter");
   // Calls of another instruction set (32-bit, x32) have other numbers: no rule, no report.
   TRY_VOID(set_attribute(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
@@ -55,17 +57,20 @@ Result<std::vector<sock_filter>> exported(const FilterHandle& filter) {
 
 }  // namespace
 
-Result<std::vector<sock_filter>> make_filter(std::span<const SyscallRule> driver_calls) {
-  // What the machine this is built on can do says nothing about the one it will run on.
-  (void)seccomp_api_set(kKillsProcesses);
-  TRY(const FilterHandle filter, new_filter());
+Result<std::vector<sock_filter>> make_filter(std::span<const SyscallRule> worker_calls) {
+  TRY(const FilterHandle filter, new_filter(SCMP_ACT_TRAP));
   TRY_VOID(add_rules(filter, common_calls()));
-  TRY_VOID(add_rules(filter, driver_calls));
+  TRY_VOID(add_rules(filter, worker_calls));
   return exported(filter);
 }
 
-int write_filter(std::span<const SyscallRule> driver_calls) {
-  const auto filter = make_filter(driver_calls);
+Result<std::vector<sock_filter>> make_narrowing_filter(std::span<const SyscallRule> ended_calls) {
+  TRY(const FilterHandle filter, new_filter(SCMP_ACT_ALLOW));
+  for (const SyscallRule& rule : ended_calls) TRY_VOID(add_rule(filter, SCMP_ACT_TRAP, rule));
+  return exported(filter);
+}
+
+int write_filter(const Result<std::vector<sock_filter>>& filter) {
   if (!filter) {
     fmt::print(stderr, "{}\n", filter.error().message());
     return EXIT_FAILURE;

@@ -16,9 +16,13 @@ namespace airlock {
 
 // What contained/runtime/syscalls.inc allows to everybody plus these calls.
 [[nodiscard]] Result<std::vector<sock_filter>> make_filter(
-    std::span<const SyscallRule> driver_calls);
+    std::span<const SyscallRule> worker_calls);
 
-// The same on standard output, as the elements of an array. Returns the program's exit code.
-int write_filter(std::span<const SyscallRule> driver_calls);
+// Takes these calls away from whoever has a filter already, and leaves the others to that one.
+[[nodiscard]] Result<std::vector<sock_filter>> make_narrowing_filter(
+    std::span<const SyscallRule> ended_calls);
+
+// A filter on standard output, as the elements of an array. Returns the program's exit code.
+int write_filter(const Result<std::vector<sock_filter>>& filter);
 
 }  // namespace airlock

@@ -2,7 +2,7 @@
 #include "contained/runtime/stop_on_terminate.h"
 
 #include <signal.h>
-#include <unistd.h>
+#include <sys/time.h>
 
 #include <atomic>
 
@@ -11,11 +11,17 @@ namespace {
 
 std::atomic<FuseServer*> server_to_stop = nullptr;
 
+// alarm() is a system call of its own on some machines; this is the same one everywhere.
+void set_alarm(time_t seconds) {
+  const itimerval once = {.it_interval = {}, .it_value = {.tv_sec = seconds, .tv_usec = 0}};
+  (void)::setitimer(ITIMER_REAL, &once, nullptr);
+}
+
 // A signal between the look at the flag and the read that waits would be noticed only with the
 // next request, so it comes again until the driver has stopped.
 void on_terminate(int) {
   if (FuseServer* const server = server_to_stop; server != nullptr) server->stop();
-  (void)::alarm(1);
+  set_alarm(1);
 }
 
 void handle_with(void (*handler)(int)) {
@@ -35,7 +41,7 @@ StopOnTerminate::StopOnTerminate(FuseServer& server) {
 StopOnTerminate::~StopOnTerminate() {
   handle_with(SIG_IGN);
   server_to_stop = nullptr;
-  (void)::alarm(0);
+  set_alarm(0);
 }
 
 }  // namespace airlock

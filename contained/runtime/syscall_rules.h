@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 
 #include <cerrno>
 #include <csignal>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A part of the build: writes the filter of the worker whose list it is built with.
+// A part of the build: writes the filter made of the list it is built with. That of a worker allows
+// the list; the one that is called narrowing takes it away.
 #include <linux/blkzoned.h>
 #include <linux/cdrom.h>
 #include <linux/fd.h>
@@ -18,5 +19,9 @@ const std::vector<SyscallRule> kCalls = {
 }  // namespace airlock
 
 int main() {
-  return airlock::write_filter(airlock::kCalls);
+#if defined(AIRLOCK_NARROWS)
+  return airlock::write_filter(airlock::make_narrowing_filter(airlock::kCalls));
+#else
+  return airlock::write_filter(airlock::make_filter(airlock::kCalls));
+#endif
 }

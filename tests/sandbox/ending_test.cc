@@ -85,13 +85,18 @@ TEST(Ending, RunAsRootMemoryOfOneIsNoMatterToAnother) {
 }
 #endif
 
-TEST(Ending, RunAsRootHonestCodeIsNotDisturbed) {
-  Worker worker = start_hostile("confined", "live-honestly");
+class HonestCode : public testing::TestWithParam<const char*> {};
+
+TEST_P(HonestCode, RunAsRootIsNotDisturbed) {
+  Worker worker = start_hostile(GetParam(), "live-honestly");
   EXPECT_EQ(next_packet(worker.control()), "ready");
   const auto cause = worker.wait(kPatience);
   ASSERT_TRUE(cause);
   EXPECT_TRUE(cause->clean()) << cause->describe();
 }
+
+INSTANTIATE_TEST_SUITE_P(Filters, HonestCode, testing::Values("confined", "serving"),
+                         [](const auto& each) { return std::string(each.param); });
 
 TEST(Ending, RunAsRootAskingTwiceGivesTheSameAnswer) {
   Worker worker = start_hostile("confined", "exit-7");

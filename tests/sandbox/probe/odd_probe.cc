@@ -2,6 +2,10 @@
 // A worker in the place of airlock-probe that does what the first line of the medium says: what a
 // probe could become when a medium takes it over. It is in the same sandbox, but for a few more
 // system calls. Never installed.
+#include <linux/blkzoned.h>
+#include <linux/cdrom.h>
+#include <linux/fd.h>
+#include <linux/sed-opal.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,7 +27,9 @@
 namespace airlock {
 namespace {
 
-const std::vector<SyscallRule> kCalls{AIRLOCK_ALLOW(pause)};
+const std::vector<SyscallRule> kCalls{
+#include "contained/probe/syscalls.inc"
+    AIRLOCK_ALLOW(pause)};
 
 void send(Channel& channel, const Bytes& bytes, BorrowedFd descriptor = kNoDescriptor) {
   // The other end may have gone, which is part of the game.
