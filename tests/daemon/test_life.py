@@ -153,6 +153,29 @@ def test_an_image_file_of_a_person_without_privileges(machine):
         assert not machine.mounts()
 
 
+def test_airlockd_has_neither_the_image_nor_the_stick_open(machine):
+    """The promise of ARCHITECTURE.md: errands and the driver have them, airlockd has not."""
+    machine.allow("mount-image")
+    stick = machine.make_stick("STICK").plug()
+    _, volume = machine.wait_for_state(stick, "mounted")
+    image = machine.make_stick("IMAGE").image
+    os.chown(image, *ALICE[:1], ALICE[0])
+
+    def who_has(medium):
+        status = os.stat(medium)
+        wanted = (status.st_dev, status.st_ino, status.st_rdev)
+        return {int(name) for name in os.listdir("/proc") if name.isdigit() and harness.holds_open(name, wanted)}
+
+    assert who_has(stick.device) == {volume["DriverPid"]}
+    with machine.image_opener(ALICE, image) as path:
+        machine.call_as(ALICE, path, VOLUME, "Mount", "(@a{sv} {},)")
+        driver = machine.volumes()[path]["DriverPid"]
+        keeper = [pid for pid in who_has(image) if harness.parent_of(pid) == machine.daemon.pid and pid != driver]
+        assert driver in who_has(image) and len(keeper) == 1
+        assert machine.daemon.pid not in who_has(image)
+        machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
+
+
 def test_ten_media_at_once_are_all_mounted(machine):
     sticks = [machine.make_stick(f"S{number}", size="8M") for number in range(10)]
     # Ten drivers are born meanwhile, on as few cores as there are.
