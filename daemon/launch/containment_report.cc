@@ -16,6 +16,7 @@
 
 #include "daemon/launch/group_home.h"
 #include "lib/base/file_text.h"
+#include "lib/base/number.h"
 #include "lib/base/text.h"
 #include "lib/base/unique_fd.h"
 
@@ -209,6 +210,42 @@ std::string ids_text(const std::vector<Id>& ids) {
   return fmt::format("{}", fmt::join(ids, " "));
 }
 
+// What is not as it is meant to be. A user namespace is not to be had everywhere, and one shared
+// with a service manager's unit holds nobody who has no capability.
+std::string gaps_text(const ContainmentReport& report) {
+  std::vector<std::string> gaps;
+  if (std::ranges::find(report.user_ids, 0U) != report.user_ids.end()) gaps.emplace_back("is root");
+  if (!report.capabilities.none()) gaps.emplace_back("has capabilities");
+  if (!report.no_new_privileges) gaps.emplace_back("can get privileges");
+  if (report.seccomp_mode != 2) gaps.emplace_back("may make any system call");
+  for (const std::string_view name : {"mnt", "net"})
+    if (const auto its =
+            std::ranges::find(report.namespaces, name, &ContainmentReport::Namespace::name);
+        its == report.namespaces.end() || !its->own)
+      gaps.push_back(fmt::format("shares the namespace {}", name));
+  return fmt::format("{}", fmt::join(gaps, ", "));
+}
+
+bool has_connection(const ContainmentReport& report) {
+  return std::ranges::any_of(report.descriptors, [](const auto& descriptor) {
+    return descriptor.number > STDERR_FILENO && descriptor.target.starts_with("socket:");
+  });
+}
+
+std::string most_text(const ContainmentReport& report) {
+  std::vector<std::string> limits;
+  for (const auto& group : report.control_groups)
+    for (const GroupLimit& limit : group.limits) {
+      const auto value = parse_number<std::uint64_t>(limit.value, 0);
+      if (!group.own || !value) continue;
+      if (limit.name == "memory.max" || limit.name == "memory.limit_in_bytes")
+        limits.push_back(fmt::format("{} MiB of memory", *value >> 20));
+      if (limit.name == "pids.max") limits.push_back(fmt::format("{} threads", *value));
+    }
+  if (limits.empty()) return "what its process limits say; it has no control group of its own";
+  return fmt::format("{}", fmt::join(limits, ", "));
+}
+
 }  // namespace
 
 Result<ContainmentReport> measure_containment(pid_t pid) {
@@ -229,6 +266,12 @@ std::string render(const ContainmentReport& report) {
   const auto row = [&](std::string_view what, std::string_view fact) {
     text += fmt::format("{:<18} {}\n", what, fact);
   };
+  const std::string gaps = gaps_text(report);
+  row("can reach", gaps.empty() ? "the descriptors below: no other file, program or network"
+                                : "MORE THAN ITS DESCRIPTORS: " + gaps);
+  row("can talk to", has_connection(report) ? "whoever is at the other end of its sockets"
+                                            : "the kernel, and through its standard error");
+  row("can use at most", most_text(report));
   row("process",
       fmt::format("{} {}, {} thread(s)", report.pid, quote(report.program), report.threads));
   row("user, group", fmt::format("{}, {}", ids_text(report.user_ids), ids_text(report.group_ids)));

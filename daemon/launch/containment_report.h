@@ -59,7 +59,8 @@ struct ContainmentReport {
 
 Result<ContainmentReport> measure_containment(pid_t pid);
 
-// A table for people, one fact per line. It says so that Landlock can't be read from outside.
+// A table for people, one fact per line, after three lines in plain words. It says that Landlock
+// can't be read from outside.
 std::string render(const ContainmentReport& report);
 
 }  // namespace airlock

@@ -160,6 +160,9 @@ def test_the_containment_of_a_live_driver_can_be_read(machine):
     report = machine.call_as(ALICE, path, VOLUME, "GetContainment")
     assert "capabilities       none" in report and "seccomp            filtering" in report
     assert "control group      " in report
+    assert report.startswith("can reach          the descriptors below: no other file, program or network\n"
+                             "can talk to        the kernel, and through its standard error\n"
+                             "can use at most    ")
 
 
 def test_a_driver_that_does_not_come_to_mount_is_ended_by_the_deadline(scratch):

@@ -149,6 +149,33 @@ TEST_P(ContainmentTest, RunAsRootReportIsReadable) {
             std::string::npos)
       << text;
   EXPECT_NE(text.find("seccomp            filtering"), std::string::npos) << text;
+  // In plain words; this worker has its control channel still.
+  EXPECT_TRUE(text.starts_with(
+      "can reach          the descriptors below: no other file, program or network\n"
+      "can talk to        whoever is at the other end of its sockets\n"
+      "can use at most    "))
+      << text;
+}
+
+TEST_P(ContainmentTest, RunAsRootPlainWordsNameEveryGap) {
+  const auto reach = [](const ContainmentReport& report) {
+    const std::string text = render(report);
+    return text.substr(19, text.find('\n') - 19);
+  };
+  ContainmentReport gap = report_;
+  gap.capabilities.bounding = 1;
+  EXPECT_EQ(reach(gap), "MORE THAN ITS DESCRIPTORS: has capabilities");
+  gap = report_;
+  gap.no_new_privileges = false;
+  gap.seccomp_mode = 0;
+  EXPECT_EQ(reach(gap), "MORE THAN ITS DESCRIPTORS: can get privileges, may make any system call");
+  gap = report_;
+  gap.user_ids[2] = 0;
+  std::erase_if(gap.namespaces, [](const auto& space) { return space.name == "net"; });
+  EXPECT_EQ(reach(gap), "MORE THAN ITS DESCRIPTORS: is root, shares the namespace net");
+  gap = report_;
+  std::erase_if(gap.descriptors, [](const auto& descriptor) { return descriptor.number == 3; });
+  EXPECT_NE(render(gap).find("can talk to        the kernel"), std::string::npos);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sandbox, ContainmentTest,
@@ -169,6 +196,7 @@ TEST(ContainmentReport, RunAsRootShowsWhatIsNotContained) {
   EXPECT_GT(report->root_entries.value_or(0), 0U);
   EXPECT_TRUE(std::ranges::none_of(report->namespaces, &ContainmentReport::Namespace::own));
   EXPECT_NE(render(*report).find("POSSIBLE"), std::string::npos);
+  EXPECT_TRUE(render(*report).starts_with("can reach          MORE THAN ITS DESCRIPTORS: is root"));
   for (const auto& group : report->control_groups) EXPECT_FALSE(group.own) << group.path;
 }
 
