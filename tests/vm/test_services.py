@@ -43,7 +43,12 @@ def test_a_mount_is_served_by_a_confined_service(services, make_image, kind):
     unit = volume["Driver"]
     assert unit.startswith(f"airlock-{'ext' if kind == 'ext4' else 'fat'}@")
     assert int(guest.text(f"stat -c %u /proc/{volume['DriverPid']}")) in DYNAMIC_USERS
-    assert exposure(guest, unit) <= 0.3
+    assert exposure(guest, unit) <= 0.2
+    status = dict(line.split(":\t", 1) for line in guest.text(f"cat /proc/{volume['DriverPid']}/status").splitlines())
+    assert {name: int(status[name], 16) for name in status if name.startswith("Cap")} == dict.fromkeys(
+        ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), 0)
+    # systemd's, and both of the driver's own.
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2") and int(status["Seccomp_filters"]) >= 3, status
     guest.run(f"airlockctl unmount {device}")
     wait_until(lambda: guest.run(f"systemctl is-active {unit}", allowed=None).code != 0, DEADLINE,
                "the service to end")
