@@ -7,6 +7,7 @@
 
 #include "contained/iso/descriptors.h"
 #include "contained/iso/file_sections.h"
+#include "contained/iso/name_places.h"
 #include "contained/iso/names.h"
 #include "contained/iso/rock_ridge.h"
 #include "contained/iso/zisofs.h"
@@ -64,7 +65,16 @@ class Iso final : public ReadOnlyFormat {
     if (!found) return DirectoryEntry{.next = next_sector(position)};
     TRY(const std::uint64_t next,
         behind_sections(medium_, volume().block_size, area, position, *found));
-    return entry_of(*found, directory + position, next);
+    const DirectoryEntry entry = entry_of(*found, directory + position, next);
+    if (!entry.name.empty()) places_.remember(directory, entry.name, position);
+    return entry;
+  }
+
+  Outcome<std::uint64_t> position_near(NodeId directory, std::string_view name) const override {
+    const auto position = places_.find(directory, name);
+    if (!position) return 0;
+    const auto entry = entry_at(directory, *position);
+    return entry && *entry && (*entry)->name == name ? *position : 0;
   }
 
   Outcome<void> read(NodeId node, std::uint64_t offset, std::span<std::byte> into) const override {
@@ -155,6 +165,7 @@ class Iso final : public ReadOnlyFormat {
 
   const MediumReader& medium_;
   NameRules rules_;
+  mutable NamePlaces places_;
 };
 
 std::optional<RockRidgeMarks> rock_ridge_in(const MediumReader& medium, const Tree& tree) {

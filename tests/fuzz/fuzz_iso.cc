@@ -37,7 +37,7 @@ class NextEntry final : public EntrySink {
 // A medium can have every directory in every other one.
 struct Walk {
   ReadOnlyFiles& files;
-  int visits = 2000;
+  int visits = 300;
 
   void look_at(NodeId node, int depth) {
     static std::vector<std::byte> bytes(std::size_t{1} << 17);

@@ -63,6 +63,49 @@ TEST(Iso, ManyRecordsTakeSeveralSectors) {
   EXPECT_EQ(files.find("many/other"), 0U);
 }
 
+// Reads of the medium, but those that its pages answer, while every name of a listing is looked up.
+TEST(Iso, ANameThatWasListedIsFoundWhereItWasSeen) {
+  constexpr std::uint32_t kSectors = 1500;
+  IsoImage image;
+  const auto folder = image.add_directory(image.root(), "", kSectors);
+  image.add(image.root(), "LARGE",
+            {.block = folder, .size = kSectors * kSector, .flags = IsoImage::kDirectory});
+  Names names;
+  for (std::uint32_t i = 0; i < kSectors - 2; ++i) {
+    image.skip_to_next_sector(folder);
+    names.push_back("f" + std::to_string(i));
+    image.add(folder, names.back(), {});
+  }
+  const auto reads_for_names = [&](bool lists_first) {
+    IsoFiles files(image.bytes);
+    const NodeId large = files.find("large");
+    if (lists_first) {
+      EXPECT_EQ(files.list(large).names, names);
+    }
+    int reads = 0;
+    files.medium.judge_with([&](MemoryMedium::Access, std::uint64_t, std::uint64_t) {
+      ++reads;
+      return 0;
+    });
+    for (std::size_t i = 0; i < names.size(); i += 300)
+      EXPECT_TRUE(files.files->lookup(large, names[i])) << names[i];
+    return reads;
+  };
+  // The control: without a listing every one of the five is a walk along more pages than are kept.
+  EXPECT_GT(reads_for_names(false), 1000);
+  EXPECT_LT(reads_for_names(true), 50);
+}
+
+TEST(Iso, OfTwoEntriesOfOneNameTheFirstCounts) {
+  IsoImage image;
+  image.add_file(image.root(), "A.;1", "first");
+  image.add_file(image.root(), "A.;1", "second");
+  IsoFiles files(image.bytes);
+  EXPECT_EQ(files.content("a"), "first");
+  files.list();
+  EXPECT_EQ(files.content("a"), "first");
+}
+
 // What they are shows in the addresses.
 TEST(Iso, BlocksMayBeSmallerThanSectors) {
   for (const std::uint32_t size : {512U, 1024U}) {
