@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/iso/zisofs.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include <cerrno>
+#include <memory>
 #include <vector>
 
 #include "lib/base/byte_view.h"
@@ -15,14 +16,11 @@ constexpr unsigned kSmallestShift = 15, kLargestShift = 17;
 constexpr std::uint32_t kShortestHeader = 16;
 constexpr std::size_t kPointer = sizeof(std::uint32_t);
 
-// All of `into`, or EIO. zlib takes no pointer to const, but only reads there.
-Outcome<void> decompress(std::span<const std::byte> from, std::span<std::byte> into) {
-  uLongf length = into.size();
-  const int done = ::uncompress(reinterpret_cast<Bytef*>(into.data()), &length,
-                                reinterpret_cast<const Bytef*>(from.data()), from.size());
-  if (done == Z_MEM_ERROR) return refuse(ENOMEM);
-  return done == Z_OK && length == into.size() ? Outcome<void>{} : refuse(EIO);
-}
+struct FreeDecompressor {
+  void operator()(libdeflate_decompressor* library) const {
+    ::libdeflate_free_decompressor(library);
+  }
+};
 
 // A file, block for block. Keeps its buffers for the next one.
 class CompressedFile {
@@ -63,7 +61,7 @@ class CompressedFile {
     TRY_VOID(read_data(compression_.header_size + number * kPointer, pointers));
     const auto begin = load_le<std::uint32_t>(pointers, 0).value_or(0);
     const auto end = load_le<std::uint32_t>(pointers, kPointer).value_or(0);
-    // zlib makes no block longer than a few bytes more than what it is given.
+    // A compressor makes no block longer than a few bytes more than what it is given.
     if (end < begin || end - begin > 2 * block_size_) return refuse(EIO);
     if (begin == end) {
       std::ranges::fill(into, std::byte{0});
@@ -71,7 +69,17 @@ class CompressedFile {
     }
     compressed_.resize(end - begin);
     TRY_VOID(read_data(begin, compressed_));
-    return decompress(compressed_, into);
+    return decompress(into);
+  }
+
+  // All of `into`, or EIO.
+  Outcome<void> decompress(std::span<std::byte> into) {
+    if (library_ == nullptr) library_.reset(::libdeflate_alloc_decompressor());
+    if (library_ == nullptr) return refuse(ENOMEM);
+    const auto done = ::libdeflate_zlib_decompress(library_.get(), compressed_.data(),
+                                                   compressed_.size(), into.data(), into.size(),
+                                                   /*actual_out_nbytes_ret=*/nullptr);
+    return done == LIBDEFLATE_SUCCESS ? Outcome<void>{} : refuse(EIO);
   }
 
   Outcome<void> read_data(std::uint64_t offset, std::span<std::byte> into) {
@@ -82,6 +90,7 @@ class CompressedFile {
   const FileSections& sections_;
   const Compression& compression_;
   std::size_t block_size_;
+  std::unique_ptr<libdeflate_decompressor, FreeDecompressor> library_;
   std::vector<std::byte> compressed_;
   std::vector<std::byte> block_;
 };

@@ -19,7 +19,7 @@ media='fuse3,e2fsprogs,dosfstools,exfatprogs,btrfs-progs,cryptsetup-bin'
 machine='linux-image-amd64,initramfs-tools,zstd,login,dbus-user-session,libglib2.0-bin,gvfs'
 building='meson,ninja-build,pkg-config,g++,ccache,libfuse3-dev,libext2fs-dev,comerr-dev,libfmt-dev,libseccomp-dev
   linux-libc-dev,python3-docutils,libsystemd-dev,libudev-dev,libblkid-dev,libtomlplusplus-dev
-  libsdbus-c++-dev,libsdbus-c++-bin,libacl1-dev,libdeflate-dev,liblz4-dev,liblzma-dev,liblzo2-dev,libzstd-dev,zlib1g-dev'
+  libsdbus-c++-dev,libsdbus-c++-bin,libacl1-dev,libdeflate-dev,liblz4-dev,liblzma-dev,liblzo2-dev,libzstd-dev'
 
 [ "${1:-}" != --fresh ] || rm -rf --one-file-system "$place"
 tests/vm/make_root.sh "$place" trixie "$system,$media,$machine,$building"
