@@ -9,17 +9,17 @@
 
 namespace airlock::fat {
 
-// Where a volume says which of its clusters are in use.
+// The part of a volume that records which of its clusters are in use.
 class AllocationMap {
  public:
   virtual ~AllocationMap() = default;
 
-  // Sets the bit of each of `count` clusters that is not free, the lowest first. `used` is zero,
-  // and large enough.
+  // Sets the bit of each cluster in use, of `count` from `first` on; the lowest bit is `first`.
+  // `used` is zero and large enough.
   virtual Outcome<void> read_used(std::uint32_t first, std::uint32_t count,
                                   std::span<std::uint64_t> used) = 0;
 
-  // Where on the medium that is said. Never changes, so this takes no lock.
+  // The part of the medium that records it. Never changes, so this takes no lock.
   struct Bytes {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;

@@ -27,7 +27,7 @@ Outcome<std::span<std::byte>> ClusterBitmap::bytes(std::uint64_t byte) {
   return block.subspan((position - geometry_.block_origin) % geometry_.block_size);
 }
 
-// Nobody asks for anything but whole bytes, except at the end of the volume.
+// Callers ask for whole bytes only, except at the end of the volume.
 Outcome<void> ClusterBitmap::read_used(std::uint32_t first, std::uint32_t count,
                                        std::span<std::uint64_t> used) {
   const std::uint64_t begin = first - kFirstCluster;
@@ -40,7 +40,7 @@ Outcome<void> ClusterBitmap::read_used(std::uint32_t first, std::uint32_t count,
     }
   }
   if (place_.empty()) std::ranges::fill(used, ~std::uint64_t{0});
-  // What comes behind the last cluster counts for nothing.
+  // The bits behind the last cluster mean nothing.
   if (count % 64 != 0) used[count / 64] &= (std::uint64_t{1} << (count % 64)) - 1;
   return {};
 }

@@ -12,15 +12,14 @@
 
 namespace airlock::fat {
 
-// Where exFAT says which clusters are in use: a bit for each, in a file without a name. Not
-// thread-safe.
+// The exFAT allocation bitmap: a bit for each cluster, in a file without a name. Not thread-safe.
 class ClusterBitmap final : public AllocationMap {
  public:
-  // `place` has room for all clusters of the volume, or is empty: then nothing is free.
+  // `place` has room for all clusters of the volume, or is empty: then no cluster is free.
   ClusterBitmap(MetadataCache& cache, const Geometry& geometry, std::vector<ClusterRun> place)
       : cache_(cache), geometry_(geometry), place_(std::move(place)) {}
 
-  // How many bytes it takes for a volume.
+  // The size of the bitmap of a volume.
   [[nodiscard]] static std::uint64_t bytes_for(const Geometry& geometry) {
     return (std::uint64_t{geometry.cluster_count} + 7) / 8;
   }

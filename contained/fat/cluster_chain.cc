@@ -29,7 +29,7 @@ void ClusterChain::add(const ClusterRun& run) {
   pieces_.push_back({.index = known(), .run = run});
 }
 
-// Makes one of every two neighbours but the last, whose end leads on.
+// Merges every two neighbours into one coarse piece, except the last, whose end leads on.
 void ClusterChain::forget_some() {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < pieces_.size(); ++kept) {
@@ -54,7 +54,7 @@ Outcome<void> ClusterChain::step(ClusterTable& table) {
     next = entry.next;
   }
   if (next == milestone_) return refuse(EUCLEAN);
-  // Also says whether the number is a cluster at all and in use.
+  // Also fails if the number is not a cluster.
   TRY(const TableEntry after, table.get(next));
   if (after.kind == TableEntry::Kind::kFree || after.kind == TableEntry::Kind::kBad)
     return refuse(EUCLEAN);
@@ -91,7 +91,8 @@ Outcome<ClusterRun> ClusterChain::find(ClusterTable& table, std::uint32_t index,
                     .count = std::min(want, piece.run.count - skip)};
 }
 
-// From where one looked last, if that is not behind it: files are read and written in their order.
+// Starts at the place found last, unless that is behind `index`: files are mostly read and written
+// in order.
 Outcome<ClusterRun> ClusterChain::find_inside(ClusterTable& table, const Piece& piece,
                                               std::uint32_t index, std::uint32_t want) {
   Place at = last_place_;

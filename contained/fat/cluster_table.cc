@@ -64,7 +64,7 @@ Outcome<std::uint32_t> ClusterTable::load_raw(std::uint32_t cluster) {
   if (geometry_.kind == FatKind::k16) return load_le<std::uint16_t>(bytes, 0).value_or(0);
   if (entry_bits(geometry_.kind) == 32) return load_le<std::uint32_t>(bytes, 0).value_or(0);
   const auto low = std::to_integer<std::uint32_t>(bytes.front());
-  // Twelve bits may lie across two blocks.
+  // Twelve bits may span two blocks.
   TRY(const auto second, byte(offset + 1));
   const std::uint32_t both = low | std::to_integer<std::uint32_t>(second.front()) << 8;
   return cluster % 2 == 0 ? both & 0xfff : both >> 4;
@@ -112,7 +112,7 @@ Outcome<void> ClusterTable::read_used(std::uint32_t first, std::uint32_t count,
                                              : load_le<std::uint32_t>(there, 0).value_or(0);
       there = there.subspan(width);
     }
-    // Whatever else it may be, also what makes no sense, is not free.
+    // Any other value, even an invalid one, means not free.
     if ((value & largest(geometry_.kind)) != 0) used[i / 64] |= std::uint64_t{1} << (i % 64);
   }
   return {};
@@ -142,7 +142,7 @@ Outcome<void> ClusterTable::set(std::uint32_t cluster, TableEntry entry) {
   if (entry.kind == TableEntry::Kind::kFree) value = 0;
   if (entry.kind == TableEntry::Kind::kEnd) value = largest(geometry_.kind);
   if (geometry_.kind == FatKind::k32) {
-    // The upper four bits are not ours.
+    // Keep the upper four bits: they are reserved.
     TRY(const std::uint32_t before, load_raw(cluster));
     value |= before & ~kWideMask;
   }

@@ -10,7 +10,7 @@
 
 namespace airlock::fat {
 
-// Neighbouring clusters.
+// Consecutive clusters.
 struct ClusterRun {
   std::uint32_t start = 0;
   std::uint32_t count = 0;
@@ -18,7 +18,7 @@ struct ClusterRun {
   friend bool operator==(const ClusterRun&, const ClusterRun&) = default;
 };
 
-// What the table says of a cluster.
+// The entry of a cluster in the table.
 struct TableEntry {
   enum class Kind { kFree, kNext, kEnd, kBad } kind = Kind::kFree;
   std::uint32_t next = 0;  // of kNext; always a cluster of the volume
@@ -36,17 +36,17 @@ class ClusterTable final : public AllocationMap {
   [[nodiscard]] std::vector<Bytes> place_of(std::uint32_t first,
                                             std::uint32_t count) const override;
 
-  // EUCLEAN for a number that can be none of these.
+  // EUCLEAN for a value that is none of these kinds.
   Outcome<TableEntry> get(std::uint32_t cluster);
   Outcome<void> set(std::uint32_t cluster, TableEntry entry);
 
   // Chains the clusters of a run one to the next; the last gets `after`.
   Outcome<void> chain(const ClusterRun& run, TableEntry after);
 
-  // The sector the entry of a cluster begins in, as WriteOrder counts them.
+  // The sector where the entry of a cluster begins, as WriteOrder counts them.
   [[nodiscard]] std::uint64_t sector_of(std::uint32_t cluster) const;
 
-  // The two bits in the second entry: true if the volume was left in good order. FAT12 has none.
+  // The two bits in the second entry: unmounted cleanly, and no faults met. FAT12 has neither.
   Outcome<bool> is_marked_clean();
   Outcome<bool> is_marked_sound();
   Outcome<void> mark_clean(bool clean);

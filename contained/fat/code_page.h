@@ -7,10 +7,10 @@
 
 namespace airlock::fat {
 
-// What the upper half of the bytes of short names means. The lower half is ASCII.
+// The meaning of the upper half of the bytes of short names. The lower half is ASCII.
 class CodePage {
  public:
-  // nullptr for a page we have no table of.
+  // nullptr for a page without a table here.
   static const CodePage* find(unsigned number);
   static const CodePage& standard();  // 437
 

@@ -195,8 +195,9 @@ Outcome<void> Directory::grow() {
   return {};
 }
 
-// The parts of a long name before the short one: alone they are nothing, but a short name without
-// them would be another name. Where that is a sector which waits for the name, it can't be.
+// The parts of a long name reach the medium before the short name: alone they mean nothing, but a
+// short name without them would be another name. This is impossible for a sector that itself waits
+// for the name.
 Outcome<void> Directory::order_addition(const Place& place, const Wish& wish) {
   for (std::uint32_t i = place.first_slot; i < place.last_slot(); ++i) {
     TRY(const std::uint64_t sector, sector_of_record(i));
@@ -206,8 +207,8 @@ Outcome<void> Directory::order_addition(const Place& place, const Wish& wish) {
   return {};
 }
 
-// In the sector of its own old name, if there is one; else with a record for a note behind it, if
-// one is wanted.
+// In the sector of the file's own old name, if possible; else with a record for a note behind it,
+// if one is wanted.
 Outcome<void> Directory::make_room_for(Place& place, const Wish& wish) {
   if (const Entry* own = wish.own; own != nullptr) {
     const auto around =
@@ -296,8 +297,8 @@ Outcome<std::vector<std::uint64_t>> Directory::sectors_of(const Entry& entry) {
   return sectors;
 }
 
-// Without its first parts a name would be another one. Inside of a block that is not worth a flush
-// for every sector of a directory somebody else has filled.
+// Without its first parts a name would be another one. Within a block this is not worth a flush for
+// every sector of a directory that another system has filled.
 Outcome<void> Directory::prepare_removal(const Entry& entry) {
   const Geometry& geometry = volume_.geometry();
   for (std::uint32_t i = entry.first_slot; i < entry.slot; ++i) {

@@ -59,7 +59,7 @@ timespec from_dos_time(const DosTime& time, ZoneOffset zone) {
 
 ZonedTime to_zoned_time(const timespec& time, ZoneOffset zone) {
   const ZoneOffset steps = zone / kZoneStep;
-  // What it has no way to say is told in UTC.
+  // A zone the field cannot express becomes UTC.
   const bool fits = zone % kZoneStep == 0 && steps >= -kMostZone && steps <= kMostZone;
   return {.time = to_dos_time(time, fits ? zone : 0),
           .zone = static_cast<std::uint8_t>(kZoneKnown | (fits ? steps & 0x7f : 0))};

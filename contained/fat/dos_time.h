@@ -10,25 +10,25 @@ namespace airlock::fat {
 struct DosTime {
   std::uint16_t date = 0;
   std::uint16_t time = 0;       // in steps of 2 s
-  std::uint8_t hundredths = 0;  // 0 to 199, of the 2 s; only where a file was made
+  std::uint8_t hundredths = 0;  // 0 to 199, of the 2 s; only for creation times
   friend bool operator==(const DosTime&, const DosTime&) = default;
 };
 
-// What local time on the medium is ahead of UTC, in seconds.
+// How far local time on the medium is ahead of UTC, in seconds.
 using ZoneOffset = std::int32_t;
 
-// A moment outside of what fits becomes the nearest that does; a date that is none, 1980.
+// A time out of range becomes the nearest valid one; an invalid date becomes 1980.
 [[nodiscard]] DosTime to_dos_time(const timespec& time, ZoneOffset zone);
 [[nodiscard]] timespec from_dos_time(const DosTime& time, ZoneOffset zone);
 
-// The same, and in the upper bit whether the rest says how far its clock was ahead of UTC. Only
-// exFAT says so.
+// The same with its offset from UTC; the upper bit of `zone` says whether the rest is valid. Only
+// exFAT has this.
 struct ZonedTime {
   DosTime time;
   std::uint8_t zone = 0;
 };
 [[nodiscard]] ZonedTime to_zoned_time(const timespec& time, ZoneOffset zone);
-// `zone` is for a moment that says nothing about its own.
+// `zone` applies if the time has none of its own.
 [[nodiscard]] timespec from_zoned_time(const ZonedTime& time, ZoneOffset zone);
 
 }  // namespace airlock::fat

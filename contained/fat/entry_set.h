@@ -23,7 +23,7 @@ inline constexpr std::uint8_t kEnd = 0x00;
 inline constexpr std::uint8_t kInUse = 0x80;
 inline constexpr std::uint8_t kSecondary = 0x40;
 inline constexpr std::uint8_t kBenign = 0x20;
-inline constexpr std::uint8_t kUnused = 0x05;  // a file that is not there any more
+inline constexpr std::uint8_t kUnused = 0x05;  // a file that was deleted
 inline constexpr std::uint8_t kBitmap = 0x81;
 inline constexpr std::uint8_t kUpcase = 0x82;
 inline constexpr std::uint8_t kLabel = 0x83;
@@ -32,39 +32,39 @@ inline constexpr std::uint8_t kStream = 0xc0;
 inline constexpr std::uint8_t kName = 0xc1;
 }  // namespace entry_type
 
-// True for what nobody may touch who does not know what it is.
+// True for an entry that must not be touched by software that does not know its type.
 [[nodiscard]] constexpr bool is_unknown_critical_primary(std::uint8_t type) {
   const unsigned flags = entry_type::kInUse | entry_type::kSecondary | entry_type::kBenign;
   return (type & flags) == entry_type::kInUse && type != entry_type::kBitmap &&
          type != entry_type::kUpcase && type != entry_type::kLabel && type != entry_type::kFile;
 }
 
-// The entries that are one file, as a copy: a file entry, a stream entry, the name, and perhaps
-// others we know nothing of.
+// A copy of the entries of one file: a file entry, a stream entry, the name, and perhaps others of
+// an unknown type.
 class EntrySet {
  public:
   using Entry = std::span<std::byte, kRecordSize>;
 
-  // How many entries a set has whose first one this is; 0 for what cannot be.
+  // The number of entries in the set that begins with this one; 0 if it cannot begin one.
   static std::size_t count_of(std::span<const std::byte> first);
 
-  // A new one. The name is at most 255 units long.
+  // A new set. The name is at most 255 units long.
   static EntrySet make(std::u16string_view name, const UpcaseTable& table);
-  // Room for one that is read.
+  // Room for a set to be read.
   explicit EntrySet(std::size_t count) : count_(count) {}
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] Entry entry(std::size_t index) {
     return std::span(bytes_).subspan(index * kRecordSize).first<kRecordSize>();
   }
-  // Whether the entries belong together and can be a file; the numbers are not judged.
+  // Whether the entries belong together and can be a file; the numbers are not checked.
   [[nodiscard]] bool is_sound() const;
 
   [[nodiscard]] FileInfo info() const;
   [[nodiscard]] std::u16string name() const;
-  // Both keep the checksum right.
+  // Both update the checksum.
   void set_info(const FileInfo& info);
-  // The same file under another name, with all that belongs to it. False: it does not fit.
+  // The same file under another name, with all its other entries. False if the name does not fit.
   [[nodiscard]] bool rename(std::u16string_view name, const UpcaseTable& table);
 
  private:

@@ -10,7 +10,7 @@
 namespace airlock::fat {
 namespace {
 
-// What is kept in memory of the largest: 128 MiB on the medium.
+// The largest directory kept in memory: 128 MiB on the medium.
 constexpr std::uint32_t kMostEntries = 1u << 22;
 
 std::uint64_t clusters_for(std::uint64_t size, const Geometry& geometry) {
@@ -91,7 +91,7 @@ Outcome<bool> ExfatDirectory::read_some(std::uint32_t entries) {
   return true;
 }
 
-// The file whose set begins there; nothing where there is none that can be used.
+// The file whose set begins there; nothing if there is no usable set.
 Outcome<std::optional<ExfatName>> ExfatDirectory::name_at(std::uint32_t index) {
   TRY(const auto first_bytes, record(index));
   const std::size_t count = EntrySet::count_of(first_bytes);
@@ -154,8 +154,8 @@ Outcome<void> ExfatDirectory::order_growth(const Place& place) {
   return volume_.require_order(*own_sector_, sector);
 }
 
-// In the sector of its own old name, if there is one; else with an entry for a note behind it, if
-// one is wanted.
+// In the sector of the file's own old name, if possible; else with an entry for a note behind it,
+// if one is wanted.
 std::optional<ExfatDirectory::Place> ExfatDirectory::room_for(std::uint32_t count,
                                                               const Wish& wish) {
   Place place = {.count = count};
@@ -211,7 +211,7 @@ Outcome<ExfatName> ExfatDirectory::add(const Place& place, EntrySet set) {
 Outcome<std::uint32_t> ExfatDirectory::print_of(const ExfatName& name) {
   constexpr std::size_t kMadeAt = 8;
   constexpr std::size_t kMadeBytes = 4;
-  constexpr std::size_t kNameLengthAt = 3;  // and the hash of the name
+  constexpr std::size_t kNameLengthAt = 3;  // followed by the hash of the name
   constexpr std::size_t kNameBytes = 3;
   TRY(const auto first, volume_.record(name.positions[0]));
   TRY(const auto second, volume_.record(name.positions[1]));
@@ -228,7 +228,7 @@ std::vector<std::uint64_t> ExfatDirectory::sectors_of(const ExfatName& name) con
   return sectors;
 }
 
-// Inside of a block the order is not worth a flush for every sector of a directory somebody else
+// Within a block the order is not worth a flush for every sector of a directory that another system
 // has filled.
 Outcome<void> ExfatDirectory::prepare_removal(const ExfatName& name) {
   const Geometry& geometry = volume_.geometry();

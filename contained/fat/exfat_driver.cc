@@ -19,7 +19,7 @@ ZonedTime ExfatDriver::time_of(const timespec& moment) const {
   return to_zoned_time(moment, view_.zone);
 }
 
-// Nothing is written for it.
+// Writes no zeroes.
 Outcome<void> ExfatDriver::grow_to(NodeId node, std::uint64_t size) {
   return with_commits(volume_, [&] { return reserve_to(node, size); });
 }

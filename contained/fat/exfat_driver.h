@@ -12,7 +12,7 @@
 
 namespace airlock::fat {
 
-// exFAT: what its sets of entries and directories that know their size make different.
+// The exFAT half of FileDriver: sets of entries, and directories that know their size.
 class ExfatDriver final : public FileDriver {
  public:
   ExfatDriver(Volume& volume, const UpcaseTable& upcase, const View& view);
@@ -36,7 +36,7 @@ class ExfatDriver final : public FileDriver {
                                             std::size_t count, const ExfatDirectory::Wish& wish);
   Outcome<void> grow(Node& node);
   Outcome<ClusterRun> reserve_directory();
-  // What is renamed, and where it is.
+  // The file to be renamed, and its place.
   struct Source {
     Node& node;
     Node& parent;
@@ -53,7 +53,7 @@ class ExfatDriver final : public FileDriver {
 
   const UpcaseTable& upcase_;
   ExfatNodes nodes_;
-  // Which directory begins in a cluster, of those that were read.
+  // The directory that begins in a cluster, of those read so far.
   std::unordered_map<std::uint32_t, NodeId> directories_;
 };
 

@@ -96,7 +96,7 @@ Result<void> check_sizes(const ExfatLayout& layout, const BlockIo& io) {
   return {};
 }
 
-// All sums are of numbers below 2^32 and products below 2^57.
+// No overflow: all sums are of numbers below 2^32, and products are below 2^57.
 Result<void> check_places(const ExfatLayout& layout) {
   if (layout.clusters == 0 || layout.clusters > kMostClusters)
     return fail(Errc::kCorrupted, "it claims to have {} clusters", layout.clusters);
@@ -114,7 +114,7 @@ Result<void> check_places(const ExfatLayout& layout) {
   return {};
 }
 
-// Over all boot sectors but the bytes that change while it is mounted.
+// Over all boot sectors, except for the bytes that change while the volume is mounted.
 std::uint32_t checksum_of(std::span<const std::byte> sectors) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < sectors.size(); ++i) {

@@ -5,10 +5,10 @@
 
 namespace airlock::fat {
 
-// Whether a medium calls itself exFAT; what is wrong with it is read_exfat_geometry()'s to say.
+// Whether a medium calls itself exFAT; read_exfat_geometry() says what is wrong with it.
 Result<bool> is_exfat(BlockIo& io);
 
-// Reads and judges the boot sectors. Each way they can be wrong has its own message.
+// Reads and checks the boot sectors. Each fault has its own message.
 Result<Geometry> read_exfat_geometry(BlockIo& io);
 
 }  // namespace airlock::fat

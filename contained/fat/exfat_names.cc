@@ -16,7 +16,7 @@ constexpr std::size_t kMostRemembered = 65536;
 
 }  // namespace
 
-// Two directories in the same clusters would each overwrite what the other knows.
+// Two directories in the same clusters would overwrite each other's changes.
 Outcome<void> ExfatDriver::check_alone(const Node& node) {
   const std::uint32_t cluster = node.chain.first();
   if (cluster == 0) return {};
@@ -99,7 +99,7 @@ Outcome<bool> ExfatDriver::is_empty(Node& directory) {
   return where->is_empty();
 }
 
-// A cluster of zeroes for a directory, which is in use by now.
+// A cluster of zeroes for a directory, marked as in use.
 Outcome<ClusterRun> ExfatDriver::reserve_directory() {
   TRY(const ClusterRun run, volume_.space().reserve(0, 1));
   auto done = volume_.write_directory_zeroes(run);
@@ -110,7 +110,7 @@ Outcome<ClusterRun> ExfatDriver::reserve_directory() {
   return std::unexpected(done.error());
 }
 
-// One cluster more, behind the last if that is free.
+// Adds one cluster, directly behind the last if that one is free.
 Outcome<void> ExfatDriver::grow(Node& node) {
   const std::uint64_t cluster_size = volume_.geometry().cluster_size;
   TRY(ExfatDirectory* const directory, open_for_change(node));
@@ -198,7 +198,7 @@ Outcome<void> ExfatDriver::remove(NodeId parent, std::string_view name, bool is_
   return {};
 }
 
-// Where the medium has a name; null if it has none of the file yet.
+// Where the medium has a name of the file; null if it has none yet.
 Outcome<const Origin*> ExfatDriver::find_origin(const Source& source) {
   if (const Origin* const known = known_origin(source.node)) return known;
   if (source.directory.is_added(source.name.index)) return nullptr;
@@ -209,7 +209,7 @@ Outcome<const Origin*> ExfatDriver::find_origin(const Source& source) {
   return remember_origin(source.node, std::move(origin));
 }
 
-// Says beside the new name which name has to go if power does before that.
+// Notes beside the new name which name to remove after a power cut.
 Outcome<void> ExfatDriver::keep_note(const Node& node, ExfatDirectory& directory,
                                      const ExfatName& name, std::optional<std::uint32_t> note) {
   const Origin* const origin = known_origin(node);
@@ -221,7 +221,7 @@ Outcome<void> ExfatDriver::keep_note(const Node& node, ExfatDirectory& directory
                                      .new_print = print});
 }
 
-// Requires what it takes that a name is found instead of another.
+// Requires the order in which the new name is found before the old one goes.
 Outcome<void> ExfatDriver::prepare_move(const Source& source, Node& new_parent, const Name& name) {
   TRY_VOID(order_move(source.node, name));
   if (!source.name.info.is_directory()) return {};
@@ -230,7 +230,7 @@ Outcome<void> ExfatDriver::prepare_move(const Source& source, Node& new_parent, 
   return {};
 }
 
-// The file takes over the entries of what had the name before, in one write.
+// The file takes over the entries of the file it replaces, in one write.
 Outcome<void> ExfatDriver::replace(const Source& source, Node& new_parent,
                                    const ExfatName& target) {
   TRY(ExfatDirectory* const to, open_for_change(new_parent));

@@ -9,7 +9,7 @@
 
 namespace airlock::fat {
 
-// Without positions all entries have to be in one cluster.
+// Without positions all entries are in one cluster.
 Outcome<EntrySet> ExfatNodes::set_at(std::uint64_t position,
                                      std::span<const std::uint64_t> positions) {
   const Geometry& geometry = volume_.geometry();
@@ -74,8 +74,8 @@ Outcome<FileInfo> ExfatNodes::info_of(const Node& node) {
   return node.own_info;
 }
 
-// Only the first two entries change, and both have to. They may be the last of one sector and the
-// first of the next.
+// Only the first two entries change, and both must change together. They may be the last of one
+// sector and the first of the next.
 Outcome<void> ExfatNodes::prepare_change(const Node& node) {
   if (node.position == 0) return {};
   const std::uint64_t second =

@@ -9,19 +9,19 @@
 
 namespace airlock::fat {
 
-// Files on exFAT, of which a set of entries tells.
+// Files on exFAT, each described by a set of entries.
 class ExfatNodes final : public Nodes {
  public:
   explicit ExfatNodes(Volume& volume) : Nodes(volume) {}
 
-  // A number for the file, which nothing else has. It is being told to the kernel.
+  // A unique number for the file. The caller gives it to the kernel.
   NodeId hand_out(const ExfatName& name);
-  // The file got another place.
+  // The file is in another place now.
   void moved(Node& node, const ExfatName& name);
 
   Outcome<Node*> find(NodeId id) override;
   Outcome<FileInfo> info_of(const Node& node) override;
-  // EOPNOTSUPP where the entries lie so that no order is safe.
+  // EOPNOTSUPP if the entries lie so that no order is safe.
   Outcome<void> prepare_change(const Node& node) override;
   Outcome<void> store(Node& node, const FileInfo& info) override;
 

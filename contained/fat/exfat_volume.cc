@@ -12,22 +12,22 @@ namespace {
 
 constexpr unsigned kDirty = 2;
 constexpr unsigned kFailure = 4;
-// Of this size the sets of entries fit into one block, which is how they are written.
+// From this size on a set of entries fits into one block, the unit of writing.
 constexpr std::uint32_t kSmallestWritten = 1024;
-// More are not kept track of in memory: 64 MiB of bits.
+// The most clusters tracked in memory: 64 MiB of bits.
 constexpr std::uint32_t kMostTracked = 1u << 29;
 constexpr std::size_t kMostBitmapPieces = 256;
 constexpr std::uint64_t kLargestDirectory = std::uint64_t{256} << 20;
 
-// A file without a name that the root directory has an entry of.
+// A file without a name, which has an entry in the root directory.
 struct SystemFile {
   std::uint32_t cluster = 0;
   std::uint64_t size = 0;
   std::uint32_t checksum = 0;
 };
 
-// Looks through the root directory for what is not a file. What is missing or damaged is a reason
-// not to write.
+// Searches the root directory for entries other than files. If one is missing or damaged, the
+// volume is read-only.
 class RootReader {
  public:
   explicit RootReader(Volume& volume) : volume_(volume), geometry_(volume.geometry()) {}
@@ -79,7 +79,7 @@ class RootReader {
     if (reason.empty()) reason = std::move(text);
   }
 
-  // Nothing where there is less than the size says.
+  // Nothing if the chain is shorter than the size.
   Outcome<std::vector<ClusterRun>> clusters_of(const SystemFile& file) {
     std::vector<ClusterRun> runs;
     if (file.size == 0 || file.size > std::uint64_t{1} << 30) return runs;
@@ -151,7 +151,7 @@ std::string state_reason(const Geometry& geometry, MountMode wanted) {
   return {};
 }
 
-// A bitmap that says its own clusters are free would have them overwritten.
+// A bitmap that shows its own clusters as free would cause them to be overwritten.
 Outcome<bool> knows_itself(Volume& volume, const RootReader& root) {
   std::vector<ClusterRun> runs = root.bitmap;
   runs.insert(runs.end(), root.upcase_place.begin(), root.upcase_place.end());
@@ -181,7 +181,7 @@ Result<ExfatVolume> open_exfat(BlockIo& io, MountMode wanted) {
                          .hint = kFirstCluster,
                          .bitmap = root.bitmap,
                          .unclean = (geometry.state & kDirty) != 0};
-  // Counting takes memory for all of them.
+  // Counting needs memory for all clusters.
   if (geometry.cluster_count > kMostTracked) known.free = 0;
   auto volume = Volume::make(io, geometry, wanted, known);
   if (reason.empty()) {

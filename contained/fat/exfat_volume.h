@@ -8,13 +8,13 @@
 
 namespace airlock::fat {
 
-// An opened exFAT volume and the table its names are compared with, which outlives what uses it.
+// An opened exFAT volume and the table for comparing its names, which outlives its users.
 struct ExfatVolume {
   std::unique_ptr<Volume> volume;
   UpcaseTable upcase;
 };
 
-// Opens an exFAT volume: boot sectors, and what the root directory says of the volume.
+// Opens an exFAT volume: reads the boot sectors and the system entries of the root directory.
 Result<ExfatVolume> open_exfat(BlockIo& io, MountMode wanted);
 
 }  // namespace airlock::fat

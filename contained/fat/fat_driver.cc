@@ -20,7 +20,7 @@ ZonedTime FatDriver::time_of(const timespec& moment) const {
   return {.time = to_dos_time(moment, view_.zone)};
 }
 
-// The medium knows no holes.
+// FAT has no holes.
 Outcome<void> FatDriver::grow_to(NodeId node, std::uint64_t size) {
   {
     const Session session(volume_, nodes_);
@@ -28,7 +28,7 @@ Outcome<void> FatDriver::grow_to(NodeId node, std::uint64_t size) {
     const std::uint64_t cluster_size = volume_.geometry().cluster_size;
     const std::uint64_t missing =
         size > found.info.size ? (size - found.info.size) / cluster_size : 0;
-    // Better no byte of it than all the room there is and then an error.
+    // Fail before writing anything rather than after filling all free space.
     if (missing > 0 && !volume_.space().may_have(static_cast<std::uint32_t>(missing)))
       return refuse(ENOSPC);
   }

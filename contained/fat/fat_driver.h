@@ -10,7 +10,7 @@
 
 namespace airlock::fat {
 
-// FAT12, FAT16 and FAT32: what their slots, dots and short names make different.
+// The FAT12, FAT16 and FAT32 half of FileDriver: slots, dots and short names.
 class FatDriver final : public FileDriver {
  public:
   FatDriver(Volume& volume, const View& view);
@@ -34,7 +34,7 @@ class FatDriver final : public FileDriver {
   Outcome<std::uint32_t> make_content(Node& parent, std::uint64_t entry_sector);
   Outcome<void> fill_directory(const ClusterRun& run, std::uint32_t parent,
                                std::uint64_t entry_sector);
-  // What is renamed, and where it is.
+  // The file to be renamed, and its place.
   struct Source {
     Node& node;
     Node& parent;

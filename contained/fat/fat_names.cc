@@ -12,8 +12,8 @@
 
 namespace airlock::fat {
 
-// A directory that says it is another one, or lies in another one, was linked to twice or leads
-// back to where one came from.
+// A directory whose dots name another directory or another parent was linked to twice, or leads
+// back to one of its ancestors.
 Outcome<void> FatDriver::check_dots(Directory& directory, const Node& node) {
   if (node.id == Nodes::kRoot) return {};
   const bool wide = volume_.is_wide();
@@ -102,12 +102,12 @@ Outcome<bool> FatDriver::is_empty(Node& directory) {
   return where->is_empty();
 }
 
-// What a directory in this one has as the cluster of its parent.
+// The cluster that a directory in this one stores for its parent.
 std::uint32_t FatDriver::dots_cluster(Node& node) const {
   return node.id == Nodes::kRoot ? 0 : node.chain.first();
 }
 
-// The dots of a new directory, whose cluster has to be there before its name is.
+// The dots of a new directory, whose cluster must reach the medium before its name does.
 Outcome<void> FatDriver::fill_directory(const ClusterRun& run, std::uint32_t parent,
                                         std::uint64_t entry_sector) {
   const Geometry& geometry = volume_.geometry();
@@ -127,7 +127,7 @@ Outcome<void> FatDriver::fill_directory(const ClusterRun& run, std::uint32_t par
   return {};
 }
 
-// The cluster of a new directory, which is in use by now.
+// Makes the cluster of a new directory and marks it as in use.
 Outcome<std::uint32_t> FatDriver::make_content(Node& parent, std::uint64_t entry_sector) {
   TRY(const ClusterRun run, volume_.space().reserve(0, 1));
   Defer give_back([&] { volume_.space().cancel(run); });
@@ -190,7 +190,7 @@ Outcome<void> FatDriver::remove(NodeId parent, std::string_view name, bool is_di
   return {};
 }
 
-// Where the medium has a name; null if it has none of the file yet.
+// Where the medium has a name of the file; null if it has none yet.
 Outcome<const Origin*> FatDriver::find_origin(const Source& source) {
   if (const Origin* const known = known_origin(source.node)) return known;
   if (source.directory.is_added(source.entry.slot)) return nullptr;
@@ -200,8 +200,8 @@ Outcome<const Origin*> FatDriver::find_origin(const Source& source) {
   return remember_origin(source.node, std::move(origin));
 }
 
-// The ".." of a directory that moves: after it has its new name, before the old one goes, so that
-// one of both always fits. A new directory has it with all else that is in it.
+// Changes the ".." of a moved directory after its new name is on the medium and before the old one
+// goes, so that one name always fits. A new directory gets it with its other contents.
 Outcome<void> FatDriver::point_to_parent(Node& node, Node& new_parent, const Name& name) {
   TRY(Directory* const moved, open(node));
   TRY(const std::uint64_t position, moved->position_of(1));
@@ -218,8 +218,8 @@ Outcome<void> FatDriver::point_to_parent(Node& node, Node& new_parent, const Nam
   return {};
 }
 
-// Requires what it takes that a name is found instead of another. For a directory that moves it
-// changes its ".." too.
+// Requires the order in which the new name is found before the old one goes. Also changes the ".."
+// of a moved directory.
 Outcome<void> FatDriver::prepare_move(const Source& source, Node& new_parent, const Name& name,
                                       std::uint64_t name_sector) {
   TRY_VOID(order_move(source.node, name));
@@ -232,7 +232,7 @@ Outcome<void> FatDriver::prepare_move(const Source& source, Node& new_parent, co
   return point_to_parent(source.node, new_parent, name);
 }
 
-// The file takes a slot with a name in it.
+// The file takes over a slot with a name in it.
 Outcome<void> FatDriver::settle(Node& node, Directory& directory, const Entry& entry,
                                 const Slot& saved) {
   TRY(const Slot slot, directory.slot(entry.slot));
@@ -246,7 +246,7 @@ Outcome<void> FatDriver::settle(Node& node, Directory& directory, const Entry& e
   return {};
 }
 
-// Says beside the new name which name has to go if power does before that.
+// Notes beside the new name which name to remove after a power cut.
 Outcome<void> FatDriver::keep_note(const Node& node, Directory& directory, std::uint32_t slot,
                                    std::optional<std::uint32_t> note) {
   const Origin* const origin = known_origin(node);
@@ -258,7 +258,7 @@ Outcome<void> FatDriver::keep_note(const Node& node, Directory& directory, std::
                                      .new_print = print});
 }
 
-// The file takes over the slot of what had the name before, in one write of one sector.
+// The file takes over the slot of the file it replaces, in one write of one sector.
 Outcome<void> FatDriver::replace(const Source& source, Node& new_parent, const Entry& target) {
   TRY(Directory* const to, open(new_parent));
   TRY(Node* const old, node_of(target));

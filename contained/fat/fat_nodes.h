@@ -6,12 +6,12 @@
 
 namespace airlock::fat {
 
-// Files on FAT, of which one slot says everything.
+// Files on FAT, each described by one slot.
 class FatNodes final : public Nodes {
  public:
   explicit FatNodes(Volume& volume) : Nodes(volume) {}
 
-  // A number for the file at the place, which nothing else has. It is being told to the kernel.
+  // A unique number for the file at the place. The caller gives it to the kernel.
   NodeId hand_out(std::uint64_t position);
 
   Outcome<Node*> find(NodeId id) override;

@@ -11,9 +11,9 @@
 #include "contained/runtime/reader_token.h"
 
 // File data goes straight between the caller's memory and the medium. New clusters are reserved
-// first, written, and only then become part of what the file shows, so that no commit in between
-// can show what an earlier owner left in them. On exFAT a file may have clusters nobody has written
-// yet; how much of it was written is kept with its size, and the rest reads as zeroes.
+// first, then written, and only then become part of the file, so that no commit in between can show
+// what a previous file left in them. On exFAT a file may have clusters not written yet; its size on
+// the medium comes with the length of the part written, and the rest reads as zeroes.
 namespace airlock::fat {
 namespace {
 
@@ -31,7 +31,8 @@ std::uint64_t FileDriver::clusters_for(std::uint64_t size) const {
   return size / cluster_size + (size % cluster_size != 0 ? 1 : 0);
 }
 
-// What of the bytes from `at` on lies in the run, whose first cluster is the one they begin in.
+// The part of the bytes from `at` on that lies in the run, whose first cluster holds the first
+// byte.
 FileDriver::Segment FileDriver::segment_in(const ClusterRun& run, std::uint64_t at,
                                            std::uint64_t end) const {
   const Geometry& geometry = volume_.geometry();
@@ -42,7 +43,7 @@ FileDriver::Segment FileDriver::segment_in(const ClusterRun& run, std::uint64_t 
           .length = std::min(there, end - at)};
 }
 
-// Where the bytes are; less than asked for where the chain ends before.
+// The places of the bytes; fewer than requested if the chain ends before.
 Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t offset,
                                                    std::uint64_t length) {
   const Geometry& geometry = volume_.geometry();
@@ -59,7 +60,7 @@ Outcome<FileDriver::Segments> FileDriver::segments(Node& node, std::uint64_t off
   return found;
 }
 
-// A long chain is walked in turns.
+// Walks a long chain in turns.
 Outcome<void> FileDriver::learn(Node& node, std::uint64_t clusters) {
   constexpr std::uint32_t kStepsAtOnce = 1u << 16;
   const auto most = std::min<std::uint64_t>(clusters, std::numeric_limits<std::uint32_t>::max());
@@ -68,7 +69,7 @@ Outcome<void> FileDriver::learn(Node& node, std::uint64_t clusters) {
   return known ? Outcome<void>{} : refuse(kAnotherTurn);
 }
 
-// How many bytes there are to read. Those that nobody has written become zeroes here.
+// The number of bytes to read. Bytes not written yet become zeroes here.
 Outcome<std::size_t> FileDriver::find_data(NodeId node, std::uint64_t offset,
                                            std::span<std::byte> into, Segments& where) {
   const Session session(volume_, nodes_);
@@ -82,7 +83,7 @@ Outcome<std::size_t> FileDriver::find_data(NodeId node, std::uint64_t offset,
   TRY(where, segments(*found.node, offset, wanted));
   const std::uint64_t covered =
       where.empty() ? 0 : where.back().file_offset + where.back().length - offset;
-  // The size says that there is more than the chain has.
+  // The chain is shorter than the size.
   if (covered != wanted) return refuse(EUCLEAN);
   std::ranges::fill(into.subspan(wanted), std::byte{0});
   return into.size();
@@ -119,7 +120,7 @@ Outcome<Written> FileDriver::write(NodeId node, std::uint64_t offset,
     TRY_VOID(grow_to(node, offset));
     TRY_VOID(zero_to(node, offset));
     auto extended = with_commits(volume_, [&] { return extend(node, offset, from); });
-    // What still fits of it is written, as programs expect before they hear of a full medium.
+    // Write the part that fits, as programs expect before an error about a full medium.
     while (!extended && extended.error().value == ENOSPC && from.size() > 1) {
       from = from.first(from.size() / 2);
       extended = with_commits(volume_, [&] { return extend(node, offset, from); });
@@ -129,7 +130,7 @@ Outcome<Written> FileDriver::write(NodeId node, std::uint64_t offset,
   return Written{.count = from.size(), .occupies_more = false};
 }
 
-// The common case: everything was written before. False where it was not.
+// The common case: all of the range was written before. False if it was not.
 Outcome<bool> FileDriver::overwrite(NodeId node, std::uint64_t offset,
                                     std::span<const std::byte> from) {
   const auto moving = locks_.keep_still(node);
@@ -151,7 +152,7 @@ Outcome<bool> FileDriver::overwrite(NodeId node, std::uint64_t offset,
   return true;
 }
 
-// The medium still has its longer chain.
+// The file still has its longer chain on the medium.
 bool FileDriver::is_being_cut(const Node& node) const {
   return node.cut_in && *node.cut_in >= volume_.committed_batches();
 }
@@ -160,7 +161,7 @@ void FileDriver::cancel(std::span<const ClusterRun> runs) {
   for (const ClusterRun& run : runs) volume_.space().cancel(run);
 }
 
-// Clusters for a file of that size, beyond those it has.
+// Reserves the clusters that a file of that size still lacks.
 Outcome<std::vector<ClusterRun>> FileDriver::reserve(Node& node, std::uint64_t size) {
   const std::uint64_t clusters = clusters_for(size);
   if (clusters > volume_.geometry().cluster_count) return refuse(ENOSPC);
@@ -185,8 +186,8 @@ Outcome<std::vector<ClusterRun>> FileDriver::reserve(Node& node, std::uint64_t s
   return runs;
 }
 
-// Makes reserved clusters part of a file, or nothing with kCommitFirst. What is left in `runs` is
-// not part of it.
+// Makes reserved clusters part of a file, or changes nothing with kCommitFirst. Any left in `runs`
+// are not part of it.
 Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs,
                                 std::uint64_t size, std::uint64_t valid_size) {
   TRY_VOID(nodes_.prepare_change(*file.node));
@@ -201,20 +202,21 @@ Outcome<void> FileDriver::adopt(const Known& file, std::vector<ClusterRun>& runs
   return nodes_.store(*file.node, info);
 }
 
-// The part of new clusters that is written.
+// Adds the written part of the new clusters.
 void FileDriver::add_new(Segments& where, std::uint64_t offset, std::uint64_t end,
                          std::span<const ClusterRun> runs) const {
   std::uint64_t at = where.empty() ? offset : where.back().file_offset + where.back().length;
   for (const ClusterRun& run : runs) {
-    // Only the first new cluster can begin before what is written into it.
+    // Only the first new cluster can begin before the written range.
     where.push_back(segment_in(run, at, end));
     at += where.back().length;
   }
 }
 
-// Writes at or before the end of what was written, and beyond it. Nothing of the file is behind
-// that end; it is written up to the end of the page, or the medium would be read for the rest of
-// it. Not while a file is made shorter: what it loses has to be there until that is on the medium.
+// Writes at or before the end of the written part, and beyond it. The file has no data behind that
+// end; the write goes on to the end of the page, because the medium would otherwise be read for the
+// rest of it. Waits while the file is being cut: the medium must keep the lost part until the cut
+// is committed.
 Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
                                  std::span<const std::byte> from) {
   const auto moving = locks_.change(node);
@@ -252,7 +254,7 @@ Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
   return done;
 }
 
-// Fills what was never written with zeroes, up to an offset.
+// Fills the part never written with zeroes, up to an offset.
 Outcome<void> FileDriver::zero_to(NodeId node, std::uint64_t offset) {
   while (true) {
     std::uint64_t at = 0;
@@ -262,12 +264,12 @@ Outcome<void> FileDriver::zero_to(NodeId node, std::uint64_t offset) {
       at = found.info.valid_size;
     }
     if (at >= offset) return {};
-    ReaderToken::give();  // a large gap takes the medium its time
+    ReaderToken::give();  // the medium takes a while to fill a large gap
     TRY_VOID(with_commits(volume_, [&] { return extend(node, at, zeroes(offset - at)); }));
   }
 }
 
-// Makes a file larger by clusters nobody has written.
+// Makes a file larger by clusters not written yet.
 Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
   const auto moving = locks_.change(node);
   const Session session(volume_, nodes_);
@@ -281,7 +283,7 @@ Outcome<void> FileDriver::reserve_to(NodeId node, std::uint64_t size) {
   return done;
 }
 
-// To that size, or as far towards it as is done at once: answers how large it is now.
+// Cuts to that size, or as far towards it as one step goes; returns the new size.
 Outcome<std::uint64_t> FileDriver::shrink(NodeId node, std::uint64_t size) {
   const auto moving = locks_.change(node);
   const Session session(volume_, nodes_);
@@ -332,8 +334,8 @@ Outcome<void> FileDriver::truncate(NodeId node, std::uint64_t size) {
     before = found.info.size;
   }
   if (size >= before) return grow_to(node, size);
-  // A file in millions of pieces gets shorter step by step. The pieces of a step leave memory when
-  // they are on the medium.
+  // A file in millions of pieces is cut step by step. The pieces of a step leave memory once they
+  // are committed.
   while (true) {
     TRY(const std::uint64_t now, with_commits(volume_, [&] { return shrink(node, size); }));
     if (now <= size) return {};
@@ -343,7 +345,7 @@ Outcome<void> FileDriver::truncate(NodeId node, std::uint64_t size) {
 
 Outcome<void> FileDriver::allocate(NodeId node, int mode, std::uint64_t offset,
                                    std::uint64_t length) {
-  // Clusters behind the end of a file would be damage to every other system.
+  // Other systems treat clusters behind the end of a file as damage.
   if (mode != 0) return refuse(EOPNOTSUPP);
   if (length > largest_file_ || offset > largest_file_ - length) return refuse(EFBIG);
   {

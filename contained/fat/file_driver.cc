@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint32_t kPreferredIo = 1u << 17;
 constexpr std::uint32_t kStatSector = 512;
 constexpr unsigned long kLongestNameShown = 255;
-// The attribute bits of DOS as four bytes, lowest first, like NTFS drivers show them.
+// The DOS attribute bits as four bytes, lowest first, as NTFS drivers show them.
 constexpr std::string_view kDosAttributes = "system.dos_attrib";
 
 }  // namespace
@@ -51,7 +51,7 @@ Attributes FileDriver::attributes_of(NodeId id, const FileInfo& info) const {
   Attributes attributes = {.node = id};
   struct stat& stat = attributes.stat;
   const std::uint64_t cluster_size = volume_.geometry().cluster_size;
-  // FAT does not say how large a directory is, exFAT not how large the root is.
+  // FAT does not store the size of a directory, nor exFAT that of the root.
   const std::uint64_t size = info.is_directory() && info.size == 0 ? cluster_size : info.size;
   stat.st_ino = id;
   stat.st_mode = mode_of(info);
@@ -107,7 +107,7 @@ Outcome<struct statvfs> FileDriver::statistics() {
   return numbers;
 }
 
-// Everything is the user's; giving it to the user changes nothing, anything else cannot be.
+// All files belong to the user of the mount; any other owner is refused.
 Outcome<void> FileDriver::check_owner(const AttributeChange& change) const {
   const bool same = change.user.value_or(view_.user) == view_.user &&
                     change.group.value_or(view_.group) == view_.group;
@@ -120,7 +120,8 @@ Outcome<Attributes> FileDriver::change_fields(NodeId node, const AttributeChange
   TRY(Known found, any_node(node));
   FileInfo& info = found.info;
   TRY_VOID(check_owner(change));
-  // Of permissions the medium only knows whether a file may be written; the rest stays as it is.
+  // Of the permissions the medium stores only whether a file may be written; the others cannot
+  // change.
   if (change.mode && !info.is_directory() && (0222 & ~view_.file_mask) != 0) {
     const bool writable = (*change.mode & 0222) != 0;
     info.attributes = static_cast<std::uint16_t>((info.attributes & ~attribute::kReadOnly) |
@@ -131,7 +132,7 @@ Outcome<Attributes> FileDriver::change_fields(NodeId node, const AttributeChange
   if (change.modify_now) info.modified = present();
   if (change.modify_time) info.modified = time_of(*change.modify_time);
   TRY_VOID(nodes_.store(*found.node, info));
-  // The medium may keep less of the times than was given.
+  // The medium may store the times less exactly.
   return attributes_of(node);
 }
 
@@ -164,7 +165,7 @@ Outcome<void> FileDriver::set_bits(NodeId node, std::uint32_t bits) {
   const Session session(volume_, nodes_);
   TRY_VOID(volume_.begin_change());
   TRY(Known found, any_node(node));
-  // What a file is cannot be changed by saying so.
+  // The kind of a file cannot be changed through its attributes.
   const std::uint32_t fixed = found.info.attributes & ~std::uint32_t{attribute::kSettable};
   if ((bits & ~std::uint32_t{attribute::kSettable}) != fixed) return refuse(EINVAL);
   found.info.attributes = static_cast<std::uint16_t>(bits);
@@ -184,18 +185,18 @@ Outcome<void> FileDriver::remove_attribute(NodeId, std::string_view name) {
   return refuse(name == kDosAttributes ? EPERM : ENODATA);
 }
 
-// Tells the medium what is free within `length` bytes from `start` on, in runs of at least
-// `minimum`.
+// Tells the medium which clusters are free within `length` bytes from `start` on, in runs of at
+// least `minimum`.
 Outcome<std::uint64_t> FileDriver::trim(std::uint64_t start, std::uint64_t length,
                                         std::uint64_t minimum) {
   const Geometry& geometry = volume_.geometry();
-  // What was freed before is free on the medium after the second.
+  // Clusters freed before are free on the medium after the second commit.
   TRY_VOID(volume_.commit());
   TRY_VOID(volume_.commit());
   const std::uint64_t end = start + std::min(length, ~std::uint64_t{0} - start);
   std::uint64_t trimmed = 0;
   for (std::uint32_t segment = 0; segment < volume_.space().segment_count(); ++segment) {
-    // The lock is held while a segment is discarded, so that nobody allocates from it meanwhile.
+    // The lock is held while a segment is discarded, so that no other operation allocates from it.
     const Session session(volume_, nodes_);
     TRY_VOID(volume_.begin_change());
     TRY(const auto runs, volume_.space().free_runs(segment));
@@ -210,8 +211,8 @@ Outcome<std::uint64_t> FileDriver::trim(std::uint64_t start, std::uint64_t lengt
   return trimmed;
 }
 
-// The clusters of a file nobody can reach any more, or the last of them if it is in very many
-// pieces; false as long as there are more. A damaged chain is left to the checker.
+// Releases the clusters of an unreachable file, or the last of them if it is in very many pieces;
+// false if there are more. A damaged chain is left to the checker.
 Outcome<bool> FileDriver::release_chain(Node& node, Volume::Content content) {
   if (node.chain.first() == 0) return true;
   TRY_VOID(volume_.begin_change());
@@ -230,15 +231,14 @@ bool FileDriver::forgotten(NodeId node) {
 
 void FileDriver::gone(NodeId node) {
   while (true) {
-    // To the end also when the driver ends: nobody waits for it anyway.
+    // Runs to the end even when the driver ends: no caller waits for it.
     const auto all = with_commits(volume_, [&] { return free_space_of(node); });
-    // The pieces that it gave up leave memory when they are on the medium. A commit that fails
-    // says so.
+    // The released pieces leave memory once they are committed. A failing commit logs its error.
     if (!all || *all || !volume_.commit()) return;
   }
 }
 
-// False if there is more of it.
+// False if there are more.
 Outcome<bool> FileDriver::free_space_of(NodeId node) {
   const Session session(volume_, nodes_);
   Node* const ended = nodes_.ended(node);

@@ -16,15 +16,16 @@
 
 namespace airlock::fat {
 
-// What FAT and exFAT have in common as a FileSystem: attributes, file data, and of names whatever
-// does not depend on how a directory keeps them; FatDriver and ExfatDriver add that. Directories,
-// bitmap and table are read and changed under the volume's lock; file data moves between the
-// caller's memory and the medium outside of it, under a lock of the file only. One source per kind
-// of operation: file_driver.cc attributes and sync, file_names.cc, rename_order.cc, file_data.cc.
+// The common part of FAT and exFAT as a FileSystem: attributes, file data, and the part of names
+// that does not depend on the form of a directory; FatDriver and ExfatDriver add the rest.
+// Directories, bitmap and table are read and changed under the volume's lock; file data moves
+// between the caller's memory and the medium outside it, under a lock of the file only. One source
+// per kind of operation: file_driver.cc attributes and sync, file_names.cc, rename_order.cc,
+// file_data.cc.
 class FileDriver : public FileSystem {
  public:
   [[nodiscard]] Names names() const override { return Names::kFolded; }
-  // A full medium or the largest size of a file has to be the answer to the write that meets it.
+  // A write that meets a full medium or the largest file size has to be answered with that error.
   [[nodiscard]] Writes writes() const override { return Writes::kAtOnce; }
 
   Outcome<Attributes> lookup(NodeId parent, std::string_view name) override;
@@ -62,23 +63,23 @@ class FileDriver : public FileSystem {
   Outcome<void> unmounted() override;
 
  protected:
-  // So much of a file in pieces comes free in one step, and so much can be added at once: memory
-  // for it is needed until it is on the medium.
+  // The most pieces of a file released or added in one step: each needs memory until it is
+  // committed.
   static constexpr std::uint32_t kMostPiecesAtOnce = 1u << 18;
 
   static constexpr std::uint64_t kAllClusters = ~std::uint64_t{0};
 
-  // A node and what the medium says of it.
+  // A node and its fields on the medium.
   struct Known {
     Node* node = nullptr;
     FileInfo info;
   };
-  // A file as its directory has it.
+  // A file as its directory lists it.
   struct Listed {
     std::u16string name;
     FileInfo info;
     NodeId id = 0;
-    std::uint64_t next = 0;  // where the listing goes on
+    std::uint64_t next = 0;  // where the listing continues
   };
   struct Renaming {
     NodeId parent;
@@ -91,9 +92,9 @@ class FileDriver : public FileSystem {
   FileDriver(Volume& volume, Nodes& nodes, const View& view, std::uint64_t largest_file)
       : volume_(volume), view_(view), nodes_(nodes), largest_file_(largest_file) {}
 
-  // How the medium says a moment.
+  // A time in the form of the medium.
   [[nodiscard]] virtual ZonedTime time_of(const timespec& moment) const = 0;
-  // Under the volume's lock, and run again after a commit.
+  // Called under the volume's lock, and again after a commit.
   virtual Outcome<Listed> find_in(Node& directory, std::string_view name) = 0;
   virtual Outcome<std::optional<Listed>> next_in(Node& directory, std::uint64_t from,
                                                  DirectoryDetail detail) = 0;
@@ -102,7 +103,7 @@ class FileDriver : public FileSystem {
                                          bool is_directory) = 0;
   virtual Outcome<void> remove(NodeId parent, std::string_view name, bool is_directory) = 0;
   virtual Outcome<void> rename_once(const Renaming& renaming) = 0;
-  // Makes a file larger by zeroes.
+  // Extends a file with zeroes.
   virtual Outcome<void> grow_to(NodeId node, std::uint64_t size) = 0;
 
   // file_driver.cc
@@ -115,7 +116,7 @@ class FileDriver : public FileSystem {
   Outcome<Attributes> lookup_once(NodeId parent, std::string_view name);
   Outcome<void> list_once(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
                           EntrySink& sink);
-  // Where the first clusters of a file are; kAnotherTurn until that is known.
+  // Finds the first clusters of a file; kAnotherTurn until they are known.
   Outcome<void> learn(Node& node, std::uint64_t clusters);
   Outcome<bool> free_space_of(NodeId node);
   Outcome<bool> release_chain(Node& node, Volume::Content content);
@@ -126,7 +127,7 @@ class FileDriver : public FileSystem {
   Outcome<void> check_removable(Node& node, const FileInfo& info, bool is_directory);
 
   // rename_order.cc
-  // Records that are a name, and where.
+  // The records of a name, and their directory.
   struct Name {
     const Node& directory;
     Records& records;
@@ -156,7 +157,7 @@ class FileDriver : public FileSystem {
   Outcome<void> order_after_origin(Origin& origin, const Name& name);
   [[nodiscard]] bool may_have_moved(NodeId directory);
 
-  // Bytes of a file that lie together, and where.
+  // Consecutive bytes of a file, and their place.
   struct Segment {
     std::uint64_t file_offset = 0;
     std::uint64_t offset = 0;
@@ -195,8 +196,8 @@ class FileDriver : public FileSystem {
 
   Nodes& nodes_;
   std::uint64_t largest_file_;
-  std::uint64_t shortened_in_ = 0;        // the batch that made a file shorter last
-  std::uint64_t directory_moved_in_ = 0;  // the batch that moved a directory elsewhere last
+  std::uint64_t shortened_in_ = 0;        // the batch that last made a file shorter
+  std::uint64_t directory_moved_in_ = 0;  // the batch that last moved a directory elsewhere
   NodeLocks locks_;
 };
 

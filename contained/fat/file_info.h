@@ -19,19 +19,20 @@ inline constexpr std::uint8_t kDirectory = 0x10;
 inline constexpr std::uint8_t kArchive = 0x20;
 inline constexpr std::uint8_t kLongName = 0x0f;
 inline constexpr std::uint8_t kLongNameMask = 0x3f;
-// What a person may set.
+// The attributes that a user may set.
 inline constexpr std::uint8_t kSettable = kReadOnly | kHidden | kSystem | kArchive;
 }  // namespace attribute
 
-// What the medium says of a file, besides its name: a slot on FAT, a set of entries on exFAT.
+// The fields of a file on the medium, besides its name: from a slot on FAT, from a set of entries
+// on exFAT.
 struct FileInfo {
   std::uint16_t attributes = 0;
   ZonedTime made;
   ZonedTime modified;
   ZonedTime read_last;
   std::uint32_t first_cluster = 0;
-  bool contiguous = false;       // its clusters follow each other and have no chain; exFAT only
-  std::uint64_t valid_size = 0;  // what is behind reads as zeroes; on FAT all of it was written
+  bool contiguous = false;       // consecutive clusters without a chain; exFAT only
+  std::uint64_t valid_size = 0;  // the rest reads as zeroes; on FAT the same as the size
   std::uint64_t size = 0;
 
   [[nodiscard]] bool is_directory() const { return (attributes & attribute::kDirectory) != 0; }

@@ -12,7 +12,7 @@
 namespace airlock::fat {
 namespace {
 
-// Places in a listing: dots, then the records of the directory.
+// Positions in a listing: the dots, then the records of the directory.
 constexpr std::uint64_t kAfterDot = 1;
 constexpr std::uint64_t kAfterDots = 2;
 
@@ -37,7 +37,7 @@ Outcome<void> FileDriver::list(NodeId directory, std::uint64_t cookie, Directory
   return with_turns(volume_, [&] { return list_once(directory, cookie, detail, sink); });
 }
 
-// Takes other turns only before it has listed anything.
+// Asks for another turn only before listing anything.
 Outcome<void> FileDriver::list_once(NodeId directory, std::uint64_t cookie, DirectoryDetail detail,
                                     EntrySink& sink) {
   const Session session(volume_, nodes_);
@@ -45,7 +45,7 @@ Outcome<void> FileDriver::list_once(NodeId directory, std::uint64_t cookie, Dire
   if (!known.info.is_directory()) return refuse(ENOTDIR);
   if (known.node->deleted) return {};
   std::uint64_t from = cookie < kAfterDots ? 0 : cookie - kAfterDots;
-  // Before the dots, so that what cannot be read is an error and not an empty directory.
+  // Before the dots, so that an unreadable directory gives an error instead of an empty listing.
   TRY(auto found, next_in(*known.node, from, detail));
   const Attributes self = attributes_of(directory, known.info);
   if (cookie < kAfterDot && !sink.add(".", self, kAfterDot)) return {};
@@ -56,7 +56,7 @@ Outcome<void> FileDriver::list_once(NodeId directory, std::uint64_t cookie, Dire
     const auto name = to_utf8(found->name).value_or("_");
     const Attributes attributes = attributes_of(found->id, found->info);
     if (!sink.add(name, attributes, found->next + kAfterDots)) return {};
-    // Names alone do not tell the kernel a number.
+    // A listing of names alone does not tell the kernel any number.
     if (found->info.is_directory() && detail == DirectoryDetail::kAttributes)
       nodes_.lies_in(found->id, directory);
     TRY(found, next_in(*known.node, found->next, detail));
@@ -96,7 +96,7 @@ Outcome<void> FileDriver::rename(NodeId parent, std::string_view name, NodeId ne
   return with_commits(volume_, [&] { return rename_once(renaming); });
 }
 
-// The time of a change inside; not worth failing for.
+// The time of a change inside; an error here is ignored.
 void FileDriver::touch_directory(Node& node) {
   auto info = nodes_.info_of(node);
   if (!info) return;
@@ -104,8 +104,8 @@ void FileDriver::touch_directory(Node& node) {
   (void)nodes_.store(node, *info);
 }
 
-// The name of a node is about to go: it keeps what was said of it, and its clusters until the
-// kernel has dropped it. A directory nobody can use after that has no need of them.
+// The name of a node is about to go: the node keeps a copy of its fields, and its clusters until
+// the kernel drops it. A directory is unusable after that and loses its clusters at once.
 void FileDriver::forget_node(Node& node, const FileInfo& info) {
   nodes_.deleted(node, info);
   if (!info.is_directory()) return;
@@ -116,7 +116,7 @@ void FileDriver::forget_node(Node& node, const FileInfo& info) {
         volume_.checker());
 }
 
-// Whether it may go, to nowhere or for another of the kind that is told.
+// Whether the file may be removed, or replaced by one of the given kind.
 Outcome<void> FileDriver::check_removable(Node& node, const FileInfo& info, bool is_directory) {
   if (info.is_directory() != is_directory) return refuse(is_directory ? ENOTDIR : EISDIR);
   if (!is_directory) return {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// airlock-fat-finish MEDIUM: what airlock-check runs on a FAT or exFAT volume that was not
-// unmounted, before the checker of the distribution. Ends as those do: 0 nothing to do, 1 put
-// right, 8 failed.
+// airlock-fat-finish MEDIUM: airlock-check runs this on a FAT or exFAT volume that was not
+// unmounted, before the checker of the distribution. Exits like those: 0 nothing to do, 1 repaired,
+// 8 failed.
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -32,8 +32,8 @@ int finish(const char* path) {
   }
   const auto finished = finish_renames(*io);
   if (!finished) {
-    // airlock-check takes a "Read error" for a medium that fails. What can't be understood is for
-    // the checker to judge.
+    // airlock-check takes a "Read error" for a failing medium. Damaged structures are left to the
+    // checker.
     const int why = finished.error().value;
     const bool damaged = why == EUCLEAN;
     fmt::print("{}: {}\n", damaged ? "interrupted renamings are left alone" : "Read error",

@@ -24,9 +24,9 @@ std::uint64_t room_for_records(const Geometry& geometry) {
          std::uint64_t{geometry.cluster_count} * (geometry.cluster_size / kRecordSize);
 }
 
-// Walks twice: for the notes first, of which there are mostly none, then for the names they tell
-// of. A walk that reads more records than the volume has room for has met directories that share
-// clusters: EUCLEAN, before anything is written.
+// Walks twice: first for the notes, of which there are mostly none, then for the names in them. If
+// a walk reads more records than the volume has room for, directories share clusters: it stops with
+// EUCLEAN, before writing anything.
 template <typename Kind>
 class Finisher {
  public:
@@ -48,7 +48,7 @@ class Finisher {
   }
 
  private:
-  // A name that notes tell of.
+  // A name that a note refers to.
   struct Place {
     ClusterChain directory;
     std::optional<std::uint64_t> directory_size;
@@ -61,8 +61,8 @@ class Finisher {
     std::optional<std::uint64_t> size;
   };
 
-  // Every directory once, also one that has two names. What can't be read is left out: that is for
-  // the checker to find.
+  // Visits every directory once, even if it has two names. Leaves out unreadable ones for the
+  // checker.
   template <typename Use>
   Outcome<void> walk(Use use) {
     const ClusterChain root(volume_.geometry().root_cluster);
@@ -125,9 +125,8 @@ class Finisher {
     });
   }
 
-  // Both names are there, and are those of the file the note was written for: they lead to the same
-  // clusters, which is what has to end. An empty file may keep both, as nothing tells whether the
-  // old one has been made anew since.
+  // Acts only if both names exist, match the note and lead to the same clusters, which is the fault
+  // to repair. An empty file may keep both names: the old one may have been created again since.
   Outcome<bool> finish(const RenameNote& note) {
     const auto old_name = names_.find(note.old_position);
     const auto new_name = names_.find(note.new_position);
@@ -151,7 +150,7 @@ class Finisher {
   Kind kind_;
   Open here_{ClusterChain(0), std::nullopt};
   std::vector<Open> open_;        // directories still to be read
-  std::set<std::uint32_t> seen_;  // the first clusters of all that were ever in open_
+  std::set<std::uint32_t> seen_;  // the first cluster of every directory ever in open_
   std::vector<RenameNote> notes_;
   std::set<std::uint64_t> wanted_;
   std::map<std::uint64_t, Place> names_;
@@ -178,7 +177,7 @@ struct FatKindOf {
     return ClusterChain(info.first_cluster);
   }
 
-  // The ".." of a directory has to be that of its new place before the old name goes.
+  // The ".." of a directory has to name its new parent before the old name goes.
   static Outcome<void> adopt(Volume& volume, Directory& directory, const Name& name,
                              const ClusterChain& parent) {
     TRY(const FileInfo info, info_of(volume, directory, name));

@@ -10,7 +10,7 @@ namespace airlock::fat {
 namespace {
 
 constexpr std::uint32_t kSegmentClusters = 1u << 16;
-// How many segments with some room are looked at for a run that is long enough.
+// How many segments with some room are compared for the longest run.
 constexpr unsigned kSegmentsToCompare = 4;
 
 }  // namespace
@@ -48,7 +48,7 @@ void FreeSpace::set_used(std::uint32_t cluster, bool used) {
   segment.free += used ? ~std::uint32_t{0} : 1;
 }
 
-// Only where the segment has been read: later reading finds out by itself.
+// Changes only a segment that has been read: a later read sees the new state anyway.
 void FreeSpace::set_used(const ClusterRun& run, bool used) {
   for (std::uint32_t cluster = run.start; cluster < run.end(); ++cluster) {
     if (!segments_[segment_of(cluster)].used.empty()) set_used(cluster, used);
@@ -72,7 +72,7 @@ Outcome<void> FreeSpace::load(std::uint32_t segment) {
   std::uint32_t free = size;
   for (const std::uint64_t word : used) free -= static_cast<std::uint32_t>(std::popcount(word));
   segments_[segment] = {.used = std::move(used), .free = free};
-  // The map has forgotten these, the medium perhaps not.
+  // The map shows these as free already, but the medium perhaps does not.
   hold_back(segment, erased_);
   hold_back(segment, held_);
   return {};
@@ -110,8 +110,8 @@ Outcome<ClusterRun> FreeSpace::run_at(std::uint32_t goal, std::uint32_t want) {
   return next_run(goal, segment_start(segment) + segment_size(segment), want);
 }
 
-// From the hint on once around. The first run that is long enough, else the longest of the first
-// few segments that have any.
+// Once around from the hint on. Returns the first run that is long enough, else the longest of the
+// first few segments that have any.
 Outcome<ClusterRun> FreeSpace::search(std::uint32_t want) {
   ClusterRun best;
   unsigned compared = 0;
@@ -172,7 +172,7 @@ void FreeSpace::reusable(std::span<const ClusterRun> runs) {
   held_.clear();
 }
 
-// Given up by their files and not reusable yet.
+// Released by their files and not reusable yet.
 std::uint64_t FreeSpace::on_their_way() const {
   std::uint64_t total = given_up_;
   for (const ClusterRun& run : erased_) total += run.count;

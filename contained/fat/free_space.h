@@ -12,19 +12,20 @@
 
 namespace airlock::fat {
 
-// Which clusters are free. The map (FAT: the table; exFAT: the bitmap) is read piece by piece when
-// somebody needs a cluster of it, never as a whole at the start. Guarded like the map.
+// The free clusters. The map (FAT: the table; exFAT: the bitmap) is read piece by piece when a
+// cluster of it is needed, never as a whole at the start. Guarded like the map.
 //
-// A cluster that comes free takes three steps, because nothing may overwrite it while the medium
-// still refers to it: given_up() when its file loses it; erased() when that is on the medium and
-// the map has forgotten it too; reusable() when also the map is on the medium.
+// A cluster becomes free in three steps, because it must not be overwritten while the medium still
+// refers to it: given_up() when its file loses it; erased() once that is on the medium and the map
+// shows it as free; reusable() once the map is on the medium too.
 class FreeSpace {
  public:
-  // `known_free` is what the medium says about itself, if that can be believed.
+  // `known_free` is the count stored on the medium, if it is credible.
   FreeSpace(AllocationMap& map, const Geometry& geometry, std::optional<std::uint32_t> known_free,
             std::uint32_t hint);
 
-  // At most `want` clusters together, best behind `goal` (0: anywhere). ENOSPC if there are none.
+  // At most `want` consecutive clusters, preferably behind `goal` (0: anywhere). ENOSPC if there
+  // are none.
   Outcome<ClusterRun> reserve(std::uint32_t goal, std::uint32_t want);
   void cancel(const ClusterRun& reserved);
 
@@ -33,25 +34,25 @@ class FreeSpace {
   std::vector<ClusterRun> take_erased();
   void reusable(std::span<const ClusterRun> runs);
 
-  // How many clusters no file has; reads the rest of the map if that is unknown.
+  // The number of clusters that no file has; reads the rest of the map if it is unknown.
   Outcome<std::uint32_t> count();
   [[nodiscard]] std::optional<std::uint32_t> known_count() const { return free_; }
-  // At the most so many, as if all were free of which nothing was read.
+  // An upper limit, as if all clusters not read yet were free.
   [[nodiscard]] std::uint32_t most() const;
-  // False: surely less than that are free.
+  // False: certainly fewer than that are free.
   [[nodiscard]] bool may_have(std::uint32_t clusters) const { return !free_ || *free_ >= clusters; }
   [[nodiscard]] std::uint32_t hint() const { return hint_; }
 
   [[nodiscard]] std::uint32_t segment_count() const {
     return static_cast<std::uint32_t>(segments_.size());
   }
-  // Reads what the map says of a segment, if nobody did.
+  // Reads the state of a segment from the map, if not read before.
   Outcome<void> load(std::uint32_t segment);
-  // Where the map has it; changes as little as the map's place does.
+  // The place of a segment in the map; as constant as the place of the map.
   [[nodiscard]] std::vector<AllocationMap::Bytes> place_of(std::uint32_t segment) const {
     return map_.place_of(segment_start(segment), segment_size(segment));
   }
-  // The free runs of a segment, each as long as it is within it.
+  // The free runs of a segment, each as long as possible within it.
   Outcome<std::vector<ClusterRun>> free_runs(std::uint32_t segment);
 
  private:
@@ -79,7 +80,7 @@ class FreeSpace {
   std::vector<Segment> segments_;
   std::optional<std::uint32_t> free_;
   std::uint32_t hint_;
-  std::uint64_t given_up_ = 0;  // clusters the map does not know of yet
+  std::uint64_t given_up_ = 0;  // clusters still in use in the map
   std::vector<ClusterRun> erased_;
   std::vector<ClusterRun> held_;  // taken from erased_, not reusable yet
 };

@@ -58,7 +58,7 @@ FatLayout layout_of(const BootSector& boot) {
           .wide = small_table == 0};
 }
 
-// What tells a FAT boot sector from anything else; the message of the first must not alarm.
+// Tells a FAT boot sector from any other; the message of the first check must not alarm.
 Result<void> check_format(const BootSector& boot, const FatLayout& layout) {
   if (boot.is_made_by("EXFAT   ")) return fail(Errc::kWrongFormat, "this is exFAT");
   const unsigned media = boot.at<std::uint8_t>(0x15);
@@ -83,7 +83,7 @@ Result<void> check_layout(const FatLayout& layout, const BlockIo& io) {
   if (layout.root_slots * kSlotBytes % layout.sector_size != 0)
     return fail(Errc::kCorrupted, "its root directory does not fill its sectors");
   if (layout.sectors == 0) return fail(Errc::kCorrupted, "it claims to have no sectors");
-  // All factors are below 2^32, 2^12 and 2^8.
+  // No overflow: all factors are below 2^32, 2^12 and 2^8.
   if (layout.sectors * layout.sector_size > io.size())
     return fail(Errc::kCorrupted, "the filesystem claims {} bytes but the medium has only {}",
                 layout.sectors * layout.sector_size, io.size());
@@ -106,7 +106,7 @@ Result<std::uint32_t> count_clusters(const FatLayout& layout, FatKind kind, std:
   if (room > most)
     return fail(Errc::kCorrupted, "it claims more clusters than a FAT{} can have",
                 entry_bits(kind));
-  // A table may be too short for the last clusters; then nobody can use those.
+  // A table may be too short for the last clusters; then they are unusable.
   const std::uint64_t entries = layout.table_sectors * layout.sector_size * 8 / entry_bits(kind);
   if (entries <= kFirstCluster)
     return fail(Errc::kCorrupted, "its allocation table is too small for any cluster");

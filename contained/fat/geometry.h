@@ -11,28 +11,28 @@ namespace airlock::fat {
 
 enum class FatKind { k12, k16, k32, kExfat };
 
-// How far apart the numbers of an allocation table are, in bits.
+// The size of an entry in an allocation table, in bits.
 [[nodiscard]] constexpr std::uint32_t entry_bits(FatKind kind) {
   return kind == FatKind::k12 ? 12 : kind == FatKind::k16 ? 16 : 32;
 }
 
-// The first cluster has this number.
+// The number of the first cluster.
 inline constexpr std::uint32_t kFirstCluster = 2;
-// Of the boot sector, whatever the size of a sector.
+// The size of the fields in the boot sector, whatever the size of a sector.
 inline constexpr std::size_t kBootBytes = 512;
-// The largest unit in which metadata is kept and written.
+// The largest unit for keeping and writing metadata.
 inline constexpr std::uint32_t kLargestBlock = 4096;
-// The table of clusters is read in pieces of this size.
+// The size of a read in the table of clusters.
 inline constexpr std::uint32_t kAheadBytes = 65536;
 
-// Where everything is on a FAT or exFAT volume, in bytes from its beginning. What
+// The place of every part of a FAT or exFAT volume, in bytes from its beginning. All that
 // read_geometry() and read_exfat_geometry() return lies inside the medium and does not overlap.
 struct Geometry {
   FatKind kind = FatKind::k16;
   std::uint32_t sector_size = 512;
   std::uint32_t cluster_size = 512;
   std::uint32_t cluster_count = 0;  // numbers kFirstCluster to cluster_count + 1
-  std::uint64_t table_offset = 0;   // of the table that counts
+  std::uint64_t table_offset = 0;   // of the active table
   std::uint64_t table_size = 0;
   std::uint64_t first_table_offset = 0;
   std::uint32_t table_count = 1;  // copies to write, from first_table_offset on, if mirrored
@@ -44,8 +44,8 @@ struct Geometry {
   std::uint64_t info_offset = 0;  // of the FSInfo sector; 0 without one
   std::uint32_t state_at = 0;     // of the state byte in the boot sector; 0 without one
   std::uint8_t state = 0;
-  // The unit metadata is kept and written in: within one sector range of everything above, and
-  // within one cluster. On exFAT blocks are counted from the first cluster on.
+  // The unit for keeping and writing metadata: no block spans two of the areas above, or two
+  // clusters. On exFAT blocks are counted from the first cluster on.
   std::uint32_t block_size = 512;
   std::uint64_t block_origin = 0;
   // The same for the table.
@@ -66,7 +66,7 @@ struct Geometry {
   }
 };
 
-// Reads and judges the boot sector. Each way it can be wrong has its own message.
+// Reads and checks the boot sector. Each fault has its own message.
 Result<Geometry> read_geometry(BlockIo& io);
 
 }  // namespace airlock::fat

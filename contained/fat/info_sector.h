@@ -8,15 +8,15 @@
 
 namespace airlock::fat {
 
-// What FAT32 remembers between mounts so that nobody has to count.
+// The counts FAT32 keeps between mounts, to save counting.
 struct InfoSector {
   std::optional<std::uint32_t> free;  // clusters
   std::optional<std::uint32_t> hint;  // where to look for free ones
 };
 
-// Empty where there is none, or none that can be believed.
+// Empty if there is none, or none that is credible.
 InfoSector read_info_sector(BlockIo& io, const Geometry& geometry);
-// Leaves a sector alone that is not one.
+// Leaves the sector alone if it is not an FSInfo sector.
 Outcome<void> write_info_sector(BlockIo& io, const Geometry& geometry, const InfoSector& info);
 
 }  // namespace airlock::fat

@@ -17,7 +17,7 @@ constexpr std::array kFilter = {
 };
 
 Result<View> view_of(const DriverOptions& options) {
-  // A FAT medium knows no owners: also with owner=media everything is the user's.
+  // A FAT medium stores no owners: even with owner=media all files belong to the user.
   View view = {.user = options.user, .group = options.group};
   view.file_mask = options.foreign.file_mask.value_or(view.file_mask);
   view.directory_mask = options.foreign.directory_mask.value_or(view.directory_mask);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes name_tables.inc from what Python knows of Unicode and of code pages:
+"""Makes name_tables.inc from Python's tables of Unicode and code pages:
 
     contained/fat/make_tables.py > contained/fat/name_tables.inc
 """
@@ -9,11 +9,11 @@ PAGES = (437, 720, 737, 775, 850, 852, 855, 857, 858, 862, 866)
 
 
 def upper(code):
-    """What the 16-bit unit becomes in a comparison without case; itself where that is not one unit."""
+    """The 16-bit unit in a comparison that ignores case; itself if that is not one unit."""
     if 0xD800 <= code < 0xE000:
         return code
     mapped = chr(code).upper()
-    # A letter like the dotless i is not an I to other systems.
+    # Other systems do not treat a letter like the dotless i as an I.
     return ord(mapped) if len(mapped) == 1 and 0x80 <= ord(mapped) < 0x10000 else code
 
 

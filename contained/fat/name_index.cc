@@ -12,7 +12,7 @@ constexpr std::size_t kFewest = 16;
 
 std::uint32_t random_seed() {
   std::uint32_t seed = 2166136261u;
-  // Without random numbers a directory made to be slow is slow, and that is all.
+  // Without random numbers a directory crafted to be slow is slow, but does no other harm.
   (void)!::getrandom(&seed, sizeof seed, GRND_NONBLOCK);
   return seed;
 }
@@ -23,13 +23,13 @@ std::uint32_t NameIndex::hash_of(std::u16string_view folded) {
   static const std::uint32_t seed = random_seed();
   std::uint32_t sum = seed;
   for (const char16_t unit : folded) sum = (sum ^ unit) * 16777619u;
-  // The low bits, which choose a slot, depend on few bits of the units so far.
+  // The low bits choose a slot, and so far depend on few bits of the units.
   sum ^= sum >> 15;
   sum *= 0x85ebca6bu;
   return sum ^ sum >> 13;
 }
 
-// Three quarters are taken at most, so that a search meets an empty one soon.
+// At most three quarters are taken, so that a search soon meets an empty slot.
 void NameIndex::make_room() {
   if ((taken_ + 1) * 4 <= slots_.size() * 3) return;
   std::size_t size = kFewest;

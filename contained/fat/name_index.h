@@ -8,20 +8,19 @@
 
 namespace airlock::fat {
 
-// From the names of a directory to where they are: hashes and places, not the names, in ten to
-// twenty bytes for each name however many there are. A name is looked for at all places that its
-// hash leads to.
+// Maps the names of a directory to their places: it keeps hashes and places, not the names, in ten
+// to twenty bytes a name at any size. A search examines all places with the same hash.
 class NameIndex {
  public:
-  // Of one hash it knows no more. Different names have none in common that often, so the directory
-  // is damaged, or was made to be slow; `is_full` tells.
+  // The most places for one hash. Different names do not share one that often, so the directory is
+  // damaged or crafted to be slow; `is_full` reports this.
   static constexpr std::size_t kMostAlike = 32;
 
-  // Nobody who made a medium knows which hashes come out.
+  // Seeded, so that the author of a medium cannot predict the hashes.
   [[nodiscard]] static std::uint32_t hash_of(std::u16string_view folded);
 
   void add(std::uint32_t hash, std::uint32_t place);
-  // Whether it was there.
+  // Returns whether it was there.
   bool remove(std::uint32_t hash, std::uint32_t place);
   [[nodiscard]] std::vector<std::uint32_t> places(std::uint32_t hash) const;
   [[nodiscard]] static bool is_full(std::size_t places) { return places >= kMostAlike; }
@@ -47,7 +46,7 @@ class NameIndex {
 
   std::vector<Slot> slots_;  // none, or a power of two
   std::size_t used_ = 0;
-  std::size_t taken_ = 0;  // with those that were removed
+  std::size_t taken_ = 0;  // including removed ones
 };
 
 }  // namespace airlock::fat

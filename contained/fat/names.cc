@@ -24,7 +24,7 @@ bool is_forbidden(char16_t unit) {
   return unit < 0x20 || unit == 0x7f || kNeverInNames.find(unit) != std::u16string_view::npos;
 }
 
-// Windows opens a device whatever follows the first dot.
+// Windows opens a device regardless of the text after the first dot.
 bool is_device_name(std::u16string_view units) {
   const std::u16string base = fold(units.substr(0, units.find(u'.')));
   if (base == u"CON" || base == u"PRN" || base == u"AUX" || base == u"NUL") return true;
@@ -32,7 +32,7 @@ bool is_device_name(std::u16string_view units) {
   return port && base.size() == 4 && base[3] >= u'1' && base[3] <= u'9';
 }
 
-// One half of a name on its way to a short name.
+// One half of a name during its conversion to a short name.
 struct Half {
   std::array<std::uint8_t, kBase> bytes = {};
   std::size_t length = 0;
@@ -90,7 +90,7 @@ void plan_short_name(NewName& name, const CodePage& page) {
                                              (extension.lower ? kLowerExtension : 0));
 }
 
-// A base shortened to make room for the tail.
+// The base, shortened to make room for the tail.
 ShortName with_tail(const ShortName& name, std::string_view tail, std::size_t most) {
   ShortName made = name;
   std::size_t length = 0;

@@ -7,12 +7,12 @@ namespace airlock::fat {
 namespace {
 
 constexpr std::size_t kMostNodes = 1024;
-// Enough for two directories of the largest size that are used together; up to 80 MiB.
+// Enough for two directories of the largest size in use together; up to 80 MiB.
 constexpr std::size_t kMostNames = std::size_t{1} << 22;
 // The kernel spends twenty times as much memory on each.
 constexpr std::size_t kMostParents = std::size_t{1} << 16;
 constexpr unsigned kCallsBetween = 1024;
-// An answer with the number in it has reached the kernel after this long.
+// After this long, an answer with the number in it has reached the kernel.
 constexpr std::chrono::seconds kInFlight{10};
 
 }  // namespace
@@ -39,7 +39,7 @@ bool NodeTable::is_natural(const Node& node) {
   return !node.deleted && !node.pinned && node.id == node.position / kRecordSize;
 }
 
-// Something of it is needed until a batch is on the medium.
+// A part of the node is needed until a batch is on the medium.
 bool NodeTable::is_ordered(const Node& node, std::uint64_t committed_batches) {
   const std::uint64_t directory = node.directory ? node.directory->changed_in() : 0;
   return std::max(node.ordered_in, directory) >= committed_batches;
@@ -134,7 +134,7 @@ void NodeTable::trim(std::uint64_t committed_batches) {
     if (node.cut_in && *node.cut_in < committed_batches) node.cut_in.reset();
     for (const Records* const records : {node.directory.get(), node.unread.get()})
       names += records != nullptr ? records->name_count() : 0;
-    // The one used last stays, however large it is.
+    // The most recently used one stays, however large it is.
     const bool too_much = ++count > kMostNodes || (names > kMostNames && count > 1);
     if (!too_much || is_ordered(node, committed_batches)) continue;
     if (node.id == kRoot) {

@@ -6,16 +6,16 @@
 
 namespace airlock::fat {
 
-// From the numbers the kernel knows files by to files, and to what the medium says of them: a slot
-// (FatNodes) or a set of entries (ExfatNodes). Used under the volume's lock.
+// Maps the kernel's numbers to files and to their fields on the medium: a slot (FatNodes) or a set
+// of entries (ExfatNodes). Used under the volume's lock.
 class Nodes : public NodeTable {
  public:
   virtual ~Nodes() = default;
 
-  // ESTALE for a number nobody can have been given. Stays valid until the next trim().
+  // ESTALE for a number never given out. Stays valid until the next trim().
   virtual Outcome<Node*> find(NodeId id) = 0;
   virtual Outcome<FileInfo> info_of(const Node& node) = 0;
-  // Requires what storing takes: kCommitFirst if not now, EOPNOTSUPP if never.
+  // Requires the write orders for storing: kCommitFirst if not now, EOPNOTSUPP if never.
   virtual Outcome<void> prepare_change(const Node& node) = 0;
   virtual Outcome<void> store(Node& node, const FileInfo& info) = 0;
 
@@ -24,7 +24,7 @@ class Nodes : public NodeTable {
 
  protected:
   explicit Nodes(Volume& volume);
-  // ESTALE where no directory can be.
+  // ESTALE for a place that cannot be in a directory.
   Outcome<std::span<std::byte>> record(std::uint64_t position);
 
   Volume& volume_;

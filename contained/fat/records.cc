@@ -101,7 +101,8 @@ Outcome<void> Records::clear_behind(std::uint32_t first, std::uint32_t count) {
   return found_any ? refuse(kCommitFirst) : Outcome<void>{};
 }
 
-// The sectors the end moves through; before they are all there nobody finds what is behind them.
+// Orders the sectors that the end moves through: until all are written, nothing behind them is
+// found.
 Outcome<void> Records::prepare_end(std::uint32_t first, std::uint32_t count) {
   begin_batch();
   const std::uint32_t last = (first + count - 1) / kPerSector;
@@ -130,7 +131,7 @@ Outcome<void> Records::order_seen(std::uint32_t first, std::uint32_t count, std:
   if ((first + count - 1) / kPerSector <= end_before_ / kPerSector) return {};
   TRY_VOID(prepare_end(first, count));
   if (!end_point_ || volume_.require_order(*end_point_, after)) return {};
-  // The end is in the very sector that has to wait: it moves on first, on the medium too.
+  // The end is in the very sector that has to wait: move it first, on the medium too.
   TRY_VOID(move_end(first, 0));
   return refuse(kCommitFirst);
 }
@@ -163,7 +164,7 @@ bool Records::has_note(std::uint32_t index) const {
   return std::ranges::find(notes_, index) != notes_.end();
 }
 
-// Free, and what it takes to move the end behind it is there.
+// Whether it is free, and the end can move behind it.
 Outcome<bool> Records::can_take_note(std::uint32_t index) {
   if (used_[index] || index > end_) return false;
   if (index < end_) return true;

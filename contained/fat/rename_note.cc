@@ -24,7 +24,7 @@ void write_note(std::span<std::byte> record, std::uint8_t free_mark, const Renam
   std::ranges::fill(record, std::byte{0});
   record.front() = std::byte{free_mark};
   std::ranges::copy(kMagic, record.begin() + kMagicAt);
-  // A record has room for all of it.
+  // A record has room for all fields.
   (void)store_le<std::uint64_t>(record, kOldAt, note.old_position);
   (void)store_le<std::uint64_t>(record, kNewAt, note.new_position);
   (void)store_le<std::uint32_t>(record, kOldPrintAt, note.old_print);

@@ -3,10 +3,9 @@
 
 #include "contained/fat/file_driver.h"
 
-// A file that is renamed has its new name on the medium before the old one goes. For that, whoever
-// reads the medium has to find the new name: its directory, and the directories that one is in, may
-// be new themselves. And a directory goes only once all that was moved out of it is found
-// elsewhere.
+// The new name of a renamed file reaches the medium before the old one goes. For that, a reader of
+// the medium has to find the new name: its directory, and the ancestors of that, may be new
+// themselves. And a directory goes only once every file moved out of it is found elsewhere.
 namespace airlock::fat {
 
 bool FileDriver::is_current(const std::optional<OrderPoint>& point) const {
@@ -30,15 +29,15 @@ std::uint64_t FileDriver::left_point(Node& directory) {
   return directory.left->point;
 }
 
-// Somebody finds the records of a directory, and the directory, before `after` is on the medium.
+// Orders the records of the name, and their directory, to be found before `after` is on the medium.
 Outcome<void> FileDriver::order_found(const Name& name, std::uint64_t after) {
   TRY_VOID(name.records.order_seen(name.first, name.count, after));
   if (!is_current(name.directory.made)) return {};
   return volume_.require_order(name.directory.made->point, after);
 }
 
-// What has been made in this batch is found there. Nothing is before it yet, so this can't fail for
-// an order.
+// A new file or directory is found by this name. Nothing is ordered before its point yet, so the
+// order cannot contradict another.
 Outcome<void> FileDriver::order_made(Node& node, const Name& name) {
   const OrderPoint point = {.batch = volume_.batch(), .point = volume_.new_point()};
   TRY_VOID(order_found(name, point.point));
@@ -65,7 +64,7 @@ Outcome<void> FileDriver::order_after_origin(Origin& origin, const Name& name) {
   return order_found(name, *origin.left);
 }
 
-// Whether a directory, or one that it is in, has moved in this batch, as far as anybody knows.
+// Whether a directory, or one of its ancestors, moved in this batch, as far as is known.
 bool FileDriver::may_have_moved(NodeId directory) {
   constexpr int kDeepest = 256;
   for (int depth = 0; directory != Nodes::kRoot; ++depth) {
@@ -78,8 +77,8 @@ bool FileDriver::may_have_moved(NodeId directory) {
   return false;
 }
 
-// With two names of two directories each could be found in the other, and so on without end. The
-// first has to have left its old place before another directory goes into it.
+// While two directories each have two names, each could be found inside the other, in a loop. The
+// first has to leave its old place before another directory moves into it.
 Outcome<void> FileDriver::order_directory_move(Node& node, Node& parent, const Node& new_parent) {
   if (parent.id == new_parent.id) return {};
   if (directory_moved_in_ == volume_.batch() && may_have_moved(new_parent.id))
@@ -88,7 +87,7 @@ Outcome<void> FileDriver::order_directory_move(Node& node, Node& parent, const N
   return {};
 }
 
-// A directory is about to go, whose name is in these sectors.
+// A directory with its name in these sectors is about to go.
 Outcome<void> FileDriver::order_emptied(Node& node, Node& parent,
                                         std::span<const std::uint64_t> sectors) {
   if (!is_current(node.left)) return {};
@@ -100,7 +99,7 @@ Outcome<void> FileDriver::order_emptied(Node& node, Node& parent,
   return volume_.require_order(node.left->point, left_point(parent));
 }
 
-// Whether power may go while the file has two names.
+// Whether a power cut could leave the file with two names.
 bool FileDriver::needs_note(const Node& node, std::span<const std::uint64_t> new_sectors) const {
   const Origin* const origin = known_origin(node);
   if (origin == nullptr) return false;

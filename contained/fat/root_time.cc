@@ -11,7 +11,7 @@
 namespace airlock::fat {
 namespace {
 
-// Mounting waits for no more than this.
+// The most that mounting waits for.
 constexpr std::uint64_t kMostBytes = 16384;
 
 bool is_later(const ZonedTime& a, const ZonedTime& b) {

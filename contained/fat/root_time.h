@@ -5,9 +5,9 @@
 
 namespace airlock::fat {
 
-// The root directory has no entry, so nothing says when it changed. That of the label, where there
-// is one, and the latest that says when something in the beginning of the root was made; a date of
-// 0 where there is nothing.
+// The root directory has no entry, and so no time of change. The best guess: the time of the label,
+// if there is one, or the latest creation time in the beginning of the root; a date of 0 if there
+// is neither.
 ZonedTime root_time(Volume& volume);
 
 }  // namespace airlock::fat

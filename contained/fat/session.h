@@ -9,7 +9,7 @@
 
 namespace airlock::fat {
 
-// One look at the volume under its lock. Nodes found in it stay valid as long as it lasts.
+// One access to the volume under its lock. Nodes found in it stay valid for its lifetime.
 class Session {
  public:
   Session(Volume& volume, Nodes& nodes) : operation_(volume) { nodes.trim(); }
@@ -18,7 +18,7 @@ class Session {
   Volume::Operation operation_;
 };
 
-// Runs an attempt that takes several turns until it is done. EINTR if nobody waits for it any more.
+// Repeats an attempt that takes several turns. EINTR if its caller no longer waits.
 template <typename Attempt>
 auto with_turns(Volume& volume, Attempt attempt) -> decltype(attempt()) {
   while (true) {
@@ -28,8 +28,8 @@ auto with_turns(Volume& volume, Attempt attempt) -> decltype(attempt()) {
   }
 }
 
-// Runs an attempt again after a commit where that may help, or as above. A change is always done,
-// though: also when the driver is about to end, and will not hear of it again.
+// Repeats an attempt after a commit if that may help, or as above. But a change always runs to its
+// end, even when the driver is about to end and will not be asked again.
 template <typename Attempt>
 auto with_commits(Volume& volume, Attempt attempt) -> decltype(attempt()) {
   constexpr int kMostCommits = 32;
@@ -40,7 +40,8 @@ auto with_commits(Volume& volume, Attempt attempt) -> decltype(attempt()) {
       (void)volume.let_others_go();
     if (done) return done;
     const int error = done.error().value;
-    // Clusters given up come free with the second commit at the earliest, the third at the latest.
+    // Released clusters become free with the second commit at the earliest, the third at the
+    // latest.
     const bool space = error == ENOSPC && volume.space_pending() && for_space++ < 3;
     if ((error != kCommitFirst && !space) || i == kMostCommits)
       return error == kCommitFirst ? decltype(attempt())(refuse(EIO)) : done;

@@ -16,13 +16,13 @@ namespace airlock::fat {
 inline constexpr std::uint8_t kFreeMark = 0xe5;
 inline constexpr std::uint8_t kEndMark = 0;
 
-// The bytes of a short name: eight and three, filled with spaces, as the medium has them.
+// The bytes of a short name on the medium: eight and three, padded with spaces.
 using ShortName = std::array<std::uint8_t, 11>;
 inline constexpr ShortName kDotName = {'.', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 inline constexpr ShortName kDotDotName = {'.', '.', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
-// One of the 32-byte records a directory consists of, in the memory of its block. The span has
-// kRecordSize bytes, so none of the accesses below can miss.
+// One of the 32-byte records of a directory, in the memory of its block. The span has kRecordSize
+// bytes, so none of the accesses below can miss.
 class Slot {
  public:
   explicit Slot(std::span<std::byte> bytes) : bytes_(bytes.first(kRecordSize)) {}
@@ -36,7 +36,7 @@ class Slot {
   [[nodiscard]] bool is_long_name() const {
     return (attributes() & attribute::kLongNameMask) == attribute::kLongName;
   }
-  // A file or directory; neither free, nor part of a long name, nor the label of the volume.
+  // A file or directory: not free, not part of a long name, not the label of the volume.
   [[nodiscard]] bool is_file() const {
     return !is_free() && !is_long_name() && (attributes() & attribute::kLabel) == 0;
   }
@@ -48,11 +48,11 @@ class Slot {
 
   [[nodiscard]] ShortName short_name() const;
   void set_short_name(const ShortName& name) const;
-  // Which halves of the short name are shown in lower case.
+  // The halves of the short name that are shown in lower case.
   [[nodiscard]] std::uint8_t case_bits() const { return get<std::uint8_t>(12); }
   void set_case_bits(std::uint8_t bits) const { set<std::uint8_t>(12, bits); }
 
-  // The upper half counts on FAT32 only; elsewhere it may be something else.
+  // The upper half is valid on FAT32 only; elsewhere it has other uses.
   [[nodiscard]] std::uint32_t cluster(bool wide) const {
     const std::uint32_t high = wide ? get<std::uint16_t>(20) : 0;
     return high << 16 | get<std::uint16_t>(26);
@@ -62,7 +62,7 @@ class Slot {
     set<std::uint16_t>(26, static_cast<std::uint16_t>(cluster));
   }
 
-  // All of it that is not the name. The upper half of the cluster's number counts on FAT32 only.
+  // All fields but the name. The upper half of the cluster's number is valid on FAT32 only.
   [[nodiscard]] FileInfo info(bool wide) const;
   void set_info(const FileInfo& info, bool wide) const;
 

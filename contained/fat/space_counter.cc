@@ -11,7 +11,7 @@
 namespace airlock::fat {
 namespace {
 
-// Being told to end is the main thread's.
+// The main thread handles the signal to end.
 void leave_signals_to_others() {
   sigset_t terminate;
   sigemptyset(&terminate);
@@ -30,7 +30,7 @@ void SpaceCounter::count(std::chrono::milliseconds patience) {
   changed_.wait_for(lock, patience, [this] { return ended_ || stopping_; });
 }
 
-// Not where the limit on threads is reached; the next who asks may have more luck.
+// Fails at the limit of threads; the next request may succeed.
 bool SpaceCounter::begin() {
   try {
     worker_ = std::thread([this] { work(); });
@@ -54,7 +54,7 @@ bool SpaceCounter::is_stopping() {
   return stopping_;
 }
 
-// Moves on to the first segment that is still to be counted.
+// Moves on to the first segment not counted yet.
 bool SpaceCounter::count_some(std::uint32_t& segment) {
   // From here on the bytes are in the page cache, where the volume finds them.
   const auto end = volume_.read_map_ahead(segment);

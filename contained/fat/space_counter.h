@@ -11,9 +11,9 @@ namespace airlock::fat {
 
 class Volume;
 
-// Counts the free clusters of a volume that does not say how many there are, in the background and
-// only when somebody asks. The medium is read outside of the volume's lock, so nobody waits for
-// that; the lock is held for what a piece of the map means.
+// Counts the free clusters of a volume that does not store their number, in the background and only
+// on request. It reads the medium outside the volume's lock, so nothing waits for that; it holds
+// the lock to interpret a piece of the map.
 class SpaceCounter {
  public:
   explicit SpaceCounter(Volume& volume) : volume_(volume) {}
@@ -21,9 +21,9 @@ class SpaceCounter {
   SpaceCounter(const SpaceCounter&) = delete;
   SpaceCounter& operator=(const SpaceCounter&) = delete;
 
-  // Begins if nobody has, and waits so long for the end. Without the volume's lock.
+  // Begins unless already begun, and waits that long for the end. Without the volume's lock.
   void count(std::chrono::milliseconds patience);
-  // Gives up what is not counted yet; nobody can begin again. Without the volume's lock.
+  // Stops counting for good. Without the volume's lock.
   void stop();
 
  private:

@@ -8,12 +8,12 @@
 
 namespace airlock::fat {
 
-// Names as the medium keeps them (UTF-16) and as programs see them (UTF-8). Nothing where the
-// input is not valid: overlong or cut off sequences, lone surrogates.
+// Names as on the medium (UTF-16) and as in programs (UTF-8). Nothing if the input is invalid:
+// overlong or cut-off sequences, lone surrogates.
 [[nodiscard]] std::optional<std::u16string> to_utf16(std::string_view text);
 [[nodiscard]] std::optional<std::string> to_utf8(std::u16string_view text);
 
-// What is compared where case does not count.
+// The form for comparisons that ignore case.
 [[nodiscard]] char16_t fold(char16_t unit);
 [[nodiscard]] std::u16string fold(std::u16string_view text);
 

@@ -11,12 +11,12 @@ namespace airlock::fat {
 namespace {
 
 constexpr std::size_t kUnits = 0x10000;
-constexpr char16_t kSkip = 0xffff;  // so many units as follows stay as they are
+constexpr char16_t kSkip = 0xffff;  // the next unit says how many units stay as they are
 
 }  // namespace
 
 UpcaseTable::UpcaseTable() {
-  // The same for every volume: made once.
+  // Made once: the same for every volume.
   static const auto kDefault = [] {
     Units units(kUnits);
     for (std::size_t i = 0; i < kUnits; ++i) units[i] = fat::fold(static_cast<char16_t>(i));
@@ -36,7 +36,7 @@ std::optional<UpcaseTable> UpcaseTable::parse(std::span<const std::byte> bytes,
   std::size_t unit = 0;
   for (std::size_t at = 0; at < bytes.size() && unit < kUnits; at += 2) {
     const auto value = static_cast<char16_t>(load_le<std::uint16_t>(bytes, at).value_or(0));
-    // At the end of a table that is not compressed it is the last unit itself.
+    // At the end of an uncompressed table it is the last unit itself.
     if (value == kSkip && at + 2 < bytes.size()) {
       at += 2;
       unit += load_le<std::uint16_t>(bytes, at).value_or(0);
@@ -44,7 +44,7 @@ std::optional<UpcaseTable> UpcaseTable::parse(std::span<const std::byte> bytes,
       units[unit++] = value;
     }
   }
-  // Whatever it says, no letter is a path separator or the end of a name.
+  // Whatever the table says, no letter is a path separator or the end of a name.
   for (std::size_t i = 0; i < kUnits; ++i) {
     if (i >= 0x80 && units[i] < 0x20) units[i] = static_cast<char16_t>(i);
   }

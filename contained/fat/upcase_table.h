@@ -13,17 +13,17 @@
 
 namespace airlock::fat {
 
-// Which letters are the same name, as an exFAT volume says itself.
+// The case folding that an exFAT volume stores itself.
 class UpcaseTable {
  public:
-  // As long as the volume has not been asked, or where it says nothing sensible.
+  // The default, until the volume's table is read or if that one is invalid.
   UpcaseTable();
-  // Nothing where the checksum is not that of the bytes, or they mean nothing.
+  // Nothing if the checksum does not match, or the bytes are not a table.
   static std::optional<UpcaseTable> parse(std::span<const std::byte> bytes, std::uint32_t checksum);
 
   [[nodiscard]] std::u16string fold(std::u16string_view name) const;
 
-  // No table can be larger.
+  // The size of the largest possible table.
   static constexpr std::size_t kMostBytes = std::size_t{2} << 16;
 
  private:

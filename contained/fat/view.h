@@ -9,7 +9,7 @@
 
 namespace airlock::fat {
 
-// How a medium without owners, permissions and time zones is shown.
+// How to show a medium without owners, permissions and time zones.
 struct View {
   uid_t user = 0;
   gid_t group = 0;

@@ -11,7 +11,7 @@
 namespace airlock::fat {
 namespace {
 
-// Bounds what the driver keeps in memory: clean blocks beyond this are dropped.
+// The limits of clean blocks in memory; more are dropped.
 constexpr std::size_t kTableBytes = std::size_t{4} << 20;
 constexpr std::size_t kDirectoryBytes = std::size_t{8} << 20;
 constexpr std::size_t kPageSize = 4096;
@@ -55,7 +55,7 @@ std::unique_ptr<Volume> Volume::make(BlockIo& io, const Geometry& geometry, Moun
   std::unique_ptr<Volume> volume(new Volume(io, geometry, std::move(known)));
   if (wanted == MountMode::kReadOnly || !volume->reason_.empty())
     volume->mode_ = MountMode::kReadOnly;
-  // The mark is there already, and has to go in the end.
+  // The mark is on the medium already, and has to be removed at the end.
   volume->in_use_ = unclean && volume->writable();
   return volume;
 }
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Volume>> Volume::open(BlockIo& io, MountMode wanted) {
   const InfoSector info = read_info_sector(io, geometry);
   const auto state = Volume(io, geometry, {}).find_state(wanted);
   if (!state) return fail_errno(state.error().value, Errc::kIo, "cannot read the allocation table");
-  // A volume that was not left in good order may have a wrong count too.
+  // A volume that was not unmounted cleanly may have a wrong count too.
   const bool in_order = state->reason.empty() && !state->unclean;
   return make(io, geometry, wanted,
               {.reason = state->reason,
@@ -101,7 +101,7 @@ Outcome<void> Volume::write_state_byte(bool clean) {
   return io_.write(0, sector);
 }
 
-// Unmounting does not wait for a large bitmap nobody wanted to know of.
+// Unmounting does not wait for a large bitmap if no caller asked for the free space.
 Outcome<std::uint8_t> Volume::percent_in_use() {
   constexpr std::uint8_t kUnknown = 0xff;
   constexpr std::uint32_t kFewSegments = 64;
@@ -111,7 +111,7 @@ Outcome<std::uint8_t> Volume::percent_in_use() {
   return static_cast<std::uint8_t>(used * 100 / geometry_.cluster_count);
 }
 
-// Neither this mark nor the share in use is part of the checksum of the boot sectors.
+// Neither this mark nor the percentage in use is part of the checksum of the boot sectors.
 Outcome<void> Volume::write_exfat_state(bool clean) {
   constexpr unsigned kDirty = 2;
   constexpr unsigned kClearToZero = 8;
@@ -128,7 +128,7 @@ Outcome<void> Volume::write_exfat_state(bool clean) {
   return io_.flush();
 }
 
-// Writes the marks straight to the medium. At that moment the table has no other change.
+// Writes the marks straight to the medium. At this point the table has no other change.
 Outcome<void> Volume::mark_medium(bool clean) {
   if (is_exfat()) return write_exfat_state(clean);
   TRY_VOID(table_.mark_clean(clean));
@@ -183,11 +183,11 @@ Outcome<void> Volume::require_together(std::uint64_t sector) {
   return block_order_.join(sector) ? Outcome<void>{} : refuse(kCommitFirst);
 }
 
-// New clusters have to lead on before what the medium knows of the chain leads to them.
+// The links inside new clusters have to reach the medium before the link to them.
 Outcome<void> Volume::order_link(ClusterChain& chain, const ClusterRun& run) {
   TRY(const std::uint32_t tail, chain.last(table_));
   const std::uint32_t anchor = chain.anchor(batch_, tail);
-  // The table of a FAT12 is always written as a whole.
+  // The table of FAT12 is always written as a whole.
   if (anchor == 0 || geometry_.kind == FatKind::k12) return {};
   const std::uint64_t last = table_.sector_of(run.end() - 1);
   for (std::uint64_t sector = table_.sector_of(run.start); sector <= last; ++sector) {
@@ -308,7 +308,7 @@ std::uint32_t Volume::free_clusters() {
 }
 
 Outcome<std::uint32_t> Volume::read_map_ahead(std::uint32_t segment) {
-  // More than a block of the map brings along when it is read.
+  // More than the read-ahead of a block of the map.
   constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20;
   std::vector<std::byte> bytes;
   for (std::uint64_t done = 0; done < kAtOnce && segment < space_.segment_count(); ++segment) {
@@ -325,13 +325,13 @@ Outcome<void> Volume::close() {
   counter_.stop();
   if (!writable()) return {};
   {
-    // A request the medium held up may come back while the last commits are on their way; what it
-    // changed then would stay here.
+    // A request that the medium held up may return during the last commits; its changes would then
+    // never be written.
     const std::scoped_lock lock(mutex_);
     closing_ = true;
   }
   background_.stop();
-  // What one commit released the next one erases.
+  // One commit releases clusters, the next one erases them.
   constexpr int kCommitsToSettle = 4;
   for (int i = 0; i < kCommitsToSettle; ++i) TRY_VOID(commit());
   const std::scoped_lock committing(commit_mutex_);

@@ -25,32 +25,32 @@ namespace airlock::fat {
 enum class MountMode {
   kReadOnly,
   kReadWrite,
-  kChecked,  // read-write, also if it was not unmounted: a checker has found it consistent since
+  kChecked,  // read-write, even if it was not unmounted: a checker has found it consistent since
 };
 
-// What an operation answers when the changes so far must reach the medium before it can be done:
-// nothing has been changed, commit() and try again. Never leaves the driver.
+// The error of an operation that is only possible once the changes so far are on the medium: it
+// changed nothing; commit() and try again. Never leaves the driver.
 inline constexpr int kCommitFirst = ERESTART;
-// An operation answers this when it has done a part of something long, which it remembers: others
-// have the lock first, and then it is called again.
+// The error of an operation that did a part of something long, and remembers it: give others the
+// lock first, then call it again.
 inline constexpr int kAnotherTurn = EINPROGRESS;
 
-// One opened FAT or exFAT volume below the level of files: what says which clusters are in use and
-// follow each other, the blocks of directories, and the order in which changes reach the medium
-// (README.md). Everything but open(), commit(),
-// close() and the constants needs an Operation, which holds the volume's lock.
+// One opened FAT or exFAT volume below the level of files: which clusters are in use and follow
+// each other, the blocks of directories, and the order in which changes reach the medium
+// (README.md). Except for open(), commit(), close() and the constants, every call needs an
+// Operation, which holds the volume's lock.
 class Volume {
  public:
-  // FAT; open_exfat() makes the others.
+  // Opens FAT; open_exfat() opens exFAT.
   static Result<std::unique_ptr<Volume>> open(BlockIo& io, MountMode wanted);
 
-  // What is known of a volume besides its geometry.
+  // Facts about a volume besides its geometry.
   struct Known {
-    std::string reason;  // why it must not be written; empty if it may
+    std::string reason;  // for being read-only; empty if it may be written
     std::optional<std::uint32_t> free;
     std::uint32_t hint = kFirstCluster;
     std::vector<ClusterRun> bitmap;  // where it is; exFAT only
-    bool unclean = false;            // it bears the mark of a volume in use
+    bool unclean = false;            // it has the mark of a volume in use
   };
   static std::unique_ptr<Volume> make(BlockIo& io, const Geometry& geometry, MountMode wanted,
                                       Known known);
@@ -58,24 +58,24 @@ class Volume {
   Volume(const Volume&) = delete;
   Volume& operator=(const Volume&) = delete;
 
-  // Why the volume is read-only although read-write was wanted; empty otherwise.
+  // Why the volume is read-only although read-write was requested; empty otherwise.
   [[nodiscard]] const std::string& read_only_reason() const { return reason_; }
   [[nodiscard]] bool writable() const { return mode_ == MountMode::kReadWrite; }
-  // It bore the mark of a volume in use when it was opened, or does by now.
+  // It had the mark of a volume in use when it was opened, or has it now.
   [[nodiscard]] bool was_unclean() const { return in_use_; }
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] bool is_wide() const { return geometry_.kind == FatKind::k32; }
   [[nodiscard]] bool is_exfat() const { return geometry_.kind == FatKind::kExfat; }
-  // The program that finds and mends what is wrong with it.
+  // The program that finds and repairs faults in the volume.
   [[nodiscard]] const char* checker() const { return is_exfat() ? "fsck.exfat" : "fsck.fat"; }
 
-  // Starts writing in the background. Once, for a writable volume. The medium is first written
+  // Starts writing in the background. Call once, for a writable volume. The medium is first written
   // when something changes.
   void begin_writing();
 
-  // Everything changed so far is on the medium when it returns.
+  // All changes so far are on the medium when it returns.
   Outcome<void> commit();
-  // Commits and marks the volume clean. Changes that come later are refused.
+  // Commits and marks the volume clean. Later changes are refused.
   Outcome<void> close();
 
   // Holds the volume's lock and keeps the memory of blocks valid.
@@ -91,22 +91,22 @@ class Volume {
     std::unique_lock<std::mutex> lock_;
   };
 
-  // After kAnotherTurn, without an Operation.
+  // Call after kAnotherTurn, without an Operation.
   Outcome<void> let_others_go() { return turns_.let_others_go(); }
 
-  // Before the first change of an operation: EROFS on a read-only or closing volume or after a
-  // failed write; marks the medium as being in use.
+  // Call before the first change of an operation: EROFS on a read-only or closing volume or after a
+  // failed write; marks the medium as in use.
   Outcome<void> begin_change();
 
   ClusterTable& table() { return table_; }
   // exFAT only.
   ClusterBitmap& bitmap() { return bitmap_; }
   FreeSpace& space() { return space_; }
-  // The blocks directories lie in, numbered as the geometry says.
+  // The blocks of directories, numbered as the geometry says.
   MetadataCache& blocks() { return blocks_; }
-  // How many blocks there are from this one on before something else begins.
+  // The number of blocks from this one on that belong together.
   [[nodiscard]] std::uint32_t blocks_together(std::uint64_t block) const;
-  // The part of a directory at a place that can have one, in the memory of its block.
+  // The record of a directory at a valid place, in the memory of its block.
   Outcome<std::span<std::byte>> record(std::uint64_t position);
   void record_changed(std::uint64_t position) { blocks_.changed(geometry_.block_of(position)); }
 
@@ -114,58 +114,58 @@ class Volume {
   [[nodiscard]] std::uint64_t sector_of(std::uint64_t position) const {
     return (position - geometry_.block_origin) / WriteOrder::kSectorSize;
   }
-  // One sector or point has to be on the medium before another; kCommitFirst if not now.
+  // One sector or point has to reach the medium before another; kCommitFirst if not now.
   Outcome<void> require_order(std::uint64_t before, std::uint64_t after);
-  // All of a cluster before a sector, likewise.
+  // The same for a whole cluster before a sector.
   Outcome<void> require_cluster_first(std::uint32_t cluster, std::uint64_t after);
   [[nodiscard]] std::uint64_t new_point() { return block_order_.new_point(); }
 
-  // A sector and the one behind it have to get there together; kCommitFirst if not now.
+  // A sector and the next one have to be written together; kCommitFirst if not now.
   Outcome<void> require_together(std::uint64_t sector);
 
-  // The chain of a file that has no clusters.
+  // The chain of a file without clusters.
   [[nodiscard]] ClusterChain empty_chain() const;
-  // Puts reserved clusters at the end of a complete chain: all runs or, with kCommitFirst, none.
-  // Their own entries come first. On exFAT the bitmap knows them too, and the table has no part in
-  // it as long as all clusters follow each other.
+  // Adds reserved clusters at the end of a complete chain: all runs or, with kCommitFirst, none.
+  // Their own entries reach the medium first. On exFAT they are marked in the bitmap too, and stay
+  // out of the table as long as all clusters are consecutive.
   Outcome<void> append(ClusterChain& chain, std::span<const ClusterRun> runs);
-  // Zeroes clusters that become part of a directory. With kReachable they are found on the medium
-  // as soon as the table is, so the zeroes go first.
+  // Zeroes clusters that become part of a directory. With kReachable the table on the medium leads
+  // to them, so the zeroes are written before it.
   enum class Reach { kReachable, kNotYet };
   Outcome<void> clear_directory_clusters(const ClusterRun& run, Reach reach);
-  // The same for exFAT, whose clusters may be large: at once, and on the medium before the rest.
+  // The same for exFAT, with its large clusters: written at once, and before all else.
   Outcome<void> write_directory_zeroes(const ClusterRun& run);
 
-  // Clusters nobody refers to any more once this batch is on the medium. With `new_end` the chain
-  // goes on to exist and ends there.
+  // Clusters without any reference once this batch is on the medium. With `new_end` the chain stays
+  // and ends there.
   enum class Content { kData, kDirectory };
   void release(std::vector<ClusterRun> runs, std::uint32_t new_end, Content content);
-  // Changes made now are in this batch; all below committed_batches() are on the medium.
+  // Changes made now belong to this batch; all below committed_batches() are on the medium.
   [[nodiscard]] std::uint64_t batch() const { return batch_; }
   [[nodiscard]] std::uint64_t committed_batches() const { return committed_batches_; }
-  // How many clusters are free. Where that is unknown it is counted in the background, and what is
-  // answered before the end takes the rest for free. Without an Operation.
+  // The number of free clusters. If it is unknown it is counted in the background, and until the
+  // end of that the uncounted rest is taken for free. Without an Operation.
   std::uint32_t free_clusters();
-  // Has the medium's cache get what says which clusters are free, from a segment on; returns the
-  // first segment it did not come to. Without an Operation.
+  // Reads a part of the free-cluster map into the medium's cache, from a segment on; returns the
+  // first segment not reached. Without an Operation.
   Outcome<std::uint32_t> read_map_ahead(std::uint32_t segment);
-  // Whether a commit may bring free clusters.
+  // Whether a commit may free clusters.
   [[nodiscard]] bool space_pending() const { return pending_clusters_ > 0; }
 
-  // File data, outside of the lock. A commit makes it durable before what refers to it.
+  // File data, outside the lock. A commit makes it durable before any reference to it.
   Outcome<void> read_data(std::uint64_t offset, std::span<std::byte> into) {
     return io_.read(offset, into);
   }
-  // So many zeroes as `behind` says follow it.
+  // Also writes `behind` zeroes after it.
   Outcome<void> write_data(std::uint64_t offset, std::span<const std::byte> from,
                            std::size_t behind = 0);
-  // How much of a cluster is behind a place in it, as far as the medium's cache keeps that together
-  // and would read it before a part of it is written.
+  // The rest of the cluster behind a place in it, as far as it is in the same page of the medium's
+  // cache, which would read that page before a part of it is written.
   [[nodiscard]] std::size_t rest_of_page(std::uint64_t offset) const;
   Outcome<void> discard(const ClusterRun& run);
 
-  // What a file lost by being cut short, inside its last cluster: becomes zeroes once the medium
-  // knows that it is shorter. Not what is written there before that.
+  // The part of its last cluster that a shortened file lost: becomes zeroes once the medium has the
+  // new size. Does not clear what is written there before that.
   void clear_later(std::uint64_t offset, std::uint64_t end);
   void keep_from_clearing(std::uint64_t offset, std::uint64_t end);
 
@@ -180,7 +180,7 @@ class Volume {
     std::uint32_t new_end = 0;
     Content content = Content::kData;
   };
-  // What one commit writes, as it was at one moment.
+  // A snapshot of everything that one commit writes.
   struct Batch {
     MetadataCache::Changes bitmap;
     MetadataCache::Changes table;
@@ -190,13 +190,13 @@ class Volume {
     std::vector<ClusterRun> cleared;  // to be zero on the medium before the table
     std::vector<Release> releases;
     std::vector<ClusterRun> erased;
-    bool zeroed = false;  // clusters of directories were
+    bool zeroed = false;  // clusters of directories were zeroed
     bool data = false;
   };
 
   Volume(BlockIo& io, const Geometry& geometry, Known known);
   struct State {
-    std::string reason;  // why it must not be written; empty if it may
+    std::string reason;  // for being read-only; empty if it may be written
     bool unclean = false;
   };
   Outcome<State> find_state(MountMode wanted);
@@ -215,7 +215,7 @@ class Volume {
   enum class Copies { kAllTables, kOne };
   Outcome<void> write_ordered(const MetadataCache& cache, const MetadataCache::Changes& changes,
                               const WriteOrder& order, Copies copies);
-  // Sectors that follow each other.
+  // Consecutive sectors.
   struct Piece {
     std::uint64_t sector;
     std::span<const std::byte> data;
@@ -263,9 +263,9 @@ class Volume {
   std::atomic<int> failure_ = 0;
   bool closing_ = false;
 
-  // Last: their threads use the rest.
+  // Last: their threads use the members above.
   BackgroundCommit background_{mutex_};
-  SpaceCounter counter_{*this};  // its thread also uses the one above
+  SpaceCounter counter_{*this};  // its thread also uses background_
 };
 
 }  // namespace airlock::fat

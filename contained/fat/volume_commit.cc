@@ -9,11 +9,11 @@
 #include "contained/runtime/reader_token.h"
 #include "lib/base/log.h"
 
-// How changes reach the medium; README.md says why this order survives an interruption anywhere.
+// The order in which changes reach the medium; README.md says why it survives any interruption.
 namespace airlock::fat {
 
 Outcome<Volume::Batch> Volume::take_batch() {
-  // Entries of a FAT12 share bytes across blocks, so the whole table, which is small, goes at once.
+  // Entries of FAT12 span blocks, so the whole table, which is small, is written at once.
   if (geometry_.kind == FatKind::k12 && table_cache_.changed_count() > 0) {
     const std::uint64_t first = geometry_.table_offset / geometry_.block_size;
     const std::uint64_t count = geometry_.table_size / geometry_.block_size;
@@ -51,8 +51,7 @@ Outcome<void> Volume::write_pieces(const MetadataCache& cache, const Pieces& pie
   for (std::uint32_t copy = 0; copy < count; ++copy) {
     GatherWriter writer(io_, WriteOrder::kSectorSize, cache.origin() + copy * geometry_.table_size);
     for (const Piece& piece : pieces) {
-      // A write that is long enough ends here, so that it does not end inside of what belongs
-      // together.
+      // Ends a long write here, so that it does not end between sectors that belong together.
       const std::uint64_t last = piece.sector + piece.data.size() / WriteOrder::kSectorSize - 1;
       if (order.is_joined(last)) TRY_VOID(writer.finish());
       TRY_VOID(writer.add(piece.sector, piece.data));
@@ -62,7 +61,7 @@ Outcome<void> Volume::write_pieces(const MetadataCache& cache, const Pieces& pie
   return {};
 }
 
-// What is written between two flushes: blocks, taken apart where not all of their sectors may go at
+// The pieces to write between two flushes: blocks, split if not all their sectors may be written at
 // once.
 std::vector<Volume::Pieces> Volume::pieces_of(const MetadataCache::Changes& changes,
                                               std::uint32_t block_size, const WriteOrder& order) {
@@ -89,7 +88,7 @@ std::vector<Volume::Pieces> Volume::pieces_of(const MetadataCache::Changes& chan
   return all;
 }
 
-// Steps with a flush in between; none after the last.
+// Writes the steps with a flush in between; none after the last.
 Outcome<void> Volume::write_ordered(const MetadataCache& cache,
                                     const MetadataCache::Changes& changes, const WriteOrder& order,
                                     Copies copies) {
@@ -106,7 +105,7 @@ Outcome<void> Volume::write_ordered(const MetadataCache& cache,
 Outcome<void> Volume::write_batch(const Batch& batch) {
   for (const ClusterRun& run : batch.cleared) TRY_VOID(write_zeroes(run));
   if (!batch.cleared.empty() || batch.zeroed) TRY_VOID(io_.flush());
-  // A cluster is in use before the table leads to it.
+  // A cluster is marked in use before the table leads to it.
   TRY_VOID(write_ordered(bitmap_cache_, batch.bitmap, {}, Copies::kOne));
   if (!batch.bitmap.blocks.empty() && !batch.table.blocks.empty()) TRY_VOID(io_.flush());
   TRY_VOID(write_ordered(table_cache_, batch.table, batch.table_order, Copies::kAllTables));
@@ -132,8 +131,8 @@ Outcome<void> Volume::forget_clusters(const ClusterRun& run) {
   return {};
 }
 
-// The medium does not refer to the clusters any more. A chain that goes on gets its new end first
-// and loses the rest with the next batch, or it could be found running into free clusters.
+// The medium no longer refers to the clusters. A chain that stays gets its new end first and loses
+// the rest with the next batch; otherwise it could lead into free clusters.
 Outcome<void> Volume::erase(Release& release) {
   if (release.new_end != 0) {
     TRY_VOID(table_.set(release.new_end, {TableEntry::Kind::kEnd, 0}));
@@ -149,7 +148,7 @@ Outcome<void> Volume::erase(Release& release) {
   return {};
 }
 
-// Under the lock, so that nobody begins to write there meanwhile.
+// Under the lock, so that no write there begins meanwhile.
 Outcome<void> Volume::clear_tails() {
   constexpr std::uint64_t kAtOnce = std::uint64_t{1} << 20;
   const auto is_due = [this](const Tail& tail) { return tail.batch < committed_batches_; };
@@ -171,7 +170,7 @@ Outcome<void> Volume::finish_batch(Batch& batch) {
   for (Release& release : batch.releases) TRY_VOID(erase(release));
   ++committed_batches_;
   TRY_VOID(clear_tails());
-  // What has just been erased is written a little later, by itself if nothing else happens.
+  // The erased entries are written a little later, automatically if nothing else happens.
   background_.gathered(changed_bytes() + (data_written_ ? 1 : 0));
   return {};
 }
@@ -195,7 +194,7 @@ Outcome<void> Volume::commit() {
   if (!writable()) return {};
   ReaderToken::give();
   const std::scoped_lock committing(commit_mutex_);
-  // The commit this one waited for may have failed, and what it took is lost.
+  // The commit before this one may have failed, and its changes are lost.
   if (const int failure = failure_; failure != 0) return refuse(failure);
   auto done = commit_batch();
   if (!done) {

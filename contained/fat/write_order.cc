@@ -37,7 +37,7 @@ bool WriteOrder::leads_to(std::uint64_t from, std::uint64_t to) const {
   return leads_to_any(from, [to](std::uint64_t sector) { return sector == to; });
 }
 
-// The first of those a sector is joined with.
+// The first of the sectors that a sector is joined with.
 std::uint64_t WriteOrder::leader(std::uint64_t sector) const {
   while (true) {
     const auto found = leader_.find(sector);
@@ -81,13 +81,13 @@ bool WriteOrder::require_all(std::uint64_t first, std::uint64_t count, std::uint
   return true;
 }
 
-// The longest way to each sector. A required order has no circles.
+// The longest path to each sector. A required order has no cycles.
 class WriteOrder::Levels {
  public:
   explicit Levels(const WriteOrder& order) : order_(order) {
     for (const auto& [before, afters] : order.followers_)
       for (const std::uint64_t after : afters) link(before, after);
-    // What a range leads to waits for it, also where nothing else is known of its sectors.
+    // The target of a range waits for it, even if its sectors are otherwise unknown.
     for (const auto& [first, range] : order.ranges_) nodes_[order.leader(range.after)].level = 1;
     std::vector<std::uint64_t> known;
     for (const auto& [sector, node] : nodes_) known.push_back(sector);
@@ -125,7 +125,7 @@ class WriteOrder::Levels {
     ++nodes_[after].waits_for;
   }
 
-  // Also of those that go with the one before them.
+  // Includes the sectors joined with the one before them.
   [[nodiscard]] Steps steps() const {
     Steps steps;
     for (const auto& [sector, node] : nodes_)

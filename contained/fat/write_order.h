@@ -10,20 +10,20 @@
 
 namespace airlock::fat {
 
-// Which changed sectors have to be on the medium before which others. A sector is what a medium
-// writes whole or not at all, so a block of the cache is taken apart where its sectors have an
-// order. Beside sectors there are points: what has several sectors before and several after it,
-// and is nothing itself.
+// Which changed sectors have to reach the medium before which others. A medium writes a sector
+// whole or not at all, so a block of the cache is split if its sectors have an order. Besides
+// sectors there are points: a point has several sectors before it and several after it, and is not
+// written itself.
 class WriteOrder {
  public:
   static constexpr std::uint64_t kSectorSize = 512;
 
-  // A point nobody knows yet.
+  // A new point.
   [[nodiscard]] std::uint64_t new_point() { return kFirstPoint + points_++; }
 
-  // False where it contradicts what was asked for before; then everything has to be written first.
+  // False if it contradicts an earlier order; then everything has to be written first.
   [[nodiscard]] bool require(std::uint64_t before, std::uint64_t after);
-  // The same for many sectors that follow each other.
+  // The same for many consecutive sectors.
   [[nodiscard]] bool require_all(std::uint64_t first, std::uint64_t count, std::uint64_t after);
 
   // A sector and the next one have to be written by one write. False as above.
@@ -34,7 +34,7 @@ class WriteOrder {
     return followers_.empty() && ranges_.empty() && leader_.empty();
   }
 
-  // How many flushes come before a sector, of those that have to wait for any.
+  // The number of flushes before a sector, for the sectors that have to wait for any.
   using Steps = std::unordered_map<std::uint64_t, std::size_t>;
   [[nodiscard]] Steps steps() const;
 
@@ -58,7 +58,7 @@ class WriteOrder {
   std::unordered_map<std::uint64_t, Sectors> followers_;  // leaders only
   std::multimap<std::uint64_t, Range> ranges_;            // by their first sectors
   std::uint64_t longest_range_ = 0;
-  // From sectors that are written with the one before to that one.
+  // From a sector that is written with the one before to that one.
   std::unordered_map<std::uint64_t, std::uint64_t> leader_;
   std::uint64_t points_ = 0;
 };

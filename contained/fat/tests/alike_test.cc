@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What FAT and exFAT promise alike, each said once for all of them.
+// The common promises of FAT and exFAT, each tested once for all of them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ std::ostream& operator<<(std::ostream& stream, const Made& made) {
   return stream << made.options;
 }
 
-// What is wrong in a boot sector, and the word the message has about it.
+// A fault in a boot sector, and the word for it in the message.
 struct Wrong {
   Made made;
   std::size_t offset;
@@ -139,7 +139,8 @@ TEST_P(Volumes, DoNotKeepWhatAFileLostInItsLastCluster) {
   expect_sound();
 }
 
-// The kernel asks for no opening, so nobody knows which program asks: every sync is told.
+// The kernel asks for no opening, so the driver cannot tell which program asks: every sync reports
+// the error.
 TEST_P(Volumes, TellEverySyncThatAWriteFailedAndAreNotChangedAnyMore) {
   MountedFat mounted(medium_);
   const NodeId node = mounted.make(kRoot, "there");
@@ -187,7 +188,8 @@ TEST_P(Volumes, ThatWereCheckedAndThenPulledAreNotTrustedAgain) {
   EXPECT_FALSE(mounted.volume().writable());
 }
 
-// Nobody else can do anything while the volume's lock is held, so it need not be given away then.
+// No other request can run while the volume's lock is held, so the lead need not be given away
+// then.
 TEST_P(Volumes, KeepTheLeadUntilTheMediumIsWaitedFor) {
   MountedFat mounted(medium_);
   ReaderToken token;
@@ -208,13 +210,13 @@ TEST_P(Volumes, GiveTheLeadAwayBeforeTheyFillAGap) {
   ReaderToken token;
   ASSERT_TRUE(token.take());
   EXPECT_EQ(mounted.resize(node, 1'000'000), 0);
-  EXPECT_EQ(token.is_held(), GetParam().is_exfat());  // there it takes no zeroes
+  EXPECT_EQ(token.is_held(), GetParam().is_exfat());  // exFAT writes no zeroes there
   EXPECT_EQ(mounted.write(node, 999'999, "x"), 0);
   EXPECT_FALSE(token.is_held());
 }
 
-// In every pause of a request: counts them, uses the file system as another request would, which
-// hangs if the lock is held, and may say that nobody waits any more.
+// In every pause of a request: counts the pauses, uses the file system as another request would,
+// which hangs if the lock is held, and may say that the caller no longer waits.
 class Pauses {
  public:
   Pauses(MountedFat& mounted, unsigned most) : mounted_(mounted), most_(most) {}
@@ -256,12 +258,12 @@ TEST_P(Volumes, ReadALargeDirectoryInTurns) {
   EXPECT_NE(mounted.find(folder, "4499" + rest), 0u);
   EXPECT_EQ(mounted.unlink(folder, "17" + rest), 0);
   EXPECT_NE(mounted.make(folder, "new"), 0u);
-  EXPECT_EQ(pauses.count(), 0u);  // it had begun before, and this was the rest
+  EXPECT_EQ(pauses.count(), 0u);  // it began before, and this was the rest
   mounted.close();
   expect_sound();
 }
 
-// It takes many clusters.
+// Needs many clusters.
 class LongChains : public Volumes {};
 INSTANTIATE_TEST_SUITE_P(Fat, LongChains, ::testing::Values(kFat32));
 
@@ -279,7 +281,7 @@ TEST_P(LongChains, AreWalkedInTurns) {
     const NodeId node = mounted.find(kRoot, "file");
     const Pauses pauses(mounted, 0);
     if (deletes) {
-      EXPECT_EQ(mounted.unlink(kRoot, "file"), 0);  // also though nobody waits
+      EXPECT_EQ(mounted.unlink(kRoot, "file"), 0);  // even though its caller no longer waits
     } else {
       EXPECT_EQ(mounted.read(node, 0, 9), std::string(9, '\0'));
       EXPECT_EQ(pauses.count(), 0u);
@@ -292,7 +294,7 @@ TEST_P(LongChains, AreWalkedInTurns) {
   }
 }
 
-// More pieces than are remembered of one file.
+// More pieces of one file than are remembered.
 TEST_P(Volumes, KeepFilesInVeryManyPieces) {
   constexpr unsigned kPieces = ClusterChain::kMostPieces + 900;
   if (GetParam().is_exfat()) medium_.bytes() = make_fat_image("exfat -c1K -b4K", 16384);
@@ -363,7 +365,7 @@ TEST_P(Volumes, NeverShowWhatWasThereBefore) {
   expect_sound();
 }
 
-// What a listing of a directory has as the number of the one it lies in.
+// The number a directory listing shows for the parent.
 class ParentShown final : public EntrySink {
  public:
   bool add(std::string_view name, const Attributes& attributes, std::uint64_t) override {
@@ -396,7 +398,7 @@ TEST_P(Volumes, ShowTheParentsNumberInEveryDirectory) {
     mounted.close();
   }
   MountedFat mounted(medium_);
-  // As after listing with attributes, where the kernel looks nothing up.
+  // As after listing with attributes, when the kernel looks nothing up.
   const NodeId above = mounted.list(kRoot).find("above")->second.node;
   const NodeId below = mounted.list(above).find("empty")->second.node;
   EXPECT_EQ(parent_shown(mounted, above), kRoot);
@@ -410,14 +412,14 @@ TEST_P(Volumes, RememberAParentUntilTheKernelHasDroppedTheDirectory) {
   MountedFat mounted(medium_);
   const NodeId above = mounted.make(kRoot, "above", S_IFDIR);
   const NodeId below = mounted.make(above, "below", S_IFDIR);
-  EXPECT_TRUE(mounted.driver().forgotten(below));  // is it really gone?
+  EXPECT_TRUE(mounted.driver().forgotten(below));  // so it wants gone() too
   EXPECT_EQ(parent_shown(mounted, below), above);
   mounted.driver().gone(below);
   EXPECT_FALSE(mounted.driver().forgotten(below));
   EXPECT_EQ(parent_shown(mounted, mounted.find(above, "below")), above);
 }
 
-// As a request does that the medium held up while the driver was told to end.
+// Like a request that the medium held up while the driver was told to end.
 TEST_P(Volumes, RefuseChangesThatComeWhileTheyAreClosed) {
   std::vector<std::string> made;
   {
@@ -445,7 +447,7 @@ TEST_P(Volumes, RefuseChangesThatComeWhileTheyAreClosed) {
   expect_sound();
 }
 
-// How many bytes the last write to the medium had of a text.
+// How many bytes of a text the last write to the medium had.
 std::size_t written_with(MemoryMedium& medium, std::string_view text) {
   std::size_t size = 0;
   for (const auto& event : medium.events()) {
@@ -466,7 +468,7 @@ TEST_P(Volumes, AreWrittenToTheEndOfThePageBehindAFile) {
   EXPECT_EQ(written_with(medium_, text), page);
   ASSERT_EQ(mounted.write(node, 100, more), 0);
   EXPECT_EQ(written_with(medium_, more), page - 100);
-  // There is something behind, then there will be nothing, but not before that is on the medium.
+  // First the file has data behind it, then it has none, but not until that is on the medium.
   const std::string less(10, 'l');
   ASSERT_EQ(mounted.write(node, 50, less), 0);
   EXPECT_EQ(written_with(medium_, less), less.size());

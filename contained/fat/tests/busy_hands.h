@@ -9,8 +9,8 @@
 
 namespace airlock::fat {
 
-// Asks for everything that can be asked of a mounted volume, whatever the answers are; for tests
-// with damaged media and for the fuzzer.
+// Requests everything from a mounted volume, whatever the answers; for tests with damaged media and
+// for the fuzzer.
 class BusyHands final : public EntrySink {
  public:
   explicit BusyHands(FileSystem& driver) : driver_(driver) {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Interrupts a session at its writes and lets fsck and a reader judge: lost clusters and wrong
-// counts are all that may be found, and every file is there as it was synced or was meant to be.
+// Interrupts a session at its writes and has fsck and a reader check the result: only lost clusters
+// and wrong counts are permitted, and every file is there as last synced or as changed since.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -21,7 +21,7 @@ namespace {
 using Files = std::map<std::string, std::string>;
 
 struct Synced {
-  std::size_t events = 0;  // writes and flushes until sync() had returned
+  std::size_t events = 0;  // writes and flushes before sync() returned
   Files files;
 };
 
@@ -50,8 +50,8 @@ class Recording {
 
   [[nodiscard]] std::vector<std::byte>& before() { return before_; }
   [[nodiscard]] std::vector<MemoryMedium::Event>& events() { return medium_.events(); }
-  // What any file may be called and contain after so many events: as at the last sync before, or
-  // as at any moment up to the next.
+  // The possible names and contents of a file after that many events: as at the last sync before,
+  // or as at any moment up to the next.
   [[nodiscard]] const Synced& last_sync(std::size_t events) const {
     const Synced* last = &synced_.front();
     for (const Synced& synced : synced_) {
@@ -133,7 +133,8 @@ class Recording {
   std::vector<std::set<std::string>> touched_;
 };
 
-// Lines of fsck.fat and fsck.exfat about what an interruption may leave, and what belongs to them.
+// The lines of fsck.fat and fsck.exfat about permitted effects of an interruption, and their
+// details.
 bool is_permitted(const std::string& line) {
   static const std::regex kPermitted(
       R"(|fsck\.fat .*|/.*|Leaving filesystem unchanged\.| *Auto.*|.*Dirty bit is set.*)"
@@ -141,14 +142,14 @@ bool is_permitted(const std::string& line) {
       R"(|FATs differ but appear to be intact\.|  Using first FAT\.)"
       R"(|Reclaimed \d+ unused clusters? \(\d+ bytes\)\.?)"
       R"(|Free cluster summary wrong .*|Free cluster summary uninitialized .*)"
-      // Clusters at the end of a file that it did not come to use.
+      // Unused clusters at the end of a file.
       R"(|  File size is \d+ bytes, cluster chain length is > \d+ bytes\.)"
       R"(|  Truncating file to \d+ bytes\.)"
       R"(|exfatprogs version : .*|ERROR: /.*: more clusters are allocated\. truncate to .*)"
       // In the boot sector: only the mark that the volume is in use.
       R"(|There are differences between boot sector and its backup\.)"
       R"(|This is mostly harmless\. Differences: .*|  65:0[01]/0[01]|  Not automatically fixing this\.)"
-      // The front of a long name whose rest was not written.
+      // The front of a long name without the rest.
       R"(|Orphaned long file name part .*)");
   return std::regex_match(line, kPermitted);
 }
@@ -177,14 +178,14 @@ class Judge {
     durable_.keep();
   }
 
-  // All of them arrived. Calls `use` with the medium, which afterwards is as it was.
+  // All of them arrived. Calls `use` with the medium and restores it afterwards.
   template <typename Use>
   void in_order(Use use) {
     use(arrived_);
     arrived_.take_back();
   }
 
-  // Of the writes since the last flush each arrived or did not.
+  // Each write since the last flush arrived or did not.
   template <typename Use>
   void shuffled(std::mt19937& random, Use use) {
     for (std::size_t i = flushed_; i < applied_; ++i) {
@@ -196,10 +197,10 @@ class Judge {
 
   void judge(ScratchMedium& medium, std::size_t count) {
     SCOPED_TRACE("after " + std::to_string(count) + " events");
-    // What the check begins with.
+    // The first step of a check.
     ASSERT_TRUE(finish_renames(medium).has_value());
     const Opinion verdict = fsck_fat(medium);
-    // What can be repaired: 1 says fsck.fat, 4 says fsck.exfat.
+    // Repairable: 1 from fsck.fat, 4 from fsck.exfat.
     ASSERT_TRUE(verdict.status <= 1 || verdict.status == 4) << verdict.report;
     ASSERT_NO_FATAL_FAILURE(expect_permitted(verdict.report));
     MountedFat mounted(medium, MountMode::kReadOnly);
@@ -230,7 +231,7 @@ struct Interruption {
   const char* options;
   unsigned kibibytes;
   unsigned seed;
-  std::size_t every;  // of the writes, how many to go on between two interruptions
+  std::size_t every;  // writes between two interruptions
 };
 class Interrupted : public ::testing::TestWithParam<Interruption> {};
 
@@ -257,8 +258,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Interrupted,
                                            Interruption{"exfat -c1K -b4K", 1400, 5, 3},
                                            Interruption{"exfat -c16K", 8192, 6, 6}));
 
-// The same without fsck, which takes its time: very many states of a small volume.
-// Returns how many.
+// The same without fsck, which is slow: very many states of a small volume. Returns their number.
 std::size_t interrupt_everywhere(const char* options, unsigned kibibytes, unsigned seed,
                                  int shuffles) {
   Recording recording(make_fat_image(options, kibibytes));
@@ -282,7 +282,7 @@ std::size_t interrupt_everywhere(const char* options, unsigned kibibytes, unsign
 
 TEST(Crash, NoClusterEverHasTwoOwners) {
 #if defined(__SANITIZE_ADDRESS__)
-  constexpr std::size_t kStates = 3000;  // many times slower, and the same code every time
+  constexpr std::size_t kStates = 3000;  // many times slower, with the same code every time
 #else
   constexpr std::size_t kStates = 20000;
 #endif

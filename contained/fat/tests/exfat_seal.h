@@ -11,7 +11,7 @@
 
 namespace airlock::fat {
 
-// Makes the checksum of exFAT's boot sectors right again, as somebody hostile would.
+// Corrects the checksum of exFAT's boot sectors, as an attacker would.
 inline void seal_boot(std::span<std::byte> image) {
   constexpr std::size_t kSectors = 11;
   constexpr std::size_t kSmallest = 512;
@@ -26,7 +26,7 @@ inline void seal_boot(std::span<std::byte> image) {
     (void)store_le(image, kSectors * size + i, sum);
 }
 
-// The same for whatever looks like the entries of a file.
+// The same for any bytes that look like the entries of a file.
 inline void seal_sets(std::span<std::byte> image) {
   for (std::size_t at = 0; at + kMostInSet * kRecordSize <= image.size(); at += kRecordSize) {
     const std::size_t count = EntrySet::count_of(image.subspan(at, kRecordSize));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is particular to exFAT: what its bytes mean, and when which of them are written.
+// The particulars of exFAT: the meaning of its bytes, and when they are written.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -88,7 +88,7 @@ class ExfatFiles : public ::testing::Test {
  protected:
   MemoryMedium medium_{make_fat_image("exfat -c4K", 16384)};
 
-  // Where the set of the only file of the root directory is.
+  // The position of the set of the only file in the root directory.
   std::size_t find_set() {
     const auto geometry = read_exfat_geometry(medium_);
     std::size_t at = geometry->cluster_offset(geometry->root_cluster);
@@ -129,7 +129,7 @@ TEST_F(ExfatFiles, GrowingWritesNothingAndReadsAsZeroes) {
   EXPECT_EQ(info_on_medium().size, 8u << 20);
   EXPECT_EQ(mounted.read(node, 3, 6), std::string("rt\0\0\0\0", 6));
   EXPECT_EQ(mounted.read(node, 7 << 20, 3), std::string(3, '\0'));
-  // A write far behind fills what is between.
+  // A write far behind the end fills the gap.
   ASSERT_EQ(mounted.write(node, 3 << 20, "middle"), 0);
   EXPECT_EQ(mounted.read(node, 100000, 4), std::string(4, '\0'));
   EXPECT_EQ(mounted.read(node, 3 << 20, 8), std::string("middle\0\0", 8));
@@ -193,7 +193,7 @@ TEST_F(ExfatFiles, UnknownEntriesOfTheRootDecide) {
     mounted.make(kRoot, "file");
     mounted.close();
   }
-  // A benign entry is nothing to us, and stays; a critical one forbids all changes.
+  // A benign unknown entry is ignored and stays; a critical one forbids all changes.
   const std::size_t behind = find_set() + 3 * kRecordSize;
   medium_.bytes()[behind] = std::byte{0xa7};
   {
@@ -239,7 +239,7 @@ TEST_F(ExfatFiles, SetsAcrossBlocksAreChangedWhole) {
   const auto geometry = read_exfat_geometry(medium_);
   const auto start = static_cast<std::ptrdiff_t>(geometry->cluster_offset(info.first_cluster));
   const auto begin = medium_.bytes().begin() + start;
-  // 40 sets fill a block but for the last entry of each sector; the next set is moved to begin
+  // 40 sets fill a block except for the last entry of each sector; the next set is moved to begin
   // there.
   std::copy(begin + 4096, begin + 4096 + 96, begin + 4096 - kRecordSize);
   std::fill(begin + 4096 + 64, begin + 4096 + 96, std::byte{0x05});

@@ -5,11 +5,11 @@
 
 namespace airlock::fat {
 
-// A fresh filesystem of so many KiB, made by mkfs.fat with these options; by mkfs.exfat where the
+// A fresh filesystem of that many KiB, made by mkfs.fat with these options; by mkfs.exfat if the
 // options begin with "exfat".
 std::vector<std::byte> make_fat_image(const std::string& options, unsigned kibibytes);
 
-// What fsck.fat or fsck.exfat thinks of it: 0, nothing to repair. The image stays as it is.
+// The verdict of fsck.fat or fsck.exfat: 0, nothing to repair. Does not change the image.
 Opinion fsck_fat(std::span<const std::byte> image);
 Opinion fsck_fat(ScratchMedium& medium);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Damaged media: whatever the bytes say, every operation ends with an answer.
+// Damaged media: whatever the bytes are, every operation ends with an answer.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@
 namespace airlock::fat {
 namespace {
 
-// Of exFAT with the largest sectors there are.
+// For exFAT with the largest possible sectors.
 constexpr std::size_t kBootRegion = std::size_t{12} * 4096;
 
 std::vector<std::byte> used_image(const char* options, unsigned kibibytes) {
@@ -42,7 +42,7 @@ void put(ScratchMedium& medium, std::size_t at, std::span<const std::byte> bytes
   ASSERT_TRUE(medium.write(at, bytes).has_value());
 }
 
-// Sets of entries that say what nobody wrote, with a checksum that agrees.
+// Puts random values into sets of entries, with a correct checksum.
 void damage_sets(ScratchMedium& medium, std::mt19937& random) {
   const auto image = medium.bytes();
   for (std::size_t at = 0; at + kMostInSet * kRecordSize < image.size(); at += kRecordSize) {
@@ -77,7 +77,7 @@ void damage(ScratchMedium& medium, std::mt19937& random) {
   }
 }
 
-// Damage of the boot sectors would go no further than their checksum.
+// Without this, damage in the boot sectors would get no further than their checksum.
 void reseal(ScratchMedium& medium) {
   std::vector<std::byte> front(kBootRegion);
   ASSERT_TRUE(medium.read(0, front).has_value());
@@ -149,11 +149,11 @@ TEST_F(Damaged, AChainThatGoesInCirclesIsFound) {
   mounted.close();
 }
 
-// A volume that was left open while OTHER.TXT became NEW.TXT.
+// A volume that was interrupted while OTHER.TXT was renamed to NEW.TXT.
 class HalfRenamed : public Damaged {
  protected:
   static constexpr unsigned kClusterOfFile = 50;
-  // Each cluster of a long directory is a directory of its own, too, and has names of them all.
+  // Each cluster of a long directory is also a directory of its own, and has names for all of them.
   static constexpr unsigned kFirst = 100, kClusters = 300;
 
   void SetUp() override {
@@ -212,8 +212,8 @@ TEST_F(HalfRenamed, IsFinished) {
   EXPECT_EQ(*finished, 1U);
 }
 
-// The search for notes would read each cluster 150 times, and a larger medium could make it read
-// for hours. It stops when it has read as much as a sound volume of this size can hold.
+// The search for notes would read each cluster 150 times, and a larger medium could keep it reading
+// for hours. It stops after reading as much as a sound volume of this size can hold.
 TEST_F(HalfRenamed, DirectoriesThatShareClustersEndTheSearch) {
   tangle();
   const auto before = medium_.bytes();

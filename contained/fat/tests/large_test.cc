@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Two terabytes with nothing on them: what is read of them, and when.
+// An empty medium of two terabytes: what is read of it, and when.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ constexpr const char* kMakeFat =
     "truncate -s 2047G $image && mkfs.fat -F32 -s128 -f1 $image && fallocate -d $image";
 constexpr const char* kMakeExfat = "truncate -s 2047G $image && mkfs.exfat $image";
 
-// A sparse file that is gone again in the moment it is open.
+// A sparse file, already deleted when it is open.
 UniqueFd make_image(const char* command) {
   const char* const folder = std::getenv("TMPDIR");
   std::string path = std::string(folder != nullptr ? folder : "/tmp") + "/airlock-large-XXXXXX";
@@ -33,7 +33,7 @@ UniqueFd make_image(const char* command) {
   return image;
 }
 
-// Counts what is read, and holds a read back where it is told to.
+// Counts the bytes read, and holds a read back on request.
 class WatchedMedium final : public BlockIo {
  public:
   explicit WatchedMedium(UniqueFd&& image) : below_(*DescriptorIo::adopt(std::move(image))) {}
@@ -117,8 +117,7 @@ TEST_P(LargeAndEmpty, IsMountedAndUsedByReadingLittle) {
   EXPECT_LT(medium_.requests(), 160u);
 }
 
-// A place in what says which clusters are free, in the middle and behind what is brought along when
-// something before it is read.
+// A place in the middle of the map of free clusters, beyond the read-ahead of anything before it.
 AllocationMap::Bytes middle_of_map(Volume& volume) {
   constexpr std::uint64_t kBehind = 256u << 10;
   const std::uint32_t half = volume.space().segment_count() / 2;
@@ -156,7 +155,7 @@ TEST_P(LargeAndEmpty, IsUsedWhileItIsCounted) {
   EXPECT_EQ(mounted.read(node, 999990, 100), std::string(10, 'x'));
   EXPECT_TRUE(mounted.driver().sync_all().has_value());
   medium_.let_go();
-  // Asked again it waits a moment each time.
+  // Each further request waits a moment.
   while (mounted.driver().statistics() && !count_is_known(mounted.volume())) {
   }
   ASSERT_TRUE(token.take());

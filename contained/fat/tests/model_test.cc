@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Random operations on a volume and on a model of what they should do, with remounts in between;
-// fsck.fat judges at the end.
+// Random operations on a volume and on a model of the expected result, with remounts in between;
+// fsck.fat checks the volume at the end.
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -22,7 +22,7 @@ struct Made {
   unsigned kibibytes;
 };
 
-// A directory of the model: names as they were given, found by their folded form.
+// A directory of the model: original names, found by their folded form.
 struct Tree {
   struct Item {
     std::string name;
@@ -165,7 +165,7 @@ class Player {
     if (text.empty()) return;
     const int error = mounted_->write(node, offset, text);
     if (error == ENOSPC) {
-      // What was filled before there was no room stays.
+      // The part written before the medium was full stays.
       const auto attributes = mounted_->driver().attributes(node);
       ASSERT_TRUE(attributes.has_value());
       item.content = mounted_->read(node, 0, static_cast<std::size_t>(attributes->stat.st_size));
@@ -205,7 +205,7 @@ class Player {
 
   void rename(const Place& place, std::map<std::u16string, Tree::Item>::iterator found) {
     const Place to = pick_place();
-    // The kernel never asks for a directory to move into itself.
+    // The kernel never asks to move a directory into itself.
     if (found->second.tree && place.tree != to.tree) return;
     if (found->second.tree.get() == to.tree) return;
     const std::string new_name = pick_name();

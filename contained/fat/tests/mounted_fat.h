@@ -19,7 +19,7 @@ namespace airlock::fat {
 
 inline constexpr NodeId kRoot = Nodes::kRoot;
 
-// What a listing shows, by name.
+// The entries of a listing, by name.
 class Listing final : public EntrySink {
  public:
   bool add(std::string_view name, const Attributes& attributes, std::uint64_t) override {
@@ -30,7 +30,7 @@ class Listing final : public EntrySink {
 };
 
 // The driver over a filesystem in memory, as after a mount. The medium outlives it, so a test can
-// look at what is there after close(), or after a crash, which is simply not calling it.
+// examine it after close(), or after a crash: then it does not call close().
 class MountedFat {
  public:
   explicit MountedFat(BlockIo& medium, MountMode mode = MountMode::kReadWrite, View view = {}) {
@@ -54,7 +54,7 @@ class MountedFat {
   Volume& volume() { return *volume_; }
   void close() { driver_->unmounted(); }
 
-  // 0 where it could not be made.
+  // 0 if it could not be made.
   NodeId make(NodeId parent, std::string_view name, mode_t mode = S_IFREG | 0644) {
     const auto made = driver_->make_node(parent, name, {.mode = mode});
     return made ? made->node : 0;

@@ -72,7 +72,7 @@ class Walk {
     if (info.is_directory()) open_.push_back({chain, info.size, full + "/"});
   }
 
-  // `use` says where to go on behind an entry.
+  // `use` returns where to continue behind an entry.
   template <typename Loaded, typename Use>
   void for_each(Loaded& directory, const Place& place, Use use) {
     if (!directory) {

@@ -8,12 +8,12 @@
 
 namespace airlock::fat {
 
-// Who owns the clusters of a volume: walks all names and chains, much quicker than fsck.
+// The owners of the clusters of a volume: walks all names and chains, much faster than fsck.
 struct Ownership {
-  // Empty if every cluster has at most one owner, is marked as being in use, and every file has as
-  // many as its size needs; else what is wrong.
+  // Empty if every cluster has at most one owner, is marked as in use, and every file has the
+  // clusters its size needs; else describes the fault.
   std::string wrong;
-  // In use without an owner. On exFAT that includes the files of the system.
+  // In use without an owner. On exFAT that includes the system's own files.
   std::uint32_t lost = 0;
 };
 Ownership find_owners(BlockIo& medium);

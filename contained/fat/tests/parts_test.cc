@@ -90,7 +90,7 @@ TEST(Names, LoseWhatShortNamesCannotHave) {
     ASSERT_TRUE(made.has_value());
     EXPECT_EQ(text_of(*made), row.short_name) << row.name;
   }
-  // In this code page there is such a letter.
+  // This code page has that letter.
   EXPECT_EQ(text_of(planned("Ä.txt").short_name), "\x8e       TXT");
 }
 
@@ -239,7 +239,7 @@ TEST(NameIndex, FindsWhatIsThereAndNothingElse) {
   }
 }
 
-// The largest directory of exFAT has so many: memory for a few of them has to be there.
+// The largest directory of exFAT has this many: a few of them must fit into memory.
 TEST(NameIndex, TakesTwentyBytesForAName) {
   NameIndex index;
   constexpr std::uint32_t kNames = (1u << 22) / 3;
