@@ -12,7 +12,7 @@ READS_MEDIA = {"libblkid", "libmount", "libext2fs", "libntfs-3g", "libfuse3", "l
 
 
 def libraries_of(program):
-    """With those that they bring."""
+    """Including indirect ones."""
     shown = subprocess.run(["ldd", BUILD / program], stdout=subprocess.PIPE, text=True, check=True).stdout
     return set(re.findall(r"^\s*(lib[\w+-]+?)(?:-\d[\d.]*)?\.so", shown, re.M))
 

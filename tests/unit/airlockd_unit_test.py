@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""airlockd.service: what systemd says of it, and that it takes away nothing the daemon needs."""
+"""airlockd.service: its exposure according to systemd, and that it forbids nothing the daemon needs."""
 import os
 import pathlib
 import re
@@ -14,7 +14,7 @@ UNITS = pathlib.Path(os.environ["AIRLOCK_BUILD"]) / "units"
 UNIT = UNITS / "airlockd.service"
 # Half of it is what a mount namespace of its own would give. The drivers score 0.1.
 WORST_EXPOSURE = 5.6
-# Every one of these puts a service into a mount namespace, where its mounts are seen by nobody.
+# Each of these puts a service into a mount namespace, where its mounts are invisible to others.
 MOUNT_NAMESPACE = """
 ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateMounts PrivateIPC ProtectKernelTunables
 ProtectKernelModules ProtectKernelLogs ProtectControlGroups ProtectProc ProcSubset ReadOnlyPaths
@@ -85,7 +85,7 @@ class WithSystemd(unittest.TestCase):
             for path in (ROOT / folder).rglob("*.cc"):
                 wanted |= set(re.findall(r"\bSYS_([a-z]\w+)", path.read_text()))
         self.assertGreater(len(wanted), 5)
-        # Named there as the call that no filter allows.
+        # Listed there as the call that no filter allows.
         self.assertEqual(wanted - allowed_calls(), {"nfsservctl"})
 
     def test_calls_nobody_needs_are_not_allowed(self):
@@ -103,7 +103,7 @@ class Text(unittest.TestCase):
         self.assertEqual(settings("OOMPolicy"), ["continue"])
 
     def test_groups_of_workers_outlive_it_or_are_not_made(self):
-        # Without the group inside, a service whose drivers live on could not be started again.
+        # Without this subgroup, a service with surviving drivers could not be started again.
         if settings("Delegate"):
             self.assertEqual(settings("Delegate"), ["memory pids cpu io"])
             code = (ROOT / "daemon/launch/group_home.cc").read_text()

@@ -23,7 +23,7 @@ def walks():
 
 
 def defines(source, function):
-    """Whether a function of that name is defined there: at the start of a line, perhaps behind its result type."""
+    """Whether a function of that name is defined there: at the start of a line, or after its result type."""
     return re.search(rf"^[^\s/][^=;\n]*?(?<![\w:]){re.escape(function)}\(", source, re.M) is not None
 
 

@@ -75,7 +75,7 @@ TEST_F(Journal, WhatIsBelowTheLevelIsNotSent) {
 
 TEST_F(Journal, AFullJournalIsNotWaitedFor) {
   for (int i = 0; i < 2'000; ++i) log_event(LogLevel::kInfo, kSomething, "x", {});
-  SUCCEED();  // it came back
+  SUCCEED();  // it returned
 }
 
 TEST_F(Journal, AMissingJournalIsNoReasonToStop) {

@@ -153,7 +153,7 @@ TEST(UniqueFd, MovesLeaveTheSourceEmptyAndTheEndCloses) {
 TEST(FileText, IsWhatCanBeRead) {
   EXPECT_EQ(file_text("/proc/self/comm"), "base_test\n");
   EXPECT_EQ(file_text("/proc/self/no-such-file"), "");
-  // These open, and then can't be read.
+  // These open, but cannot be read.
   EXPECT_EQ(file_text("/proc/self"), "");
   EXPECT_EQ(file_text("/proc/self/mem"), "");
 }

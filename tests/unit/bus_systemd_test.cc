@@ -40,7 +40,7 @@ TEST(SystemdServices, OneThatRunsHasNotEnded) {
   EXPECT_FALSE(answer.ended);
 }
 
-// A unit that was unloaded comes back empty when somebody asks for it.
+// An unloaded unit comes back empty when its properties are requested.
 TEST(SystemdServices, AnotherProcessOrAMissingPropertyIsNoAnswer) {
   EXPECT_FALSE(service_answer(ended(CLD_EXITED, 0, "success"), kPid + 1).known);
   EXPECT_FALSE(service_answer({}, kPid).known);

@@ -46,7 +46,7 @@ TEST(CheckRecord, EveryOtherByteIsRefused) {
   EXPECT_FALSE(spoilt(5, std::byte{2}));      // neither changed nor not
   EXPECT_FALSE(spoilt(13, std::byte{0xff}));  // a checker's name longer than its room
   EXPECT_FALSE(spoilt(17, std::byte{0xff}));  // so is the log
-  EXPECT_FALSE(spoilt(20, std::byte{1}));     // where nothing belongs
+  EXPECT_FALSE(spoilt(20, std::byte{1}));     // in a field that must be empty
   EXPECT_FALSE(spoilt(87, std::byte{'x'}));   // behind the checker's name
   EXPECT_FALSE(spoilt(600, std::byte{0}));    // a zero in a text
   EXPECT_FALSE(decode_check_progress(encode_check_reply(some_reply()).value()));
@@ -86,7 +86,7 @@ TEST(Checkers, LabelsAreJudgedByType) {
     EXPECT_FALSE(check_label(kFat, bad)) << bad;
   EXPECT_TRUE(check_label(kExfat, "\xc3\x84rger"));
   EXPECT_FALSE(check_label(kExfat, "a/b"));
-  // Eleven units, of which each of these takes two.
+  // Eleven units, and each of these characters takes two.
   const std::string wide = "\xf0\x9f\x98\x80";
   EXPECT_TRUE(check_label(kExfat, wide + wide + wide + wide + wide + "x"));
   EXPECT_FALSE(check_label(kExfat, wide + wide + wide + wide + wide + wide));

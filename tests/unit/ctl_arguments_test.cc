@@ -81,7 +81,7 @@ TEST(Verbs, EveryOptionOfAVerbIsOneThatCanBeGiven) {
   }
 }
 
-// --- what volumes are called ---
+// --- names of volumes ---
 
 Value text(const char* words) {
   return {std::string(words)};

@@ -15,7 +15,7 @@ MESON_SKIP = 77
 PROGRAM = """#!/bin/sh
 [ "$*" = "list --all --quiet" ] && printf 'sdb1\\nsdc1\\n'
 """
-# Lets zsh complete one line in a terminal of its own, and prints what it offers.
+# Has zsh complete one line in a terminal of its own, and prints its offers.
 ZSH = """
 zmodload zsh/zpty
 zpty it zsh -f -i

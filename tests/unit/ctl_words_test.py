@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The verbs and options of airlockctl: the same in its sources, --help, man page and completions.
 
-Also holds airlock-dbus(7) against the XML it is made of."""
+Also compares airlock-dbus(7) with its source, the XML."""
 
 import importlib.util
 import os
@@ -101,7 +101,7 @@ class Completions(unittest.TestCase):
         self.verbs = verbs_in_the_code()
 
     def bash(self, *words):
-        """What bash would offer for the last of the words, with two media plugged in."""
+        """The offers of bash for the last of the words, with two media plugged in."""
         script = """
             airlockctl() { [ "$*" = "list --all --quiet" ] && printf 'sdb1\\nsdc1\\n'; }
             compopt() { :; }

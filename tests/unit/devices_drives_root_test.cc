@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is done to drives, done to loop devices; the USB device around them is a folder.
+// Operations on drives, tested on loop devices; the USB device around them is a folder.
 #include <gtest/gtest.h>
 #include <linux/fs.h>
 #include <sys/sysmacros.h>
@@ -27,7 +27,7 @@ Device device_of(const LoopDevice& loop, DeviceKind kind) {
   return device;
 }
 
-// Detaching is done by whoever closes the device last, which may be a moment later.
+// The last process to close the device detaches it, which may be a moment later.
 bool is_detached(const LoopDevice& loop) {
   for (int i = 0; i < 3000 && !loop.backing_file().empty(); ++i) std::this_thread::sleep_for(20ms);
   return loop.backing_file().empty();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The fake others rely on keeps the promises of the real thing.
+// The fake device source keeps the promises of the real one.
 #include <gtest/gtest.h>
 
 #include <string>

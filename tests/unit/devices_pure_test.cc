@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What needs no device: words, tables, what belongs to the system, who is there to listen to.
+// Tests without devices: words, tables, ownership by the system, the choice of a voice.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -170,7 +170,7 @@ TEST(DeviceLedger, HasRoomForSoManyAndNoMore) {
   }
 }
 
-// ---- Whom to listen to ----
+// ---- Choice of a voice ----
 
 TEST(PresentVoice, IsTheKernelsWhereNobodyAnswers) {
   std::string folder = testing::TempDir() + "voice-XXXXXX";
@@ -184,7 +184,7 @@ TEST(PresentVoice, IsTheKernelsWhereNobodyAnswers) {
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(::listen(socket.get(), 1), 0);
   EXPECT_EQ(present_voice(path), UeventFeed::Voice::kUdevd);
-  socket.reset();  // it died and left its socket behind
+  socket.reset();  // its owner died and left the socket behind
   EXPECT_EQ(present_voice(path), UeventFeed::Voice::kKernel);
   fs::remove_all(folder);
 }

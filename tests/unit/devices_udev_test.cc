@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Hardware as udev describes it, made with umockdev; the host's devices are never looked at.
+// Hardware as udev describes it, made with umockdev; the host's devices are never examined.
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 #include <sys/sysmacros.h>
@@ -26,7 +26,7 @@ dev_t number_of(unsigned minor) {
   return makedev(MockMachine::kMajor, minor);
 }
 
-// Messages in the order the test wants, or not at all.
+// Messages in the order of the test, or none.
 class ScriptedFeed : public UeventFeed {
  public:
   struct Script {
@@ -72,7 +72,7 @@ class Devices : public testing::Test {
             .view = {.proc = folder_ / "proc"}};
   }
 
-  // The kernel's voice, because umockdev keeps no database of udev that could say "initialised".
+  // Listens to the kernel's voice, because umockdev has no udev database to say "initialised".
   void start() {
     auto feed = NetlinkFeed::open({.voice = UeventFeed::Voice::kKernel});
     ASSERT_TRUE(feed) << feed.error().message();
@@ -93,7 +93,7 @@ class Devices : public testing::Test {
     ASSERT_TRUE(started) << started.error().message();
   }
 
-  // What was reported since the last time, once nothing more comes.
+  // The reports since the last call, once no more arrive.
   Lines story() {
     while (*loop_.run_once(100ms)) {
       if (script_ && script_->entries.empty()) break;  // its descriptor is always ready
@@ -101,7 +101,7 @@ class Devices : public testing::Test {
     return std::exchange(story_, {});
   }
 
-  // What was reported, when the timer after a loss has run out too.
+  // The reports, after the timer that follows a loss has run out too.
   Lines story_after_catching_up() {
     const auto end = std::chrono::steady_clock::now() + 500ms;
     while (std::chrono::steady_clock::now() < end) (void)loop_.run_once(10ms);
@@ -528,7 +528,7 @@ TEST_F(Devices, AStormWithDuplicatesOutOfOrderEndsInTheTruth) {
            disk ? sticks[which].sysfs_path() : sticks[which].partition_path(1),
            static_cast<unsigned>(which) * 16 + (disk ? 16 : 17), 1 + random() % 1000);
   }
-  // Whatever was said: the last word of each is that it is there.
+  // Whatever came before: the last message about each says that it exists.
   for (std::size_t which = 0; which < sticks.size(); ++which)
     script("add", sticks[which].partition_path(1), static_cast<unsigned>(which) * 16 + 17, 2000);
   const Lines lines = story();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How descriptors get to airlockd: real processes and sockets, and files that are what they say.
+// How descriptors reach airlockd: real processes and sockets, and files of various kinds.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which folder may include which: the table in ARCHITECTURE.md, held against every source."""
+"""Which folder may include which: checks every source against the table in ARCHITECTURE.md."""
 import pathlib
 import re
 import unittest

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Children that nobody waits for, next to children that somebody does.
+// Children without an owner that waits for them, next to children with one.
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -33,7 +33,7 @@ pid_t child_exiting_with(int code, std::chrono::milliseconds after = 0ms) {
   return pid;
 }
 
-// One that has ended, and nobody was told.
+// A child that has ended without a report.
 pid_t ended_child(int code) {
   const pid_t pid = child_exiting_with(code);
   siginfo_t info{};
@@ -81,7 +81,7 @@ TEST_F(OrphanReaping, ManyThatEndedTogetherAreReapedTogether) {
   for (int i = 0; i < 30; ++i) (void)child_exiting_with(0);
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(run_until([&] { return reaper_->reaped() == 30; }));
-  // One after the other they would take thirty times that.
+  // One after the other they would take thirty times as long.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 25 * kPatience);
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
 }
@@ -91,13 +91,13 @@ TEST_F(OrphanReaping, AConstantStreamOfOthersDoesNotKeepThemForever) {
   (void)child_exiting_with(0);
   int rounds = 0;
   EXPECT_TRUE(run_until([&] {
-    // Somebody's children end all the time and are waited for.
+    // Owned children end all the time, and their owner waits for them.
     const pid_t owned = child_exiting_with(0);
     (void)::waitpid(owned, nullptr, 0);
     ++rounds;
     return reaper_->reaped() == 2;
   }));
-  EXPECT_GT(rounds, 1);  // so others ended before its time had come
+  EXPECT_GT(rounds, 1);  // so others ended before the patience was over
 }
 
 TEST_F(OrphanReaping, OrphansOfAKilledChildBecomeOursAndAreReaped) {
@@ -167,7 +167,7 @@ TEST_F(OrphanReaping, AnOwnerThatWasStoppedMeanwhileStillGetsItsChild) {
   EXPECT_EQ(reaper_->reaped(), 0U);
 }
 
-// A real orphan is due while somebody's child ends and the daemon sleeps.
+// A real orphan is due when an owned child ends while the daemon sleeps.
 TEST_F(OrphanReaping, OnlyTheOldOnesAreReapedWithAnOrphan) {
   (void)ended_child(0);
   while (*loop_->run_once(0ms)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What needs root: choosing the number of the next process.
+// Tests that need root, to choose the number of the next process.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A process with this number, which waits to be killed; 0 if others were quicker every time.
+// A process with this number, which waits to be killed; 0 if other processes took it every time.
 pid_t make_stranger(pid_t number) {
   for (int attempt = 0; attempt < 200; ++attempt) {
     std::ofstream("/proc/sys/kernel/ns_last_pid") << number - 1;
@@ -38,7 +38,7 @@ TEST(ErrandRunAsRoot, NeverSignalsAStrangerWhoGotItsNumber) {
       *loop, "end at once", {}, {}, []() -> Result<ErrandReport> { return ErrandReport{}; },
       [](const Result<ErrandReport>&) {});
   ASSERT_TRUE(errand);
-  // Somebody else reaps it, as the one who reaps orphans might.
+  // Reaps it elsewhere, as the reaper of orphans might.
   const pid_t number = ::waitpid(-1, nullptr, 0);
   ASSERT_GT(number, 0);
   const pid_t stranger = make_stranger(number);

@@ -27,7 +27,7 @@ EventLoop make_loop() {
   return std::move(*loop);
 }
 
-// Goes round until the condition holds; the limit is for what would go on for ever.
+// Goes round until the condition holds; the limit stops an endless loop.
 template <typename Condition>
 bool run_until(EventLoop& loop, Condition condition) {
   const auto end = std::chrono::steady_clock::now() + 60s;
@@ -154,7 +154,7 @@ TEST(Errand, BringsBackAFailureWithItsCause) {
   EXPECT_EQ(report.error().what, "unmount it");
 }
 
-// Tells through a pipe if it is destroyed in another process than its own.
+// Reports through a pipe if it is destroyed in another process than its own.
 class FrameOfTheDaemon {
  public:
   explicit FrameOfTheDaemon(int unwound) : unwound_(unwound) {}
@@ -211,7 +211,7 @@ TEST(Errand, OneThatHangsEndsAtItsDeadline) {
   });
   ASSERT_FALSE(report.has_value());
   EXPECT_EQ(report.error().code, Errc::kTimedOut);
-  // By itself it would never end; without a deadline of its own it would after half a minute.
+  // Without any deadline it would never end; with the default one, after half a minute.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
 }
 
@@ -254,8 +254,8 @@ TEST(Errand, DestroyingItKillsTheProcessAndNobodyIsCalled) {
   EXPECT_EQ(calls, 0);
 }
 
-// Starts one that stops right before it ends, as one hangs that closes a file of a server that
-// never answers. Gives its process.
+// Starts one that stops right before it ends, like a process that hangs while closing a file of a
+// server that never answers. Returns its process.
 pid_t start_hanging(EventLoop& loop, ErrandOptions options, std::optional<Errand>& errand,
                     std::optional<Result<ErrandReport>>& result) {
   auto started = Errand::start(
@@ -271,7 +271,7 @@ pid_t start_hanging(EventLoop& loop, ErrandOptions options, std::optional<Errand
   int status = 0;
   pid_t child = -1;
   do {
-    child = ::waitpid(-1, &status, __WALL);  // others have been killed and wait for nobody
+    child = ::waitpid(-1, &status, __WALL);  // skips killed ones that were not reaped
   } while (child > 0 && !WIFSTOPPED(status));
   EXPECT_GT(child, 0) << "not traced";
   EXPECT_EQ(::ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_TRACEEXIT), 0);
@@ -291,7 +291,7 @@ TEST(Errand, WithALentFileIsOverThoughItHangsInItsEnd) {
   ::ptrace(PTRACE_DETACH, child, nullptr, nullptr);
 }
 
-// It may still have to write the medium out, and nobody else could have that meanwhile.
+// It may still have to write the medium out, and the device must not be used elsewhere meanwhile.
 TEST(Errand, WithADeviceIsOverWhenItsProcessIs) {
   auto loop = make_loop();
   std::optional<Errand> errand;
@@ -330,7 +330,7 @@ TEST(Errand, MayBeDestroyedFromItsOwnEnd) {
   EXPECT_TRUE(run_until(loop, [&] { return done; }));
 }
 
-// Files that do not answer hold up what works with them, and one user can have many.
+// Files that do not answer block their errands, and one user can have many.
 TEST(ErrandQueue, OneUserHoldsUpAQuarterOfIt) {
   auto loop = make_loop();
   ErrandQueue queue(loop, 8);
@@ -357,14 +357,14 @@ TEST(ErrandQueue, OneUserHoldsUpAQuarterOfIt) {
       [&](const Result<ErrandReport>& done) { served = done.has_value(); });
   EXPECT_TRUE(run_until(loop, [&] { return served; }));
 
-  hanging.erase(hanging.begin());  // one of the first user's that runs
+  hanging.erase(hanging.begin());  // a running one of the first user
   EXPECT_TRUE(run_until(loop, [&] { return queue.running() == 5 && queue.waiting() == 8; }));
   hanging.clear();
   EXPECT_EQ(queue.running(), 0U);
   EXPECT_EQ(queue.waiting(), 0U);
 }
 
-// But a queue of few does not keep anybody out.
+// But a small queue does not shut any user out.
 TEST(ErrandQueue, OneUserHasOneAtLeast) {
   auto loop = make_loop();
   ErrandQueue queue(loop, 1);

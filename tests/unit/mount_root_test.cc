@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The mounter against the running kernel, in a mount namespace of its own. A tiny FUSE server
-// stands in for a driver.
+// The mounter with the running kernel, in a mount namespace of its own. A tiny FUSE server stands
+// in for a driver.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
@@ -32,7 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// Answers what the kernel asks of an empty directory until the connection ends.
+// Answers the kernel's requests about an empty directory until the connection ends.
 class TinyServer {
  public:
   explicit TinyServer(UniqueFd device) : device_(std::move(device)), thread_([this] { serve(); }) {}
@@ -46,7 +46,7 @@ class TinyServer {
   void serve() {
     std::vector<char> buffer(std::size_t{1} << 20);
     while (!stop_) {
-      // Looks up now and then, so that a failed test ends and does not hang.
+      // Wakes up now and then, so that a failed test ends and does not hang.
       pollfd wait = {.fd = device_.get(), .events = POLLIN, .revents = 0};
       if (::poll(&wait, 1, /*timeout=*/20) == 0) continue;
       const ssize_t size = ::read(device_.get(), buffer.data(), buffer.size());
@@ -105,7 +105,7 @@ class LoopDevice {
   LoopDevice(const std::string& image, std::uint32_t flags) {
     const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
     const UniqueFd backing(::open(image.c_str(), O_RDWR | O_CLOEXEC));
-    // Others on this machine take loop devices too, so a free one may be gone by the time we ask.
+    // Other programs take loop devices too, so a free one may be taken before it is opened.
     for (int attempt = 0; attempt < 20 && !fd_.valid(); ++attempt) {
       path_ = fmt::format("/dev/loop{}", ::ioctl(control.get(), LOOP_CTL_GET_FREE));
       UniqueFd loop(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
@@ -126,7 +126,7 @@ class LoopDevice {
 class MounterRunAsRoot : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    // What is left mounted, whatever happens, ends with this process.
+    // Whatever is left mounted ends with this process.
     ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
     ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
   }
@@ -162,7 +162,7 @@ class MounterRunAsRoot : public testing::Test {
     EXPECT_TRUE(pinned) << pinned.error().message();
     return std::move(*pinned);
   }
-  // At the usual place, of a device that nobody claims.
+  // At the usual place, of a device without another user.
   Result<Mount> attach_fuseblk(const std::string& device, BorrowedFd fuse) {
     const Medium source = medium(device);
     MountRequest wanted = request(/*block=*/true);
@@ -315,7 +315,7 @@ TEST_F(MounterRunAsRoot, FuseblkUsesTheDeviceNumberAndClaimsTheDevice) {
   EXPECT_NE(claimed.error().message().find("mounted on \"" + place_.string()), std::string::npos)
       << claimed.error().message();
 
-  // Whoever does not ask first is refused by the kernel instead of sharing the superblock.
+  // A mounter that does not check first is refused by the kernel instead of sharing the superblock.
   fs::create_directory(root_ / "second");
   const auto second_place = MountPoint::pin(root_ / "second");
   Mounter second(again, *second_place, {});
@@ -340,7 +340,7 @@ TEST_F(MounterRunAsRoot, WhoKeepsADeviceInAnotherNamespaceIsNamed) {
     if (::unshare(CLONE_NEWNS) != 0 || ::write(ready[1], "r", 1) != 1) ::_exit(1);
     for (;;) (void)::pause();
   }
-  (void)::close(ready[1]);  // so that a keeper that fails is the end of what can be read
+  (void)::close(ready[1]);  // so that a failing keeper ends the pipe
   const UniqueFd told(ready[0]);
   char byte = 0;
   ASSERT_EQ(::read(told.get(), &byte, 1), 1);
@@ -364,7 +364,7 @@ TEST_F(MounterRunAsRoot, DetachingFuseblkDoesNotWaitForASilentDriver) {
   Mounter mounter(device, where, {});
   auto fuse = mounter.open_fuse_device();
   ASSERT_TRUE(mounter.attach(request(/*block=*/true), fuse->borrow()));
-  // Nobody ever reads the device, and it stays open.
+  // Nothing ever reads the device, and it stays open.
   const auto begin = std::chrono::steady_clock::now();
   mounter.detach();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);  // it would wait for ever

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a mount session promises beyond single answers: deadlines, back-pressure, undoing, and a
-// verdict a person can read. Both ends together are here too.
+// The promises of a mount session beyond single answers: deadlines, back-pressure, undoing, and a
+// readable verdict. Both ends together are tested here too.
 #include "daemon/mount/mount_session.h"
 
 #include <fcntl.h>

@@ -13,7 +13,7 @@
 
 namespace airlock {
 
-// For tests of how mounts end.
+// For tests of the ends of mounts.
 class MountEndRunAsRoot : public KernelMountingRunAsRoot {
  protected:
   std::unique_ptr<Watched> watched(const std::string& behaviour, bool fuseblk = true) {
@@ -22,8 +22,8 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
     if (!live) return nullptr;
     return std::make_unique<Watched>(mounting(), std::move(*live));
   }
-  // It stands still for certain: before, it could still take a request, and then whoever waits for
-  // the answer can't even be killed.
+  // Stops it for certain: before that it could still take a request, and then the process that
+  // waits for the answer cannot even be killed.
   void stop(const LiveMount& live) {
     ASSERT_EQ(::kill(live.driver_pid, SIGSTOP), 0);
     ASSERT_TRUE(run_until([&] {
@@ -33,11 +33,11 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
       return line.find(") T ") != std::string::npos;
     }));
   }
-  // Somebody waits for its driver, and so do we, who ask whether it lives.
+  // A process waits for its driver, and so does Airlock's question whether it lives.
   static bool is_asked_too(const LiveMount& live) {
     return FuseControl().waiting(live.filesystem) > 1UL;
   }
-  // Its driver stands still, somebody waits for it, and the connection is gone.
+  // Its driver is stopped, a process waits for it, and the connection is gone.
   std::unique_ptr<Watched> watched_without_connection() {
     options_.heartbeat = 20ms;
     auto mount = watched("serve");
@@ -47,7 +47,7 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
     EXPECT_TRUE(FuseControl().abort(mount->live.filesystem).has_value());
     return mount;
   }
-  // As umount(8) does it, in a process of its own: the driver's answer is waited for in the kernel.
+  // Like umount(8), in a process of its own: it waits in the kernel for the driver's answer.
   bool unmounted_by_hand(const LiveMount& live, int flags = 0) {
     const pid_t by_hand = in_child(
         [path = live.mount_point, flags] { ::_exit(::umount2(path.c_str(), flags) == 0 ? 0 : 1); });
@@ -57,9 +57,9 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
                      kPatience) &&
            status == 0;
   }
-  // How often something made the loop turn.
+  // How often an event made the loop turn.
   int rounds_in(std::chrono::milliseconds time) {
-    ticker_.reset();  // it does so all the time
+    ticker_.reset();  // it turns the loop all the time
     int rounds = 0;
     for (const auto end = std::chrono::steady_clock::now() + time;
          std::chrono::steady_clock::now() < end;)
@@ -67,7 +67,7 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
     ticker_.emplace(*loop_);
     return rounds;
   }
-  // Somebody always waits for an answer, and always another one.
+  // Some process waits for an answer at any time, and then for the next.
   void keep_busy(const LiveMount& live) {
     for (int i = 0; i < 3; ++i)
       children_.push_back(in_child([path = live.mount_point + "/nothing"] {
@@ -77,7 +77,7 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
         }
       }));
   }
-  // Looks the name up, waits for what is told, and takes the mount away.
+  // Looks the name up, waits for the report, and takes the mount away.
   DriverDeath death_after(const std::string& name, std::chrono::milliseconds at_most = 1s) {
     auto mount = watched("serve");
     look_up(mount->live, name);
@@ -92,8 +92,8 @@ class MountEndRunAsRoot : public KernelMountingRunAsRoot {
   }
 };
 
-// Another server, whose mount has this number. There is none if another program of the machine was
-// quicker.
+// Another server, whose mount has this number. None if another program of the machine took the
+// number.
 struct OtherServer {
   explicit OtherServer(const std::string& folder) : folder_(folder) {}
   OtherServer(const OtherServer&) = delete;
@@ -101,7 +101,7 @@ struct OtherServer {
   ~OtherServer() {
     for (const std::string& place : places_) (void)::umount2(place.c_str(), MNT_DETACH);
   }
-  // The lowest free number is given away first.
+  // The kernel gives away the lowest free number first.
   bool take(dev_t number) {
     for (int i = 0; i < 32; ++i) {
       mount_one();

@@ -36,14 +36,14 @@ namespace airlock {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// Calls something in a process of its own, which may hang or die; never waited for.
+// Calls a function in a process of its own, which may hang or die; never waits for it.
 template <typename Work>
 pid_t in_child(Work work) {
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() == parent) work();  // or it is gone already, and no signal will come
+    if (::getppid() == parent) work();  // else the parent is gone already, and no signal will come
     ::_exit(0);
   }
   return pid;
@@ -57,7 +57,7 @@ class LoopDevice {
     fs::resize_file(file, 1 << 20);
     const UniqueFd backing(::open(file.c_str(), O_RDWR | O_CLOEXEC));
     const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-    // Others take loop devices at the same time.
+    // Other programs take loop devices at the same time.
     for (int attempt = 0; attempt < 100 && !held_.valid(); ++attempt) {
       path_ = "/dev/loop" + std::to_string(::ioctl(control.get(), LOOP_CTL_GET_FREE));
       UniqueFd device(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
@@ -72,7 +72,7 @@ class LoopDevice {
   LoopDevice& operator=(const LoopDevice&) = delete;
   ~LoopDevice() { pull(); }
 
-  // Gone while somebody may have it open: nothing can be read or written any more.
+  // Empties it while it may be open: nothing can be read or written any more.
   void empty() {
     fs::resize_file(file_, 0);
     (void)::ioctl(held_.get(), LOOP_SET_CAPACITY, 0);
@@ -81,7 +81,7 @@ class LoopDevice {
     if (held_.valid()) (void)::ioctl(held_.get(), LOOP_CLR_FD, 0);
     held_.reset();
   }
-  // The first word, as a driver reads and writes it.
+  // The first word, which the tiny driver reads and writes.
   [[nodiscard]] std::string word() const {
     std::array<char, 16> word = {};
     (void)!::pread(held_.get(), word.data(), word.size() - 1, 0);
@@ -101,18 +101,18 @@ class LoopDevice {
     (void)::ioctl(held_.get(), _IOR(0x12, 128, std::uint64_t), &source.disk_sequence);
     return source;
   }
-  // Nobody has it for himself: no mount, no driver.
+  // No mount and no driver has claimed it.
   [[nodiscard]] bool free() const {
     return UniqueFd(::open(path_.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC)).valid();
   }
 
  private:
   std::string file_, path_;
-  UniqueFd held_;  // ours; does not keep anybody from claiming it
+  UniqueFd held_;  // ours; does not prevent a claim
 };
 
-// Runs all the time and tells how long the loop was kept from it, the time this process was ready
-// to run and had no processor left out.
+// Runs all the time and measures how long the loop was delayed, without the time for which this
+// process was ready but had no processor.
 class Ticker {
  public:
   explicit Ticker(EventLoop& loop) : loop_(loop) { arm(); }
@@ -142,8 +142,8 @@ class Ticker {
   EventSource timer_;
 };
 
-// How late this machine is by itself meanwhile: a process that does nothing else than look at the
-// clock. Other people's work must not make a test of ours fail.
+// The delays of the machine itself meanwhile, measured by a process that only watches the clock.
+// Load from elsewhere must not fail a test.
 class Noise {
  public:
   Noise()
@@ -181,7 +181,7 @@ class KernelMountingRunAsRoot : public testing::Test {
 #if defined(__SANITIZE_ADDRESS__)
   static constexpr auto kLongestBlock = 1s;  // a fork copies a lot, beside another test
 #else
-  static constexpr auto kLongestBlock = 50ms;  // what any call may wait for its answer
+  static constexpr auto kLongestBlock = 50ms;  // the longest that any call may block
 #endif
 
   static void SetUpTestSuite() {
@@ -237,7 +237,7 @@ class KernelMountingRunAsRoot : public testing::Test {
     return decision;
   }
 
-  // Ends a test that would wait for ever, and says nothing about how long anything may take.
+  // Ends a test that would wait for ever; not a limit for any operation.
   static constexpr auto kPatience = 60s;
 
   template <typename Condition>
@@ -246,8 +246,8 @@ class KernelMountingRunAsRoot : public testing::Test {
     while (!condition() && std::chrono::steady_clock::now() < end) (void)loop_->run_once(20ms);
     return condition();
   }
-  // The condition is promised to hold within the time. A slow machine gets more: as often what it
-  // is late by itself meanwhile.
+  // The condition has to hold within the time. A slow machine gets more: a multiple of its own
+  // delays meanwhile.
   template <typename Condition>
   bool run_until_promised(Condition condition, std::chrono::milliseconds promise) {
     constexpr int kAllowed = 20;
@@ -283,7 +283,7 @@ class KernelMountingRunAsRoot : public testing::Test {
     EXPECT_TRUE(run_until([&] { return result.has_value(); }));
     return result ? *result : fail(Errc::kTimedOut, "no answer");
   }
-  // Has somebody look a name up, who may hang.
+  // Has a process look a name up, which may hang.
   void look_up(const LiveMount& live, const std::string& name) {
     children_.push_back(in_child([path = live.mount_point + "/" + name] {
       struct stat info = {};
@@ -304,7 +304,7 @@ class KernelMountingRunAsRoot : public testing::Test {
           std::distance(fs::directory_iterator(user), fs::directory_iterator()));
     return count;
   }
-  // Children of ours that live or wait to be reaped, those of the test left out.
+  // Children of this process that live or wait to be reaped, without the test's own.
   [[nodiscard]] std::vector<pid_t> processes() const {
     std::ifstream file("/proc/thread-self/children");
     std::vector<pid_t> found;
@@ -313,8 +313,8 @@ class KernelMountingRunAsRoot : public testing::Test {
         found.push_back(pid);
     return found;
   }
-  // Errands that could not be killed at once, and drivers that died with theirs before anybody
-  // knew them: once dead they are left to the daemon's reaper of orphans. Here that's us.
+  // Errands that could not be killed at once, and drivers that died with theirs before they were
+  // known: once dead they are left to the daemon's reaper of orphans. Here the test is that reaper.
   void reap_orphans() {
     for (const pid_t pid : processes()) ::waitpid(pid, nullptr, WNOHANG);
   }
@@ -341,7 +341,7 @@ class KernelMountingRunAsRoot : public testing::Test {
   std::vector<pid_t> children_;
 };
 
-// A mount under watch, and what was told of it.
+// A mount under watch, and the reports about it.
 struct Watched {
   Watched(KernelMounting& mounting, LiveMount made) : live(std::move(made)) {
     watch = mounting.watch(live, {.on_death =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Drivers that live and do not answer, or that keep us busy: told apart from those that only take
-// long, and stopped.
+// Drivers that live and do not answer, or that keep the daemon busy: they are told apart from
+// merely slow ones, and stopped.
 #include <linux/fuse.h>
 
 #include <fstream>
@@ -12,7 +12,7 @@
 namespace airlock {
 namespace {
 
-// Its memory changes for ever, so that counts for a few deadlines only.
+// Its memory changes for ever, so changes count for a few deadlines only.
 TEST_F(MountEndRunAsRoot, ADriverWhoseMemoryChangesForEverIsHungAllTheSame) {
   options_.heartbeat = 100ms;
   options_.silence = 300ms;
@@ -35,7 +35,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatDoesNotAnswerIsHungAndStopped) {
 
 TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
   options_.heartbeat = 50ms;
-  run_for(200ms);  // how late this machine is by itself
+  run_for(200ms);  // to measure the delays of this machine
   options_.silence =
       1s + std::chrono::duration_cast<std::chrono::milliseconds>(20 * noise_.worst());
   auto mount = watched("serve");
@@ -47,10 +47,10 @@ TEST_F(MountEndRunAsRoot, ADriverThatWorksSlowlyOnIsNotHung) {
   expect_nothing_left();
 }
 
-// One thing somebody does to a mount, and the request of it that is never answered.
+// One operation on a mount, and the request in it that is never answered.
 struct Mute {
   std::uint32_t kind;
-  std::string request;  // as it is told
+  std::string request;  // as reported
   std::function<void(const std::string&)> act;
 };
 
@@ -98,7 +98,7 @@ std::vector<Mute> all_mutes() {
       {FUSE_FLUSH, "FLUSH", with_file(O_RDONLY, [](int) {})},
       {FUSE_SETATTR, "SETATTR",
        [](const std::string& place) { (void)::chmod((place + "/file").c_str(), 0600); }},
-      // Not sync(2), which could wait for the hung mount of another test first.
+      // Not sync(2), which might wait first for the hung mount of another test.
       {FUSE_SYNCFS, "SYNCFS",
        [](const std::string& place) {
          (void)::syncfs(::open(place.c_str(), O_RDONLY | O_DIRECTORY));
@@ -106,7 +106,7 @@ std::vector<Mute> all_mutes() {
   };
 }
 
-// It still answers when it is asked whether it lives.
+// It still answers the question whether it lives.
 TEST_F(MountEndRunAsRoot, ADriverThatAnswersAllButOneKindIsStopped) {
   options_.heartbeat = 50ms;
   options_.silence = 500ms;
@@ -138,7 +138,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatAnswersAllButOneKindIsStopped) {
   }
 }
 
-// What the device does counts, but reading alone counts for a while only.
+// Activity of the device counts, but reading alone counts for a while only.
 TEST_F(MountEndRunAsRoot, ADriverThatReadsInPlaceOfAnAnswerIsStoppedLater) {
   options_.heartbeat = 50ms;
   options_.silence = 300ms;
@@ -154,7 +154,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatReadsInPlaceOfAnAnswerIsStoppedLater) {
   expect_nothing_left();
 }
 
-// It could be a flush of minutes. Who insists is not held up.
+// It could be a flush of minutes. A forced unmount does not wait for it.
 TEST_F(MountEndRunAsRoot, ADriverThatWritesInPlaceOfAnAnswerLivesUntilItIsForced) {
   options_.heartbeat = 50ms;
   options_.silence = 100ms;
@@ -169,8 +169,8 @@ TEST_F(MountEndRunAsRoot, ADriverThatWritesInPlaceOfAnAnswerLivesUntilItIsForced
   expect_nothing_left();
 }
 
-// Anybody can have a server that never answers. Who waits for it must not be taken for somebody who
-// waits for ours, also where nothing shows for which.
+// Any user can have a server that never answers. A process that waits for it must not be taken for
+// one that waits for this driver, even if it is unclear for which it waits.
 TEST_F(MountEndRunAsRoot, SomebodyElsesHungServerIsNotBlamedOnOurs) {
   options_.heartbeat = 50ms;
   options_.silence = 500ms;
@@ -198,26 +198,26 @@ long unreclaimable_kib() {
   return -1;
 }
 
-// Each costs memory of the kernel that no limit of the driver counts.
+// Each costs kernel memory that no limit of the driver covers.
 TEST_F(MountEndRunAsRoot, ADriverThatFloodsTheKernelWithRequestsIsStopped) {
   const long before = unreclaimable_kib();
   auto mount = watched("flood");
   look_up(mount->live, "file");
   EXPECT_TRUE(run_until_promised([&] { return mount->told > 0; }, 1s));
   EXPECT_EQ(mount->death.value_or(DriverDeath{}).kind, "flood");
-  // The driver takes the requests with it, in its own time and not in ours. One control for all
-  // looks: closing it waits for the kernel, which is busy.
+  // The driver takes the requests with it, at its own pace. One control for all questions: closing
+  // it waits for the kernel, which is busy.
   FuseControl control;
   EXPECT_TRUE(run_until([&] { return control.waiting(mount->live.filesystem) == 0UL; }));
   EXPECT_TRUE(detach(mount->live).has_value());
   mount.reset();
   expect_nothing_left();
-  // The kernel has it back.
+  // The kernel has the memory back.
   EXPECT_TRUE(run_until([&] { return unreclaimable_kib() < before + 64 * 1024; }))
       << before << " to " << unreclaimable_kib() << " KiB";
 }
 
-// We would do nothing but read what it writes.
+// Otherwise the daemon would do nothing but read the driver's output.
 TEST_F(MountEndRunAsRoot, ADriverThatWritesItsLogWithoutEndIsReadNowAndThen) {
   auto mount = watched("serve");
   look_up(mount->live, "chatter");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Mounts coming and going: real devices, real processes, the real kernel.
+// How mounts come and go: real devices, real processes, the real kernel.
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -75,7 +75,7 @@ TEST_F(KernelMountingRunAsRoot, PlainFuseHoldsTheDeviceUntilItsDriverHasEnded) {
   expect_nothing_left();
 }
 
-// Then nobody would hold the device, and the kernel could mount it beside the driver.
+// Otherwise the device would have no claim, and the kernel could mount it beside the driver.
 TEST_F(KernelMountingRunAsRoot, ADriverCannotDoWithoutTheKernelsClaim) {
   auto& loop = add_loop("plain");
   const auto live = mount(loop.source(), decision(/*fuseblk=*/true));
@@ -161,7 +161,7 @@ TEST_F(KernelMountingRunAsRoot, TenAtOnceMountSideBySide) {
       else
         ++failed;
     }));
-  // None goes on before all have come as far.
+  // None continues before all have come this far.
   EXPECT_TRUE(run_until([&] {
     return std::ranges::all_of(loops_, [](const auto& loop) { return loop->word() == "here"; });
   }));
@@ -193,7 +193,8 @@ TEST_F(KernelMountingRunAsRoot, MoreThanTheLimitWaitInLine) {
 TEST_F(KernelMountingRunAsRoot, CancelledAtAnyMomentNothingIsLeft) {
   auto& loop = add_loop("serve");
   std::minstd_rand random(7);
-  // About half of the moments are to be before the answer, whatever this machine needs for a mount.
+  // About half of the moments should be before the answer, however long this machine needs for a
+  // mount.
   auto usual = std::chrono::steady_clock::duration::max();
   for (int i = 0; i < 3; ++i) {
     const auto start = std::chrono::steady_clock::now();
@@ -284,7 +285,7 @@ TEST_F(KernelMountingRunAsRoot, AServiceIsNamedWithTheProcessThatAnswered) {
   expect_nothing_left();
 }
 
-// Nobody accepts at all; somebody accepts and says nothing; somebody accepts and goes.
+// Nothing accepts; something accepts and says nothing; something accepts and goes.
 TEST_F(KernelMountingRunAsRoot, AServiceThatDoesNotAnswerIsReplacedByOurOwnSandbox) {
   for (const int seconds_until_it_goes : {-1, 3600, 0}) {
     const std::string sockets = fmt::format("{}/sockets{}", folder_, seconds_until_it_goes);
@@ -323,7 +324,7 @@ TEST(ServicePeer, TheUnitIsTheLastServiceOfACgroup) {
   EXPECT_EQ(unit_in_cgroup(""), "");
 }
 
-// An image of a user who could not open a device: what counts is the descriptor.
+// An image of a user who could not open a device: the descriptor alone matters.
 MountSource image(const std::string& file, const std::string& first_word, int flags) {
   std::ofstream(file, std::ios::binary) << first_word << '\0';
   fs::resize_file(file, 1 << 20);
@@ -335,7 +336,7 @@ MountSource image(const std::string& file, const std::string& first_word, int fl
 
 TEST_F(KernelMountingRunAsRoot, AnImageIsMountedFromItsDescriptorAlone) {
   const auto source = image(folder_ + "/picture", "serve", O_RDWR);
-  fs::remove(source.path);  // nobody can look it up any more
+  fs::remove(source.path);  // so it cannot be looked up any more
   auto wanted = decision(/*fuseblk=*/false);
   wanted.user = 1000;
   wanted.group = 1000;

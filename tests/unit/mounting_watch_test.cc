@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How mounts end: drivers that die in every way there is, people who unmount by hand, media that
-// are pulled, and drivers that don't want to end.
+// How mounts end: drivers that die in every possible way, people who unmount by hand, media that
+// are pulled, and drivers that refuse to end.
 #include <fmt/format.h>
 #include <sys/syscall.h>
 
@@ -60,7 +60,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatItsControlGroupEndsRanOutOfMemoryAndLeavesN
     counts = group.kills_for_memory().has_value();
     for (const GroupFolder& folder : group.folders()) {
       groups.push_back(folder.path);
-      // Half of what one bite of the driver takes. Version 2 ends it already for having more.
+      // Half of one bite of the driver. Version 2 kills it at once for having more.
       if (const auto used = read_group_file(folder, "memory.usage_in_bytes")) {
         EXPECT_TRUE(write_group_file(folder, "memory.limit_in_bytes",
                                      std::to_string(std::stoull(*used) + (1U << 19))));
@@ -83,7 +83,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatItsControlGroupEndsRanOutOfMemoryAndLeavesN
   expect_nothing_left();
 }
 
-// Some machines take long to hand out memory, and nobody is answered meanwhile.
+// Some machines take long to hand out memory, and nothing is answered meanwhile.
 TEST_F(MountEndRunAsRoot, ADriverThatFillsItsMemorySlowlyIsNotHung) {
   options_.heartbeat = 100ms;
   options_.silence = 1s;
@@ -110,8 +110,8 @@ TEST_F(MountEndRunAsRoot, AForbiddenCallIsNamed) {
   EXPECT_FALSE(death.last_lines.empty());
 }
 
-// The kernel closes what a process has a moment before it counts as ended, and who looks just then
-// finds a mount without a driver.
+// The kernel closes the files of a process a moment before the process counts as ended; a check at
+// that moment finds a mount without a driver.
 TEST_F(MountEndRunAsRoot, HowADriverEndedIsToldThoughItsConnectionWentBefore) {
   auto mount = watched_without_connection();
   (void)run_until([&] { return mount->told > 0; }, 100ms);
@@ -133,7 +133,7 @@ TEST_F(MountEndRunAsRoot, ADriverThatLostItsConnectionAndDoesNotEndIsStopped) {
   expect_nothing_left();
 }
 
-// The kernel refuses nonsense by itself; the driver lives, and only its liar's word is lost.
+// The kernel itself rejects nonsense; the driver lives, and only its false answer is lost.
 TEST_F(MountEndRunAsRoot, ALieIsNoDeath) {
   auto mount = watched("serve");
   look_up(mount->live, "lie");
@@ -193,7 +193,7 @@ TEST_F(MountEndRunAsRoot, ALazyUnmountByHandLeavesTheDriverToThoseWhoStillUseIt)
   auto mount = watched("serve");
   UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   ASSERT_TRUE(open.valid());
-  // Whoever closes it last waits for the driver.
+  // The last process to close it waits for the driver.
   children_.push_back(in_child([] { ::pause(); }));
   open.reset();
   ASSERT_TRUE(unmounted_by_hand(mount->live, MNT_DETACH));
@@ -237,7 +237,7 @@ TEST_F(MountEndRunAsRoot, ABusyMountStaysAndIsStillWatched) {
   expect_nothing_left();
 }
 
-// A driver that is busy writing keeps those waiting who ask it something, us among them.
+// A driver that is busy writing delays every other request, including Airlock's own.
 TEST_F(MountEndRunAsRoot, OurOwnQuestionToABusyDriverIsNoReasonToSayBusy) {
   options_.heartbeat = 20ms;
   auto mount = watched("serve");
@@ -247,7 +247,7 @@ TEST_F(MountEndRunAsRoot, OurOwnQuestionToABusyDriverIsNoReasonToSayBusy) {
   ::kill(children_.back(), SIGKILL);
   ::waitpid(children_.back(), nullptr, 0);
   children_.clear();
-  // Longer than anybody else would be waited for.
+  // Longer than the daemon would wait for any other process.
   auto busy = loop_->after(2500ms, [&] { ::kill(mount->live.driver_pid, SIGCONT); });
   const auto result = unmount(mount->live, loops_.back()->source());
   ASSERT_TRUE(result.has_value()) << result.error().message();
@@ -273,13 +273,13 @@ TEST_F(MountEndRunAsRoot, WhoWasAnsweredSinceWeWereToldBusyHoldsNothing) {
   stop(mount->live);
   look_up(mount->live, "anything");
   ASSERT_TRUE(run_until([&] { return FuseControl().waiting(mount->live.filesystem) > 0UL; }));
-  // By the time "busy" is read, nobody waits for the driver any more.
+  // By the time "busy" is read, no process waits for the driver any more.
   auto busy = loop_->after(0ms, [&] {
     std::this_thread::sleep_for(200ms);
     ::kill(mount->live.driver_pid, SIGCONT);
     ::waitpid(children_.back(), nullptr, 0);
     children_.clear();
-    ticker_.emplace(*loop_);  // it was us who stood still
+    ticker_.emplace(*loop_);  // this process itself stood still
   });
   const auto result = unmount(mount->live, loops_.back()->source());
   ASSERT_TRUE(result.has_value()) << result.error().message();
@@ -371,7 +371,7 @@ TEST_F(MountEndRunAsRoot, AForcedUnmountTakesItFromItsUsers) {
 TEST_F(MountEndRunAsRoot, ADriverThatWillNotEndIsStopped) {
   options_.stall = 500ms;
   options_.last_wait = 300ms;
-  // The second one looks as if it worked, and would for ever.
+  // The second one seems to work, and would go on for ever.
   for (const auto& [behaviour, fuseblk] : std::to_array<std::pair<const char*, bool>>(
            {{"deaf", true}, {"deaf", false}, {"reads-last", true}, {"reads-last", false}})) {
     auto mount = watched(behaviour, fuseblk);
@@ -402,7 +402,7 @@ TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRunning) {
   }
 }
 
-// The attempt under way says that it is in use, which does not count any more.
+// The running attempt finds it in use, which no longer matters.
 TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRefused) {
   auto mount = watched("serve");
   UniqueFd open(::open(mount->live.mount_point.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -420,7 +420,8 @@ TEST_F(MountEndRunAsRoot, AForcedUnmountOvertakesOneThatIsRefused) {
   expect_nothing_left();
 }
 
-// The number of a plain mount that has left is given to the next one, and names its connection.
+// The next mount gets the number of a plain mount that has left, and the number names its
+// connection.
 TEST_F(MountEndRunAsRoot, NobodyElsesMountIsEndedInItsPlace) {
   options_.last_wait = 300ms;
   for (const auto force : {UnmountForce::kForce, UnmountForce::kNone}) {
@@ -446,14 +447,14 @@ TEST_F(MountEndRunAsRoot, NobodyElsesMountIsEndedInItsPlace) {
   }
 }
 
-// After umount -l somebody goes on copying files, which only reads.
+// After umount -l a program goes on copying files, which only reads.
 TEST_F(MountEndRunAsRoot, WhatIsReadAfterALazyUnmountIsNotStopped) {
   options_.silence = 200ms;
   options_.last_wait = 100ms;
   auto mount = watched("serve");
   look_up(mount->live, "read-on");
   FuseControl control;
-  // Whoever asks before the driver began is answered.
+  // A request from before the driver began is answered.
   EXPECT_TRUE(run_until([&] {
     if (control.waiting(mount->live.filesystem) > 1UL) return true;
     look_up(mount->live, "anything");
@@ -470,7 +471,7 @@ TEST_F(MountEndRunAsRoot, WhatIsReadAfterALazyUnmountIsNotStopped) {
   expect_nothing_left();
 }
 
-// A copy of the mount in another namespace keeps its driver, which may hold what nobody synced.
+// A copy of the mount in another namespace keeps its driver, which may have unwritten data.
 TEST_F(MountEndRunAsRoot, ADriverIsToldToWriteEverythingBeforeItIsStopped) {
   options_.stall = 500ms;
   options_.silence = 500ms;
@@ -516,7 +517,7 @@ TEST_F(MountEndRunAsRoot, WhatTheDriverSaysItCouldNotWriteIsTold) {
   expect_nothing_left();
 }
 
-// The mount keeps a descriptor of its driver, so the loop would go on hearing of a closed copy.
+// The mount keeps a descriptor of its driver, so the loop would go on watching a closed copy.
 TEST_F(MountEndRunAsRoot, AWatchThatIsOverLeavesNothingInTheLoop) {
   auto mount = watched("serve");
   for (int round = 0; round < 50; ++round) {
@@ -531,7 +532,7 @@ TEST_F(MountEndRunAsRoot, AWatchThatIsOverLeavesNothingInTheLoop) {
   EXPECT_TRUE(detach(last.live).has_value());
 }
 
-// Its exit code says nothing of what it wrote: it never promised that.
+// Its exit code does not say what it wrote: it never promised that.
 TEST_F(MountEndRunAsRoot, TheEndOfSomebodyElsesDriverIsNoWord) {
   for (const bool by_hand : {false, true}) {
     auto mount = watched("serve");
@@ -556,10 +557,10 @@ TEST_F(MountEndRunAsRoot, AnUnmountNobodyWaitsForGoesOn) {
   auto operation = mounting().unmount(
       mount->live, loops_.back()->source(), UnmountForce::kNone, [](auto) {},
       [](auto) { ADD_FAILURE() << "nobody asked"; });
-  // Under way, and nobody can have been told yet: the loop does not run.
+  // Under way, but not reported yet: the loop does not run.
   std::this_thread::sleep_for(3ms);
   operation.reset();
-  // So it is the watcher who tells, as of any unmount nobody here asked for.
+  // So the watcher reports it, like any unmount that was not requested here.
   EXPECT_TRUE(run_until([&] { return mount->told > 0; }));
   EXPECT_TRUE(mount->unmounted && mount->unmounted->safe());
   mount.reset();
@@ -594,7 +595,7 @@ TEST_F(MountEndRunAsRoot, ADevicePulledWhileUnmountingEndsInOneAnswer) {
   EXPECT_EQ(answers, 1);
 }
 
-// A driver somebody else reaps, as after a restart of the daemon.
+// A driver with another parent, as after a restart of the daemon.
 TEST_F(MountEndRunAsRoot, TheEndOfAStrangersChildIsKnownWhereTheKernelTells) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
@@ -612,7 +613,7 @@ TEST_F(MountEndRunAsRoot, TheEndOfAStrangersChildIsKnownWhereTheKernelTells) {
   auto subscription = driver->on_end([&](const DriverEnd& how) { end = how; });
   ::kill(pid, SIGUSR1);
   EXPECT_TRUE(run_until([&] { return end.has_value(); }));
-  // Linux 6.15 and later tell; before, not knowing is the right answer.
+  // Linux 6.15 and later report it; before that, an unknown end is the right answer.
   if (end->cause) {
     EXPECT_EQ(end->cause->signal_number, SIGUSR1);
   } else {
@@ -647,7 +648,7 @@ ServiceAnswer ended_with(int code, int status) {
 
 class ServiceEndRunAsRoot : public MountEndRunAsRoot {
  protected:
-  // Of a process of which the kernel tells no more than that it ended: no pidfd at all.
+  // For a process of which the kernel reports only that it ended: it has no pidfd.
   std::optional<DriverEnd> end_told(std::vector<ServiceAnswer> answers) {
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
@@ -658,7 +659,7 @@ class ServiceEndRunAsRoot : public MountEndRunAsRoot {
                       .value();
     std::optional<DriverEnd> end;
     auto subscription = driver->on_end([&](const DriverEnd& how) { end = how; });
-    // Whoever is told may be the last who kept it.
+    // The listener may hold the last reference.
     driver.reset();
     EXPECT_TRUE(run_until([&] { return end.has_value(); }));
     return end;

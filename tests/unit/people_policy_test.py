@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""polkit/org.airlock1.policy.in: whole, translated, and about the very actions the code asks for."""
+"""polkit/org.airlock1.policy.in: complete, translated, and with exactly the actions in the code."""
 import os
 import pathlib
 import re

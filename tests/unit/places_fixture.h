@@ -18,7 +18,7 @@
 
 namespace airlock {
 
-// A tmpfs of its own, in a mount namespace of its own: what a test leaves behind goes with it.
+// Its own tmpfs in its own mount namespace: everything that a test leaves behind goes with it.
 class PlacesRunAsRoot : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -36,7 +36,7 @@ class PlacesRunAsRoot : public testing::Test {
     std::filesystem::remove(root_);
   }
 
-  // Runs it in a process of that user; its answer is the process' exit code.
+  // Runs the work in a process of that user and returns its exit code.
   static int as_user(uid_t user, const std::function<int()>& work) {
     const pid_t pid = ::fork();
     if (pid == 0) {

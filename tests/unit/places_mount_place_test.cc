@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Places of mounts on a real tmpfs, with real users trying to get in or in the way.
+// Places of mounts on a real tmpfs, with real users who try to get in or in the way.
 #include <dirent.h>
 #include <sys/mman.h>
 #include <sys/xattr.h>
@@ -81,7 +81,7 @@ TEST_F(MountPlaceRunAsRoot, TheMaskOfTheProcessChangesNothing) {
 
 TEST_F(MountPlaceRunAsRoot, OnlyItsUserCanLookIntoTheUsersFolder) {
   const fs::path place = make();
-  // What a mount would show.
+  // Stands in for a mounted volume.
   ASSERT_EQ(::mount("tmpfs", place.c_str(), "tmpfs", 0, "mode=777"), 0);
   std::ofstream(place / "file") << "text";
   const auto reads = [&] { return std::ifstream(place / "file").good() ? 0 : 1; };
@@ -230,7 +230,7 @@ TEST_F(MountPlaceRunAsRoot, WhatIsInTheWayOfTheUsersFolderIsNotUsed) {
 }
 
 TEST_F(MountPlaceRunAsRoot, WithoutAccessListsTheUsersOwnGroupIsLetInOrNobody) {
-  // ramfs has no attributes at all.
+  // ramfs has no extended attributes.
   fs::create_directory(base_);
   ASSERT_EQ(::mount("ramfs", base_.c_str(), "ramfs", 0, nullptr), 0);
   PlaceRequest shared = request();
@@ -245,7 +245,7 @@ TEST_F(MountPlaceRunAsRoot, WithoutAccessListsTheUsersOwnGroupIsLetInOrNobody) {
 }
 
 TEST_F(MountPlaceRunAsRoot, TwoMakersNeverGetTheSameFolder) {
-  // Makers race each other for names while removers take the user's folder away under them.
+  // Makers race each other for names while removers remove the user's folder under them.
   constexpr int kMakers = 4;
   constexpr int kRounds = 60;
   std::array<int, 2> go{};
@@ -260,7 +260,7 @@ TEST_F(MountPlaceRunAsRoot, TwoMakersNeverGetTheSameFolder) {
     for (int round = 0; round < kRounds; ++round) {
       const auto place = make_mount_place(request());
       if (!place) ::_exit(1);
-      // Mine alone: nobody else could make a file of this name exclusively before me.
+      // Unique: no other maker could create a file of this name exclusively before.
       const fs::path mark = fs::path(*place) / "mine";
       const int file = ::open(mark.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
       if (file < 0) ::_exit(2);
@@ -297,7 +297,7 @@ TEST_F(MountPlaceRunAsRoot, AUsersFolderTakenAwayWhileMakingIsMadeAgain) {
       ++shared.removed;
     }
   }
-  // As many rounds as it takes: on a busy machine the other one may not run for a while.
+  // As many rounds as needed: on a busy machine the other thread may not run for a while.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   for (int round = 0; round < 500 || shared.removed == 0; ++round) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "nobody took it away";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Records of mounts, and what is made of them after airlockd died.
+// Records of mounts, and their use after airlockd died.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -176,7 +176,7 @@ TEST_F(Records, WhatMakesNoSenseIsRemoved) {
   ASSERT_TRUE(records.save(stick()));
   const std::string good = text_of(file_of(stick()));
   std::ofstream(directory_ / "half") << good.substr(0, good.size() / 2);
-  std::ofstream(directory_ / "new.tmp") << good;  // whose writer was killed before the renaming
+  std::ofstream(directory_ / "new.tmp") << good;  // from a writer killed before the rename
   std::ofstream(directory_ / "another-volume") << good;
   std::ofstream(directory_ / "empty") << "";
   std::ofstream(directory_ / "long") << std::string(200'000, 'x');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What airlockd does with a medium, as tables: settings, medium and asker, outcome.
+// The decisions of airlockd about a medium, as tables: settings, medium and caller, outcome.
 #include "tests/unit/policy_facts.h"
 
 namespace airlock::policy_test {
@@ -45,7 +45,7 @@ TEST(Policy, LeavesToTheDesktopWhatItMountsThroughUdisks) {
   expect_rows({
       {"", left(), kLeft},
       {"[[rule]]\nname = \"careful\"\nmatch.type = \"ext4\"\nread-only = true", left(), kLeft},
-      // Who writes that Airlock shall mount means Airlock.
+      // A setting that has Airlock mount it means Airlock.
       {"automount = \"on\"", left(),
        "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on [test.toml:1]"},
       {"automount = \"off\"", left(), "leave: automount is off [test.toml:1]"},
@@ -61,10 +61,10 @@ TEST(Policy, WaitsForSomebodyToBeThere) {
       {"", stick().nobody(), "wait: nobody is logged in at its seat"},
       {"", stick().nobody().not_probed(), "wait: nobody is logged in at its seat"},
       {"automount = \"off\"", stick().locked(), "wait: the session is locked"},
-      // What will never be mounted does not wait.
+      // A medium that will never be mounted does not wait.
       {"", stick().locked().device(&Device::ignored, true), "ignore: udev says to ignore it"},
       {"", stick().locked().device(&Device::removable, false), "leave: it is not removable"},
-      // Somebody who asks is somebody.
+      // An explicit request counts as presence.
       {"", stick().locked().alice(),
        "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-removable: it was asked for"},
   });
@@ -126,7 +126,7 @@ TEST(Policy, ChecksWhatWasNotUnmountedAndWhatTheSettingsSay) {
       {"check = \"never\"", dirty(), kPlain},
       {"check = \"always\"", stick(), kCheck},
       {"check = \"always\"", dirty(), kCheck},
-      // Who only reads need not know.
+      // A read-only mount needs no check.
       {"read-only = true", dirty(),
        "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: test.toml:1 "
        "says so"},
@@ -157,7 +157,7 @@ TEST(Policy, MountsReadOnlyWhatMustNotBeWritten) {
       {"read-only = true", stick(),
        "mount ext4 by ext for alice at BACKUP: ro,noexec: automount is on; read-only: test.toml:1 "
        "says so"},
-      // mount(8) always says rw, so it does not turn a fact into an error.
+      // mount(8) always says rw, so rw does not turn this into an error.
       {"", stick().device(&Device::read_only, true).alice({"rw"}),
        "mount ext4 by ext for alice at BACKUP: ro,noexec if mount-removable: it was asked for; "
        "read-only: the medium is write-protected"},
@@ -292,7 +292,7 @@ TEST(Policy, LetsRootMountForSomebodyElse) {
   EXPECT_EQ(known.user, 1000u);
   EXPECT_EQ(known.group, 1000u);
   EXPECT_EQ(known.user_name, "alice");
-  // A name nobody told us is not made up, and is never root's.
+  // The name of an unknown user is not made up, and is never root's.
   const Decision for_other = decide(Settings{}, stick().root({"uid=1234"}).facts(), kDrivers);
   EXPECT_EQ(std::get<MountDecision>(for_other.what).user_name, "1234");
 }
@@ -324,7 +324,7 @@ TEST(Policy, DoesNotMountByItselfWhenToldNotTo) {
   rule_says_on.mending = true;
   EXPECT_EQ(line(decide(rule_says_on, stick().facts(), kDrivers)),
             "leave: the settings have an error that must be fixed first");
-  // Somebody who asks is served all the same.
+  // An explicit request is served all the same.
   EXPECT_EQ(to_word(decide(rule_says_on, stick().alice().facts(), kDrivers)), "mount");
 }
 

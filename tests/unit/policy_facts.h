@@ -17,8 +17,8 @@
 
 namespace airlock::policy_test {
 
-// The drivers of the tests' own little world: one that writes, one that cannot, and a second one
-// for ext4 behind the first.
+// The drivers of the tests: one that writes, one that cannot, and a second one for ext4 behind the
+// first.
 inline constexpr auto kDrivers = std::to_array<DriverRow>({
     {"ext", "ext ext2 ext3 ext4", "airlock-ext", "write xattr", 64, 32, 4, ""},
     {"iso9660", "iso9660", "airlock-iso9660", "", 64, 32, 4, ""},
@@ -26,7 +26,8 @@ inline constexpr auto kDrivers = std::to_array<DriverRow>({
     {"fat", "fat vfat", "airlock-fat", "write foreign", 64, 32, 4, ""},
 });
 
-// Facts in our nouns. Begins as an ext4 stick that alice plugged in at her own seat, automatic.
+// Facts by the names used here. Begins as an ext4 stick that alice plugged in at her own seat,
+// automatic.
 class Medium {
  public:
   static Medium stick() {

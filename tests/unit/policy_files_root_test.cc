@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Files of others are no settings of ours. Needs root to make files belong to somebody else.
+// Files owned by other users are not settings. Needs root to give files away.
 #include "tests/unit/policy_places.h"
 
 namespace airlock::policy_test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Layers, masks, and what stays in force after a mistake.
+// Layers, masks, and the settings that stay in force after a mistake.
 #include <fcntl.h>
 
 #include "daemon/policy/toml_document.h"

@@ -51,7 +51,7 @@ TEST(FolderName, ReplacesBrokenUtf8) {
   EXPECT_EQ(safe_folder_name("a\xc3"), "a_");
   EXPECT_EQ(safe_folder_name("\xc0\xaf"
                              "etc"),
-            "__etc");                                       // a slash written too long
+            "__etc");                                       // an overlong slash
   EXPECT_EQ(safe_folder_name("\xed\xa0\x80"), "___");       // half a surrogate pair
   EXPECT_EQ(safe_folder_name("\xf4\x90\x80\x80"), "____");  // beyond Unicode
   EXPECT_EQ(safe_folder_name("\xe2\x80/x"), "___x");
@@ -64,7 +64,7 @@ TEST(FolderName, IsCutBetweenCharacters) {
   const std::string cut = safe_folder_name(long_name);
   EXPECT_EQ(cut.size(), kMostFolderBytes / 3 * 3);
   EXPECT_EQ(cut, long_name.substr(0, cut.size()));
-  // A space that only the cut put at the end.
+  // A space left at the end only by the cut.
   EXPECT_EQ(safe_folder_name(std::string(249, 'a') + " b"), std::string(249, 'a'));
 }
 

@@ -16,7 +16,7 @@
 
 namespace airlock::policy_test {
 
-// A vendor's and an administrator's folder of settings of the test's own.
+// The test's own settings folders of a vendor and an administrator.
 class PlacesTest : public testing::Test {
  protected:
   PlacesTest() {
@@ -41,7 +41,7 @@ class PlacesTest : public testing::Test {
   }
   void remove(const std::string& name) const { std::filesystem::remove_all(path(name)); }
   [[nodiscard]] std::string path(const std::string& name) const { return root_ + "/" + name; }
-  // The error of a load, with the folder of the test left out.
+  // The error of a load, without the folder of the test.
   [[nodiscard]] std::string error_of(const SettingsLoad& load) const {
     if (!load.error) return "no error";
     std::string message = load.error->message();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What rules and settings do to a decision.
+// The effect of rules and settings on a decision.
 #include "daemon/policy/rule_match.h"
 #include "tests/unit/policy_facts.h"
 
@@ -21,7 +21,7 @@ bool matches(std::string_view match, const Medium& medium) {
 
 TEST(Rules, MatchWhatTheyName) {
   const std::vector<std::pair<std::string_view, bool>> rows{
-      {"match.vendor = \"SanDisk\"", true},  // padding of the hardware does not count
+      {"match.vendor = \"SanDisk\"", true},  // padding by the hardware is ignored
       {"match.vendor = \"sandisk\"", false},
       {"match.vendor = \"San*\"", true},
       {"match.vendor = [\"Kingston\", \"S?nDisk\"]", true},
@@ -51,7 +51,7 @@ TEST(Rules, MatchWhatTheyName) {
 TEST(Rules, MatchALoopDeviceByTheFileBehindIt) {
   const std::vector<std::pair<std::string_view, bool>> rows{
       {"match.backing-file = \"/srv/sticks/2024/a b.img\"", true},
-      {"match.backing-file = \"/srv/sticks/*\"", true},  // a star goes through folders, too
+      {"match.backing-file = \"/srv/sticks/*\"", true},  // a star matches slashes, too
       {"match.backing-file = \"/srv/*.img\"", true},
       {"match.backing-file = \"*\"", true},
       {"match.backing-file = [\"/var/lib/snapd/*\", \"/srv/sticks/2?2?/a?b.img\"]", true},
@@ -106,7 +106,7 @@ TEST(Rules, PatternsAreStarsAndQuestionMarks) {
   EXPECT_TRUE(matches_pattern("a\\", "a\\"));
   EXPECT_TRUE(matches_pattern("[x]", "[x]"));
   EXPECT_FALSE(matches_pattern("a\xff", "b*"));
-  // Many stars must not mean many times the work.
+  // Many stars must not multiply the work.
   EXPECT_FALSE(matches_pattern(std::string(4000, 'a'), std::string(100, '*') + "a*a*a*a*a*a*b"));
 }
 
@@ -148,7 +148,7 @@ TEST(Rules, MakeADeviceRemovable) {
       {settings, inside.alice(),
        "mount ext4 by ext for alice at BACKUP: rw,noexec if mount-removable: it was asked for"},
   });
-  // But never one of the system's.
+  // But never a volume of the system.
   Medium systems = stick().device(&Device::system_reason, std::string("it holds the system"));
   expect_rows({{settings, systems, "ignore: it belongs to the system: it holds the system"}});
 }
@@ -192,7 +192,7 @@ TEST(Rules, BindCallersToo) {
            mine},
       {with("ignore = true"), stick().root(),
        "refuse (NotPermitted): a rule says to ignore it" + mine},
-      // What a file allows needs no extra question, and may be given up.
+      // An option allowed by a file needs no extra question, and a caller may drop it.
       {with("exec = true"), stick().alice(),
        "mount ext4 by ext for alice at BACKUP: rw,exec if mount-removable: it was asked for"},
       {with("exec = true"), stick().alice({"noexec"}),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The settings language: what it means, and what it says about mistakes.
+// The settings language: its meaning, and its messages about mistakes.
 #include <fstream>
 #include <regex>
 #include <set>
@@ -227,7 +227,7 @@ TEST(Settings, ATableHasAName) {
         << header;
   for (const char* header : {"[", "[[", "[]", "[[ ]]", "[ [x]]", "[x", "[x.]", "[a.=]"})
     EXPECT_TRUE(error_of(header).starts_with("a.toml:1:")) << error_of(header);
-  // A bracket within a value is none of a table.
+  // A bracket within a value does not begin a table.
   EXPECT_EQ(error_of("options = [\n[\n[\n]\n]\n]"),
             "a.toml:2:1: an item of options is a string, not a list");
   EXPECT_EQ(settings_from("options = [\n]\n[ 'deadlines' ]\nmount = 3").deadlines.mount, 3s);
@@ -323,7 +323,7 @@ TEST(Settings, TheExamplesOfTheVendorCopyAreWhatIsBuiltIn) {
   }
 }
 
-// In the man page a setting is introduced as "**name** = ...", by its full name.
+// The man page introduces a setting as "**name** = ...", by its full name.
 std::set<std::string> documented_settings(const std::string& page) {
   std::set<std::string> names;
   const std::regex introduction("(^|\n)\\*\\*([a-z.-]+)\\*\\* = ");
@@ -338,7 +338,7 @@ TEST(Settings, TheManPageKnowsExactlyWhatThereIs) {
             std::set<std::string>(names.begin(), names.end()));
 }
 
-// Literal blocks of the man page are whole files.
+// Literal blocks of the man page are complete files.
 TEST(Settings, TheExamplesOfTheManPageAreRight) {
   const std::string page = read_source("daemon/airlock.toml.5.rst");
   int examples = 0;

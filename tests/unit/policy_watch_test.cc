@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Changes of settings are noticed, whatever appears or goes away.
+// Changes of settings are noticed, whatever files appear or go away.
 #include <chrono>
 
 #include "daemon/policy/settings_watch.h"
@@ -17,14 +17,14 @@ class Watch : public PlacesTest {
     ASSERT_TRUE(watch) << watch.error().message();
     watch_.emplace(std::move(*watch));
   }
-  // How many changes are told of within a time that is long for a debounce.
+  // How many changes are reported within a time that is long for a debounce.
   int changes_within(std::chrono::milliseconds time) {
     changes_ = 0;
     const auto end = std::chrono::steady_clock::now() + time;
     while (std::chrono::steady_clock::now() < end) (void)loop_.run_once(20ms);
     return changes_;
   }
-  // Waits for a change with a deadline no slow machine misses.
+  // Waits for a change with a deadline that even a slow machine meets.
   bool notices() {
     changes_ = 0;
     const auto end = std::chrono::steady_clock::now() + 60s;

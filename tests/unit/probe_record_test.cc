@@ -74,7 +74,7 @@ TEST(ProbeRecord, KeepsTextsAsLongAsTheyMayBeWithAnyByteInTheLabel) {
   EXPECT_EQ(std::get<ProbeRecord>(*decode_probe_reply(encoded(record))), record);
 }
 
-// The layout is a promise between two programs that may be upgraded one after the other.
+// The layout is a contract between two programs that may be upgraded one after the other.
 TEST(ProbeRecord, LiesWhereItAlwaysDid) {
   const Bytes bytes = encoded(full_record());
   ASSERT_EQ(bytes.size(), 672U);
@@ -107,7 +107,7 @@ TEST(ProbeRecord, RefusesAnotherMagicVersionOrKind) {
   for (const std::size_t at : {0U, 1U, 2U, 3U, 4U, 5U, 6U})
     EXPECT_EQ(refusal_of(with_byte(good, at, 0xee)), Errc::kProtocol) << at;
   EXPECT_EQ(refusal_of(with_byte(good, 6, 0)), Errc::kProtocol);
-  EXPECT_EQ(refusal_of(with_byte(good, 6, 2)), Errc::kProtocol);  // a record's rest
+  EXPECT_EQ(refusal_of(with_byte(good, 6, 2)), Errc::kProtocol);  // the reserved part of a record
 }
 
 TEST(ProbeRecord, RefusesUnknownEnumerators) {
@@ -162,7 +162,7 @@ TEST(ProbeRecord, RefusesOddBlockSizes) {
   EXPECT_EQ(refusal_of(with_byte(with_byte(good, 13, 0), 15, 0x80)), Errc::kProtocol);  // 2 GiB
 }
 
-// Each row makes one record senseless; encoding it fails too, so a worker can't send it by mistake.
+// Each row makes one record invalid; encoding it fails too, so a worker cannot send it by mistake.
 TEST(ProbeRecord, RefusesWhatMakesNoSense) {
   const std::pair<const char*, std::function<void(ProbeRecord&)>> rows[] = {
       {"a type without a use", [](auto& r) { r.usage = ProbeUsage::kNothing; }},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Limits on time: what breaks a promise is found on any machine, and a slow machine breaks none."""
+"""Limits on time: a broken promise is found on any machine, and a slow machine does not break one."""
 import pathlib
 import sys
 import unittest

@@ -93,7 +93,7 @@ std::optional<ReceivedPacket> RawPeer::receive() {
   message.msg_control = control.data();
   message.msg_controllen = control.size();
   ssize_t got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  // Reported once when the other end closed with something unread; then comes the end of file.
+  // Reported once if the other end closed with something unread; then comes the end of file.
   if (got < 0 && errno == ECONNRESET)
     got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (got < 0) return std::nullopt;
@@ -118,7 +118,7 @@ TemporaryDirectory::TemporaryDirectory() {
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;  // a leftover in the temporary directory fails no test
+  std::error_code ignored;  // a leftover in the temporary directory does not fail a test
   std::filesystem::remove_all(path_, ignored);
 }
 
@@ -160,7 +160,7 @@ Result<void> FakeMountEffects::attach(const MountRequest& request, BorrowedFd fu
   ++attaches;
   if (::fcntl(fuse_device.get(), F_GETFD) < 0) std::abort();  // must be lent an open descriptor
   if (attach_error != 0) return fail_errno(attach_error, Errc::kSystem, "attach");
-  // As the kernel does: a fuseblk mount claims the device for itself.
+  // Like the kernel: a fuseblk mount claims the device exclusively.
   if (request.block && held_exclusively) return fail_errno(EBUSY, Errc::kBusy, "attach");
   struct stat status{};
   if (::fstat(pin_.get(), &status) != 0) return fail_errno(EINVAL, Errc::kSystem, "attach");

@@ -14,7 +14,7 @@
 
 namespace airlock::testing {
 
-// Bytes as they stand in the protocol page: hexadecimal digits, blanks ignored.
+// Bytes in the notation of the protocol page: hexadecimal digits, blanks ignored.
 Bytes from_hex(std::string_view digits);
 std::string to_hex(ByteSpan bytes);
 
@@ -23,7 +23,7 @@ std::size_t count_descriptors();
 // Whether this kernel lets a receiver refuse descriptors (Linux 6.16).
 bool kernel_can_refuse_descriptors();
 
-// What a sloppy or hostile end does with its socket: no rules, no owner for what arrives.
+// The socket of a sloppy or hostile end: no rules, no owner for arriving descriptors.
 class RawPeer {
  public:
   explicit RawPeer(UniqueFd socket) : socket_(std::move(socket)) {}
@@ -31,7 +31,7 @@ class RawPeer {
   // 0 or the errno of sendmsg.
   int send(ByteSpan bytes, const std::vector<int>& descriptors = {});
   int send_with_credentials(ByteSpan bytes);
-  // What has arrived; nullopt when nothing has, empty at end of file.
+  // The next packet; nullopt if none has arrived, empty at end of file.
   std::optional<ReceivedPacket> receive();
 
   [[nodiscard]] int fd() const { return socket_.get(); }
@@ -54,8 +54,8 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// A world with one medium (a file) and one mount point (a directory), and a mount table of one
-// entry. Set an error to make that effect fail from then on.
+// A world with one medium (a file), one mount point (a directory) and a mount table of one entry.
+// Set an error to make that effect fail from then on.
 class FakeMountEffects : public MountEffects {
  public:
   FakeMountEffects();

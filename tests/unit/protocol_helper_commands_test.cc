@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Conformance rows H1-H28: what our mounting end answers to single commands.
+// Conformance rows H1-H28: the answers of the mounting end to single commands.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -165,7 +165,7 @@ TEST(HelperConformance, H14_DescriptorsSentToUsAreRefusedOrDropped) {
   if (kernel_can_refuse_descriptors()) {
     EXPECT_EQ(harness.say(request, {0}), EPERM);
     EXPECT_TRUE(harness.silence());
-    // From here on as on a kernel that cannot refuse.
+    // From here on behave like a kernel that cannot refuse.
     const int on = 1;
     ASSERT_EQ(::setsockopt(harness.session.descriptor().get(), SOL_SOCKET, SO_PASSRIGHTS, &on,
                            sizeof(on)),
@@ -223,7 +223,7 @@ TEST(HelperConformance, H19_EmptyOrUnterminatedTextsAreInvalid) {
   for (const std::string magic : {"4e414d45", "4f505453", "4d544142"})
     for (const std::string rest : {"", "00", "6162"})
       EXPECT_EQ(harness.ask(from_hex(magic + rest)), wire(EINVAL)) << magic << rest;
-  // Long enough, but with nothing before the first NUL.
+  // Long enough, but empty before the first NUL.
   EXPECT_EQ(harness.ask(from_hex("4e414d45 0000")), wire(EINVAL));
 }
 

@@ -14,21 +14,21 @@
 
 namespace airlock::testing {
 
-// errno as it stands in a packet.
+// errno as written in a packet.
 constexpr std::uint32_t wire(int error) {
   return static_cast<std::uint32_t>(error);
 }
 
-// Our mounting end with pretended effects on one side of a real socket pair, the test as a driver
-// without manners on the other. Single-threaded: say() hands a packet over and lets the session
-// work until it has nothing left to do.
+// The mounting end with simulated effects on one side of a real socket pair, the test as a driver
+// without manners on the other. Single-threaded: say() hands a packet over and runs the session
+// until it has nothing left to do.
 class HelperHarness {
  public:
   using Change = std::function<void(SessionPlan&)>;
 
   explicit HelperHarness(const Change& change = {}) : HelperHarness(make_ends(), change) {}
 
-  // Up to the point where commands are taken.
+  // Up to the point where the session takes commands.
   void shake_hands() {
     session.start();
     EXPECT_EQ(to_hex(hear()).substr(0, 16), "5341465400010001");
@@ -45,7 +45,7 @@ class HelperHarness {
     return error;
   }
 
-  // Lets the session see whatever waits for it, the end of the connection included.
+  // Lets the session process everything that waits for it, including the end of the connection.
   void work() {
     while (!session.finished()) {
       pollfd waiting{
@@ -55,7 +55,7 @@ class HelperHarness {
     }
   }
 
-  // The next packet; fails the test when there is none. The descriptor, if any, is kept.
+  // The next packet; fails the test if there is none. Keeps the descriptor, if any.
   Bytes hear() {
     std::optional<ReceivedPacket> packet = peer.receive();
     EXPECT_TRUE(packet.has_value()) << "no packet";
@@ -65,13 +65,13 @@ class HelperHarness {
   }
 
   bool silence() { return !peer.receive().has_value(); }
-  // The connection was ended and nothing was said before.
+  // The session ended the connection without saying anything.
   bool hung_up() {
     const std::optional<ReceivedPacket> packet = peer.receive();
     return packet && packet->bytes.empty() && session.finished();
   }
 
-  // Say a command, hear the errno of its REPL.
+  // Says a command, returns the errno of its REPL.
   std::uint32_t ask(ByteSpan bytes) {
     say(bytes);
     const Bytes answer = hear();
@@ -80,7 +80,7 @@ class HelperHarness {
     return reply ? reply->error : ~0u;
   }
 
-  // Say an OPEN or BDEV, hear the errno of its FILE, which must repeat the path.
+  // Says an OPEN or BDEV, returns the errno of its FILE, which must repeat the path.
   std::uint32_t ask_file(ByteSpan bytes, std::string_view path) {
     say(bytes);
     const Bytes answer = hear();
@@ -111,7 +111,7 @@ class HelperHarness {
     EXPECT_TRUE(effects.mounted());
   }
 
-  // No answer, connection ended, a failure of this kind, nothing left mounted.
+  // No answer, connection ended, a failure of this kind, no mount left.
   void expect_failed(Errc code) {
     work();
     ASSERT_TRUE(session.finished());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Conformance rows S1-S25: our driver's end, with the test as a helper without manners. The socket
-// buffers, so the test says everything first and lets the server read it afterwards.
+// Conformance rows S1-S25: the driver's end, with the test as a helper without manners. The socket
+// buffers, so the test first says everything and then lets the server read it.
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
@@ -139,7 +139,7 @@ TEST(ServerConformance, S02_AnythingButOnePacketSocketIsRefused) {
 TEST(ServerConformance, S03_ASendBufferTooSmallForTheLargestRequestIsRefused) {
   EXPECT_FALSE(send_buffer_suffices(4116));
   EXPECT_TRUE(send_buffer_suffices(4117));
-  // This kernel never goes so low; then what is left must really carry the largest request.
+  // The kernel enforces a minimum; the buffer must really hold the largest request then.
   auto ends = std::move(Channel::make_pair()).value();
   const int tiny = 1;
   ASSERT_EQ(::setsockopt(ends.second.get(), SOL_SOCKET, SO_SNDBUF, &tiny, sizeof(tiny)), 0);
@@ -469,7 +469,7 @@ TEST(ServerConformance, S24_AFailingServerSaysSoShutsDownAndExitsAfterAMoment) {
     server->reset();  // without a goodbye of its own
     ::_exit(leave_service(ServiceEnd::kFailure));
   }
-  // `ends.second` stays open here, as in a service manager that keeps a copy.
+  // `ends.second` stays open here, like a copy in a service manager.
   RawPeer peer(std::move(ends.first));
   const UniqueFd memfd = make_argument_memfd(kArguments, 0).value();
   peer.send(encode(HelloPacket{}));

@@ -31,7 +31,7 @@ constexpr ExampleLine kExample[] = {
     {"444f4954 00000006", "5245504c 00000000"},
 };
 
-// Says yes to everything, so that the example's paths need not exist.
+// Agrees to everything, so that the example's paths need not exist.
 class AgreeableEffects : public MountEffects {
  public:
   Result<UniqueFd> open_fuse_device() override { return null_device(); }
@@ -170,7 +170,7 @@ TEST(ArgumentMemfd, TooMuchIsRefusedOnBothEnds) {
   EXPECT_FALSE(encode_arguments({}, 4));
   EXPECT_FALSE(encode_arguments(std::vector<std::string>{std::string(kMaxArgumentBytes, 'a')}, 0));
   EXPECT_FALSE(encode_arguments(std::vector<std::string>{"a"}, kMaxArgumentBytes));
-  // 1024 entries that all name the same half megabyte.
+  // 1024 entries that all point to the same half megabyte.
   Bytes bytes(kMaxArgumentBytes);
   const Bytes head = from_hex("41524753 00000400");
   std::ranges::copy(head, bytes.begin());

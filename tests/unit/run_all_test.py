@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What ./dev test understands, installs and builds, and the counting behind its last line."""
+"""The arguments of ./dev test, what it installs and builds, and the counting behind its last line."""
 import contextlib
 import io
 import json
@@ -73,7 +73,7 @@ def describe_build(build, root, info):
     targets = [{"id": f"{name}@exe", "name": name, "type": "executable", "filename": [str(build / output)],
                 "target_sources": [{"sources": [str(root / source) for source in sources[name]]}]}
                for name, output in PROGRAMS.items()]
-    # meson names not the sources that it compiles together, but a file that includes them.
+    # meson does not list the sources it compiles together, but a file that includes them.
     together = build / "tests/unit/volumes_test.p/volumes_test-unity0.cpp"
     together.parent.mkdir(parents=True)
     together.write_text("".join(f"#include<{build}/../{source}>\n" for source in sources["volumes_test"]))
@@ -155,7 +155,7 @@ class Selecting(unittest.TestCase):
 STUBS = {"id": "echo 0", "apt-get": "true",
          "dpkg-query": 'for name; do :; done; case $name in qt6-*|xvfb|weston|sway|zsh|python3-pytest|qemu-*) echo not-installed ;; '
                        "*) echo installed ;; esac",
-         # A build that fails ends ./dev before anything is run.
+         # A failing build ends ./dev before it runs anything.
          "meson": '[ "$1" != setup ] || { cp -r "$DESCRIBED/meson-info" "$2"; touch "$2/build.ninja"; }',
          "ninja": 'case "$*" in *build.ninja) ;; *) exit 1 ;; esac'}
 
@@ -223,7 +223,7 @@ class Preparing(unittest.TestCase):
 
 
 class Sanitized(unittest.TestCase):
-    """The build with sanitizers, between a ninja that does what it is told."""
+    """The build with sanitizers, with a ninja under the test's control."""
 
     def build_with(self, ninja):
         scratch = tempfile.TemporaryDirectory()
@@ -251,7 +251,7 @@ class Sanitized(unittest.TestCase):
 
 
 class Readme(unittest.TestCase):
-    # Which only a program and the one it starts itself know, or meson and one test.
+    # Known only to a program and its own child, or to meson and one test.
     PRIVATE = {"AIRLOCK_SHOW_INSIDE", "AIRLOCK_PLUG_INSIDE", "AIRLOCK_CHECK_BENCH_INSIDE", "AIRLOCK_DEBIAN_INSIDE",
                "AIRLOCK_TRAY", "AIRLOCK_UDISKS_RULES", "AIRLOCK_SOURCE"}
 

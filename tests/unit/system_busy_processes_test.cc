@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who holds a mount, told from a /proc and a /sys made of plain files.
+// The holders of a mount, found in a /proc and a /sys made of plain files.
 #include <gtest/gtest.h>
 #include <sys/sysmacros.h>
 

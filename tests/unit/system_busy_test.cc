@@ -69,7 +69,7 @@ class MediumInMemory : public FakeSystem {
     return memory_of_medium(file.borrow(), view_);
   }
 
-  // Block device 7:200, of which /sys says what the test writes.
+  // Block device 7:200, with the test's files in /sys.
   std::uint64_t memory_of_block() {
     const std::string node = root_ / "node";
     EXPECT_EQ(::mknod(node.c_str(), S_IFBLK | 0600, makedev(7, 200)), 0);
@@ -120,20 +120,20 @@ TEST_F(MediumInMemory, RunAsRootIsWhatLiesOnSuchADevice) {
   write("sys/dev/block/7:200/slaves/dm-0/slaves/loop1p1/../loop/backing_file", "/tmp/a\n");
   fs::create_directories(root_ / "sys/dev/block/7:200/slaves/dm-0/slaves/loop1p1");
   EXPECT_EQ(memory_of_block(), 8192U);
-  // Nor does a ring of them keep anybody busy.
+  // Nor does a loop among them cause an endless search.
   fs::remove_all(root_ / "sys/dev/block/7:200/slaves/dm-0");
   fs::create_directory_symlink("..", root_ / "sys/dev/block/7:200/slaves/dm-0");
   EXPECT_EQ(memory_of_block(), 0U);
 }
 
 TEST_F(FakeSystem, MountsWithNumbersOfTheirOwnAreFoundByTheirSource) {
-  // A node every system has: the names are looked up for real.
+  // A node that every system has: the names are really looked up.
   fs::create_directory(root_ / "dev");
   write("proc/self/mountinfo", "93 22 0:50 / /mnt rw - fuse.x /dev/null rw\n");
   EXPECT_TRUE(users_of_device(makedev(1, 3), view_).empty()) << "/dev/null is no block device";
 }
 
-// The names are looked up for real, so it takes a block device that is there.
+// The names are really looked up, so this needs an existing block device.
 TEST_F(FakeSystem, NobodyButRootMakesADeviceBusyByNamingIt) {
   std::error_code none;
   std::string device;
@@ -230,7 +230,7 @@ TEST(MountTable, AMountWithoutADriverOfOursIsFoundByDeviceOrByItsHonestSource) {
 
 TEST(MountTable, AMissingTableIsAnError) {
   EXPECT_FALSE(read_mount_table("/nonexistent"));
-  // Opening these two works, reading the one does not and the other says nothing.
+  // These two open, but one cannot be read and the other is empty.
   EXPECT_FALSE(read_mount_table("/proc"));
   EXPECT_FALSE(read_mount_table("/dev/null"));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who waits for a FUSE driver, from a /proc of the test's own.
+// Processes that wait for a FUSE driver, found in the test's own /proc.
 #include "daemon/system/fuse_waiters.h"
 
 #include <fmt/format.h>
@@ -44,7 +44,7 @@ TEST(FuseStack, WhatItWaitsForIsRead) {
   EXPECT_EQ(read_fuse_stack(kSyncFs).request, "SYNCFS");
 }
 
-// A large write of one can keep others waiting for minutes, and a lock on a file for ever.
+// A large write can block others for minutes, and a lock on a file for ever.
 TEST(FuseStack, WhoWaitsForALockDoesNotWaitForTheDriver) {
   for (const char* stack :
        {"[<0>] rwsem_down_write_slowpath+0x26c/0x6b0\n"
@@ -77,7 +77,7 @@ class FuseWaiters : public testing::Test {
   }
   ~FuseWaiters() override { fs::remove_all(view_.proc); }
 
-  // A task of this process, whose memory can be read, as the kernel would show it.
+  // A task of this process, whose memory is readable, as the kernel would show it.
   void add(int task, const std::string& stack, const std::string& call, uid_t user = kUser) {
     const fs::path folder =
         fs::path(view_.proc) / std::to_string(::getpid()) / "task" / std::to_string(task);
@@ -156,7 +156,7 @@ TEST_F(FuseWaiters, WhatDoesNotShowIsNotGuessed) {
     EXPECT_EQ(filesystem_of(kGetattr, nonsense), 0U) << nonsense;
 }
 
-// What strangers have mounted for themselves is none of it.
+// The private mounts of strangers are not among them.
 TEST_F(FuseWaiters, WhatDoesNotShowIsOneOfThoseThatTheUserMayEnter) {
   add(7, kGetattr, "running\n");
   const auto found = find();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Holders of real mounts, and real mounts found again: in a mount namespace of our own, with
-// processes that use them, and with a FUSE filesystem nobody serves.
+// Holders of real mounts, and real mounts found again: in a mount namespace of its own, with
+// processes that use them, and with a FUSE filesystem without a server.
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A process that does something, says that it did, and waits for its end.
+// A process that does something, reports it, and waits for its end.
 class Holder {
  public:
   explicit Holder(const std::function<bool()>& work) {
@@ -66,7 +66,7 @@ class HoldersRunAsRoot : public PlacesRunAsRoot {
   }
 
   void mount_tmpfs() const { ASSERT_EQ(::mount("none", place_.c_str(), "tmpfs", 0, nullptr), 0); }
-  // Nobody reads the other end: whoever asks this filesystem anything waits.
+  // Nothing reads the other end: every request to this filesystem waits.
   [[nodiscard]] UniqueFd mount_fuse() const {
     UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
     const std::string options =
@@ -90,7 +90,7 @@ class HoldersRunAsRoot : public PlacesRunAsRoot {
             .mount_id = static_cast<std::uint64_t>(found.id),
             .filesystem = found.device};
   }
-  // What the process holds; empty if it was not found.
+  // The files that the process holds; empty if it was not found.
   [[nodiscard]] std::string held_by(pid_t pid) const {
     for (const BusyProcess& process : find_busy_processes(mount()))
       if (process.pid == pid) return process.path;
@@ -219,7 +219,7 @@ TEST_F(HoldersRunAsRoot, TheKernelsOwnUsesAreFound) {
 TEST_F(HoldersRunAsRoot, ADriverThatHangsMakesNobodyWait) {
   const UniqueFd device = mount_fuse();
   const Holder holder([&] { return ::open(place_.c_str(), O_PATH) >= 0; });
-  // A search that touches the mount waits for an answer that never comes: let it die then.
+  // A search that touches the mount would wait for ever: then let it die.
   (void)::alarm(20);
   EXPECT_EQ(held_by(holder.pid()), place_);
   const auto removed = remove_mount_place(root_ / "media", place_);
@@ -230,7 +230,7 @@ TEST_F(HoldersRunAsRoot, ADriverThatHangsMakesNobodyWait) {
   (void)::alarm(0);
 }
 
-// Our own time on the processor, which does not depend on what else this machine does.
+// Processor time of this process, independent of the machine's load.
 template <typename Work>
 double processor_time(Work work) {
   timespec begin{};
@@ -242,7 +242,7 @@ double processor_time(Work work) {
          static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e6;
 }
 
-// The least that anybody has to do who wants to know what they hold.
+// The least work needed to find out what they hold.
 void read_what_they_map(const std::vector<pid_t>& processes) {
   for (const pid_t pid : processes) {
     std::ifstream maps(fmt::format("/proc/{}/maps", pid));
@@ -270,7 +270,7 @@ TEST_F(HoldersRunAsRoot, FiveHundredProcessesAreLookedThroughQuickly) {
 
 using AdoptionRunAsRoot = HoldersRunAsRoot;
 
-// Whether the kernel says in /proc whose connection a descriptor of /dev/fuse is.
+// Whether the kernel shows in /proc which connection a descriptor of /dev/fuse belongs to.
 bool kernel_names_connections(const UniqueFd& mounted_device) {
   std::ifstream info(fmt::format("/proc/self/fdinfo/{}", mounted_device.get()));
   for (std::string line; std::getline(info, line);)

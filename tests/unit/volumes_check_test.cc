@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Checking, repairing and naming volumes, with a checker that answers when it is told to.
+// Checking, repairing and naming volumes, with a checker that answers on request.
 #include <algorithm>
 
 #include "tests/unit/volumes_world.h"
@@ -60,12 +60,12 @@ TEST_F(CoreCheck, TellsWhatWasFoundAndKeepsIt) {
   expect_quiet();
   const Volume& volume = *manager->supervisor().registry().find("sdb1");
   EXPECT_EQ(volume.check->operation, "check");
-  // What is known to be damaged is not mounted read-write.
+  // A volume known to be damaged is not mounted read-write.
   EXPECT_EQ(volume.probe->state, MediumState::kErrors);
   EXPECT_EQ(prober.asked().size(), 1U);
 }
 
-// A medium is examined anew after each time somebody wrote to it: just when people ask for more.
+// A medium is examined again after each writer closes it: just when the next request comes.
 TEST_F(CoreCheck, WaitsForAnExaminationThatBeganWhilePolkitWasAsked) {
   begin();
   authority.set("org.airlock1.repair", FakeAuthority::Says::kNothingYet);
@@ -232,7 +232,7 @@ TEST_F(CoreCheck, ABadLabelIsRefusedBeforeAnythingIsAsked) {
   EXPECT_TRUE(checking.asked().empty());
 }
 
-// A stick that was not unmounted, mounted by itself for anna.
+// A stick that was not unmounted, mounted automatically for anna.
 class CoreSkip : public CoreWorld {
  protected:
   void begin(MediumState state) {
@@ -266,7 +266,7 @@ TEST_F(CoreSkip, WhomItIsMountedForNeedNotWaitForItsCheck) {
   const auto asked = skip(anna);
   EXPECT_TRUE(asked.succeeded()) << asked.message();
   EXPECT_TRUE(skipped());
-  // It goes on all the same.
+  // It continues all the same.
   mounting.answer_all();
   settle();
   EXPECT_TRUE(mounting.mounted("/dev/sdb1"));

@@ -45,7 +45,7 @@ TEST_F(CoreDrive, EjectUnmountsEverythingFirst) {
   expect_quiet();
 }
 
-// A person pulls out the whole stick.
+// A person wants to pull out the whole stick.
 TEST_F(CoreDrive, OnlyTheLastOneUnmountedSaysThatItCanBeRemoved) {
   unmount(anna, "sdb1");
   settle();

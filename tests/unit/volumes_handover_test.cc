@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Mounts that mount.airlock made. What the kernel says of them is told by a mountinfo file of the
-// test's own.
+// Mounts made by mount.airlock. A mountinfo file of the test's own stands in for the kernel's.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -26,7 +25,7 @@ class CoreHandover : public CoreWorld {
     return info.st_ino;
   }
 
-  // Begins with a mount table in which the place is what a driver of ours serves.
+  // Begins with a mount table in which an Airlock driver serves the place.
   void begin(const std::string& source, const std::string& type = "fuse.airlock.ext4",
              const std::string& root_folder = "/") {
     const std::string path = folder + "/mountinfo";
@@ -36,7 +35,7 @@ class CoreHandover : public CoreWorld {
     mounting.mount_by_hand(source, "/mnt/there", kMount);
     settle();
   }
-  // The kernel tells of the mount by the device's number.
+  // The kernel identifies the mount by the device's number.
   void show_mounted(const std::string& node) {
     const dev_t number = devices.find(node)->number;
     std::ofstream(folder + "/mountinfo")

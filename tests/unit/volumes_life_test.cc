@@ -54,7 +54,7 @@ TEST_F(CoreLife, WhatWasUnmountedIsNotMountedAgainByItself) {
   settle();
   unmount(anna, "sdb1");
   settle();
-  // Closing the device after writing makes udev look again.
+  // Closing the device after a write makes udev examine it again.
   devices.change("sdb1", [](Device& device) { device.read_only = false; });
   settle();
   sessions.lock(true);
@@ -342,7 +342,7 @@ TEST_F(CoreLife, OurOwnMountIsNotSomebodyElsesUse) {
   start();
   plug("sdb");
   settle();
-  // What udev says of a device that is mounted, and no event says that it ended.
+  // udev reports this for a mounted device, and no event reports its end.
   devices.change("sdb1",
                  [](Device& device) { device.users = {"mounted on /run/media/anna/STICK"}; });
   mounting.die("/dev/sdb1");
@@ -400,7 +400,7 @@ TEST_F(CoreLife, UnmountingADeadMountDetachesIt) {
   EXPECT_FALSE(mounting.mounted("/dev/sdb1"));
 }
 
-// A driver may never let go, and whoever waits for it must have a way out.
+// A driver may never let go, and a waiting user must have a way out.
 TEST_F(CoreLife, AForcedUnmountOvertakesOneThatIsRunning) {
   sessions.log_in(kAnna, "anna");
   start();

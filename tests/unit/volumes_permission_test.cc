@@ -127,7 +127,7 @@ TEST_F(CorePermission, AYesAfterTheUnplugIsTooLate) {
 }
 
 TEST_F(CorePermission, WhatIsNeededIsLookedAtAgainAfterTheAnswer) {
-  // Nobody else's when polkit was asked, Anna's when the answer came.
+  // Not mounted by another user when polkit was asked, mounted by Anna when the answer came.
   mount(anna, "sdb1");
   settle();
   authority.set("org.airlock1.eject", Says::kNothingYet);

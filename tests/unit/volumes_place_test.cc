@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Mounts on a folder of the caller's, which udisks has mount.airlock ask for.
+// Mounts on a folder of the caller's, which udisks requests through mount.airlock.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -63,7 +63,8 @@ TEST_F(CorePlace, IsForNobodyElse) {
   EXPECT_EQ(mounting.find("/dev/sdb1"), nullptr);
 }
 
-// A desktop may ask before we heard of the device; a stranger must not make us look at it by that.
+// A desktop may ask before the event for the device arrives; a stranger must not trigger an
+// examination of it that way.
 TEST_F(CorePlace, ADeviceNobodyHeardOfYetIsShownToRootAlone) {
   start();
   rules.switch_automount("off");

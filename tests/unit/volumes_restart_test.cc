@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// airlockd comes back to mounts it made before. Which of them the kernel still has is told by a
-// mountinfo file of the test's own.
+// airlockd returns to mounts it made before. A mountinfo file of the test's own says which of them
+// still exist.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -15,7 +15,7 @@ class CoreRestart : public CoreWorld {
  protected:
   static constexpr ProcessIdentity kNobody{.pid = 999'999, .start = 1};
 
-  // A record as the airlockd before left it.
+  // A record as the previous airlockd left it.
   void remember(const std::string& id, const Device& device, ProcessIdentity driver = kNobody) {
     auto opened = MountRecords::open(folder + "/mounts");
     ASSERT_TRUE(opened.has_value());

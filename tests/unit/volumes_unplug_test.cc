@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A medium is pulled out in every state a volume can be in, with somebody waiting for whatever can
-// be waited for there. Everybody gets one answer, and nothing is left.
+// A medium is pulled out in every state of a volume, with a request for everything that can be
+// requested there. Each request gets one answer, and nothing is left.
 #include "tests/unit/volumes_world.h"
 
 namespace airlock {
@@ -215,8 +215,7 @@ TEST_F(CoreGone, TheSameNameCanBeUsedAgainAtOnce) {
   EXPECT_FALSE(publisher.volumes.contains("sdb1"));
 }
 
-// The next medium in the same place seems to be in use as long as the mount of the last one is
-// there.
+// The next medium in the same place seems to be in use as long as the mount of the last one exists.
 TEST_F(CoreGone, TheNextMediumIsMountedWhenTheLastOnesMountIsAway) {
   sessions.log_in(kAnna, "anna");
   start();
@@ -241,7 +240,7 @@ TEST_F(CoreGone, TheNextMediumIsMountedWhenTheLastOnesMountIsAway) {
   EXPECT_FALSE(publisher.volumes.contains("sdb1"));
 }
 
-// While a stick is being pulled out its disk is still there for a moment, without partitions.
+// When a stick is pulled out its disk remains for a moment, without partitions.
 TEST_F(CoreGone, ADiskIsNotLookedAtBecauseItsPartitionIsGone) {
   sessions.log_in(kAnna, "anna");
   start();

@@ -31,8 +31,8 @@ namespace airlock {
 
 using namespace std::chrono_literals;  // NOLINT: literals only
 
-// One request a test made, and its answer. A request that is answered twice, or dropped without
-// an answer, fails the test.
+// One request of a test, and its answer. A request that is answered twice, or dropped without an
+// answer, fails the test.
 template <typename T>
 class Asked {
  public:
@@ -116,7 +116,7 @@ class CoreWorld : public testing::Test {
     ASSERT_TRUE(manager->start().has_value());
   }
 
-  // Goes round until nothing happens any more.
+  // Goes round until nothing more happens.
   void settle() {
     for (int quiet = 0; quiet < 3;) quiet = *loop.run_once(0ms) ? 0 : quiet + 1;
   }
@@ -177,7 +177,7 @@ class CoreWorld : public testing::Test {
     manager->cancel(call_of(sender), job, asked.reply());
     return asked;
   }
-  // Nothing is going on and nobody waits.
+  // Nothing is going on and no request waits.
   void expect_quiet() {
     EXPECT_EQ(manager->open_requests(), 0U);
     EXPECT_EQ(manager->supervisor().jobs().size(), 0U);

@@ -10,7 +10,7 @@
 
 namespace airlock {
 
-// A Checking that answers when it is told to. Cancelled ones are never answered.
+// A Checking that answers on request. Cancelled checks are never answered.
 class FakeChecking final : public Checking {
  public:
   std::unique_ptr<PendingOperation> check(const MountSource& source, const CheckRequest& request,
@@ -29,7 +29,7 @@ class FakeChecking final : public Checking {
   [[nodiscard]] std::size_t cancelled() const { return cancelled_; }
 
   void tell_progress(double share) { running_.front()->progress(share); }
-  // The one that waits longest.
+  // Answers the one that has waited longest.
   void answer(Result<CheckReply> reply) {
     const auto first = std::move(running_.front());
     running_.pop_front();

@@ -15,16 +15,16 @@
 
 namespace airlock {
 
-// A machine whose devices a test plugs and pulls. It keeps the promises of DeviceSource, so that
-// what works with it works with the real one: the state has changed before the listener hears of
-// it, partitions go before their disk, and nothing is reported twice. Only one thing differs: the
-// listener is called from within plug(), unplug() and change(), not from the loop.
+// A machine whose devices a test plugs and pulls. It keeps the promises of DeviceSource, so that a
+// listener that works with it works with the real one: the state has changed before the listener
+// hears of it, partitions go before their disk, and nothing is reported twice. Only one thing
+// differs: plug(), unplug() and change() call the listener themselves, not the loop.
 class FakeDeviceSource : public DeviceSource {
  public:
-  // ---- What a test says ----
+  // ---- For the test ----
 
-  // A device appears. What the test left out is filled in: node, number, sysfs path, drive, and
-  // the next disk sequence number (a partition has that of its disk).
+  // A device appears. Missing fields are filled in: node, number, sysfs path, drive, and the next
+  // disk sequence number (a partition has that of its disk).
   Device plug(Device device) {
     complete(device);
     devices_[device.name] = device;
@@ -48,7 +48,7 @@ class FakeDeviceSource : public DeviceSource {
     report(DeviceEvent::kChanged, changed);
   }
 
-  // As change(), but no event tells of it: only who asks with find() gets to know.
+  // As change(), but without an event: only find() shows it.
   template <typename Change>
   void change_silently(const std::string& name, Change how) {
     if (const auto found = devices_.find(name); found != devices_.end()) how(found->second);
@@ -63,12 +63,12 @@ class FakeDeviceSource : public DeviceSource {
   // A second name of a device: link("/dev/disk/by-label/STICK", "/dev/sdb1").
   void link(const std::string& symlink, const std::string& node) { links_[symlink] = node; }
 
-  // start() will fail with this.
+  // Makes start() fail with this error.
   void fail_start(Error error) { start_error_ = std::move(error); }
 
   [[nodiscard]] bool started() const { return static_cast<bool>(listener_); }
 
-  // ---- Devices as they come ----
+  // ---- Typical devices ----
 
   // An empty-looking USB stick of 8 GB: usb_stick("sdb").
   static Device usb_stick(const std::string& name) {

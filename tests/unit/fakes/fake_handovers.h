@@ -12,7 +12,7 @@
 
 namespace airlock {
 
-// Descriptors that a test put there itself.
+// Descriptors that the test itself handed over.
 class FakeHandovers final : public Handovers {
  public:
   explicit FakeHandovers(EventLoop& loop) : loop_(loop) {}

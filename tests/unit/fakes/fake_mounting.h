@@ -18,10 +18,10 @@
 
 namespace airlock {
 
-// A kernel and its drivers for tests of what sits above Mounting: it remembers what is mounted, and
-// a test can let drivers die, people unmount by hand and processes hold a mount. Answers come in
-// the next round of the loop, or one by one when the test says so. Sources are named by their path
-// ("/dev/sdb1"), as are mounts. The fake must outlive everything it handed out.
+// A kernel and its drivers for tests of the layers above Mounting: it remembers the mounts, and a
+// test can let drivers die, people unmount by hand and processes hold a mount. Answers come in the
+// next round of the loop, or one by one on request. Sources are named by their path ("/dev/sdb1"),
+// as are mounts. The fake must outlive everything it handed out.
 class FakeMounting final : public Mounting {
  public:
   enum class Answers { kSoon, kWhenTold };
@@ -41,10 +41,10 @@ class FakeMounting final : public Mounting {
   FakeMounting(const FakeMounting&) = delete;
   FakeMounting& operator=(const FakeMounting&) = delete;
 
-  // What the test does.
+  // For the test.
 
   void set_answers(Answers answers) { answers_ = answers; }
-  // Requests not yet answered, oldest first. Cancelled ones are gone from here.
+  // Requests not yet answered, oldest first, without cancelled ones.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   // Answers the oldest one now; false if there is none.
   bool answer_next();
@@ -56,14 +56,14 @@ class FakeMounting final : public Mounting {
   void fail_next(Request request, Errc code, std::string what = "the fake says no") {
     failures_[request].push_back(Error{.code = code, .cause = {}, .what = std::move(what)});
   }
-  // What the next unmounts answer; by default all is flushed.
+  // The answer to the next unmounts; by default all is flushed.
   void set_unmount_result(UnmountResult result) { unmount_result_ = std::move(result); }
-  // How far the check before the last mount that was asked for is.
+  // The progress of the check before the last requested mount.
   void checked(double share) { checked_(share); }
-  // Bytes still to be written, told to every unmount that is waiting.
+  // Bytes still to be written, reported to every waiting unmount.
   void progress(std::uint64_t bytes);
 
-  // Its driver dies. True if somebody watched it.
+  // Its driver dies. True if the mount was watched.
   bool die(const std::string& source, DriverDeath death);
   bool die(const std::string& source) {
     return die(source, {.kind = "signal",
@@ -71,7 +71,7 @@ class FakeMounting final : public Mounting {
                         .signal_number = 11,
                         .when = std::chrono::system_clock::now()});
   }
-  // Somebody else mounts it.
+  // Another program mounts it.
   void mount_by_hand(const std::string& source, const std::string& place, std::uint64_t mount_id) {
     mounts_.push_back({.source = source,
                        .mount_point = place,
@@ -79,14 +79,14 @@ class FakeMounting final : public Mounting {
                        .decision = {},
                        .holders = {}});
   }
-  // Somebody else unmounts it. True if somebody watched it.
+  // Another program unmounts it. True if the mount was watched.
   bool unmount_by_hand(const std::string& source, UnmountResult result);
-  // Unmounting it without force fails with Errc::kBusy from now on, and find_users() names them.
+  // Unmounting it without force fails with Errc::kBusy from now on, and find_users() returns these.
   void hold(const std::string& source, std::vector<BusyProcess> holders) {
     if (Mounted* mounted = find(source)) mounted->holders = std::move(holders);
   }
 
-  // What the test looks at.
+  // For the test to examine.
 
   [[nodiscard]] Mounted* find(const std::string& source) {
     const auto found = std::ranges::find(mounts_, source, &Mounted::source);
@@ -94,7 +94,7 @@ class FakeMounting final : public Mounting {
   }
   [[nodiscard]] bool mounted(const std::string& source) { return find(source) != nullptr; }
   [[nodiscard]] const std::vector<Mounted>& mounts() const { return mounts_; }
-  // Every request ever made, in words: "mount /dev/sdb1", "unmount lazy /dev/sdb1", "cancel mount
+  // Every request so far, in words: "mount /dev/sdb1", "unmount lazy /dev/sdb1", "cancel mount
   // /dev/sdb1", "eject /dev/sdb".
   [[nodiscard]] const std::vector<std::string>& history() const { return history_; }
   [[nodiscard]] std::size_t watchers() const { return watches_.size(); }
@@ -211,7 +211,7 @@ std::unique_ptr<PendingOperation> FakeMounting::ask(
 inline bool FakeMounting::answer(std::uint64_t id) {
   const auto found = std::ranges::find(waiting_, id, &Waiting::id);
   if (found == waiting_.end()) return false;
-  // `done` may ask for more, or destroy the operation.
+  // `done` may make another request, or destroy the operation.
   Waiting waiting = std::move(*found);
   waiting_.erase(found);
   waiting.answer();

@@ -14,7 +14,7 @@
 
 namespace airlock {
 
-// Who sits where, as a test says. Every change is told.
+// Sessions set by the test. Every change is reported.
 class FakeSessions final : public Sessions {
  public:
   void log_in(uid_t user, const std::string& name, const std::string& seat = "seat0") {
@@ -61,7 +61,7 @@ class FakeSessions final : public Sessions {
   std::move_only_function<void()> callback_;
 };
 
-// Programs on a bus. They are called ":USER.NUMBER", which says who they are.
+// Programs on a bus. Their names are ":USER.NUMBER", which identifies the user.
 class FakeCallers final : public Callers {
  public:
   void name_user(uid_t user, const std::string& name) { names_[user] = name; }
@@ -95,7 +95,7 @@ class FakeCallers final : public Callers {
   std::move_only_function<void(const std::string&)> gone_;
 };
 
-// A polkit that says yes unless a test says otherwise, per action.
+// A polkit that says yes, unless the test sets another answer for an action.
 class FakeAuthority final : public Authority {
  public:
   enum class Says { kYes, kNo, kNothingYet };

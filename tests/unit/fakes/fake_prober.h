@@ -12,9 +12,9 @@
 
 namespace airlock::test {
 
-// A Prober that knows media by their path. What put() or break_medium() said is answered in the
-// next round of the loop; a path nobody spoke of is an empty medium. While answers are held back
-// (answer_later()), probes wait until answer_all(); cancelled ones are never answered.
+// A Prober that knows media by their path. It answers in the next round of the loop with the record
+// or error set by put() or break_medium(); any other path is an empty medium. After answer_later(),
+// probes wait until answer_all(); cancelled ones are never answered.
 class FakeProber final : public Prober {
  public:
   explicit FakeProber(EventLoop& loop) : loop_(loop) {}
@@ -33,7 +33,7 @@ class FakeProber final : public Prober {
       if (!probe->answered) schedule(probe);
   }
 
-  // Paths asked for so far, in order, cancelled ones included.
+  // Paths probed so far, in order, including cancelled probes.
   [[nodiscard]] const std::vector<std::string>& asked() const { return asked_; }
   // Neither answered nor cancelled.
   [[nodiscard]] std::size_t running() const { return running_.size(); }

@@ -12,8 +12,8 @@
 
 namespace airlock {
 
-// What everybody on the bus could see. Being told of something that is not there, or twice of its
-// appearance, fails the test.
+// All that is visible on the bus. The test fails if an unknown object is changed, or if an object
+// appears twice.
 class FakePublisher final : public Publisher {
  public:
   std::map<std::string, PropertyMap> volumes, jobs;
@@ -26,7 +26,7 @@ class FakePublisher final : public Publisher {
     return std::get<std::string>(found->second.at(property));
   }
   [[nodiscard]] std::string state(const std::string& volume) const { return text(volume, "State"); }
-  // One text of Death, LastCheck or LastUnmount; empty if it says nothing of that.
+  // One text of Death, LastCheck or LastUnmount; empty if it is not set.
   [[nodiscard]] std::string detail(const std::string& volume, const std::string& property,
                                    const std::string& key) const {
     using Story = std::map<std::string, std::variant<std::string, std::int64_t, bool>>;

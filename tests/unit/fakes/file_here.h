@@ -12,7 +12,7 @@
 
 namespace airlock {
 
-// A lent file of which this process has the descriptor itself.
+// A lent file with its descriptor in this process.
 class FileHere final : public HeldFile {
  public:
   explicit FileHere(UniqueFd file) : HeldFile(facts_of(file.borrow()), 0), file_(std::move(file)) {}

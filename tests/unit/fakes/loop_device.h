@@ -16,7 +16,7 @@
 
 namespace airlock {
 
-// A real loop device over a file of its own in memory, for tests that run as root. Gone with the
+// A real loop device over its own file in memory, for tests that run as root. It goes with the
 // object, however the test ends.
 class LoopDevice {
  public:
@@ -24,7 +24,7 @@ class LoopDevice {
       : file_(::memfd_create("loop-test", MFD_CLOEXEC)) {
     if (::ftruncate(file_.get(), size) != 0) return;
     const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
-    // Somebody else may take the free one first; then there is another.
+    // Another program may take the free one first; then there is another.
     for (int tries = 0; tries < 20 && !device_.valid(); ++tries)
       attach(::ioctl(control.get(), LOOP_CTL_GET_FREE));
   }
@@ -43,7 +43,7 @@ class LoopDevice {
     return info.st_rdev;
   }
 
-  // What the kernel says it is made from; empty once detached.
+  // The backing file according to the kernel; empty once detached.
   [[nodiscard]] std::string backing_file() const {
     const UniqueFd file(
         ::open(("/sys/block/" + name_ + "/loop/backing_file").c_str(), O_RDONLY | O_CLOEXEC));
@@ -52,7 +52,7 @@ class LoopDevice {
     return text;
   }
 
-  // The device may only be detached once nobody has it open.
+  // The device may only be detached once no process has it open.
   void close_own() { device_.reset(); }
 
  private:

@@ -12,9 +12,9 @@
 
 namespace airlock {
 
-// A machine made of umockdev: /sys and udev's messages are its own, the host's devices are not
-// seen. Runs only under umockdev-wrapper. Devices are added silently; say appear() to have udev
-// tell of them. Speaks of what people plug in:
+// A machine made of umockdev, with its own /sys and its own udev messages; the host's devices are
+// invisible. Runs only under umockdev-wrapper. Devices are added silently; call appear() to have
+// udev report them. Uses the words for what people plug in:
 //
 //   MockMachine machine;
 //   MockDisk stick = machine.add_stick("sdb").with_partition("ext4");
@@ -27,14 +27,14 @@ class MockDisk {
   MockDisk& with_attribute(const std::string& name, const std::string& value);
   MockDisk& with_property(const std::string& name, const std::string& value);
 
-  // Messages, as udev sends them: first the disk, then its partitions; the other way to go.
+  // Messages, as udev sends them: first the disk, then its partitions; in reverse when it goes.
   void appear();
   void pull();
   void send(const std::string& action);
   void send_for_partition(unsigned number, const std::string& action);
   void remove_partition(unsigned number);
 
-  // A reader's medium: the kernel counts each one.
+  // Changes the medium of a reader: the kernel counts each one.
   void change_medium(std::uint64_t size);
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -66,7 +66,7 @@ class MockMachine {
     const std::string target = add_scsi(add_usb(name), name);
     return add_disk(name, target, {{"removable", "1"}}, usb_properties());
   }
-  // Calls itself not removable, and udev calls it an ATA disk, because both are true.
+  // Says that it is not removable, and udev calls it an ATA disk; both are true.
   MockDisk add_usb_hard_disk(const std::string& name) {
     const std::string target = add_scsi(add_usb(name), name);
     Words properties = usb_properties();
@@ -94,7 +94,7 @@ class MockMachine {
     return add_disk(name, target, {{"removable", "1"}, {"queue/logical_block_size", "2048"}},
                     {{"ID_CDROM", "1"}, {"ID_BUS", "ata"}});
   }
-  // Also for dm-0 and the like: what hangs on no hardware.
+  // Also for dm-0 and the like: devices without hardware.
   MockDisk add_virtual(const std::string& name, const Words& attributes) {
     return add_disk(name, "", attributes, {});
   }
@@ -119,7 +119,7 @@ class MockMachine {
     void operator()(UMockdevTestbed* testbed) const { g_object_unref(testbed); }
   };
 
-  // The list of names and values umockdev wants; it points into the words.
+  // The list of names and values for umockdev; it points into the words.
   static std::vector<gchar*> flatten(const Words& words) {
     std::vector<gchar*> list;
     for (const auto& [name, value] : words) {
@@ -146,7 +146,7 @@ class MockMachine {
     return add("scsi", "scsi-" + name, parent, {}, {{"DEVTYPE", "scsi_device"}});
   }
 
-  // umockdev takes only what lies in a folder called "block" for a block device.
+  // umockdev treats only devices in a folder called "block" as block devices.
   MockDisk add_disk(const std::string& name, const std::string& parent, Words attributes,
                     Words properties) {
     return add_block(name, parent.empty() ? "virtual/block/" + name : "block/" + name, parent,
@@ -223,7 +223,7 @@ inline void MockDisk::appear() {
 }
 
 inline void MockDisk::remove_partition(unsigned number) {
-  send_for_partition(number, "remove");  // removing the device alone tells nobody
+  send_for_partition(number, "remove");  // removing the device alone sends nothing
   umockdev_testbed_remove_device(machine_->testbed(), partitions_.at(number).c_str());
   partitions_.erase(number);
 }
