@@ -5,9 +5,9 @@
 
 namespace airlock::ui {
 
-// Leave to come to the front: on Wayland a window gets the focus only with a token of the desktop,
-// which whoever was clicked on hands over. Qt takes it from the environment when a window is
-// activated next.
+// Permission to come to the front: on Wayland a window gets the focus only with a token of the
+// desktop, which the clicked program hands over. Qt takes it from the environment when it next
+// activates a window.
 [[nodiscard]] QString activationToken();
 void useActivationToken(const QString& token);
 

@@ -67,7 +67,7 @@ void Application::presentWindow(const QString& path) {
   window().present(path);
 }
 
-// Where there is no tray the window is all there is, and closing it ends the program, unless it was
+// Without a tray the window is the whole program, so closing it ends the program, unless it was
 // started to stay.
 void Application::onWindowClosed() {
   m_measuring.stop();

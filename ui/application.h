@@ -19,7 +19,7 @@
 
 namespace airlock::ui {
 
-// Owns everything and ties it together; decides nothing about media.
+// Owns all objects and connects them; makes no decisions about media.
 class Application final : public QObject {
   Q_OBJECT
 
@@ -56,8 +56,8 @@ class Application final : public QObject {
   SortedVolumes m_order;
   VolumeMenu m_menu;
   Tray m_tray;
-  QTimer m_measuring;                    // runs only while the window can be seen
-  std::unique_ptr<MainWindow> m_window;  // made when it is wanted: most days it is not
+  QTimer m_measuring;                    // runs only while the window is visible
+  std::unique_ptr<MainWindow> m_window;  // made on demand: most days it is not needed
   std::unique_ptr<SettingsDialog> m_settings;
 };
 

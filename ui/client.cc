@@ -19,11 +19,11 @@ constexpr const char* kBusPath = "/org/freedesktop/DBus";
 constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
 constexpr const char* kObjectManager = "org.freedesktop.DBus.ObjectManager";
 constexpr int kLastRetry = 30'000;
-// polkit may have to wait for somebody to type, and a slow stick takes minutes: airlockd itself
-// has the deadlines.
+// polkit may wait for a person to type, and a slow stick takes minutes: airlockd itself has the
+// deadlines.
 constexpr int kNoDeadline = INT_MAX;
 
-// Those that every airlockd offers are not asked for.
+// Leaves out the methods that every airlockd offers.
 QSet<QString> extrasIn(const QString& introspection) {
   QSet<QString> found;
   QXmlStreamReader reader(introspection);
@@ -55,7 +55,7 @@ void Client::start() {
   QTimer::singleShot(0, this, &Client::connectToBus);
 }
 
-// A connection that broke stays broken; each attempt is a new one, with a name of its own.
+// A broken connection stays broken; each attempt makes a new one, with a name of its own.
 void Client::connectToBus() {
   if (!m_busName.isEmpty()) QDBusConnection::disconnectFromBus(m_busName);
   m_busName = QStringLiteral("airlock-%1").arg(++m_generation);
@@ -71,7 +71,7 @@ void Client::connectToBus() {
   askForOwner();
 }
 
-// Without naming the sender: Qt would ask the bus for it, and wait. isOurs() looks at it instead.
+// Names no sender, because Qt would ask the bus for it and wait. isOurs() checks it instead.
 void Client::listen(QDBusConnection& bus) {
   bus.connect(QString(), QStringLiteral("/org/freedesktop/DBus/Local"),
               QStringLiteral("org.freedesktop.DBus.Local"), QStringLiteral("Disconnected"), this,
@@ -83,7 +83,7 @@ void Client::listen(QDBusConnection& bus) {
               QStringLiteral("InterfacesAdded"), this, SLOT(onInterfacesAdded(QDBusMessage)));
   bus.connect(QString(), QLatin1String(kManagerPath), QLatin1String(kObjectManager),
               QStringLiteral("InterfacesRemoved"), this, SLOT(onInterfacesRemoved(QDBusMessage)));
-  // By the interface they are about, or every program of the system would wake us.
+  // Filtered by interface, or every program of the system would wake this one.
   for (const char* interface : {kManager, kVolume, kJob})
     bus.connect(QString(), QString(), QLatin1String(kProperties),
                 QStringLiteral("PropertiesChanged"), {QLatin1String(interface)}, QString(), this,
@@ -91,7 +91,7 @@ void Client::listen(QDBusConnection& bus) {
 }
 
 void Client::onBusGone() {
-  // The message may be of a connection that was given up already.
+  // The message may belong to a connection that was already given up.
   if (!m_connected || QDBusConnection(m_busName).isConnected()) return;
   m_connected = false;
   setOwner(QString());
@@ -163,7 +163,7 @@ void Client::askForManager() {
   });
 }
 
-// The description is of the kind, and one medium is as good as another.
+// The description is the same for all media, so any one will do.
 void Client::askForExtras(const QString& path, const Interfaces& interfaces) {
   if (m_extrasAsked || !interfaces.contains(QLatin1String(kVolume))) return;
   m_extrasAsked = true;
@@ -209,7 +209,7 @@ void Client::wake() {
       QDBusMessage::createMethodCall(QLatin1String(kBus), QLatin1String(kBusPath),
                                      QLatin1String(kBus), QStringLiteral("StartServiceByName"));
   question.setArguments({QLatin1String(kService), 0U});
-  send(question, [](const Answer&) {});  // NameOwnerChanged tells if it worked
+  send(question, [](const Answer&) {});  // NameOwnerChanged reports success
 }
 
 void Client::call(const QString& path, const char* interface, const QString& method,

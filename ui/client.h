@@ -18,12 +18,12 @@ inline constexpr const char* kManager = "org.airlock1.Manager";
 inline constexpr const char* kVolume = "org.airlock1.Volume";
 inline constexpr const char* kJob = "org.airlock1.Job";
 
-using Interfaces = QMap<QString, QVariantMap>;  // what one object has
+using Interfaces = QMap<QString, QVariantMap>;  // of one object
 using Objects = QMap<QString, Interfaces>;      // by path
 
 struct Answer {
   QVariantList values;
-  QString error;    // "org.airlock1.Error.Busy"; empty when it went well
+  QString error;    // "org.airlock1.Error.Busy"; empty on success
   QString message;  // one sentence; foreign
   [[nodiscard]] bool ok() const { return error.isEmpty(); }
 };
@@ -31,10 +31,10 @@ inline constexpr int kFirstRetry = 500;
 
 using Reply = std::function<void(const Answer&)>;
 
-// Our end of airlockd's objects. Nothing here waits: every question has a reply that comes later,
-// and none comes after the client is gone. It survives airlockd and the bus going away and coming
-// back; each time a fresh snapshot says so. Only signals of the process that owns the name count:
-// anybody may send signals on the system bus.
+// The client side of airlockd's objects. Nothing here blocks: every reply comes later, and none
+// comes after the client is gone. The client survives that airlockd or the bus go away and come
+// back; a fresh snapshot reports each return. Only signals of the owner of the name count: any
+// program may send signals on the system bus.
 class Client final : public QObject {
   Q_OBJECT
 
@@ -45,10 +45,10 @@ class Client final : public QObject {
   explicit Client(QObject* parent = nullptr);
   ~Client() override;
 
-  // Connects as soon as the event loop runs, and keeps at it.
+  // Connects once the event loop runs, and keeps trying.
   void start();
   [[nodiscard]] Presence presence() const { return m_presence; }
-  // Methods of the Volume interface beyond those every airlockd has, as it says itself.
+  // The optional methods of the Volume interface in this airlockd, from its own description.
   [[nodiscard]] const QSet<QString>& extras() const { return m_extras; }
 
   // Has airlockd started if it is not running.
@@ -90,9 +90,9 @@ class Client final : public QObject {
   QSet<QString> m_extras;
   QTimer m_retry;
   bool m_connected = false;
-  bool m_settled = false;  // the snapshot of this owner has come
+  bool m_settled = false;  // the snapshot of this owner has arrived
   bool m_extrasAsked = false;
-  int m_wait = kFirstRetry;  // before the bus is tried again; milliseconds
+  int m_wait = kFirstRetry;  // before the next attempt to reach the bus; milliseconds
   quint64 m_generation = 0;
 };
 

@@ -41,7 +41,7 @@ QPalette darkPalette() {
   return palette;
 }
 
-// The old call answers with a variant in a variant.
+// The older call returns a variant in a variant.
 QVariant unwrapped(QVariant value) {
   while (value.metaType() == QMetaType::fromType<QDBusVariant>())
     value = value.value<QDBusVariant>().variant();

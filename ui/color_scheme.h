@@ -7,9 +7,9 @@
 
 namespace airlock::ui {
 
-// Dark windows where the person wants them dark (org.freedesktop.appearance, asked of the desktop's
-// portal): Qt itself finds that out on few desktops. Where windows are dark already, or drawn in a
-// style of its own, nothing is changed.
+// Dark windows for people who prefer them (org.freedesktop.appearance, from the desktop's portal):
+// Qt itself finds this out on few desktops. Changes nothing if windows are already dark, or drawn
+// in a style of their own.
 class ColorScheme final : public QObject {
   Q_OBJECT
 

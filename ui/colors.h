@@ -6,7 +6,7 @@
 
 namespace airlock::ui {
 
-// The red of what has gone wrong and the amber of what needs a look, on any background.
+// Red for failures and amber for warnings, on any background.
 inline const QColor kAlarm(0xda, 0x2b, 0x3a);
 inline const QColor kCaution(0xd9, 0x8c, 0x10);
 

@@ -13,8 +13,8 @@ namespace airlock::ui {
 
 class VerbBar;
 
-// The story of a dead mount: what happened, when, what it cost, the details on demand, and what
-// can be done now.
+// The story of a dead mount: what happened, when, the loss, details on demand, and the actions
+// possible now.
 class DeadPanel final : public Notice {
   Q_OBJECT
 

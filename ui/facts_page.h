@@ -11,7 +11,7 @@ class QLabel;
 
 namespace airlock::ui {
 
-// What is known about a medium, line by line; lines that say nothing are left out.
+// The facts about a medium, line by line; empty lines are left out.
 class FactsPage final : public QWidget {
   Q_OBJECT
 
@@ -24,7 +24,7 @@ class FactsPage final : public QWidget {
   QLabel* add(const QString& title);
   void set(QLabel* value, const QString& text);
 
-  // Not a form: with hidden lines that of Qt 6.4 writes beyond its memory.
+  // Not a form: with hidden lines the one in Qt 6.4 writes beyond its memory.
   QGridLayout* m_lines;
   QHash<QLabel*, QLabel*> m_titles;  // by value
   QLabel* m_mount;

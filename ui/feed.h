@@ -6,7 +6,8 @@ namespace airlock::ui {
 class Client;
 class VolumeModel;
 
-// From now on the model shows what the client hears. Both must outlive the event loop.
+// From now on the model shows everything that the client receives. Both must outlive the event
+// loop.
 void feed(Client& client, VolumeModel& model);
 
 }  // namespace airlock::ui

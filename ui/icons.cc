@@ -9,9 +9,9 @@
 namespace airlock::ui {
 namespace {
 
-// What the drawings are written in; it is replaced by the ink of the place they are shown in.
+// The colour of the drawings; replaced by the ink of the place that shows them.
 constexpr const char* kDrawnInk = "#232629";
-// Around it, so that it can be seen on a panel of another colour than ours.
+// Around it, to stay visible on a panel of another colour.
 constexpr const char* kDrawnHalo = "#fcfcfc";
 constexpr int kMostKept = 64;
 constexpr double kFullTurn = 360;
@@ -37,7 +37,7 @@ QByteArray drawing(const QString& name, const QColor& ink) {
   if (!file.open(QIODevice::ReadOnly)) return {};
   constexpr int kMiddle = 128;
   const char* halo = ink.lightness() < kMiddle ? kDrawnHalo : kDrawnInk;
-  // First the one that does not become the other.
+  // First the halo, so that it is not confused with the new ink.
   QByteArray text = file.readAll().replace(kDrawnHalo, "halo");
   return text.replace(kDrawnInk, ink.name().toLatin1()).replace("halo", halo);
 }

@@ -26,7 +26,7 @@ void leaveOpenGlOut() {
   if (!qEnvironmentVariableIsSet("QT_XCB_GL_INTEGRATION")) qputenv("QT_XCB_GL_INTEGRATION", "none");
 }
 
-// Qt would end by abort() there, and advise to install it again.
+// Without one, Qt would abort() and advise to reinstall it.
 bool hasDisplay(std::span<char*> words) {
   const auto isSet = [](const char* name) { return qEnvironmentVariableIsSet(name); };
   const auto names = {"DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "QT_QPA_PLATFORM"};
@@ -37,7 +37,7 @@ bool hasDisplay(std::span<char*> words) {
 }
 
 void install(QTranslator& translator, const QString& name, const QString& folder) {
-  // English has to be loaded too: it has plurals.
+  // English must be loaded too, for its plurals.
   if (translator.load(QLocale(), name, QStringLiteral("_"), folder) ||
       translator.load(name + QStringLiteral("_en"), folder))
     QCoreApplication::installTranslator(&translator);

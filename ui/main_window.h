@@ -19,14 +19,14 @@ class SortedVolumes;
 class VolumeModel;
 class VolumePanel;
 
-// The list of media and, beside it, everything about the chosen one: complete without a tray.
+// The list of media and all about the chosen one beside it: complete without a tray.
 class MainWindow final : public QMainWindow {
   Q_OBJECT
 
  public:
   MainWindow(Client& client, VolumeModel& model, Performer& performer);
 
-  // Brings it to the front, with that medium chosen if it is there.
+  // Brings the window to the front and chooses that medium if it exists.
   void present(const QString& path);
   void setSurroundings(const Surroundings& around);
   void setSettingsProblem(const QString& problem);
@@ -35,7 +35,7 @@ class MainWindow final : public QMainWindow {
   void settingsWanted();
   void quitWanted();
   void closed();
-  // Somebody looks: worth finding out how much room is left.
+  // The window is visible now, so the free space is worth measuring.
   void shown();
 
  protected:

@@ -13,7 +13,7 @@ struct NewsText {
   Q_DECLARE_TR_FUNCTIONS(NewsText)
 };
 
-// Of these only what makes sense now.
+// Those of the wanted verbs that are possible now.
 std::vector<Verb> offered(const Volume& volume, const Surroundings& around,
                           std::initializer_list<Verb> wanted) {
   const std::vector<Verb> possible = verbsFor(volume, around);
@@ -94,7 +94,7 @@ News unwritten(const Volume& volume) {
   return news;
 }
 
-// Of a part of a drive that is in use nothing can be said yet; nor of what others unmounted.
+// No news while another part of the drive is in use, or if another program unmounted it.
 std::optional<News> newsOfUnmounted(const Volume& volume) {
   if (volume.lastUnmount.outcome == QLatin1String("safe")) return safeToRemove(volume);
   if (volume.lastUnmount.outcome == QLatin1String("incomplete")) return unwritten(volume);

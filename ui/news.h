@@ -21,7 +21,7 @@ enum class Event {
   kUncontained
 };
 
-// What happened to a medium, as it is told to a person. All text is plain.
+// An event of a medium, in words for a person. All text is plain.
 struct News {
   Event event = Event::kMounted;
   QString title;
@@ -31,15 +31,16 @@ struct News {
   bool urgent = false;
 };
 
-// Whether a change is worth telling, and how. Pure. `automount` is org.airlock1.Manager's.
+// The news about a change, if it is worth reporting. Pure. `automount` comes from
+// org.airlock1.Manager.
 [[nodiscard]] std::optional<News> newsOf(const Volume& before, const Volume& now,
                                          const Surroundings& around, const QString& automount);
 // The same for a medium whose object has gone.
 [[nodiscard]] std::optional<News> newsOfLeaving(const Volume& last);
 
 [[nodiscard]] News safeToRemove(const Volume& volume);
-// After its drive was ejected: ejecting does not make whole what an earlier end of one of the
-// drive's volumes left unwritten.
+// After its drive was ejected: an eject does not repair an earlier incomplete unmount of another
+// volume of the drive.
 [[nodiscard]] News ejected(const Volume& volume, const std::vector<Volume>& all);
 [[nodiscard]] News stillWriting(const Volume& volume);
 

@@ -9,15 +9,15 @@ class QLabel;
 
 namespace airlock::ui {
 
-// A framed box in a colour that says how much it matters. Its first line is plain text; what else
-// belongs into it is added below.
+// A framed box whose colour shows its importance. Its first line is plain text; other widgets are
+// added below.
 class Notice : public QFrame {
   Q_OBJECT
 
  public:
   explicit Notice(const QColor& color, QWidget* parent = nullptr);
 
-  // Hidden when there is none.
+  // Hidden if the sentence is empty.
   void setSentence(const QString& sentence);
   [[nodiscard]] QString sentence() const;
 
@@ -31,7 +31,7 @@ class Notice : public QFrame {
   QLabel* m_sentence;
 };
 
-// Plain text that wraps, can be selected, and never takes foreign text for markup.
+// Plain text that wraps, can be selected, and never interprets foreign text as markup.
 [[nodiscard]] QLabel* plainLabel(QWidget* parent);
 
 }  // namespace airlock::ui

@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kName = "org.freedesktop.Notifications";
 constexpr const char* kPath = "/org/freedesktop/Notifications";
 constexpr const char* kWaitingKey = "waiting";
-// Most sticks are done before anybody could have read that they are not.
+// Most sticks are unmounted before anyone could read the warning.
 constexpr int kWorthWarning = 800;
 constexpr std::array kAllVerbs = {Verb::kOpen,    Verb::kMount,           Verb::kMountReadOnly,
                                   Verb::kRecover, Verb::kRecoverReadOnly, Verb::kDetach,
@@ -87,7 +87,7 @@ void Notifier::warnIfStillWriting(const QString& path) {
   if (volume != nullptr && volume->state == State::kUnmounting) tell(path, stillWriting(*volume));
 }
 
-// What was said of a medium that left without news is not true any more, but for the farewell.
+// Earlier news of a medium that left quietly are no longer true, except for the farewell.
 void Notifier::onGone(const Volume& last) {
   if (const auto news = newsOfLeaving(last)) return tell(last.path, *news);
   const auto shown = m_shown.constFind(last.path);
@@ -165,7 +165,7 @@ QString Notifier::keyOf(uint id) const {
   return {};
 }
 
-// Comes before the action it is for.
+// Arrives before the action it belongs to.
 void Notifier::onToken(uint id, const QString& token) {
   if (!keyOf(id).isEmpty()) useActivationToken(token);
 }

@@ -13,8 +13,8 @@ class Performer;
 class Preferences;
 class VolumeModel;
 
-// Desktop notifications (org.freedesktop.Notifications): one per medium, replaced by what happens
-// to it next and never stacked, with buttons where the desktop shows them.
+// Desktop notifications (org.freedesktop.Notifications): one per medium, replaced by its next event
+// and never stacked, with buttons if the desktop shows them.
 class Notifier final : public QObject {
   Q_OBJECT
 
@@ -26,7 +26,7 @@ class Notifier final : public QObject {
   void setAutomount(const QString& automount) { m_automount = automount; }
 
  signals:
-  void activated(const QString& path);  // somebody clicked on it; empty: on no particular medium
+  void activated(const QString& path);  // a click on a notification; empty: on no particular medium
   void told(const QString& path, const airlock::ui::News& news);
 
  private slots:
@@ -36,7 +36,7 @@ class Notifier final : public QObject {
 
  private:
   struct Shown {
-    uint id = 0;  // as the desktop calls it; 0 until it has answered
+    uint id = 0;  // the desktop's number; 0 until it has answered
     Event event = Event::kMounted;
     quint64 number = 0;
   };
@@ -57,7 +57,7 @@ class Notifier final : public QObject {
   const Preferences& m_preferences;
   Surroundings m_around;
   QString m_automount;
-  QHash<QString, Shown> m_shown;  // by path; kWaitingKey for those who wait
+  QHash<QString, Shown> m_shown;  // by path; kWaitingKey for the waiting media
   quint64 m_numbers = 0;
   int m_waiting = 0;
 };

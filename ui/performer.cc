@@ -14,7 +14,7 @@ namespace {
 
 constexpr qsizetype kMostUsers = 4;
 
-// "editor (42), shell (43)", of an answer that is a(uss).
+// "editor (42), shell (43)", from an answer of type a(uss).
 QStringList usersIn(const QVariant& value) {
   QStringList users;
   if (value.metaType() != QMetaType::fromType<QDBusArgument>()) return users;

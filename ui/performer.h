@@ -10,8 +10,8 @@ namespace airlock::ui {
 
 class VolumeModel;
 
-// Does what a person asked for and tells how it ended. What came of it is in the model, as news
-// of airlockd; only what went wrong comes back here.
+// Performs the requests of a person and reports failures. Results reach the model through
+// airlockd's signals; only errors come back here.
 class Performer final : public QObject {
   Q_OBJECT
 
@@ -24,7 +24,7 @@ class Performer final : public QObject {
 
  signals:
   void done(airlock::ui::Verb verb, const airlock::ui::Volume& volume);
-  // The problem is one or two plain sentences, also kept in the model.
+  // The problem is one or two plain sentences, and also kept in the model.
   void failed(airlock::ui::Verb verb, const airlock::ui::Volume& volume, const QString& problem);
 
  private:

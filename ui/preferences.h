@@ -5,8 +5,8 @@
 
 namespace airlock::ui {
 
-// What this person prefers, kept in their own settings. What Airlock does for everybody is set in
-// airlock.toml and asked of airlockd.
+// The preferences of this person, in their own settings. Settings for everybody are in airlock.toml
+// and come from airlockd.
 class Preferences {
  public:
   [[nodiscard]] bool notifications() const;
@@ -14,8 +14,8 @@ class Preferences {
   [[nodiscard]] bool openAfterMount() const;
   void setOpenAfterMount(bool on);
 
-  // Whether the tray comes with the session: a file below ~/.config/autostart decides if there is
-  // one, else what the system has.
+  // Whether the tray starts with the session: a file below ~/.config/autostart decides if it
+  // exists, else the system's.
   [[nodiscard]] bool autostart() const;
   // False if the file could not be written.
   [[nodiscard]] bool setAutostart(bool on);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kSteps = 1000;
 
-// Most jobs are over at once; those that are not can be stopped, or say that they cannot.
+// Most jobs end at once; others can be stopped, or say that they cannot.
 bool canBeCancelled(const Volume& volume) {
   return volume.job.has_value() && volume.job->path.startsWith(u'/');
 }

@@ -9,14 +9,14 @@ class QPushButton;
 
 namespace airlock::ui {
 
-// What is being done with a medium, how far it is, and that it must stay plugged in meanwhile.
+// The running job of a medium, its progress, and the warning not to unplug it.
 class ProgressStrip final : public Notice {
   Q_OBJECT
 
  public:
   explicit ProgressStrip(QWidget* parent = nullptr);
 
-  // Hides itself when nothing is being done.
+  // Hides itself if there is no job.
   void show(const Volume& volume);
 
  signals:

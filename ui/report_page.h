@@ -11,16 +11,16 @@ class QPushButton;
 
 namespace airlock::ui {
 
-// Lines that airlockd is asked for when somebody looks: the driver's log, or its containment as it
-// is measured right now.
+// Lines that airlockd supplies when the page is visible: the driver's log, or its containment as
+// measured right now.
 class ReportPage final : public QWidget {
   Q_OBJECT
 
  public:
   struct Question {
     QString method;   // of org.airlock1.Volume, without arguments
-    QString title;    // for those who cannot see the tab
-    QString nothing;  // what to say when there is nothing to report
+    QString title;    // for people who cannot see the tab
+    QString nothing;  // the text for an empty report
   };
 
   ReportPage(Client& client, Question question, QWidget* parent = nullptr);

@@ -7,7 +7,7 @@ class QWidget;
 
 namespace airlock::ui {
 
-// Lines to read and copy, in letters of one width. `name` is what a screen reader calls it.
+// Lines to read and copy, in a monospaced font. `name` is the name for a screen reader.
 [[nodiscard]] QPlainTextEdit* reportView(const QString& name, QWidget* parent);
 
 }  // namespace airlock::ui

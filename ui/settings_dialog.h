@@ -13,14 +13,14 @@ namespace airlock::ui {
 
 class Preferences;
 
-// What a person may choose. Each choice counts at once; there is nothing to confirm.
+// The choices of a person. Each takes effect at once; there is nothing to confirm.
 class SettingsDialog final : public QDialog {
   Q_OBJECT
 
  public:
   SettingsDialog(Client& client, Preferences& preferences, QWidget* parent = nullptr);
 
-  // As airlockd has it; empty while it is not known.
+  // The mode in airlockd; empty until it is known.
   void setAutomount(const QString& mode);
 
  private:

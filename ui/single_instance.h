@@ -6,10 +6,10 @@
 
 namespace airlock::ui {
 
-// One tray per session: whoever comes second asks the first to show its window, and leaves. It is
-// the session bus that knows who was first; where there is none, everybody is. The question is the
-// one desktops know (org.freedesktop.Application), so that the permission to come to the front,
-// which a Wayland desktop gave to the second, goes over to the first.
+// One tray per session: a second one asks the first to show its window, and ends. The session bus
+// decides which is first; without a bus, each one is. The request is the standard one of desktops
+// (org.freedesktop.Application), so that the permission to come to the front, which a Wayland
+// desktop gave to the second, passes to the first.
 class SingleInstance final : public QObject {
   Q_OBJECT
   Q_CLASSINFO("D-Bus Interface", "org.freedesktop.Application")
@@ -19,7 +19,7 @@ class SingleInstance final : public QObject {
 
   explicit SingleInstance(QObject* parent = nullptr);
 
-  // Answers with first() or, when the other one has been told, second().
+  // Answers with first() or, once the other one has the request, second().
   void claim(Manner manner);
 
  signals:

@@ -9,8 +9,8 @@ namespace airlock::ui {
 
 class VolumeModel;
 
-// The model as a person wants to see it: dead mounts first, then what waits for somebody, then by
-// name; without what Airlock leaves alone, unless that is asked for.
+// The model in the order for people: dead mounts first, then media that wait for a person, then by
+// name; without media that Airlock leaves alone, unless requested.
 class SortedVolumes final : public QSortFilterProxyModel {
   Q_OBJECT
 
@@ -18,7 +18,7 @@ class SortedVolumes final : public QSortFilterProxyModel {
   explicit SortedVolumes(VolumeModel& volumes, QObject* parent = nullptr);
 
   void setShowAll(bool all);
-  // In order.
+  // In this order.
   [[nodiscard]] QStringList paths() const;
 
  protected:

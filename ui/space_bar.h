@@ -9,14 +9,14 @@ class QLabel;
 
 namespace airlock::ui {
 
-// How full a mount is, as a bar and in words.
+// The used space of a mount, as a bar and in words.
 class SpaceBar final : public QWidget {
   Q_OBJECT
 
  public:
   explicit SpaceBar(QWidget* parent = nullptr);
 
-  // Hides itself where that is not known.
+  // Hides itself if it is unknown.
   void show(const Volume& volume);
 
  protected:

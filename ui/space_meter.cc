@@ -18,7 +18,7 @@ namespace {
 
 constexpr qsizetype kMostQuestions = 16;
 
-// Written at once, so that answers of several threads do not mix.
+// Written in one piece, so that the answers of several threads do not mix.
 struct Measured {
   quint64 number = 0;
   quint64 total = 0;
@@ -59,12 +59,12 @@ void SpaceMeter::measure(const QString& path, const QString& mountPoint) {
   try {
     std::thread([pipe = m_pipe, number, place = QFile::encodeName(mountPoint).toStdString()] {
       const Measured answer = ask(number, place);
-      // Nobody to tell it to if that fails.
+      // If this fails, there is no one to tell.
       (void)!::write(pipe->write.get(), &answer, sizeof answer);
     }).detach();
     m_asked.insert(number, path);
   } catch (const std::system_error&) {
-    // No thread to be had: the bar is not shown.
+    // No thread available: the bar is not shown.
   }
 }
 

@@ -11,9 +11,8 @@
 
 namespace airlock::ui {
 
-// Finds out how much room is left on a mount. The question goes to the driver, which may be slow or
-// hang, so each is asked by a thread that nobody waits for; while one has not come back, its mount
-// is not asked again.
+// Measures the free space of a mount. The question goes to the driver, which may be slow or hang,
+// so a detached thread asks it; while an answer is missing, its mount is not asked again.
 class SpaceMeter final : public QObject {
   Q_OBJECT
 
@@ -31,7 +30,7 @@ class SpaceMeter final : public QObject {
 
   void readAnswers();
 
-  std::shared_ptr<Pipe> m_pipe;  // shared with the threads, which may outlive us
+  std::shared_ptr<Pipe> m_pipe;  // shared with the threads, which may outlive this
   std::unique_ptr<QSocketNotifier> m_readable;
   QHash<quint64, QString> m_asked;  // number of the question, path
   quint64 m_numbers = 0;

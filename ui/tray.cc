@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kHostName = "org.kde.StatusNotifierWatcher";
 constexpr int kFrameTime = 120;
-// How long a desktop may take to bring its panel up before the older way of X11 is tried.
+// How long a desktop may take to start its panel before the older way of X11 is tried.
 constexpr int kPatience = 10'000;
 
 QColor inkHere() {
@@ -77,7 +77,7 @@ void Tray::askForHost() {
   });
 }
 
-// A panel that comes back is told again, because it has forgotten.
+// A returning panel has forgotten the icon, so show it again.
 void Tray::onHost() {
   m_patience.stop();
   m_hasHost = true;
@@ -113,7 +113,7 @@ void Tray::refresh() {
     m_mood = mood;
     return;
   }
-  // Counts only: some panels take a tooltip for rich text, and names are foreign.
+  // Counts only: some panels interpret a tooltip as rich text, and names are foreign.
   m_icon->setToolTip(QStringLiteral("Airlock: ") + summarySentence(summary));
   if (mood == m_mood && !m_icon->icon().isNull()) return;
   m_mood = mood;

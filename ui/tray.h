@@ -17,13 +17,12 @@ namespace airlock::ui {
 
 [[nodiscard]] Mood moodOf(const VolumeModel::Summary& summary);
 
-// What an icon is drawn in on a panel of these desktops, as XDG_CURRENT_DESKTOP names them: in the
-// ink of windows, but for GNOME, whose bar is dark whatever windows are.
+// The colour of icons on the panel of these desktops, in the names of XDG_CURRENT_DESKTOP: the ink
+// of windows, except for GNOME, whose bar is dark whatever the windows are.
 [[nodiscard]] QColor inkOfThePanel(const QString& desktops, const QColor& inkOfWindows);
 
-// Icon and tooltip, as the model's summary says. It appears when there is something to show it,
-// which may be long after we have started: Qt decides once and for good how to show an icon, so it
-// is not asked before somebody who shows icons is there.
+// Icon and tooltip, from the model's summary. Qt decides once and for good how to show an icon, so
+// the icon is not made before a panel that shows icons exists, which may be long after the start.
 class Tray final : public QObject {
   Q_OBJECT
 
@@ -34,7 +33,7 @@ class Tray final : public QObject {
   [[nodiscard]] bool isThere() const { return m_icon != nullptr && m_hasHost; }
   [[nodiscard]] Mood mood() const { return m_mood; }
 
-  // Of the application: other colours need another drawing.
+  // For the application: other colours need another drawing.
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  signals:
@@ -54,7 +53,7 @@ class Tray final : public QObject {
   QMenu& m_menu;
   QDBusServiceWatcher m_hosts;
   QTimer m_patience;
-  QTimer m_animation;  // runs only while something is busy
+  QTimer m_animation;  // runs only while a medium is busy
   std::unique_ptr<QSystemTrayIcon> m_icon;
   Mood m_mood = Mood::kEmpty;
   int m_frame = 0;

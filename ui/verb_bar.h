@@ -11,14 +11,14 @@ class QPushButton;
 
 namespace airlock::ui {
 
-// A row of buttons, one per verb; those that make no sense now are not shown.
+// A row of buttons, one per verb; impossible verbs are hidden.
 class VerbBar final : public QWidget {
   Q_OBJECT
 
  public:
   explicit VerbBar(std::vector<Verb> all, QWidget* parent = nullptr);
 
-  // `about` is the medium's name, for those who only hear the button.
+  // `about` is the medium's name, for people who only hear the button.
   void show(const std::vector<Verb>& verbs, const QString& about);
 
  signals:

@@ -11,7 +11,7 @@
 
 namespace airlock::ui {
 
-// What can be done with a medium.
+// An action on a medium.
 enum class Verb {
   kOpen,
   kMount,
@@ -26,13 +26,13 @@ enum class Verb {
   kRepair
 };
 
-// Whoever sits here, and what airlockd offers beyond what every airlockd does.
+// The person at this seat, and the optional methods of this airlockd.
 struct Surroundings {
   uint uid = 0;
   QSet<QString> extras;
 };
 
-// Those that make sense now, the most likely first.
+// The verbs possible now, the most likely first.
 [[nodiscard]] std::vector<Verb> verbsFor(const Volume& volume, const Surroundings& surroundings);
 
 [[nodiscard]] QString verbText(Verb verb);     // with a marked letter: "&Unmount"

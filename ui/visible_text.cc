@@ -17,7 +17,7 @@ QString escaped(char32_t code) {
   return QStringLiteral("\\u{%1}").arg(static_cast<uint>(code), 0, 16);
 }
 
-// Separators that are not the plain space look like one, and may be as wide as a line.
+// Other separators than the plain space look like one, and may be as wide as a line.
 bool hasOwnForm(char32_t code) {
   if (!ctl::is_harmless(code)) return false;
   return code == U' ' || !QChar::isSpace(code);

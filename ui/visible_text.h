@@ -5,12 +5,12 @@
 
 namespace airlock::ui {
 
-// Of what another program says about a failure.
+// The limit for another program's message about a failure.
 inline constexpr qsizetype kLongestProblem = 500;
 
-// Foreign text (labels, paths, log lines) as it may be shown: what has no form of its own, turns
-// the reading direction or breaks the line is written as an escape, and what is too long is cut.
-// The result is plain text; every widget that gets it must be told so.
+// Foreign text (labels, paths, log lines) in a form safe to show: characters that are invisible,
+// turn the reading direction or break the line become escapes, and long text is cut. The result is
+// plain text; every widget that gets it must be told so.
 [[nodiscard]] QString visible(const QString& foreign, qsizetype longest = 120);
 
 // The same for several lines: line ends and tabs stay.

@@ -22,7 +22,7 @@ enum class State {
   kGone
 };
 
-// How a driver ended, as org.airlock1.Volume.Death tells it.
+// How a driver ended, from org.airlock1.Volume.Death.
 struct Death {
   QString kind;
   QString cause;
@@ -36,14 +36,14 @@ struct Death {
   bool detached = false;
 };
 
-// What a checker found last; empty where none has run, or airlockd has none.
+// The last result of a checker; empty if none has run, or airlockd has none.
 struct LastCheck {
   QString summary;
   QString checker;
   qint64 when = 0;
 };
 
-// How it was unmounted; empty from the next mount on.
+// How it was unmounted; empty again after the next mount.
 struct LastUnmount {
   QString outcome;
   QString summary;
@@ -60,18 +60,18 @@ struct Job {
   QString path;
   QString operation;
   QString volume;         // object path
-  double progress = -1;   // 0 to 1; less when not known
-  quint64 bytesLeft = 0;  // 0 when not known
-  bool canSkip = false;   // it is a check that can be left out
+  double progress = -1;   // 0 to 1; less if unknown
+  quint64 bytesLeft = 0;  // 0 if unknown
+  bool canSkip = false;   // a check that can be skipped
 };
 
 struct Space {
-  quint64 total = 0;  // 0 when not known
+  quint64 total = 0;  // 0 if unknown
   quint64 available = 0;
 };
 
-// One medium, as airlockd describes it and as we remember it. Text is foreign until it went
-// through visible(). A value: no bus, no widgets.
+// One medium, from airlockd's description and this program's own state. Text is foreign until it
+// went through visible(). A value: no bus, no widgets.
 struct Volume {
   QString path;
   QString id;
@@ -108,13 +108,13 @@ struct Volume {
   LastUnmount lastUnmount;
   Uncontained uncontained;
 
-  // What airlockd does not tell.
+  // Not from airlockd.
   std::optional<Job> job;
   Space space;
-  QString problem;       // what the last action came to grief on
-  bool pending = false;  // an action of ours has not been answered yet
+  QString problem;       // the reason why the last action failed
+  bool pending = false;  // an action of this program has no answer yet
 
-  // Takes over those of the properties that are there and of the right type.
+  // Takes over the properties that exist and have the right type.
   void apply(const QVariantMap& changed);
 };
 

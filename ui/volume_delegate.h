@@ -7,8 +7,8 @@
 
 namespace airlock::ui {
 
-// A row of the list: icon, name, one line about it, and how full it is. All text is drawn as it is,
-// never as markup.
+// A row of the list: icon, name, one line about it, and its used space. All text is drawn
+// literally, never as markup.
 class VolumeDelegate final : public QStyledItemDelegate {
   Q_OBJECT
 

@@ -14,7 +14,7 @@
 namespace airlock::ui {
 namespace {
 
-// As many as a screen has room for; the window shows them all.
+// As many as fit on a screen; the window shows them all.
 constexpr qsizetype kMostInMenu = 20;
 constexpr int kSoon = 50;
 constexpr qsizetype kLongestEntry = 40;
@@ -52,7 +52,7 @@ void VolumeMenu::setSurroundings(const Surroundings& around) {
   m_soon.start();
 }
 
-// Not under somebody's pointer; aboutToHide comes back to it.
+// Not while the menu is open; aboutToHide comes back to it.
 void VolumeMenu::rebuildLater() {
   if (!isVisible()) rebuild();
 }

@@ -12,8 +12,8 @@ class Performer;
 class SortedVolumes;
 class VolumeModel;
 
-// The menu of the tray: a function of the model, made anew when that has changed and nobody is
-// looking. One submenu per medium with what can be done with it.
+// The menu of the tray: a function of the model, rebuilt when the model has changed and the menu is
+// closed. One submenu per medium with its possible actions.
 class VolumeMenu final : public QMenu {
   Q_OBJECT
 
@@ -21,7 +21,7 @@ class VolumeMenu final : public QMenu {
   VolumeMenu(const VolumeModel& model, const SortedVolumes& order, Performer& performer);
 
   void setSurroundings(const Surroundings& around);
-  // Now, instead of when the event loop comes round to it.
+  // At once, instead of in the event loop.
   void rebuild();
 
  signals:

@@ -9,7 +9,7 @@
 namespace airlock::ui {
 namespace {
 
-// More than anybody has; airlockd has a limit of its own.
+// More than any machine has; airlockd has a limit of its own.
 constexpr std::size_t kMostVolumes = 4096;
 
 }  // namespace
@@ -37,7 +37,7 @@ QVariant VolumeModel::data(const QModelIndex& index, int role) const {
       return isUncontained(volume);
     case SentenceRole:
       return sentenceFor(volume);
-    case Qt::ToolTipRole:  // which would take some plain text for rich text
+    case Qt::ToolTipRole:  // it interprets some plain text as rich text
       return QStringLiteral("<qt>%1</qt>").arg(sentenceFor(volume).toHtmlEscaped());
     case Qt::AccessibleTextRole:
       return QStringLiteral("%1, %2").arg(nameOf(volume), sentenceFor(volume));
@@ -62,7 +62,7 @@ void VolumeModel::change(int row, Change apply) {
   Volume& volume = m_volumes[static_cast<std::size_t>(row)];
   const Volume before = volume;
   apply(volume);
-  const Volume now = volume;  // who listens may change the model again
+  const Volume now = volume;  // a listener may change the model again
   emit dataChanged(index(row), index(row));
   emit volumeChanged(before, now);
   emit summaryChanged();
@@ -141,8 +141,8 @@ void VolumeModel::putJob(const Job& job) {
   showJob(job.volume);
 }
 
-// An eject consists of unmounts: the one that knows what is left to write says most, and the eject
-// goes on when they have ended.
+// An eject consists of unmounts: the one with data left to write is the most informative, and the
+// eject continues when they have ended.
 void VolumeModel::showJob(const QString& path) {
   std::optional<Job> telling;
   for (const Job& job : std::as_const(m_jobs)) {

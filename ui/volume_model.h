@@ -10,9 +10,8 @@
 
 namespace airlock::ui {
 
-// What is plugged in: the only state the user interface has. Rows are in the order in which media
-// came; SortedVolumes shows them as a person wants them. Knows neither bus nor widgets: Feed fills
-// it.
+// The media plugged in: the only state of the user interface. Rows are in the order of arrival;
+// SortedVolumes sorts them for people. Knows neither bus nor widgets: Feed fills it.
 class VolumeModel final : public QAbstractListModel {
   Q_OBJECT
 
@@ -33,27 +32,27 @@ class VolumeModel final : public QAbstractListModel {
   [[nodiscard]] int rowCount(const QModelIndex& parent = {}) const override;
   [[nodiscard]] QVariant data(const QModelIndex& index, int role) const override;
 
-  // Everything there is; what is not in it has gone.
+  // A complete list; all other media have gone.
   void replaceAll(const Objects& objects);
   void addObject(const QString& path, const Interfaces& interfaces);
   void removeObject(const QString& path, const QStringList& interfaces);
   void changeObject(const QString& path, const QString& interface, const QVariantMap& properties);
 
-  // What we found out or did ourselves. Nothing happens if the volume has gone.
+  // Results of this program's own work. Nothing happens if the volume has gone.
   void setSpace(const QString& path, Space space);
   void setPending(const QString& path, bool pending);
   void setProblem(const QString& path, const QString& problem);
 
-  // Null if there is none. Only good until the model changes.
+  // Null if there is none. Valid until the model changes.
   [[nodiscard]] const Volume* find(const QString& path) const;
   [[nodiscard]] const std::vector<Volume>& volumes() const { return m_volumes; }
   [[nodiscard]] Summary summary() const;
 
  signals:
-  // Between the two a medium may have changed its state; before is empty for one that is new.
+  // Any change of a medium, often of its state; before is empty for a new one.
   void volumeChanged(const airlock::ui::Volume& before, const airlock::ui::Volume& now);
   void volumeGone(const airlock::ui::Volume& last);
-  void replaced();        // by a snapshot: nothing in it is news
+  void replaced();        // by a snapshot, which contains no news
   void summaryChanged();  // after any change
 
  private:
@@ -70,7 +69,7 @@ class VolumeModel final : public QAbstractListModel {
   QHash<QString, Job> m_jobs;  // by path
 };
 
-// Neither what Airlock leaves alone nor what is empty interests anybody by default.
+// Hides media that Airlock leaves alone, and empty ones.
 [[nodiscard]] bool isShownByDefault(const Volume& volume);
 
 }  // namespace airlock::ui

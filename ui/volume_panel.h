@@ -21,7 +21,7 @@ class ReportPage;
 class SpaceBar;
 class VerbBar;
 
-// Everything about one medium, and what can be done with it.
+// Everything about one medium, and the actions possible.
 class VolumePanel final : public QWidget {
   Q_OBJECT
 

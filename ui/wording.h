@@ -9,8 +9,8 @@
 
 namespace airlock::ui {
 
-// What is said about media, in the person's language. Everything returned is plain text in which
-// foreign parts went through visible().
+// Sentences about media, in the person's language. All results are plain text in which foreign
+// parts went through visible().
 
 [[nodiscard]] QString nameOf(const Volume& volume);       // "HOLIDAY"
 [[nodiscard]] QString kindOf(const Volume& volume);       // "USB stick or disk, partition"
@@ -25,8 +25,8 @@ namespace airlock::ui {
 [[nodiscard]] QString filesystemOf(const Volume& volume);
 [[nodiscard]] QString driverOf(const Volume& volume);
 [[nodiscard]] QString mountSentence(const Volume& volume);  // where, for whom, writable or why not
-[[nodiscard]] QString checkSentence(const Volume& volume);  // empty when none has run
-[[nodiscard]] QString unmountSentence(const Volume& volume);  // empty when it was not unmounted
+[[nodiscard]] QString checkSentence(const Volume& volume);  // empty if none has run
+[[nodiscard]] QString unmountSentence(const Volume& volume);  // empty if it was not unmounted
 [[nodiscard]] QString sizeText(quint64 bytes);
 [[nodiscard]] QString timeText(qint64 seconds);
 [[nodiscard]] QString summarySentence(const VolumeModel::Summary& summary);
