@@ -19,7 +19,7 @@ namespace airlock {
 namespace {
 
 constexpr std::chrono::minutes kPatience{30};
-// Whoever unmounted it a moment ago knows so before airlockd does.
+// A program that has just unmounted the medium knows this before airlockd does.
 constexpr int kAttempts = 30;
 constexpr std::chrono::milliseconds kBetweenAttempts{100};
 
@@ -27,7 +27,7 @@ bool may_pass(const Error& error) {
   return error.code == Errc::kAlreadyMounted || error.code == Errc::kBusy;
 }
 
-// What is handed over counts for one call.
+// A handover is valid for one call.
 Result<void> ask_once(ctl::BusClient& bus, const MountCommand& command, BorrowedFd place,
                       std::uint64_t mount_namespace) {
   const std::array files = {place};

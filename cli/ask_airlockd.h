@@ -6,9 +6,9 @@
 
 namespace airlock {
 
-// Has airlockd make the mount, with a driver that is airlockd's: for callers whose end would also
-// be the end of everything they started, such as udisks. Waits as long as a check of a large medium
-// may take. Errors are airlockd's own, in its words.
+// Has airlockd make the mount, with a driver under airlockd: for callers such as udisks, all of
+// whose child processes end with them. Waits as long as a check of a large medium may take. Errors
+// are airlockd's own, in its words.
 Result<void> mount_by_airlockd(const MountCommand& command);
 
 }  // namespace airlock

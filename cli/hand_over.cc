@@ -21,7 +21,7 @@ Result<UniqueFd> open_path(const std::string& path) {
   return descriptor;
 }
 
-// What is to outlive exec does so in the child only.
+// Only the child lets these descriptors survive exec.
 [[noreturn]] void become(std::vector<std::string> words, std::span<const BorrowedFd> lent) {
   for (const BorrowedFd descriptor : lent) (void)::fcntl(descriptor.get(), F_SETFD, 0);
   (void)become_bus_program(std::move(words));

@@ -12,9 +12,9 @@
 
 namespace airlock {
 
-// Has airlockd watch a mount that exists, so that it is listed, reported when its driver dies, and
-// unmounted like any other. Waits a few seconds at most; the mount is what it is, whatever comes
-// of this. `mount` is its number, as in mountinfo.
+// Has airlockd watch an existing mount, so that it is listed, reported when its driver dies, and
+// unmounted like any other. Waits a few seconds at most; a failure does not affect the mount.
+// `mount` is its number in mountinfo.
 Result<void> hand_over(const Medium& medium, std::uint64_t mount, const StartedDriver& driver,
                        const std::string& program, uid_t user);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// mount.airlock, the helper of mount(8): one contained mount, then it is gone and the driver lives
-// on.
+// mount.airlock, the helper of mount(8): makes one contained mount, then exits and leaves the
+// driver running.
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/mount.h>
@@ -51,7 +51,7 @@ void print_help() {
   fmt::print(fmt::runtime(kHelp), types);
 }
 
-// Everything one invocation needs, found out step by step before a driver is started.
+// Everything for one invocation, found out step by step before the driver starts.
 class MountRun {
  public:
   static Result<MountRun> prepare(const MountCommand& command);
@@ -124,8 +124,8 @@ Result<MountRun> MountRun::prepare(const MountCommand& command) {
   return job;
 }
 
-// The mount belongs to who asked for it, or to whom they named. The environment (SUDO_UID and the
-// like) decides nothing.
+// The mount belongs to the caller, or to the user named in the options. The environment (SUDO_UID
+// and the like) is ignored.
 void MountRun::choose_owner() {
   uid_ = options_.uid.value_or(::getuid());
   gid_ = options_.gid.value_or(::getgid());
@@ -174,7 +174,7 @@ void MountRun::report(const Mounter& mounter, const StartedDriver& driver) const
       row_.program);
 }
 
-// What udisks starts ends with udisks, and a driver must not.
+// Child processes of udisks end with udisks, but a driver must not.
 bool airlockd_has_to(const MountCommand& command) {
   const auto options = parse_mount_options(command.options, UnknownOptions::kIgnore);
   return options && options->helper == "udisks2" && !command.fake;

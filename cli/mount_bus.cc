@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// airlock-mount-bus, which speaks D-Bus for mount.airlock; nobody else's business.
+// airlock-mount-bus, which speaks D-Bus for mount.airlock; not for other callers.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,9 +22,9 @@
 namespace airlock {
 namespace {
 
-// mount(8) waits for us, perhaps at boot.
+// mount(8) waits for this program, perhaps at boot.
 constexpr std::chrono::seconds kBusPatience{2};
-// Also for a bus that takes the connection and says nothing: it ends this process.
+// Ends this process even if a bus accepts the connection and stays silent.
 constexpr unsigned kLastSecond = 3;
 
 template <typename Number>
@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   const bool verbose = !words.empty() && words.back() == "-v";
   if (verbose) words.pop_back();
-  // Its words are those of the program people know.
+  // Its messages carry the name of the program that people know.
   airlock::log_open("mount.airlock",
                     verbose ? airlock::LogLevel::kInfo : airlock::LogLevel::kNotice);
   return airlock::run(words);

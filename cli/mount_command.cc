@@ -11,7 +11,7 @@
 namespace airlock {
 namespace {
 
-// What mount(8) gives its helpers, and what people write.
+// The options that mount(8) passes to helpers, and those that people write.
 constexpr auto kOptions = std::to_array<KnownOption>({
     {nullptr, 's'},
     {nullptr, 'f'},
@@ -57,7 +57,7 @@ Result<void> set(char letter, const std::string& value, MountCommand& command) {
     }
     case 'N':
       return fail(Errc::kUnsupported, "mounting into another namespace (-N) is not supported");
-    default:  // -n, no mtab: there never is one
+    default:  // -n, no mtab: it is never written anyway
       break;
   }
   return {};

@@ -5,7 +5,7 @@
 
 namespace airlock {
 
-// As mount(8) documents for its helpers.
+// As mount(8) defines them for its helpers.
 enum MountExitCode { kSuccess = 0, kUsage = 1, kSystemError = 2, kMountFailure = 32 };
 
 inline MountExitCode mount_exit_code(const Error& error) {

@@ -19,8 +19,8 @@ struct FlagOption {
   std::uint32_t clear;
 };
 
-// Access times never reach a FUSE driver, so the names that only tune them change nothing; the
-// two that forbid them are kept because they can be seen in the mount table.
+// Access times never reach a FUSE driver, so the names that only tune them change nothing; the two
+// that forbid them are kept because they are visible in the mount table.
 constexpr auto kFlagOptions = std::to_array<FlagOption>({
     {"ro", MS_RDONLY, 0},
     {"rw", 0, MS_RDONLY},
@@ -39,7 +39,7 @@ constexpr auto kFlagOptions = std::to_array<FlagOption>({
     {"nodev", MS_NODEV, 0},
 });
 
-// Names that are for mount(8), fstab or whoever called us, and names of what holds anyway.
+// Names for mount(8), fstab or the caller, and names of conditions that always hold.
 constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "defaults",
     "auto",
@@ -66,9 +66,9 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "nomand",
     "silent",
     "loud",
-    // Our udev rule lets udisks pass this one: it makes every kernel filesystem refuse.
+    // Airlock's udev rule has udisks pass this one: it makes every kernel filesystem refuse.
     "airlock",
-    // The kernel always checks permissions for our drivers.
+    // The kernel always checks permissions for Airlock's drivers.
     "default_permissions",
 });
 
@@ -115,7 +115,7 @@ Result<void> apply_owner(std::string_view value, MountOptions& options) {
   return {};
 }
 
-// True when the option is one with a value of ours.
+// True if the option is a known one with a value.
 Result<bool> apply_value(std::string_view option, MountOptions& options) {
   const std::size_t equals = option.find('=');
   if (equals == std::string_view::npos) return false;

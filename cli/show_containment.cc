@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Prints what holds a live process: show-containment PID
+// Prints the containment of a live process: show-containment PID
 #include <fmt/format.h>
 
 #include "daemon/launch/containment_report.h"

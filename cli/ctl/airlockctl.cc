@@ -78,7 +78,7 @@ void print_help() {
   fmt::print("\nDEVICE is a name (sdb1), a node (/dev/sdb1), a mount point, a label or a UUID.\n");
 }
 
-// What failed may be named by a medium or told by another program.
+// The message may contain text from a medium or another program.
 int complain(const std::string& text, int code = kUsage) {
   fmt::print(stderr, "airlockctl: {}\n", shown(text));
   return code;
@@ -99,7 +99,7 @@ int unknown_verb(const std::string& word) {
       meant.empty() ? "'airlockctl --help' lists them" : "did you mean " + meant + "?"));
 }
 
-// What is wrong with the way a verb is used; empty: nothing.
+// A mistake in the use of a verb; empty if there is none.
 std::string misuse(const Verb& verb, const Arguments& arguments) {
   const std::size_t count = arguments.operands.size();
   if (count < verb.least)
@@ -117,7 +117,7 @@ std::string misuse(const Verb& verb, const Arguments& arguments) {
   return "";
 }
 
-// "recover DEVICE" and what its options are, from the same words as the list of all.
+// "recover DEVICE" and its options, from the table behind the list of all verbs.
 void print_help_of(const Verb& verb) {
   fmt::print("airlockctl {}{}{}: {}\n\n", verb.name, verb.operands.empty() ? "" : " ",
              verb.operands, verb.what);
@@ -133,7 +133,7 @@ int run_verb(const Verb& verb, const Arguments& arguments) {
   Session session{.bus = *bus, .arguments = arguments, .color = wants_color(STDOUT_FILENO)};
   const auto done = verb.run(session);
   if (done) return kDone;
-  (void)std::fflush(stdout);  // what was said before; run() looks whether it could be
+  (void)std::fflush(stdout);  // earlier output; run() checks for errors
   return complain(done.error().message(), exit_code(done.error().code));
 }
 
@@ -159,7 +159,7 @@ int run(std::span<const std::string> words) {
     return kDone;
   }
   if (arguments->help || arguments->verb == "help") return help(*arguments);
-  // What somebody who just types the name wants to see.
+  // The answer for a user who types only the name.
   const std::string verb = arguments->verb.empty() ? "list" : arguments->verb;
   const auto found = std::ranges::find(all_verbs(), verb, &Verb::name);
   return found == all_verbs().end() ? unknown_verb(verb) : run_verb(*found, *arguments);
@@ -172,7 +172,7 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     const int code = airlock::ctl::run(words);
-    // An answer nobody could read is none.
+    // Output that could not be written is a failure.
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
     return airlock::ctl::complain("cannot write the answer", airlock::ctl::kFailed);
   } catch (const std::exception& problem) {

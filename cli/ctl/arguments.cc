@@ -12,7 +12,7 @@ namespace {
 struct Row {
   KnownOption option;
   bool Arguments::* flag;
-  std::string Arguments::* text = nullptr;  // of one that takes a value
+  std::string Arguments::* text = nullptr;  // for an option with a value
 };
 constexpr auto kRows = std::to_array<Row>({
     {{"json", 'j'}, &Arguments::json},

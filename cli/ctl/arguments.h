@@ -9,8 +9,8 @@
 
 namespace airlock::ctl {
 
-// A command line of airlockctl, understood but not yet judged: which verb may have which option is
-// the verb's own business (see verbs.h).
+// A command line of airlockctl, parsed but not yet checked: each verb knows its own options (see
+// verbs.h).
 struct Arguments {
   std::string verb;  // empty: none given
   std::vector<std::string> operands;
@@ -27,10 +27,10 @@ struct Arguments {
   bool version = false;
   std::string options;             // -o, joined by commas
   std::string type;                // -t
-  std::vector<std::string> given;  // the options as written, by their long names
+  std::vector<std::string> given;  // the long names of all options given
 };
 
-// Errc::kInvalidArgument says what is wrong and what might have been meant.
+// Errc::kInvalidArgument names the mistake and suggests a correction.
 Result<Arguments> parse_arguments(std::span<const std::string> words);
 
 }  // namespace airlock::ctl

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;  // NOLINT: literals only
 
 constexpr const char* kBus = "org.freedesktop.DBus";
-// Deeper than anything airlockd sends.
+// Deeper than any message of airlockd.
 constexpr int kDeepest = 16;
 
 struct MessageUnref {
@@ -40,7 +40,7 @@ int read_items(sd_bus_message* message, Value::List& into, int depth) {
   }
 }
 
-// Keys of maps are text everywhere in this API (object paths among them).
+// All keys of maps are text in this API (or object paths).
 int read_map(sd_bus_message* message, const char* entry, Value::Map& into, int depth) {
   const std::string inner(entry + 1, std::strlen(entry) - 2);
   for (;;) {
@@ -151,7 +151,7 @@ struct Appender {
   int operator()(const CallOptions& options) const { return append_options(message, options); }
 };
 
-// Somebody who only looks should not be asked for a password: only what changes takes options.
+// A read-only call must not ask for a password: only calls that change something take options.
 bool may_ask_somebody(const BusClient::Call& call) {
   return std::ranges::any_of(call.arguments, [](const Argument& argument) {
     const auto* options = std::get_if<CallOptions>(&argument);
@@ -173,13 +173,13 @@ Result<Message> make_call(sd_bus* bus, const BusClient::Call& call) {
   return message;
 }
 
-// The bus about an airlockd that did not answer: too slow, or gone in the middle.
+// An error for an airlockd that did not answer: too slow, or ended meanwhile.
 std::unexpected<Error> no_answer(bool in_time) {
   if (in_time) return fail(Errc::kPeerGone, "airlockd has ended without an answer");
   return fail(Errc::kTimedOut, "airlockd runs but gives no answer");
 }
 
-// What the other side says in the words of the API, or the bus about the other side.
+// An error from airlockd in the words of the API, or from the bus about airlockd.
 std::unexpected<Error> answered_with(const sd_bus_error& error, bool in_time) {
   const std::string_view name = error.name != nullptr ? error.name : "";
   const std::string words = error.message != nullptr ? error.message : std::string(name);
@@ -244,7 +244,7 @@ Result<Value::List> BusClient::call(const Call& call) {
   auto next_look = begin + 500ms;
   while (!reply) {
     TRY_VOID(wait(500ms));
-    // The library waits longer for a bus that does not even greet.
+    // The library waits longer for a bus that does not even send a greeting.
     if (std::chrono::steady_clock::now() - begin > call.deadline + 1s) return no_answer(false);
     if (!call.meanwhile || reply || std::chrono::steady_clock::now() < next_look) continue;
     call.meanwhile();
@@ -255,8 +255,8 @@ Result<Value::List> BusClient::call(const Call& call) {
   return read_all(reply.get());
 }
 
-// Anybody may send us a signal, and for sd-bus every sender fits a match on a well-known name. So
-// we keep in mind who airlockd is; the name of the bus itself cannot be forged.
+// Any program may send signals, and for sd-bus every sender fits a match on a well-known name. So
+// this remembers airlockd's unique name; the name of the bus itself cannot be forged.
 int BusClient::keep_signal(sd_bus_message* message, void* data, sd_bus_error* /*error*/) noexcept {
   Inbox& inbox = *static_cast<Inbox*>(data);
   const std::string sender = text_or_empty(sd_bus_message_get_sender(message));

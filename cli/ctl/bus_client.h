@@ -25,8 +25,8 @@ using Argument = std::variant<std::string, std::uint32_t, std::uint64_t, CallOpt
 
 inline constexpr const char* kService = "org.airlock1";
 
-// airlockd as a command line program sees it: calls that wait for their answer, and signals. Speaks
-// sd-bus itself, because what it needs is to read any message into a Value; see README.md.
+// airlockd for a command line program: calls that wait for their answer, and signals. Uses sd-bus
+// directly, because it has to read any message into a Value; see README.md.
 class BusClient {
  public:
   struct Call {
@@ -35,9 +35,9 @@ class BusClient {
     std::string interface;
     std::string method;
     std::vector<Argument> arguments;
-    // Somebody may have to type a password, and then a large cache may have to be written.
+    // A person may have to type a password, and then a large cache may have to be written.
     std::chrono::seconds deadline{30};
-    // Called every half second while there is no answer; may make calls of its own.
+    // Called every half second until the answer arrives; may make calls of its own.
     std::function<void()> meanwhile;
   };
   struct Signal {
@@ -47,24 +47,24 @@ class BusClient {
     Value::List arguments;
   };
 
-  // Errc::kPeerGone with a sentence that helps if there is no bus.
+  // Errc::kPeerGone with helpful words if there is no bus.
   static Result<BusClient> connect();
 
-  // The arguments of the answer. An error of the daemon comes back with its Errc and words.
+  // The arguments of the answer. An error of the daemon keeps its Errc and words.
   Result<Value::List> call(const Call& call);
 
-  // From here on no signal of airlockd is lost, also none that comes during a call.
+  // From here on no signal of airlockd is lost, even during a call.
   Result<void> subscribe();
 
-  // The next signal of airlockd, or a NameOwnerChanged that tells its coming and going; waits for
-  // it as long as it takes. What others send in airlockd's name is not handed out.
+  // The next signal of airlockd, or a NameOwnerChanged for its start or end; waits without limit.
+  // Discards signals that other senders forge.
   Result<Signal> next_signal();
 
  private:
   struct Unref {
     void operator()(sd_bus* bus) const noexcept { sd_bus_flush_close_unref(bus); }
   };
-  // What the callbacks of sd-bus fill; it stays where it is when the client is moved.
+  // Filled by the callbacks of sd-bus; stays in place when the client is moved.
   struct Inbox {
     std::deque<Signal> signals;
     std::string owner;  // the unique name of airlockd; empty: it does not run

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The verbs that change something about a medium.
+// The verbs that change a medium.
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -15,7 +15,7 @@
 namespace airlock::ctl {
 namespace {
 
-// A person without the right to write gets a read-only mount instead of a refusal.
+// A user without the right to write gets a read-only mount instead of a refusal.
 Result<UniqueFd> open_image(const std::string& path, bool read_only) {
   constexpr int kFlags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   UniqueFd image(read_only ? -1 : ::open(path.c_str(), O_RDWR | kFlags));
@@ -46,7 +46,7 @@ Result<std::string> make_image_volume(Session& session) {
   return answer.front().text();
 }
 
-// An image becomes a volume; the others are ones.
+// Turns an image into a volume; any other name is one already.
 Result<VolumeView> find_or_open(Session& session) {
   const std::string& called = session.operand();
   const auto open = [&]() -> Result<VolumeView> {
@@ -91,7 +91,7 @@ Result<void> report_mount(const Session& session, const Value::List& answer) {
   return {};
 }
 
-// Whether it may be unplugged, airlockd knows: it also sees what others do with the drive.
+// airlockd decides whether it may be unplugged: it also sees how other programs use the drive.
 std::string unmounted_sentence(const std::string& name, const Value& how) {
   if (how.at("outcome").text() == "safe")
     return fmt::format("{} is unmounted: safe to remove.", name);
@@ -100,7 +100,7 @@ std::string unmounted_sentence(const std::string& name, const Value& how) {
   return fmt::format("{}: {}.", name, shown(summary));
 }
 
-// Nobody unplugs an image, and it may have gone with its mount.
+// An image is never unplugged, and its volume may have gone with its mount.
 Result<Value> how_unmounted(Session& session, const VolumeView& volume) {
   if (volume.text("Kind") == "image") return Value{};
   TRY(const auto now, fetch_properties(session.bus, volume.path, kVolume));
@@ -120,15 +120,15 @@ Result<void> unmount_one(Session& session, const std::string& called) {
     say(session,
         fmt::format("{} is unmounted; data that was not written yet is lost.", shown(volume.id())));
   } else {
-    // What was unplugged meanwhile is unmounted as well.
+    // A volume unplugged meanwhile is unmounted as well.
     say(session,
         unmounted_sentence(shown(volume.id()), how_unmounted(session, volume).value_or(Value{})));
   }
   return {};
 }
 
-// What is mounted, airlockd unmounts, and it says "ejected" only if all of that was written. What
-// was unmounted before counts as it was told then: this is the drive's worst end, or nothing.
+// airlockd unmounts all volumes of the drive, and says "ejected" only if their data was written.
+// Earlier unmounts keep their reported outcome: this returns the first bad one, or nothing.
 Result<std::string> unwritten_on_drive(Session& session, const VolumeView& ejected) {
   TRY(const auto volumes, fetch_volumes(session.bus));
   for (const VolumeView& volume : volumes) {
@@ -171,7 +171,7 @@ Result<void> unmount(Session& session) {
   for (const std::string& called : session.arguments.operands) {
     auto done = unmount_one(session, called);
     if (done) continue;
-    // The others are unmounted all the same; the first failure is the one that is returned.
+    // The others are unmounted all the same; the first failure is returned.
     if (worst) {
       worst = std::move(done);
     } else {

@@ -15,7 +15,7 @@ struct Range {
   char32_t last;
 };
 
-// What is not here may be ugly, but leaves its surroundings alone.
+// Other characters may be ugly, but do not affect the text around them.
 constexpr std::array kDisturbing = {
     Range{0x0000, 0x001f},    // controls, among them escape
     Range{0x007f, 0x009f},    // delete, and the controls of eight-bit terminals
@@ -34,13 +34,13 @@ constexpr std::array kDisturbing = {
     Range{0xfeff, 0xfeff},    // byte order mark
     Range{0xffa0, 0xffa0},    // filler
     Range{0xfff0, 0xfffb},    // annotations
-    Range{0xe000, 0xf8ff},    // private use: whatever the font makes of it
+    Range{0xe000, 0xf8ff},    // private use: depends on the font
     Range{0x1d173, 0x1d17a},  // invisible musical marks
     Range{0xe0000, 0xe0fff},  // tags: invisible
     Range{0xf0000, 0x10ffff}  // private use
 };
 
-// How long the character says it is; 0: no character begins so.
+// The length that the first byte announces; 0 if no character begins with it.
 std::size_t announced_length(unsigned char first) {
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first < 0xe0) return 2;
@@ -52,7 +52,7 @@ Character broken(std::string_view text) {
   return {.bytes = text.substr(0, 1), .code = 0xfffd, .valid = false};
 }
 
-// wcwidth() answers for the locale in use, which may know only ASCII.
+// wcwidth() uses the current locale, which may know only ASCII.
 class WideLocale {
  public:
   WideLocale() : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {}

@@ -9,18 +9,18 @@ namespace airlock::ctl {
 // One character of foreign text in UTF-8. Broken bytes come one at a time.
 struct Character {
   std::string_view bytes;  // at least one
-  char32_t code = 0;       // U+FFFD where the bytes are no character
+  char32_t code = 0;       // U+FFFD if the bytes are not a character
   bool valid = false;
 };
 
-// The first character of a text that is not empty.
+// The first character of a non-empty text.
 Character first_character(std::string_view text);
 
-// Whether a terminal shows the character as itself, and nothing else changes by it: no control
-// character, nothing invisible, no mark that changes the direction of what follows.
+// Whether a terminal shows the character as itself, without other effects: not a control character,
+// not invisible, not a mark that changes the direction of the following text.
 bool is_harmless(char32_t code);
 
-// How many columns of a terminal the text takes. It must be harmless.
+// The number of terminal columns for the text. It must be harmless.
 std::size_t width(std::string_view text);
 
 }  // namespace airlock::ctl

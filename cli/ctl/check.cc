@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The verbs about what is on a medium that is not mounted.
+// The verbs about the contents of an unmounted medium.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ bool in_order(const std::string& verdict) {
   return verdict == "clean" || verdict == "dirty";
 }
 
-// What follows the name of the medium.
+// The text after the name of the medium.
 std::string sentence(const Value& result) {
   const std::string& verdict = result.at("verdict").text();
   const std::string& summary = result.at("summary").text();
@@ -36,7 +36,7 @@ void print_result(const Session& session, const std::string& name, const Value& 
     say(session, fmt::format("checked by {}", shown(checker)));
 }
 
-// A medium that is not in order is an answer, and an exit code.
+// A damaged medium is an answer, and an exit code.
 Result<void> judge(const std::string& name, const Value& result) {
   const std::string& verdict = result.at("verdict").text();
   if (in_order(verdict)) return {};
@@ -80,7 +80,7 @@ Result<void> check(Session& session) {
 
 Result<void> repair(Session& session) {
   TRY(const auto path, path_of_operand(session));
-  // What would be done, before anything is.
+  // Shows the necessary work before doing any.
   TRY(const auto before, ask(session, path, "Check"));
   if (before.at("verdict").text() == "clean") {
     print_result(session, session.operand(), before);

@@ -38,7 +38,7 @@ std::string as_text(const Value& value) {
   return could_hold_some ? "none" : to_json(value, JsonStyle::kOneLine);
 }
 
-// Not where nothing is said.
+// False if the value is missing.
 bool says_no(const Value& value) {
   const bool* said = std::get_if<bool>(&value.is);
   return said != nullptr && !*said;
@@ -126,7 +126,7 @@ Result<void> automount(Session& session) {
 }
 
 Result<void> explain(Session& session) {
-  // Not only what is a volume can be asked about, so the daemon finds out itself.
+  // Any device can be explained, not only a volume, so the daemon looks the name up.
   std::string device = session.operand();
   const auto volume = find_volume(session.bus, device);
   if (volume) device = volume->id();

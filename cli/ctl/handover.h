@@ -11,8 +11,8 @@
 
 namespace airlock::ctl {
 
-// Sends descriptors to airlockd, which takes none from the bus. The answer names them in the one
-// call that is about them.
+// Sends descriptors to airlockd, which accepts none from the bus. Returns their name for use in one
+// call.
 Result<std::string> hand_over_files(BusClient& bus, std::span<const BorrowedFd> files,
                                     std::chrono::seconds deadline = std::chrono::seconds(30));
 

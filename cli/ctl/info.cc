@@ -13,7 +13,7 @@ class Lines {
  public:
   explicit Lines(bool color) : color_(color) {}
 
-  // Left out when there is nothing to say.
+  // Leaves the line out if the text is empty.
   void add(std::string_view name, const std::string& text, Color color = Color::kPlain) const {
     if (!text.empty()) fmt::print("{:<16}{}\n", name, paint(shown(text), color, color_));
   }
@@ -72,7 +72,7 @@ void print_state(const Lines& lines, const VolumeView& volume) {
                       : state == "dead"  ? Color::kRed
                                          : Color::kPlain;
   lines.add("state", state, color);
-  // A death is told below; and some reasons say no more than the state.
+  // A death is reported below; and some reasons only repeat the state.
   if (state != "dead" && volume.text("StateReason") != state)
     lines.add("because", volume.text("StateReason"));
   lines.add("decided by", volume.text("DecidedBy"));
@@ -103,7 +103,7 @@ void print_heading(std::string_view text) {
   fmt::print("\n{}:\n", text);
 }
 
-// Who may not be told about these two sees the rest.
+// A user who may not see these two gets the rest.
 void print_containment(Session& session, const VolumeView& volume) {
   if (volume.text("State") != "mounted") return;
   const auto report =

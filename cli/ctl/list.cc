@@ -19,7 +19,7 @@ Color color_of(const std::string& state) {
   return found == kColors.end() ? Color::kPlain : found->second;
 }
 
-// Where it is mounted, or else what a person would want to know next.
+// The mount point, or else the most useful other fact.
 std::string last_column(const VolumeView& volume) {
   if (const std::string uncontained = volume.uncontained(); !uncontained.empty())
     return "NOT contained: " + shown(uncontained);
@@ -32,12 +32,12 @@ std::string last_column(const VolumeView& volume) {
   return shown(place) + (volume.properties.at("MountedReadOnly").truth() ? " (read-only)" : "");
 }
 
-// Media nobody would ask about: those of the system, and disks that are there as their partitions.
+// Hides media of no interest: those of the system, and disks shown as their partitions.
 bool is_interesting(const VolumeView& volume) {
   return volume.text("State") != "ignored";
 }
 
-// A label may have 255 letters, and every one may need four.
+// A label may have 255 characters, each of up to four bytes.
 constexpr std::size_t kWidestLabel = 24;
 
 std::string size_cell(std::uint64_t bytes) {

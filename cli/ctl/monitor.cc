@@ -14,8 +14,8 @@
 namespace airlock::ctl {
 namespace {
 
-// Turns signals into lines. Remembers what there is, so that it can name what is gone, and after
-// airlockd was away tell what became different meanwhile.
+// Turns signals into lines. Remembers all volumes, to name one that is gone, and to report the
+// changes while airlockd was away.
 class Reporter {
  public:
   explicit Reporter(const Session& session) : session_(session) {}
@@ -88,7 +88,7 @@ class Reporter {
                paint(shown(event), color, session_.color), details(event, volume));
   }
 
-  // What follows the event, already fit to be shown.
+  // The text after the event, already safe to show.
   static std::string details(const std::string& event, const Value& volume) {
     if (event == "dead") return ": the driver " + shown(VolumeView{"", volume}.cause_of_death());
     if (event == "gone") return "";
@@ -117,7 +117,7 @@ class Reporter {
   std::map<std::string, Value::Map> known_;
 };
 
-// A restarted airlockd announces nothing that was there before it took its name: we ask.
+// A restarted airlockd announces no older volumes, so ask for them.
 Result<void> handle(Session& session, Reporter& reporter, const BusClient::Signal& signal) {
   if (signal.name != "NameOwnerChanged") {
     reporter.report(signal);
@@ -128,7 +128,7 @@ Result<void> handle(Session& session, Reporter& reporter, const BusClient::Signa
   if (!there) return {};
   const auto volumes = fetch_volumes(session.bus);
   if (volumes) reporter.compare(*volumes);
-  // Gone again already: that is the next signal.
+  // It ended again: the next signal says so.
   if (volumes || volumes.error().code == Errc::kPeerGone) return {};
   return std::unexpected(volumes.error());
 }
@@ -147,7 +147,7 @@ Result<void> monitor(Session& session) {
   } else {
     return std::unexpected(volumes.error());
   }
-  // Who reads us wants to know now; and may have gone.
+  // The reader of the output wants each line now, and may be gone.
   while (std::fflush(stdout) == 0) {
     TRY(const auto signal, session.bus.next_signal());
     TRY_VOID(handle(session, reporter, signal));

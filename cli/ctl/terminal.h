@@ -11,11 +11,12 @@ namespace airlock::ctl {
 enum class Color { kPlain, kGreen, kYellow, kRed, kDim, kBold };
 
 // Foreign text for a terminal: control characters, direction marks, invisible characters and broken
-// UTF-8 as \x escapes, so that a label can neither move the cursor nor pretend to be something
-// else. Without quotes, whole, and not changed by being shown twice.
+// UTF-8 become \x escapes, so that a label can neither move the cursor nor pretend to be something
+// else. Unquoted, complete, and unchanged if shown again.
 std::string shown(std::string_view text);
 
-// At most so many columns, the last of them "…" if something is missing. The text is shown already.
+// At most that many columns; the last is "…" if the text was cut. The text must be the result of
+// shown().
 std::string shortened(std::string_view text, std::size_t columns);
 
 // "32.0 GiB", "512 B".
@@ -24,13 +25,13 @@ std::string human_size(std::uint64_t bytes);
 // "2026-11-20 14:03:07" in local time; "" for 0.
 std::string human_time(std::uint64_t seconds_since_1970);
 
-// Whether escapes for colour make sense there: a terminal, NO_COLOR unset, TERM not "dumb".
+// Whether to use colour escapes: a terminal, NO_COLOR unset, TERM not "dumb".
 bool wants_color(int descriptor);
 
 std::string paint(std::string_view text, Color color, bool use_color);
 
-// Columns as wide as their widest cell; the last is not padded. Width is
-// what a terminal makes of the text, not bytes.
+// Columns as wide as their widest cell; the last is not padded. Width counts terminal columns, not
+// bytes.
 class Table {
  public:
   struct Cell {

@@ -19,7 +19,7 @@ const T& get_or_empty(const Value& value) {
   return found != nullptr ? *found : kEmpty;
 }
 
-// Beyond U+FFFF JSON wants two halves.
+// Beyond U+FFFF JSON needs a surrogate pair.
 std::string json_escape(char32_t code) {
   if (code < 0x10000) return fmt::format("\\u{:04x}", static_cast<std::uint32_t>(code));
   const auto above = static_cast<std::uint32_t>(code) - 0x10000;
@@ -54,7 +54,7 @@ class JsonWriter {
   void operator()(bool truth) { out_ += truth ? "true" : "false"; }
   void operator()(std::int64_t number) { out_ += fmt::format("{}", number); }
   void operator()(std::uint64_t number) { out_ += fmt::format("{}", number); }
-  // JSON has no word for what is no number.
+  // JSON has no word for infinity or not-a-number.
   void operator()(double number) {
     out_ += std::isfinite(number) ? fmt::format("{}", number) : "null";
   }

@@ -10,7 +10,7 @@
 
 namespace airlock::ctl {
 
-// Anything D-Bus can carry, as far as airlockd sends it: read once, then shown or written as JSON.
+// Any D-Bus value of the kinds airlockd sends: read once, then shown or written as JSON.
 struct Value {
   using List = std::vector<Value>;
   using Map = std::map<std::string, Value>;
@@ -18,7 +18,7 @@ struct Value {
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, List, Map>
       is;
 
-  // What is not there or of another type is empty, 0 or false: the daemon may be newer or older.
+  // A missing value or one of another type is empty, 0 or false: the daemon may be newer or older.
   [[nodiscard]] const std::string& text() const;
   [[nodiscard]] std::uint64_t number() const;
   [[nodiscard]] bool truth() const;
@@ -28,7 +28,7 @@ struct Value {
 };
 
 enum class JsonStyle { kOneLine, kIndented };
-// Whatever could disturb a terminal is escaped, so that a person may look at it too.
+// Escapes any character that could disturb a terminal, so that people may read it too.
 std::string to_json(const Value& value, JsonStyle style);
 
 }  // namespace airlock::ctl

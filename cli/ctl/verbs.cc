@@ -14,7 +14,7 @@ namespace airlock::ctl {
 namespace {
 
 constexpr std::size_t kAny = 64;
-// Somebody types a password, then gigabytes may have to be written to a slow stick.
+// A person may type a password, then gigabytes may have to be written to a slow stick.
 constexpr std::chrono::seconds kActionDeadline{3600};
 
 constexpr std::array kVerbs = {
@@ -54,7 +54,7 @@ std::string with_share(const std::string& what, const Value& job) {
   return share == nullptr || *share < 0 ? what : fmt::format("{}: {:.0f} %", what, *share * 100);
 }
 
-// How far a check is, or the bytes that have still to be written. Empty: nothing worth a word.
+// The progress of a check, or the bytes still to be written. Empty if there is nothing to show.
 std::string progress_of(const Value& job) {
   const std::string& operation = job.at("Operation").text();
   if (operation == "check") return with_share("checking", job);
@@ -64,7 +64,7 @@ std::string progress_of(const Value& job) {
   return "writing, do not unplug yet: " + (left > 0 ? human_size(left) + " left" : "almost done");
 }
 
-// What the running job on this volume does, on one line that is written over.
+// The work of the running job on this volume, on one line that is overwritten.
 class ProgressLine {
  public:
   explicit ProgressLine(const Session& session) : session_(session) {}
@@ -85,7 +85,7 @@ class ProgressLine {
   }
 
  private:
-  // An eject consists of unmounts, and they know what is left.
+  // An eject consists of unmounts, and they know the bytes left.
   static const Value* more_telling(const Value* one, const Value* other) {
     return other->at("BytesLeft").number() > one->at("BytesLeft").number() ? other : one;
   }

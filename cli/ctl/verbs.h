@@ -11,8 +11,8 @@
 
 namespace airlock::ctl {
 
-// What a verb works with. Answers for people or programs go to standard output; words about them
-// (progress, hints) to standard error, and not at all with --quiet.
+// The environment of a verb. Its answer goes to standard output; progress and hints go to standard
+// error, and are left out with --quiet.
 struct Session {
   BusClient& bus;
   const Arguments& arguments;
@@ -27,7 +27,7 @@ struct Verb {
   std::string_view what;      // one line of help
   std::size_t least;          // operands
   std::size_t most;
-  std::string_view options;  // names of those it takes, separated by spaces
+  std::string_view options;  // names of those allowed, separated by spaces
   Result<void> (*run)(Session&);
 };
 
@@ -51,10 +51,10 @@ Result<void> label(Session& session);
 Result<void> log_lines(Session& session);
 Result<void> automount(Session& session);
 
-// The path of the volume the first operand names; an image file is opened and becomes one.
+// The path of the volume named by the first operand; an image file is opened and becomes a volume.
 Result<std::string> path_of_operand(Session& session);
 
-// Calling a method of a volume.
+// A call of a method of a volume.
 struct VolumeCall {
   std::string method;
   std::vector<Argument> arguments;
@@ -62,11 +62,11 @@ struct VolumeCall {
 };
 Result<Value::List> call_volume(Session& session, const std::string& path, VolumeCall call);
 
-// The a{sv} every changing method takes.
+// The a{sv} of every method that changes something.
 CallOptions common_options(const Arguments& arguments);
 
 void print_json(const Value& value);
-// One sentence for the person, on standard error, unless --quiet.
+// One sentence for people, on standard error, unless --quiet.
 void say(const Session& session, std::string_view text);
 
 }  // namespace airlock::ctl

@@ -36,8 +36,8 @@ std::string without_slash(std::string path) {
   return path;
 }
 
-// What was typed, as a full path if it is a path at all. By its letters only: a look at a hung
-// mount would hang us too.
+// The typed name, as a full path if it is a path. Works on the text only: access to a hung mount
+// would hang too.
 std::string full_path(const std::string& called) {
   if (called.find('/') == std::string::npos && called != "." && called != "..") return called;
   std::error_code failed;
@@ -45,7 +45,7 @@ std::string full_path(const std::string& called) {
   return failed ? called : without_slash(full.lexically_normal().string());
 }
 
-// The path without links; of device nodes only, for the same reason.
+// The path without links; for device nodes only, for the same reason.
 std::string real_path(const std::string& path) {
   if (!path.starts_with("/dev/")) return path;
   const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr),
@@ -59,7 +59,7 @@ bool is_below(const std::string& path, const std::string& folder) {
 
 enum class Match { kNone, kLoose, kExact };
 
-// The same thing under all its names.
+// One name in all its forms.
 struct Called {
   explicit Called(const std::string& as) : typed(as), full(full_path(as)), real(real_path(full)) {}
 
@@ -74,7 +74,7 @@ Match matches(const VolumeView& volume, const Called& called) {
   if (volume.id() == called.typed || device == called.real) return Match::kExact;
   if (is_below(called.full, volume.text("MountPoint"))) return Match::kExact;
   if (volume.text("Kind") == "image" && called.full.ends_with("/" + device)) return Match::kLoose;
-  // Whoever writes a path means that path, not a medium whose label reads like it.
+  // A path means that path, not a medium with such a label.
   if (called.typed.starts_with("/")) return Match::kNone;
   const bool named = volume.text("Label") == called.typed || volume.text("Uuid") == called.typed;
   return named ? Match::kLoose : Match::kNone;

@@ -12,7 +12,7 @@
 
 namespace airlock::ctl {
 
-// One volume as airlockd tells it at one moment: its path and properties.
+// One volume as airlockd described it at one moment: its path and properties.
 struct VolumeView {
   std::string path;
   Value properties;  // a map
@@ -20,7 +20,7 @@ struct VolumeView {
   [[nodiscard]] const std::string& text(std::string_view name) const {
     return properties.at(name).text();
   }
-  // What follows "the driver".
+  // The words after "the driver".
   [[nodiscard]] std::string cause_of_death() const {
     const std::string& cause = properties.at("Death").at("cause").text();
     return cause.empty() ? "died" : cause;
@@ -38,25 +38,24 @@ struct VolumeView {
 // The order of ids: runs of digits count as numbers ("sdb2" before "sdb10").
 bool comes_before(std::string_view a, std::string_view b);
 
-// All of them, by their ids.
+// All volumes, ordered by id.
 Result<std::vector<VolumeView>> fetch_volumes(BusClient& bus);
 
-// Those of one object at this moment.
+// The current properties of one object.
 Result<Value> fetch_properties(BusClient& bus, const std::string& path, const char* interface);
 
-// The properties of the running jobs by their paths.
+// The properties of the running jobs, by path.
 Result<Value::Map> fetch_jobs(BusClient& bus);
 
-// What people call a volume: its id, device, a link to the device, mount point or anything in it,
-// the path of its image file, label or UUID. A label never wins over what a medium cannot choose.
-// Errc::kNotFound names what there is; a label two media share is Errc::kInvalidArgument and names
-// both.
+// Finds a volume by its id, device, a link to the device, mount point or a path in it, the path of
+// its image file, label or UUID. A label never wins over a name that the medium cannot choose.
+// Errc::kNotFound lists the volumes; Errc::kInvalidArgument names both media if two share a label.
 Result<VolumeView> find_volume(BusClient& bus, const std::string& called);
 Result<VolumeView> choose_volume(std::vector<VolumeView> volumes, const std::string& called);
 
 bool is_regular_file(const std::string& path);
 
-// Whether the text can only mean an image file: it is the path of a regular file, and looks so.
+// Whether the text can only mean an image file: it names a regular file, and looks like a path.
 bool is_image_path(const std::string& path);
 
 }  // namespace airlock::ctl
