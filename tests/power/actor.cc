@@ -32,7 +32,7 @@ Outcome<NodeId> Actor::node_of(Object object) {
   return found.node;
 }
 
-// As the kernel does with what has no name any more.
+// As the kernel does with a file without a name.
 void Actor::let_go(NodeId node) {
   if (files_.forgotten(node)) files_.gone(node);
 }

@@ -10,7 +10,7 @@
 namespace airlock::power {
 
 // Changes a mounted filesystem through the driver's request interface, and tells a History. Knows
-// what there is, so a workload only chooses.
+// all files and folders, so a workload only chooses.
 class Actor {
  public:
   using Object = History::Object;
@@ -34,7 +34,7 @@ class Actor {
   Outcome<Object> make(const Place& place);
   Done write(Object file, std::size_t at, const std::string& text);
   Done resize(Object file, std::size_t size);
-  // Takes away what has the name already.
+  // Replaces a file or folder that already has the name.
   Done rename(Object object, Place to);
   Done remove(Object object);
   Done sync();

@@ -77,7 +77,7 @@ int run_program(const CrashProgram& program, std::span<const std::string_view> w
       run_sessions(program, sessions, *states, {.seed = *seed, .most = 0, .control = control});
   const std::string kind =
       control ? fmt::format("{} without {}", words[0], program.without) : std::string(words[0]);
-  // What the reader of a state reported may be long, so the reason stands in the last line, too.
+  // The reader's report about a state may be long, so the last line repeats the reason.
   fmt::print("{}: {}{}{}\n", kind, result.states.text(),
              result.wrong.empty() ? ", nothing is lost" : "; ", result.wrong);
   if (result.wrong.contains('\n'))

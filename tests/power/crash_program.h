@@ -13,21 +13,22 @@
 
 namespace airlock::power {
 
-// What a session left: how many states were judged, and what was wrong with one of them.
+// The result of a session: how many states were judged, and the fault of the first bad one.
 struct Result {
   StateCounts states;
   std::string wrong;
 };
 
-// The last step of the history that was acknowledged before the log had so many events.
+// The last step of the history that was acknowledged within the first `events` of the log.
 History::Step acknowledged(const RecordingMedium::Log& log, std::size_t events);
 
-// Judges the states that `plan` chooses. `judge` says what is wrong with one, or nothing.
+// Judges the states that `plan` chooses. `judge` describes the fault of a state, or returns
+// nothing.
 using StateJudge = std::function<std::string(const CrashState&)>;
 Result judge_states(const std::vector<std::byte>& before, const RecordingMedium::Log& log,
                     const CrashPlan& plan, const StateJudge& judge);
 
-// One session of a driver: the seed of its work, and how many states it may judge.
+// One session of a driver: the seed of its work, and the limit of states to judge.
 struct Turn {
   unsigned seed = 1;
   std::size_t most = 0;
@@ -35,25 +36,25 @@ struct Turn {
 };
 using Session = std::function<Result(const Turn&)>;
 
-// The sessions of a kind. Where their number is known, the seed counts them from 1 on, and the
-// states asked for are shared out among all of them.
+// The sessions of a kind. If their number is known, the seed counts them from 1 on, and the
+// requested states are divided among them.
 struct Sessions {
   Session run;
   std::size_t count = 0;
 };
 
-// The command line all programs here share: PROGRAM KIND STATES [SEED] [control], and PROGRAM
-// kinds, which lists the kinds. It knows no filesystem; a driver's program says what a session is.
+// The common command line of the programs here: PROGRAM KIND STATES [SEED] [control], and PROGRAM
+// kinds, which lists the kinds. It knows no filesystem; each driver's program defines its sessions.
 struct CrashProgram {
   std::string_view name;
-  std::string_view without;  // what the control takes away
+  std::string_view without;  // the part that the control removes
   std::size_t states_of_a_session = 0;
   std::vector<std::string_view> kinds;
-  std::function<Sessions(std::string_view kind)> find;  // empty for a kind it does not know
+  std::function<Sessions(std::string_view kind)> find;  // empty for an unknown kind
 };
 
-// Runs sessions until there were so many states or one is wrong. Answers with 0 where nothing was
-// lost; the control answers with 0 where something was.
+// Runs sessions until there were that many states or one is bad. Returns 0 if nothing was lost; the
+// control returns 0 if something was.
 int run_program(const CrashProgram& program, std::span<const std::string_view> words);
 
 }  // namespace airlock::power

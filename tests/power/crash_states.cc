@@ -79,8 +79,7 @@ CrashStates::Pieces CrashStates::torn() {
   return pieces;
 }
 
-// Half of them, all but one, or only one: what matters is often a single write that came early or
-// late.
+// A random part of them, all but one, or only one: often a single early or late write matters.
 CrashStates::Pieces CrashStates::subset() {
   Pieces pieces;
   if (unflushed_.empty()) return pieces;
@@ -95,7 +94,7 @@ CrashStates::Pieces CrashStates::subset() {
   return pieces;
 }
 
-// The image is put together for the judge and taken apart again.
+// Puts the image together for the judge and restores it afterwards.
 bool CrashStates::ask(std::size_t events, Shape shape, const Pieces& pieces, const Judge& judge) {
   if (!chosen()) return true;
   std::vector<std::pair<std::uint64_t, std::vector<std::byte>>> undo;

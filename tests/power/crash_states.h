@@ -14,30 +14,30 @@
 
 namespace airlock::power {
 
-// What a medium writes as one: it has all of a sector or nothing of it. Larger writes tear.
+// A medium writes all of a sector or nothing of it. Larger writes tear.
 inline constexpr std::size_t kSector = 512;
 
 enum class Shape {
   kInOrder,  // all writes so far arrived
   kTorn,     // the last of them only in part
-  kSubset,   // of the writes since the last flush some arrived, whole or torn, in any order
+  kSubset,   // some writes since the last flush arrived, whole or torn, in any order
 };
 inline constexpr std::size_t kShapes = 3;
 
-// A medium as a power cut left it.
+// A medium after a power cut.
 struct CrashState {
-  std::size_t events = 0;  // the first so many of the log had begun
+  std::size_t events = 0;  // how many events of the log had begun
   Shape shape = Shape::kInOrder;
-  std::span<const std::byte> image;  // as long as the judge is being asked
+  std::span<const std::byte> image;  // valid while the judge runs
   [[nodiscard]] std::string text() const;
 };
 
 struct CrashPlan {
   std::uint64_t seed = 1;
-  // Beside the state in order, at every write and every mark.
+  // At every write and every mark, besides the state in order.
   unsigned torn = 1;
   unsigned subsets = 2;
-  std::size_t most = ~std::size_t{0};  // with more, a seeded choice among all of them
+  std::size_t most = ~std::size_t{0};  // beyond it, a seeded choice among all states
   std::size_t sector = kSector;        // of the medium
 };
 
@@ -49,20 +49,20 @@ struct StateCounts {
   StateCounts& operator+=(const StateCounts& other);
 };
 
-// Makes every state a power cut during a recorded session could leave: after each prefix of the
-// log, with the last write torn, and with any of the writes since the last flush missing.
+// Makes every state that a power cut during a recorded session could leave: after each prefix of
+// the log, with the last write torn, and with any of the writes since the last flush missing.
 class CrashStates {
  public:
-  // `before` is the medium as it was when the log began.
+  // `before` is the medium at the beginning of the log.
   CrashStates(std::vector<std::byte> before, const RecordingMedium::Log& log, const CrashPlan& plan)
       : log_(log), plan_(plan), image_(std::move(before)), random_(plan.seed) {}
 
-  // Asks about one state after the other until all were judged or one was answered with false.
+  // Asks the judge about one state after the other, until all were judged or it returned false.
   using Judge = std::function<bool(const CrashState&)>;
   StateCounts run(const Judge& judge);
 
  private:
-  // A part of a write that arrived.
+  // The part of a write that arrived.
   struct Piece {
     std::uint64_t offset;
     std::span<const std::byte> data;
@@ -82,7 +82,7 @@ class CrashStates {
   const RecordingMedium::Log& log_;
   CrashPlan plan_;
   std::vector<std::byte> image_;        // everything up to the last flush
-  std::vector<std::size_t> unflushed_;  // the writes since
+  std::vector<std::size_t> unflushed_;  // the writes since then
   std::mt19937_64 random_;
   double share_ = 1;
   StateCounts counts_;

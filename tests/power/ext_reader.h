@@ -7,10 +7,10 @@
 
 namespace airlock::power {
 
-// What is on an ext volume in a file, as libext2fs reads it. Without lost+found.
+// The contents of an ext volume in a file, read by libext2fs. Without lost+found.
 struct ExtReading {
   Tree tree;
-  std::string wrong;  // what could not be read; empty if nothing
+  std::string wrong;  // the unreadable part; empty if there is none
 };
 ExtReading read_ext(const std::string& file);
 

@@ -15,7 +15,7 @@ constexpr std::size_t kEntry = 32;
 constexpr std::size_t kMostEntries = 200000;
 constexpr std::size_t kDeepest = 16;
 
-// Reads beyond the end are zero; what follows from them is found wrong.
+// Reads beyond the end give zeroes, and the fault shows in their consequences.
 class Bytes {
  public:
   explicit Bytes(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -36,12 +36,12 @@ class Bytes {
   std::span<const std::byte> bytes_;
 };
 
-// Where a file or folder is.
+// The place of a file or folder.
 struct Body {
   std::uint64_t cluster = 0;
   std::uint64_t size = 0;
   std::uint64_t written = 0;
-  bool together = false;  // no chain
+  bool together = false;  // consecutive, without a chain
 };
 
 class Reader {
@@ -56,7 +56,7 @@ class Reader {
 
  protected:
   [[nodiscard]] virtual std::string root() = 0;
-  // Of a table entry: 0 for free or damaged, 1 for the end.
+  // The entry in the table: 0 for free or damaged, 1 for the end.
   [[nodiscard]] virtual std::uint64_t next(std::uint64_t cluster) const = 0;
   [[nodiscard]] virtual bool is_used(std::uint64_t) const { return true; }
   virtual void list(const std::string& records, const std::string& path, std::size_t depth) = 0;
@@ -65,7 +65,7 @@ class Reader {
     if (wrong_.empty()) wrong_ = what;
   }
 
-  // All of a chain, or `most` bytes of it.
+  // All of a chain, or its first `most` bytes.
   std::string chain(const Body& body, std::uint64_t most, const std::string& path) {
     std::string text;
     std::uint64_t cluster = body.cluster;
@@ -114,7 +114,7 @@ class Reader {
  private:
   Tree tree_;
   std::string wrong_;
-  std::map<std::uint64_t, std::uint64_t> owners_;  // of clusters, by their first ones
+  std::map<std::uint64_t, std::uint64_t> owners_;  // cluster, first cluster of its owner
 };
 
 class Fat final : public Reader {
@@ -262,7 +262,7 @@ class Exfat final : public Reader {
     return name;
   }
 
-  // A set whose checksum is wrong is nobody's.
+  // A set with a wrong checksum does not belong to any file.
   void list(const std::string& records, const std::string& path, std::size_t depth) override {
     for (std::size_t at = 0; at + kEntry <= records.size(); at += kEntry) {
       const Bytes first(std::as_bytes(std::span(records)).subspan(at, kEntry));

@@ -9,10 +9,10 @@
 
 namespace airlock::power {
 
-// What is on a FAT or exFAT volume, as somebody reads it who shares no code with the driver.
+// The contents of a FAT or exFAT volume, read by code that shares nothing with the driver.
 struct FatReading {
   Tree tree;
-  std::string wrong;  // what no reader could make sense of; empty if nothing
+  std::string wrong;  // a fault for every reader; empty if there is none
 };
 FatReading read_fat(std::span<const std::byte> image);
 

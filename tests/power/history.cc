@@ -62,13 +62,13 @@ History::Window History::window(Step done) const {
   return {.from = after == synced_.begin() ? 0 : *std::prev(after), .to = done + 1};
 }
 
-// When a file was synced last, alone or with everything.
+// The last sync of a file, alone or with everything.
 History::Step History::acknowledged(const Item& item, Step done, Step from) const {
   const auto after = std::ranges::upper_bound(item.synced, done);
   return after == item.synced.begin() ? from : std::max(from, *std::prev(after));
 }
 
-// Whether spans, one beginning where the other ends, are there all the time.
+// Whether the spans, each joining the one before, cover the whole window.
 bool History::lasts(std::vector<Span> spans, Window window) {
   std::ranges::sort(spans, {}, &Span::from);
   Step until = -1;
@@ -81,7 +81,7 @@ bool History::lasts(std::vector<Span> spans, Window window) {
   return until > window.to;
 }
 
-// As it was at one moment of the window, or every byte as it was at some moment.
+// As at one moment of the window, or each byte as at some moment.
 bool History::may_contain(const Item& item, const std::string& content, Window window,
                           Contents contents) const {
   std::vector<const std::string*> versions;
@@ -109,7 +109,7 @@ bool History::may_contain(const Item& item, const std::string& content, Window w
   return true;
 }
 
-// One look at a tree.
+// The examination of one tree.
 class History::Judgement {
  public:
   Judgement(const History& history, Step done, Names names, Contents contents)
@@ -130,7 +130,7 @@ class History::Judgement {
   }
 
  private:
-  // All that may have been called so during the window.
+  // All objects that may have had this path during the window.
   std::set<Object> candidates(std::string_view path) {
     std::set<Object> objects = {kRoot};
     while (!path.empty()) {
@@ -205,7 +205,7 @@ class History::Judgement {
     return {};
   }
 
-  // A name that was there all the time, perhaps of one file after the other.
+  // A name that existed all the time, perhaps for one file after the other.
   std::string find_lost_names() {
     for (const auto& [slot, objects] : history_.slots_) {
       if (seen_names_.contains(slot)) continue;

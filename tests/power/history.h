@@ -12,19 +12,19 @@
 
 namespace airlock::power {
 
-// A file or folder an independent reader found on a medium.
+// A file or folder that an independent reader found on a medium.
 struct Found {
   std::string path;  // "/folder/name"
   bool folder = false;
   std::string content;         // of a file
-  std::uint64_t identity = 0;  // the same for two names of one file; 0: not known, or it is empty
+  std::uint64_t identity = 0;  // the same for two names of one file; 0: unknown, or empty
 };
 using Tree = std::vector<Found>;
 
-// What a session did to a tree, operation by operation, and what of it was acknowledged: the oracle
-// that says whether a medium is as a power cut may leave it. Objects are files and folders,
-// whatever they are called. An operation has a number; the medium's log has a mark with that number
-// where the operation was answered.
+// The operations of a session on a tree, and which of them were acknowledged: the oracle that
+// decides whether a power cut may leave a medium like this. Objects are files and folders, whatever
+// their names. An operation has a number; the medium's log has a mark with that number where the
+// operation was answered.
 class History {
  public:
   using Object = std::size_t;
@@ -33,26 +33,26 @@ class History {
 
   History();
 
-  // Begins the next operation; what is said from here on is done by it.
+  // Begins the next operation; the following changes belong to it.
   Step next() { return ++now_; }
   Object make(Object parent, const std::string& name, bool folder);
   void set_content(Object file, const std::string& content);
   void remove(Object object);
-  // Takes away what has the name already.
+  // Replaces an object that already has the name.
   void move(Object object, Object parent, const std::string& name);
-  // Everything so far was acknowledged, or what one file has.
+  // Acknowledges everything so far, or one file.
   void synced() { synced_.push_back(now_); }
   void synced(Object file) { objects_[file].synced.push_back(now_); }
 
   [[nodiscard]] const std::string& content(Object file) const;
 
-  // What names a tree may have: while a renaming is not put right, the old one and the new one.
+  // The possible names in a tree: while a renaming is unfinished, both the old and the new one.
   enum class Names { kOne, kOldAndNew };
-  // What may be read where two versions of a file differ: bytes of one of them, or, where a file
-  // can get its size before its map or the other way round, zeroes to the end of a block as well.
+  // The possible contents where two versions of a file differ: bytes of one of them, or, if a file
+  // can get its size before its map or the other way round, also zeroes to the end of a block.
   enum class Contents { kExact, kHoles };
-  // What is wrong with a tree found after a cut, if `done` is the last operation that was answered
-  // before; empty if nothing is.
+  // The fault of a tree found after a cut, if `done` is the last operation answered before it;
+  // empty if there is none.
   [[nodiscard]] std::string judge(const Tree& tree, Step done, Names names,
                                   Contents contents = Contents::kExact) const;
 
@@ -79,7 +79,7 @@ class History {
     std::vector<Step> synced;
   };
   using Slot = std::pair<Object, std::string>;  // a name in a folder
-  // From the last acknowledgement to the operation that may be under way.
+  // From the last acknowledgement to the operation that may be running.
   struct Window {
     Step from = 0;
     Step to = 0;
@@ -99,7 +99,7 @@ class History {
   Step now_ = 0;
   std::vector<Item> objects_;
   std::vector<Step> synced_;
-  std::map<Slot, std::set<Object>> slots_;  // who ever had a name
+  std::map<Slot, std::set<Object>> slots_;  // all objects that ever had a name
   std::map<Slot, Object> present_;
 };
 

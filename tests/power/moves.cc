@@ -78,7 +78,7 @@ Outcome<void> Moves::exchange(Place& one, Place& other) {
   return {};
 }
 
-// Into a new folder, which perhaps moves as well, and out again; then the folder goes.
+// Into a new folder, which may move as well, and out again; then the folder is removed.
 Outcome<void> Moves::through_a_folder(Place& place) {
   Place folder = {folders_[pick(kFolders)], fresh_name()};
   TRY(const Attributes made,
@@ -92,7 +92,7 @@ Outcome<void> Moves::through_a_folder(Place& place) {
   return {};
 }
 
-// Others, which come and go and have blocks of folders split.
+// Other files, which come and go and split blocks of folders.
 Outcome<void> Moves::junk() {
   if (junk_.size() < 20 || pick(2) == 0) {
     const Place place = {folders_[pick(kFolders)], fresh_name()};

@@ -13,8 +13,8 @@
 namespace airlock::power {
 
 // Files that were synced long ago and only move: renamed within and across two large folders, into
-// new folders and out of them, linked and unlinked, exchanged, among others that come and go. Each
-// of them has a name at every moment.
+// new folders and out of them, linked and unlinked, exchanged, among other files that come and go.
+// Each of them has a name at every moment.
 class Moves {
  public:
   static constexpr std::size_t kFiles = 40;
@@ -22,11 +22,11 @@ class Moves {
   Moves(FileSystem& files, RecordingMedium& medium, unsigned seed, NodeId root = 1)
       : files_(files), medium_(medium), random_(seed), root_(root) {}
 
-  // The folders and the files; all of it is to be on the medium before anything is judged.
+  // Makes the folders and the files; all must be on the medium before the first judgement.
   std::string prepare();
-  // So many operations on a medium that was prepared; the text of the first that failed.
+  // Performs that many operations on a prepared medium; returns the text of the first failure.
   std::string run(int operations);
-  // What is wrong with a tree at any moment of run(); empty if nothing is.
+  // The fault of a tree at any moment of run(); empty if there is none.
   static std::string judge(const Tree& tree);
 
  private:

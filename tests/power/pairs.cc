@@ -39,7 +39,7 @@ std::string Pairs::step(Done done) {
   return {};
 }
 
-// No two have a byte sequence in common.
+// No two texts have a byte sequence in common.
 std::string Pairs::text(Object file, std::size_t length) {
   std::string text;
   for (++texts_; text.size() < length;) text += fmt::format("{}:{}:{} ", file, texts_, text.size());

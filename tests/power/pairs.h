@@ -10,8 +10,8 @@
 namespace airlock::power {
 
 // Every pair of operations on two folders and two files, each operation followed by no sync, the
-// sync of a file, or the sync of everything. What two operations do to each other goes wrong more
-// often than what takes many, and here none is left to chance.
+// sync of a file, or the sync of everything. Most faults need only two operations, and here no pair
+// is left to chance.
 class Pairs {
  public:
   static std::size_t count();
@@ -19,9 +19,11 @@ class Pairs {
   Pairs(FileSystem& files, RecordingMedium& medium, History& history, NodeId root)
       : medium_(medium), history_(history), actor_(files, history, root) {}
 
-  // What is there before; synced, and the log begins behind it. What failed, or nothing.
+  // Makes the files and folders; synced, and the log begins behind them. Returns the failure, or
+  // nothing.
   std::string prepare();
-  // The pair of that number; the rest of its operations if one is not possible after the other.
+  // Runs the pair of that number; only a part of it if the second operation is impossible after the
+  // first.
   std::string run(std::size_t number);
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Cuts the power of the ext driver on volumes without a journal: power_ext KIND STATES [SEED]
-// [control]. Each state is repaired by e2fsck and then read by libext2fs. The control has the
-// order of writes taken out: of the flushes of an operation only the last one counts.
+// [control]. e2fsck repairs each state and libext2fs reads it. The control lacks the order of
+// writes: only the last flush of an operation counts.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
@@ -36,7 +36,7 @@ constexpr int kOperations = 160;
 constexpr std::size_t kStatesOfASession = 250;
 
 // Without a journal a directory block must not tear, so the medium has sectors as large as blocks.
-// A journal needs no more than the smallest sector there is.
+// With a journal even the smallest sectors are enough.
 struct Kind {
   std::string_view name;
   const char* options;
@@ -52,8 +52,8 @@ constexpr std::array kKinds = {
     Kind{"journal", "-t ext4 -b 1024 -J size=1 -N 256", kSector},
 };
 
-// A file in memory for those who want a name. It is filled in place: that is most of the time a
-// state takes.
+// A file in memory for programs that need a name. It is filled in place: that takes most of the
+// time of a state.
 class Scratch {
  public:
   Scratch() {
@@ -78,7 +78,7 @@ class Scratch {
   UniqueFd descriptor_;
 };
 
-// How e2fsck ended.
+// The exit code of e2fsck.
 int repair(const std::string& file, const std::string& report) {
   std::string program = "e2fsck", flags = "-fy", name = file;
   std::array<char*, 4> arguments = {program.data(), flags.data(), name.data(), nullptr};
@@ -103,7 +103,7 @@ std::string text_of(const std::string& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-// As if the driver waited for the medium only at the end of what it was asked for.
+// As if the driver waited for the medium only at the end of each request.
 RecordingMedium::Log without_order(const RecordingMedium::Log& log) {
   RecordingMedium::Log kept;
   for (std::size_t i = 0; i < log.size(); ++i) {
@@ -115,7 +115,7 @@ RecordingMedium::Log without_order(const RecordingMedium::Log& log) {
   return kept;
 }
 
-// A directory that grew may have a name twice, each time of the same file.
+// A directory that grew may have a name twice, each time for the same file.
 Tree without_repeated(Tree tree) {
   std::set<std::pair<std::string, std::uint64_t>> seen;
   std::erase_if(tree, [&](const Found& found) {
@@ -126,7 +126,7 @@ Tree without_repeated(Tree tree) {
 
 class Judge {
  public:
-  // Without a history, of moves.
+  // Without a history for Moves.
   Judge(const RecordingMedium::Log& log, const History* history) : log_(log), history_(history) {}
 
   std::string judge(const CrashState& state) {
@@ -153,7 +153,7 @@ class Judge {
   Scratch report_;
 };
 
-// A mounted volume. `work` says what went wrong.
+// Mounts a volume. `work` returns the failure.
 template <typename Work>
 std::string mounted(BlockIo& medium, Work work) {
   auto volume = ext::Volume::open(medium, ext::MountMode::kReadWrite);
@@ -167,7 +167,7 @@ std::string mounted(BlockIo& medium, Work work) {
   return wrong;
 }
 
-// The seed decides where the names of a hashed folder lie, too: what one run found, another finds.
+// The seed also decides where names lie in a hashed folder: a repeated run finds the same.
 std::vector<std::byte> make_medium(const Kind& kind, unsigned seed) {
   const std::string uuid = fmt::format("{:08x}-0000-4000-8000-000000000001", seed);
   auto image = ext::testing::make_image(
@@ -180,13 +180,13 @@ std::vector<std::byte> make_medium(const Kind& kind, unsigned seed) {
   return medium.bytes();
 }
 
-// What a driver does with the medium; what went wrong, if anything did.
+// Records the work of a driver on the medium; returns the failure, if any.
 std::string record(RecordingMedium& medium, History& history, const Kind& kind, unsigned seed) {
   if (kind.moves)
     return mounted(medium,
                    [&](FileSystem& files) { return Moves(files, medium, seed).run(kOperations); });
-  // While a folder replaces an empty one it has two names for a moment, and e2fsck takes away
-  // whichever it finds later: perhaps that of the empty one.
+  // When a folder replaces an empty one it has two names for a moment, and e2fsck removes the one
+  // it finds later: perhaps that of the empty one.
   const bool journal = kind.name == "journal";
   auto wrong = mounted(medium, [&](FileSystem& files) {
     Workload workload(files, medium, history, {.seed = seed, .replace_folders = journal});

@@ -39,7 +39,7 @@ constexpr std::array kKinds = {Kind{"fat12", "-F12 -s1", 1440},
                                Kind{"fat32-pairs", "-F32 -s1", 300, true},
                                Kind{"exfat-pairs", "exfat -c1K -b4K", 400, true}};
 
-// The driver of what is on the medium, with everything it needs.
+// The driver for the volume on the medium, and everything it needs.
 class Mounted {
  public:
   explicit Mounted(BlockIo& medium) {
@@ -54,7 +54,7 @@ class Mounted {
       driver_ = std::make_unique<fat::FatDriver>(*volume_, fat::View{});
     }
   }
-  // Null where it could not be mounted.
+  // Null if the volume could not be mounted.
   FileSystem* files() { return driver_.get(); }
 
  private:
@@ -63,7 +63,7 @@ class Mounted {
   std::unique_ptr<FileSystem> driver_;
 };
 
-// What the check does first: of two names one goes.
+// The first step of the check: it removes one of two names.
 std::string judge_finished(const CrashState& state, const History& history, History::Step done,
                            ScratchMedium& medium) {
   medium.assign(state.image);
@@ -85,7 +85,7 @@ std::string judge(const CrashState& state, const RecordingMedium::Log& log, cons
   return judge_finished(state, history, done, scratch);
 }
 
-// Begins the log, and says what is on the medium then.
+// Does the work. For pairs, `before` becomes the medium at the beginning of the log.
 std::string work(FileSystem& files, RecordingMedium& medium, History& history, const Turn& turn,
                  bool pairs, std::vector<std::byte>& before) {
   if (!pairs) return Workload(files, medium, history, {.seed = turn.seed}).run(kOperations);

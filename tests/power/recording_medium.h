@@ -13,9 +13,9 @@
 
 namespace airlock::power {
 
-// A medium in memory that logs in order what reaches it: every write with its bytes, every flush,
-// and the marks a test puts between them ("this was acknowledged"). CrashStates makes from the log
-// what a power cut could leave. It knows nothing of any filesystem.
+// A medium in memory that logs in order everything that reaches it: every write with its bytes,
+// every flush, and the marks of the test ("this was acknowledged"). From the log CrashStates makes
+// the states a power cut could leave. It knows nothing of any filesystem.
 class RecordingMedium final : public BlockIo {
  public:
   struct Event {
@@ -26,18 +26,18 @@ class RecordingMedium final : public BlockIo {
     std::uint64_t mark = 0;       // of a mark
   };
   using Log = std::vector<Event>;
-  // kForgotten is the control of a crash test: the medium promises to flush and does not, as a
-  // driver would behave that orders nothing. A test that finds no loss then cannot find any.
+  // kForgotten is the control of a crash test: the medium only pretends to flush, as if the driver
+  // ordered nothing. A test that finds no loss with it could not find any.
   enum class Flushes { kHonest, kForgotten };
 
   explicit RecordingMedium(std::vector<std::byte> content, Flushes flushes = Flushes::kHonest)
       : memory_(std::move(content)), flushes_(flushes) {}
 
-  // Only to be looked at while nobody writes.
+  // Read it only while nothing writes.
   [[nodiscard]] const std::vector<std::byte>& bytes() { return memory_.bytes(); }
   [[nodiscard]] const Log& log() const { return log_; }
 
-  // What was logged so far is on the medium, and is forgotten.
+  // Everything logged so far is on the medium, and is forgotten.
   void begin_log() {
     const std::scoped_lock lock(mutex_);
     log_.clear();
@@ -74,7 +74,7 @@ class RecordingMedium final : public BlockIo {
     if (flushes_ == Flushes::kHonest) log_.push_back({});
     return {};
   }
-  // A reader of what was discarded reads nonsense.
+  // Discarded data reads as nonsense.
   Outcome<void> discard(std::uint64_t offset, std::uint64_t length) override {
     const std::scoped_lock lock(mutex_);
     if (auto done = memory_.discard(offset, length); !done) return done;
@@ -90,7 +90,7 @@ class RecordingMedium final : public BlockIo {
     return done;
   }
 
-  std::mutex mutex_;  // the log has the order in which the memory got the writes
+  std::mutex mutex_;  // the log has the order of the writes in memory
   MemoryMedium memory_;
   Flushes flushes_;
   Log log_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The rig itself: which states it makes of a log, and what its oracle lets pass.
+// The rig itself: the states it makes from a log, and the trees its oracle accepts.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -28,7 +28,7 @@ std::size_t Workload::count(bool folder) const {
       actor_.all(), [&](const auto& item) { return item.second.folder == folder; }));
 }
 
-// The root where there is none.
+// The root if there is none.
 Workload::Object Workload::pick_of(bool folder) {
   std::vector<Object> all;
   for (const auto& [object, place] : actor_.all())
@@ -40,7 +40,7 @@ Workload::Object Workload::pick_folder() {
   return pick(3) == 0 ? History::kRoot : pick_of(true);
 }
 
-// Short, of two parts, and longer than a sector of a directory has room for beside others.
+// Short, of two parts, and longer than the room in a shared directory sector.
 std::string Workload::pick_name() {
   const std::array<std::size_t, 5> lengths = {0, 8, 20, 70, 150};
   return fmt::format("name {}{}", pick(30), std::string(lengths.at(pick(lengths.size())), 'x'));
@@ -53,7 +53,7 @@ Workload::Done Workload::make(bool folder) {
   return {};
 }
 
-// Every write has bytes of its own, so that none can be taken for another's.
+// Every write has different bytes, so that no write can be mistaken for another.
 Workload::Done Workload::write_some() {
   const Object file = pick_of(false);
   if (file == History::kRoot) return {};

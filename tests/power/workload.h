@@ -16,19 +16,20 @@ struct WorkloadOptions {
   NodeId root = 1;
   std::size_t most_files = 24;
   std::size_t most_folders = 6;
-  unsigned most_bytes = 9000;      // written at once
-  bool sync_single_files = false;  // fsync of one file, beside sync of everything
+  unsigned most_bytes = 9000;      // in one write
+  bool sync_single_files = false;  // fsync of one file, besides sync of everything
   bool replace_folders = true;     // rename over an empty one
 };
 
-// Does random things to a mounted filesystem, tells a History of them, and marks in the medium's
-// log where each was answered. Works through the driver's request interface, so with any driver.
+// Performs random operations on a mounted filesystem, tells them to a History, and marks in the
+// medium's log where each was answered. Uses the driver's request interface, so it works with any
+// driver.
 class Workload {
  public:
   Workload(FileSystem& files, RecordingMedium& medium, History& history,
            const WorkloadOptions& options);
 
-  // So many operations; the text of the first that failed, or nothing.
+  // Performs that many operations; returns the text of the first failure, or nothing.
   std::string run(int operations);
 
  private:
