@@ -51,7 +51,7 @@ Words check_words(CheckerFamily family, CheckOperation operation) {
 
 Words label_command(const CheckerRow& row, const std::string& label) {
   const std::string program(row.label_program);
-  // fatlabel takes an empty operand for a question.
+  // fatlabel treats an empty operand as a question.
   if (row.family == CheckerFamily::kFat && label.empty()) return {program, "-r", kMediumPath};
   return {program, kMediumPath, label};
 }

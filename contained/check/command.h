@@ -9,13 +9,14 @@
 
 namespace airlock::check {
 
-// Where a checker that can tells how far it is.
+// Where a checker reports its progress, if it can.
 inline constexpr int kProgressDescriptor = 5;
 
-// The command line that does what was asked for, the name of the program first.
+// The command line for the request, the name of the program first.
 Result<std::vector<std::string>> command_for(const CheckerRow& row, const CheckRequest& request);
 
-// How to ask a checker for its version that keeps silent about it while it works; empty for others.
+// The question for the version of a checker that does not report it during its work; empty for
+// others.
 std::vector<std::string> version_question(const CheckerRow& row);
 
 }  // namespace airlock::check

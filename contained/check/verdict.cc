@@ -40,7 +40,7 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(first, line.find_last_not_of(' ') - first + 1);
 }
 
-// '#' in a form stands for digits, hexadecimal ones included; everything else for itself.
+// '#' in a form stands for digits, including hexadecimal ones; other characters for themselves.
 bool fits(std::string_view line, std::string_view form) {
   for (const char c : form) {
     const std::size_t digits = std::min(line.find_first_not_of("0123456789abcdef"), line.size());
@@ -55,8 +55,8 @@ bool fits_any(std::string_view line, std::span<const std::string_view> forms) {
   return std::ranges::any_of(forms, [&](std::string_view form) { return fits(line, form); });
 }
 
-// What the words of one kind of checker mean. Names from the medium are among them, with line
-// breaks if it likes, so any line may be forged; but none that the checker wrote can be taken away.
+// The meaning of one checker's output. Names from the medium are part of it, perhaps with line
+// breaks, so any line may be forged; but no line of the checker can be removed.
 struct Reading {
   std::string checker;
   bool was_dirty = false;
@@ -65,8 +65,8 @@ struct Reading {
   bool replayed = false;
   bool unreadable = false;
   bool unsupported = false;
-  bool hopeless = false;  // it found nothing it could begin with
-  bool grave = false;     // it wrote something that is not known to do no harm
+  bool hopeless = false;  // it found nothing to begin with
+  bool grave = false;     // it wrote something that may be harmful
   std::uint32_t findings = 0;
   std::string first_finding;
 };
@@ -85,7 +85,7 @@ constexpr auto kReadErrors = std::to_array<std::string_view>(
     {"Input/output error", "Attempt to read block from filesystem resulted in short read",
      "Error reading block", "failed to read", "Read error", " bytes instead of "});
 
-// e2fsck asks about everything it finds, and answers itself: "Fix? no".
+// e2fsck asks about every fault, and answers itself: "Fix? no".
 bool is_ext_question(std::string_view line) {
   const std::string_view end = trimmed(line);
   return end.ends_with("? no") || end.ends_with("? yes");
@@ -100,7 +100,7 @@ bool is_ext_remark(std::string_view line) {
   return trimmed(line).empty() || has_any(line, kRemarks);
 }
 
-// e2fsck does not ask about an error that it can't go on from. It names that one last.
+// e2fsck does not ask about an error that stops it. It names that one last.
 void add_unasked(Reading& reading, const Lines& lines) {
   const auto last = std::find_if_not(lines.rbegin(), lines.rend(), is_ext_remark);
   if (last != lines.rend()) add_finding(reading, *last);
@@ -123,7 +123,7 @@ Reading read_ext(const Lines& lines, std::string_view text) {
   reading.replayed = has(text, ": recovering journal") && !reading.failed_replay;
   reading.skipped_replay = has(text, "skipping journal recovery");
   reading.unsupported = has(text, "unsupported feature") || has(text, "revision level too high");
-  // With -n it goes on where the medium ends too early, and calls what it could read clean.
+  // With -n it continues on a medium that ends too early, and calls the readable part clean.
   constexpr auto kHopeless = std::to_array<std::string_view>(
       {"Bad magic number in super-block", "superblock could not be read",
        "The physical size of the device is"});
@@ -134,7 +134,7 @@ Reading read_ext(const Lines& lines, std::string_view text) {
 constexpr std::string_view kLongerThanItsFile =
     "  File size is # bytes, cluster chain length is > # bytes.";
 
-// Whole lines: what it says when it gives up is not buffered like the rest, so it may stand behind
+// Whole lines: its last words when it gives up are not buffered like the rest, so they may follow
 // the first half of any line.
 bool is_fat_remark(std::string_view line) {
   constexpr auto kRemarks = std::to_array<std::string_view>(
@@ -153,9 +153,9 @@ bool is_the_mark(std::string_view difference) {
 constexpr std::string_view kDifferences =
     "This is mostly harmless. Differences: (offset:original/backup)";
 
-// FAT32 has a copy of its boot sector, and nobody who mounts it sets the mark in the copy, too. The
-// line that follows has every byte that differs: its place, what it is and what the copy says. No
-// name comes before the first of these headings.
+// FAT32 has a copy of its boot sector, and no system sets the mark in the copy, too. The next line
+// lists every byte that differs: its place, its value, and the value in the copy. No name comes
+// before the first of these headings.
 bool only_the_mark_differs(const Lines& lines) {
   const auto heading = std::ranges::find(lines, kDifferences);
   return heading != lines.end() && std::next(heading) != lines.end() &&
@@ -171,9 +171,9 @@ bool is_the_front_of_a_name(std::string_view line) {
   return line.starts_with("Orphaned long file name part \"") && line.ends_with('"');
 }
 
-// What was being written when the medium went leaves space taken that no file has, a number of free
-// clusters that is not right any more, one copy of the table behind the other, or the front of a
-// long name. Nobody who writes on makes that worse.
+// An interrupted write leaves clusters in use without a file, a wrong number of free clusters, one
+// copy of the table behind the other, or the front of a long name. Further writing makes none of
+// these worse.
 bool is_fat_trace(std::string_view line, std::string_view next) {
   constexpr auto kTraces = std::to_array<std::string_view>(
       {"Reclaimed # unused cluster (# bytes).", "Reclaimed # unused clusters (# bytes).",
@@ -185,7 +185,7 @@ bool is_fat_trace(std::string_view line, std::string_view next) {
 
 void add_fat_trace(Reading& reading, std::string_view line, std::string_view next) {
   constexpr std::string_view kReclaimed = "Reclaimed ";
-  // With -n it only says so.
+  // With -n it changes nothing in spite of these words.
   if (line.starts_with(kReclaimed))
     add_harmless(reading, fmt::format("no file has {}", line.substr(kReclaimed.size())));
   else if (line.starts_with('/'))
@@ -202,7 +202,7 @@ void read_fat_line(Reading& reading, std::string_view line, std::string_view nex
   else if (is_fat_trace(line, next))
     add_fat_trace(reading, line, next);
   else if (line.starts_with(' '))
-    reading.grave = true;  // it belongs to a finding, or was to look as if another one did
+    reading.grave = true;  // the details of a finding, or made to look like them
   else
     add_finding(reading, line);
 }
@@ -222,8 +222,8 @@ Reading read_fat(const Lines& lines, std::string_view text) {
   return reading;
 }
 
-// What was taken for a file that did not come to use it. A file may be called like that, too, but
-// then what was found of it stands behind its name.
+// Clusters reserved for a file and not used. A file may have such a name, too, but then the finding
+// follows its name.
 bool is_exfat_trace(std::string_view line) {
   constexpr std::string_view kWords = ": more clusters are allocated.";
   const std::size_t place = line.rfind(kWords);
@@ -246,7 +246,7 @@ void read_exfat_line(Reading& reading, std::string_view line) {
   else if (is_exfat_trace(line))
     add_harmless(reading, line);
   else if (line.starts_with("ERROR: ") || has(line, "(y/N)"))
-    add_finding(reading, line);  // here too it asks and answers itself: "Fix (y/N)? n"
+    add_finding(reading, line);  // it too asks and answers itself: "Fix (y/N)? n"
   else if (!is_exfat_remark(line))
     reading.grave = true;
 }
@@ -264,7 +264,7 @@ Reading read_exfat(const Lines& lines, std::string_view text) {
   return reading;
 }
 
-// ntfsfix tells each step as it goes; these are the ends of steps that tell something.
+// ntfsfix reports each step; these are the informative ends of steps.
 struct NtfsSign {
   std::string_view words;
   std::string_view meaning;
@@ -301,18 +301,18 @@ Reading read(CheckerFamily family, std::string_view text) {
       reading = read_exfat(lines, text);
       break;
     case CheckerFamily::kNtfs:
-      // What it can't make sense of it calls an "Input/output error", too.
+      // It uses "Input/output error" for nonsense on the medium, too.
       return read_ntfs(text);
   }
-  // That a journal can't be replayed it calls an "Input/output error", too: what it wants to write
-  // may lie behind the end.
+  // It uses "Input/output error" for a failed replay of a journal, too: the target of a write may
+  // lie behind the end.
   reading.unreadable = reading.failed_replay
                            ? has(text, "Error reading block") || has(text, "short read")
                            : has_any(text, kReadErrors);
   return reading;
 }
 
-// What an exit code says, before the words are heard.
+// The meaning of an exit code alone, before the output is read.
 enum class Said { kFine, kCorrected, kErrors, kFailed, kNonsense };
 
 Said said_by_e2fsck_code(int code) {
@@ -324,7 +324,7 @@ Said said_by_e2fsck_code(int code) {
     case 3:
       return Said::kCorrected;
     case 4:
-    case 12:  // uncorrected, and something went wrong meanwhile
+    case 12:  // uncorrected errors, and an operational error as well
       return Said::kErrors;
     case 8:
       return Said::kFailed;
@@ -366,9 +366,9 @@ CheckVerdict verdict_of(const Reading& reading, Said said, CheckOperation operat
   if (said == Said::kNonsense) return CheckVerdict::kDied;
   if (reading.hopeless) return CheckVerdict::kUncorrectable;
   if (said == Said::kFailed) return CheckVerdict::kUncorrectable;
-  // Whatever it finds while it must leave the journal alone may be gone after the replay.
+  // Faults found while it must leave the journal alone may be gone after the replay.
   if (reading.skipped_replay) return CheckVerdict::kNeedsReplay;
-  // Its exit code says nothing of it.
+  // The exit code does not show this.
   if (operation == CheckOperation::kReplay && reading.failed_replay) return CheckVerdict::kErrors;
   if (!only_reads(operation))
     return said == Said::kErrors ? CheckVerdict::kUncorrectable : CheckVerdict::kClean;
@@ -428,7 +428,7 @@ CheckReply died(std::string why, std::string_view output) {
           .log = std::string(output.substr(0, CheckReply::kMostLog))};
 }
 
-// The programs that write labels only say whether they did.
+// The programs that write labels report only success or failure.
 CheckReply judge_label(int code, std::string_view output) {
   CheckReply reply{.verdict = code == 0 ? CheckVerdict::kClean : CheckVerdict::kErrors,
                    .changed = code == 0,
@@ -443,8 +443,8 @@ CheckReply judge_label(int code, std::string_view output) {
   return reply;
 }
 
-// ntfsfix looks at the boot sector, its copy, and the first records of two tables; no more may be
-// said of the rest.
+// ntfsfix examines the boot sector, its copy, and the first records of two tables; the summary must
+// not promise more.
 std::string summary_for(CheckerFamily family, CheckVerdict verdict, const Reading& reading,
                         bool changed) {
   if (family == CheckerFamily::kNtfs && verdict == CheckVerdict::kClean)
@@ -467,7 +467,7 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
   if (family == CheckerFamily::kExt && is_damaged && !says_why)
     add_unasked(reading, lines_of(output));
   if (verdict == CheckVerdict::kDied) return died(cause_of_death(ending), output);
-  // The exit code of e2fsck keeps silent about a replay.
+  // The exit code of e2fsck does not show a replay.
   const bool changed = !only_reads(operation) && (said == Said::kCorrected || reading.replayed);
   return {.verdict = verdict,
           .changed = changed,

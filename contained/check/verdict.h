@@ -12,18 +12,18 @@ namespace airlock::check {
 
 // How a checker ended.
 struct Ending {
-  std::optional<int> code;  // it ended by itself
-  int signal_number = 0;    // or by this
+  std::optional<int> code;  // its own exit code
+  int signal_number = 0;    // or the signal that killed it
   bool wrote_too_much = false;
 };
 
-// What its end and its words mean together. Neither is believed alone: an exit code that this
-// checker does not have, or that contradicts what was possible, is the code of a checker that was
-// taken over or is broken, and then nothing it said counts.
+// The combined meaning of its exit code and its output. Neither is trusted alone: an exit code that
+// this checker does not have, or that is impossible here, means a subverted or broken checker, and
+// then its output is ignored.
 CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& ending,
                  std::string_view output);
 
-// The checker and its version, from the answer to the question for it; empty if it says none.
+// The checker and its version, from its answer to the version question; empty if it has none.
 std::string version_told(const Ending& ending, std::string_view output);
 
 }  // namespace airlock::check
