@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Arbitrary bytes as an argument memfd. What is accepted must be bounded and must survive being
+// Arbitrary bytes as an argument memfd. Accepted arguments must be bounded and must survive being
 // written and read again.
 #include <algorithm>
 #include <cstdint>
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(!arguments->empty());
   require(total_size(*arguments) <= airlock::kMaxArgumentBytes);
   const auto again = airlock::encode_arguments(*arguments, 0);
-  // Overlapping strings can take less room than the same strings side by side.
+  // Overlapping strings can take less room than separate ones.
   if (again) require(airlock::decode_arguments(*again).value() == *arguments);
   return 0;
 }

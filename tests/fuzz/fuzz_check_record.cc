@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What an airlock-check that was taken over may answer: any bytes. Whatever is accepted must be
-// within its bounds, and there is one way only to say it. So that mutation gets past the length,
-// shorter input is filled up with zeros first.
+// The answer of a subverted airlock-check: any bytes. An accepted answer must be within its bounds
+// and have only one encoding. Shorter input is first filled up with zeros, so that mutation gets
+// past the check of the length.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

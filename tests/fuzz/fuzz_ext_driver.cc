@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The whole ext driver over a damaged image: opens it, does what the input says, closes it. See
-// fuzz_ext_input.h for the damage; what follows is one byte of mode (1: read-only) and operations.
+// The whole ext driver over a damaged image: opens it, performs the operations in the input, closes
+// it. See fuzz_ext_input.h for the damage; then one byte of mode (1: read-only) and operations
+// follow.
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -18,7 +19,7 @@ constexpr int kMostOperations = 64;
 class CountingSink final : public EntrySink {
  public:
   bool add(std::string_view, const Attributes& attributes, std::uint64_t next) override {
-    if (next <= cookie) std::abort();  // a listing must come to an end
+    if (next <= cookie) std::abort();  // a listing must end
     cookie = next;
     last = attributes.node;
     return ++count < 200;
@@ -92,7 +93,7 @@ class Session {
   }
 
  private:
-  // The first 32 inodes of an image are named by number, so that seeds are short.
+  // The first 32 inodes of an image are used by number, so that seeds are short.
   NodeId node() {
     const std::uint8_t which = input_.byte();
     if (which < 32) return which;

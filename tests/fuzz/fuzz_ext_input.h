@@ -10,8 +10,9 @@
 
 #include "tests/fuzz/fuzz_input.h"
 
-// What the ext fuzz targets share: the start of an input picks one of the images of
-// make_ext_images.py and says how to damage it:
+// The common part of the ext fuzz targets: the start of an input picks one of the images of
+// make_ext_images.py and describes the damage:
+
 //   u8 image, u8 count, then count times { u24 offset, u8 length, length bytes }.
 namespace airlock::ext::testing {
 

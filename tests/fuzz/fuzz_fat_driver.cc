@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The whole fat driver over a hostile medium, and what finishes its renamings after a power cut:
-// see fuzz_fat_input.h. What is done with it is always the same.
+// The whole fat driver over a hostile medium, and the program that finishes its renamings after a
+// power cut: see fuzz_fat_input.h. The operations are always the same.
 #include "contained/fat/finish_renames.h"
 #include "contained/fat/tests/busy_hands.h"
 #include "tests/fuzz/fuzz_fat_input.h"

@@ -16,9 +16,10 @@
 #include "contained/runtime/tests/memory_medium.h"
 #include "lib/base/byte_view.h"
 
-// What the FAT fuzz targets share: a medium from its beginning, in pieces so that a small input can
-// fill a large one: u16 size in units of 4 KiB, then { u24 offset, u16 length, length bytes } until
-// it ends. The checksums of exFAT are made right, or nothing behind them would ever be tried.
+// The common part of the FAT fuzz targets: a medium from its beginning, in pieces so that a small
+// input can fill a large one: u16 size in units of 4 KiB, then { u24 offset, u16 length, length
+// bytes } until the input ends. The checksums of exFAT are corrected, because otherwise no code
+// behind them would be reached.
 namespace airlock::fat {
 
 inline constexpr std::size_t kUnit = 4096;
@@ -43,7 +44,7 @@ inline std::vector<std::byte> medium_of(std::span<const std::byte> input) {
   return bytes;
 }
 
-// Has `use` work with the driver of what is on the medium, if there is one.
+// Calls `use` with the driver for the medium, if one accepts it.
 template <typename Use>
 void with_driver(MemoryMedium& medium, Use use) {
   if (const auto exfat = is_exfat(medium); exfat && *exfat) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The runtime and the fat driver over a hostile medium, asked by a kernel: see fuzz_kernel.h. The
-// input is u24 length, so many bytes of a medium as fuzz_fat_input.h has it, and then operations.
+// The runtime and the fat driver over a hostile medium, with requests from a kernel: see
+// fuzz_kernel.h. The input is u24 length, that many bytes of a medium in the form of
+// fuzz_fat_input.h, and then operations.
 #include "tests/fuzz/fuzz_fat_input.h"
 #include "tests/fuzz/fuzz_kernel.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The runtime and the ext driver over a damaged image, asked by a kernel: see fuzz_kernel.h. See
-// fuzz_ext_input.h for the damage; operations follow.
+// The runtime and the ext driver over a damaged image, with requests from a kernel: see
+// fuzz_kernel.h. See fuzz_ext_input.h for the damage; operations follow.
 #include "contained/ext/ext_driver.h"
 #include "contained/runtime/tests/memory_medium.h"
 #include "tests/fuzz/fuzz_ext_input.h"

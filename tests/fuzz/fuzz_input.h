@@ -12,7 +12,7 @@
 
 namespace airlock {
 
-// An input is read from front to back and never ends: zeroes follow it.
+// An input, read from front to back; it never ends: zeroes follow it.
 class FuzzInput {
  public:
   explicit FuzzInput(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
@@ -35,7 +35,7 @@ class FuzzInput {
     rest_ = rest_.subspan(taken.size());
     return taken;
   }
-  // One of the names there are, or a new one.
+  // One of the existing names, or a new one.
   std::string name() {
     static constexpr std::array kNames = {"d",     "inner", "small", "file",
                                           "holes", "far",   "many",  "name-005-xxxxxxxxxxx",
@@ -50,7 +50,7 @@ class FuzzInput {
   std::span<const std::uint8_t> rest_;
 };
 
-// Damage is all that a driver would speak of.
+// A driver would log nothing but the damage.
 inline void say_nothing() {
   static const bool once = [] {
     log_open("fuzz", static_cast<LogLevel>(-1));

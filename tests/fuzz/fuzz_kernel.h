@@ -21,9 +21,9 @@
 #include "lib/base/unique_fd.h"
 #include "tests/fuzz/fuzz_input.h"
 
-// The runtime and a driver, asked the way the kernel asks: requests of the FUSE protocol over a
-// socket, one at a time, every one awaited. The kernel is not the enemy here, so requests are
-// well-formed; what they ask for comes from the input.
+// The runtime and a driver, with requests like the kernel's: FUSE requests over a socket, one at a
+// time, each awaited. The kernel is not the enemy here, so requests are well-formed; their contents
+// come from the input.
 namespace airlock::fuzz {
 
 constexpr int kMostOperations = 24;
@@ -55,11 +55,11 @@ class Kernel {
     while (!answered()) {
     }
   }
-  // One it has been told of.
+  // One that the driver has told it.
   [[nodiscard]] std::uint64_t known_node(std::size_t which) const {
     return nodes_[which % nodes_.size()];
   }
-  // For what has no answer.
+  // For requests without an answer.
   void tell(std::uint32_t opcode, std::uint64_t node) { send(opcode, node); }
 
  private:
@@ -75,12 +75,12 @@ class Kernel {
     if (::send(socket_.get(), packet.data(), packet.size(), 0) < 0) std::abort();
   }
 
-  // Reads one packet; true when it answers the last request and is no notification.
+  // Reads one packet; true if it answers the last request, false for a notification.
   bool answered() {
     pollfd waiting = {.fd = socket_.get(), .events = POLLIN, .revents = 0};
     int ready = 0;
     do ready = ::poll(&waiting, 1, kPatienceMilliseconds);
-    while (ready < 0 && errno == EINTR);  // libFuzzer has a clock of its own
+    while (ready < 0 && errno == EINTR);  // libFuzzer's timer
     if (ready != 1) std::abort();  // no answer
     const ssize_t length = ::recv(socket_.get(), answer_.data(), answer_.size(), 0);
     if (length == 0) std::abort();  // the server gave up
@@ -93,7 +93,7 @@ class Kernel {
     return true;
   }
 
-  // The node an answer begins with, if it tells of one.
+  // Learns the node at the beginning of an answer, if there is one.
   void learn(std::size_t length) {
     const bool names_one = opcode_ == FUSE_LOOKUP || opcode_ == FUSE_MKDIR || opcode_ == FUSE_MKNOD;
     fuse_entry_out entry = {};
@@ -160,7 +160,7 @@ inline void write(FuzzInput& input, Kernel& kernel) {
 inline void set_attribute(FuzzInput& input, Kernel& kernel) {
   const std::uint64_t node = node_of(input, kernel);
   const auto value = input.bytes(input.byte());
-  // The layout without FUSE_SETXATTR_EXT, which libfuse 3.14 does not ask for.
+  // The layout without FUSE_SETXATTR_EXT, which libfuse 3.14 does not request.
   kernel.add(std::array<std::uint32_t, 2>{static_cast<std::uint32_t>(value.size()), 0})
       .add_name("user." + input.name())
       .add_bytes(value)
@@ -237,7 +237,7 @@ inline void operate(FuzzInput& input, Kernel& kernel) {
   }
 }
 
-// Serves `driver` to a kernel that does what the input says, to the unmount.
+// Serves `driver` to a kernel that follows the input, until the unmount.
 inline void serve(FuzzInput& input, FileSystem& driver) {
   std::array<int, 2> ends = {};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Arbitrary bytes as a mount table: mount points and sources in it are chosen by others.
+// Arbitrary bytes as a mount table: other programs choose its mount points and sources.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                      .mount_id = static_cast<std::uint64_t>(table[0].id),
                                      .filesystem = table[0].device};
   const auto own = airlock::own_copies(mount, table);
-  // A mount is never in its own way, and everything that is in the way is looked for.
+  // A mount is never in its own way, and every obstacle is looked for.
   if (own.others.size() >= table.size() || !own.copies.contain(mount.mount_point)) std::abort();
   (void)airlock::foreign_copies(mount, own.shared_group, table);
   return 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The probe's whole work on a medium, in pieces: the size (8 bytes), then offset (8 bytes), length
-// (2 bytes) and content of each. Whatever is on it, the reply can be sent, and is taken at the
-// other end. make_probe_corpus.py makes the seeds.
+// (2 bytes) and content of each. For any contents, the reply can be sent, and the other end accepts
+// it. make_probe_corpus.py makes the seeds.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require_sendable(probe::examine(only_for_reading(file)));
   require(std::holds_alternative<ProbeRefusal>(
       probe::examine(UniqueFd(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)))));
-  // Also where libblkid would not have led: it is a check of its own, but not ours.
+  // Also where libblkid would not have led: this check of a medium is separate.
   auto medium = DescriptorIo::adopt(only_for_reading(file));
   require(medium.has_value());
   for (const char* type : {"ext4", "vfat", "exfat", "ntfs"}) (void)probe::state_of(*medium, type);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The base of a driver that never writes and the example driver over a hostile medium: everything
-// that can be reached is read, and then a kernel asks (see fuzz_kernel.h). The input is a byte, u24
-// length, so many bytes of a medium, and operations of the kernel. If the byte is odd, the sums of
-// the medium are made right, or little behind them would ever be tried.
+// reachable is read, and then a kernel sends requests (see fuzz_kernel.h). The input is a byte, u24
+// length, that many bytes of a medium, and operations of the kernel. If the byte is odd, the
+// checksums of the medium are corrected, because otherwise little code behind them would be
+// reached.
 #include <array>
 #include <optional>
 
@@ -33,7 +34,7 @@ void seal(std::span<std::byte> bytes) {
   (void)store_be<std::uint32_t>(bytes, kSum, 0 - sum);
 }
 
-// What precedes the data: numbers and a name.
+// The length of the part before the data: numbers and a name.
 std::size_t length_of_header(std::span<const std::byte> bytes) {
   std::size_t end = kHeader;
   while (end < bytes.size() && bytes[end] != std::byte{0}) ++end;
@@ -58,7 +59,7 @@ class OneEntry final : public EntrySink {
  public:
   bool add(std::string_view name, const Attributes& attributes, std::uint64_t next) override {
     if (taken) return false;
-    // The kernel gives a mount up whose names it cannot use.
+    // The kernel gives up a mount with names it cannot use.
     if (name.empty() || name.size() > 255 || name.find('/') != std::string_view::npos) std::abort();
     taken = Taken{std::string(name), attributes.node, next};
     return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Arbitrary settings files. Whatever is accepted must be usable: a decision is made with it, about
-// a medium whose texts come from the same input.
+// Arbitrary settings files. Accepted settings must be usable: this makes a decision with them,
+// about a medium with texts from the same input.
 #include <fmt/format.h>
 
 #include <cstdint>
@@ -45,7 +45,7 @@ Facts facts_from(const std::string& text) {
 void check_explanation(const Explanation& explanation) {
   const auto* plan = std::get_if<MountDecision>(&explanation.decision.what);
   if (plan == nullptr) return;
-  require(!plan->allow_exec);  // it is automatic
+  require(!plan->allow_exec);  // an automatic mount
   require(!plan->folder_name.empty() && plan->folder_name.size() <= kMostFolderBytes);
   require(plan->folder_name.front() != '.');
   require(plan->folder_name.find_first_of(std::string_view("/\0\n", 3)) == std::string::npos);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a checker says about a medium: lines of its own with names from the medium among them, so
-// any bytes. Whatever they are, the answer can be sent, only a repair changes anything, and damage
-// that the checker names stays damage.
+// The output of a checker: its own lines with names from the medium among them, so any bytes. For
+// any output, the answer can be sent, only a repair changes anything, and damage named by the
+// checker stays damage.
 #include <fmt/format.h>
 
 #include <cstdint>
@@ -25,7 +25,7 @@ bool harmless(CheckVerdict verdict) {
   return verdict == CheckVerdict::kClean || verdict == CheckVerdict::kDirty;
 }
 
-// With -n, how the two checkers of sticks say that they found something.
+// How the two checkers of sticks report a finding with -n.
 int found_something(CheckerFamily family) {
   return family == CheckerFamily::kFat ? 1 : 4;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Arbitrary packets into every decoder and through the helper state machine. An input is a list of
-// events: one byte that says which, two for a length, then that many bytes of packet. The promises
-// of D1-D6 and D8-D9 are checked whatever comes.
+// events: one byte for the kind, two for a length, then that many bytes of packet. The promises of
+// D1-D6 and D8-D9 are checked after each event.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -28,14 +28,14 @@ void require(bool promise) {
   if (!promise) std::abort();
 }
 
-// Of a length the input says itself.
+// With a length from the input.
 ByteSpan packet_from(FuzzInput& input) {
   const std::size_t high = input.byte();
   const std::size_t low = input.byte();
   return std::as_bytes(input.bytes(high << 8 | low));
 }
 
-// Holds the helper to its promises while it plays a world in which anything may fail.
+// Checks the helper's promises in a simulated world in which anything may fail.
 class World {
  public:
   explicit World(FuzzInput& input) : input_(input), settings_(input.byte()) {

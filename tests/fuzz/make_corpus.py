@@ -3,7 +3,7 @@
 """Writes the seed inputs of the fuzz targets of lib/protocol and daemon into corpus/ beside this file.
 
 Run it after changing a seed; the result is committed. Inputs that a fuzzer found are added by
-hand and named after what they broke; this script leaves them alone.
+hand and named after the fault they found; this script leaves them alone.
 """
 
 import pathlib
@@ -38,7 +38,7 @@ HAPPY = [
     number(b"DOIT", 6),
     number(b"BYEE", 0),
 ]
-# Answers the pretended world takes from the input after a packet that has an effect.
+# Answers that the simulated world takes from the input after a packet with an effect.
 EFFECT_BYTES = {b"LAST": b"\0", b"OPEN": b"\0", b"BDEV": b"\0", b"MNTP": b"\0\0", b"DOIT": b"\0"}
 
 
@@ -144,7 +144,7 @@ def check_reply(verdict=3, changed=1, findings=3, checker=b"e2fsck 1.47.0",
                 summary=b"3 problems found", log=b"Pass 1\nFix? no\n", sizes=None):
     sizes = sizes or (len(checker), len(summary), len(log))
     head = struct.pack("<4sBBxxIHHHxxxx", b"ALCR", verdict, changed, findings, *sizes)
-    # The target fills up with zeros what is not written out here.
+    # The target fills up the rest with zeros.
     return head + checker.ljust(64, b"\0") + summary.ljust(512, b"\0") + log
 
 

@@ -3,7 +3,7 @@
 """Writes the seed inputs of the fuzz targets of contained/ext into corpus/ beside this file.
 
 Run it after changing a seed; the result is committed. Inputs that a fuzzer found are added by
-hand and named after what they broke; this script leaves them alone.
+hand and named after the fault they found; this script leaves them alone.
 """
 
 import pathlib
@@ -49,8 +49,8 @@ def driver_seeds():
         write("ext_driver", f"readonly-{image}", bytes([image, 0, 1]) + look + lists + writes)
 
 
-# Where a superblock or the first group descriptor lies: offset in the image, bytes. The first ones
-# let the driver look outside of its tables once; libext2fs accepts them.
+# In a superblock or the first group descriptor: offset in the image, bytes. The first ones
+# once let the driver read outside its tables; libext2fs accepts them.
 DAMAGE = {
     "first-inode-0": (1024 + 84, b"\0\0\0\0"),
     "inodes-per-group": (1024 + 40, struct.pack("<I", 60000)),

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes ext_images.inc: the small filesystems that fuzz_ext_driver and fuzz_fuse_server damage,
-as the bytes of them that are not zero. Needs mke2fs and debugfs; run it after changing what the
-images hold and commit the result. The corpus refers to offsets in them, so do that rarely.
+as their non-zero bytes. Needs mke2fs and debugfs; run it after changing the contents of the
+images and commit the result. The corpus refers to offsets in them, so do that rarely.
 """
 
 import os
@@ -13,7 +13,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 COMMON = ("-U 5a17b10c-0000-4000-8000-00000000000{} -m 0 -b 1024 -E nodiscard,lazy_itable_init=0,"
           "hash_seed=5a17b10c-1111-4000-8000-000000000000")
-# The last has checksums: most damage to that one is noticed.
+# The last has checksums: a driver notices most damage to it.
 IMAGES = [
     ("-t ext4 -O ^has_journal,^metadata_csum,inline_data,^resize_inode -I 256 -N 64", 256),
     ("-t ext2 -O ^resize_inode -I 128 -N 64 -g 256", 512),
@@ -58,7 +58,7 @@ def settle_times(root):
 
 
 def runs(content, gap=24):
-    """Offsets and bytes of what is not zero; short gaps of zeros are kept."""
+    """Offsets and bytes of the non-zero parts; short gaps of zeros are kept."""
     position = 0
     while position < len(content):
         if content[position] == 0:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the first inputs of fuzz_fat_driver: what mkfs.fat writes, a file, and damaged copies; and of
-fuzz_fat_server: every sound medium of the other, with something to do.
+"""Makes the first inputs of fuzz_fat_driver: fresh filesystems of mkfs.fat, a file, and damaged copies; and of
+fuzz_fat_server: the sound media of fuzz_fat_driver, with operations.
 
     tests/fuzz/make_fat_corpus.py tests/fuzz/corpus/fat_driver tests/fuzz/corpus/fat_server
 """
@@ -31,7 +31,7 @@ def image_of(options, kibibytes):
 
 
 def add_files(image):
-    """A file of two clusters and a folder, behind what is there."""
+    """Adds a file of two clusters and a folder behind the existing entries."""
     sector, cluster, reserved, tables, roots = struct.unpack_from("<HBHBH", image, 0x0b)
     small, wide = struct.unpack_from("<H", image, 0x16)[0], struct.unpack_from("<I", image, 0x24)[0]
     table = reserved * sector

@@ -3,9 +3,9 @@
 """Writes the seed inputs of fuzz_probe_record and fuzz_probe into corpus/ beside this file.
 
 Run it after changing a seed; the result is committed. Inputs that a fuzzer found are added by
-hand and named after what they broke; this script leaves them alone. An input of fuzz_probe is a
-medium in pieces: offset (8 bytes) and length (2 bytes) before each, so that a seed stays small
-where the filesystem it stands for is not.
+hand and named after the fault they found; this script leaves them alone. An input of fuzz_probe is a
+medium in pieces: offset (8 bytes) and length (2 bytes) before each, so that the seed of a large
+filesystem stays small.
 """
 
 import pathlib
@@ -61,7 +61,7 @@ def pieces(image):
 
 
 def ntfs():
-    """Just enough of one for its dirty flag: boot sector, $MFT's third record."""
+    """Just enough of an NTFS for its dirty flag: boot sector, $MFT's third record."""
     image = bytearray(1 << 20)
     struct.pack_into("<3s8sHB", image, 0, b"\xebR\x90", b"NTFS    ", 512, 8)
     struct.pack_into("<QQQb3xb3xQ", image, 0x28, 2047, 4, 8, -10, 1, 0x1122334455667788)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes the first inputs of fuzz_romfs: a small medium, with something for the kernel to do, and damaged copies.
+"""Makes the first inputs of fuzz_romfs: a small medium with operations for the kernel, and damaged copies.
 
     tests/fuzz/make_romfs_corpus.py tests/fuzz/corpus/romfs
 """

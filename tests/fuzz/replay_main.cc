@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Runs a fuzz target over files, and over every file in directories, given on the command line.
-// This is how a corpus is tested with any compiler; finding new inputs needs libFuzzer.
+// Runs a fuzz target on the files, and on every file in the directories, given on the command line.
+// This tests a corpus with any compiler; finding new inputs needs libFuzzer.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -36,6 +36,6 @@ int main(int argc, char** argv) {
   int files = 0;
   for (int i = 1; i < argc; ++i) files += replay(argv[i]);
   std::printf("%d inputs\n", files);
-  // A corpus that is not there must not pass for one that is fine.
+  // A missing corpus must not pass for a good one.
   return files > 0 ? 0 : 1;
 }
