@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every method of the API: how the tests call it, and what the demo service answers."""
+"""Every method of the API: how the tests call it, and the answer of the demo service."""
 
 from gi.repository import GLib
 
@@ -14,7 +14,7 @@ INTERFACES = {"Manager": MANAGER, "Volume": SDB1, "Job": f"{MANAGER}/jobs/7"}
 
 # These make something new each time.
 WITH_HANDOVER = [("Manager", "PrepareHandover"), ("Manager", "OpenImage")]
-# method, signature, arguments, what comes back, whose options it takes
+# method, signature, arguments, the answer, whose options it takes
 METHODS = [
     ("Manager", "AdoptMount", "(ttsssu)", [1, 2, "/handover/1", "airlock-ext", "builtin", 1000], SDB1, ""),
     ("Manager", "MountAt", "(ssta{sv})", ["/dev/sdb1", "/handover/2", 1, {}], SDB1, "options fstype"),

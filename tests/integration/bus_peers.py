@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A private bus under our bus policy, the demo service on it, and clients that call it."""
+"""A private bus with Airlock's bus policy, the demo service on it, and clients that call it."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ ERROR = "org.airlock1.Error."
 SOURCES = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = float(harness.PATIENCE)
 
-# What the system bus forbids, and nothing else of it.
+# The prohibitions of the system bus, without its other rules.
 SYSTEM_POLICY = """
   <policy context="default">
     <allow user="*"/>
@@ -71,7 +71,7 @@ def wait_until(condition, what):
 
 
 class PrivateBus:
-    """A dbus-daemon of our own."""
+    """A private dbus-daemon."""
 
     def __init__(self, folder, policy=SYSTEM_POLICY):
         folder.chmod(0o755)
@@ -94,7 +94,7 @@ class PrivateBus:
 
 
 class Demo:
-    """The service that only plays. Its standard input is obeyed line by line."""
+    """The simulated service. It obeys its standard input line by line."""
 
     def __init__(self, bus, log):
         self.log = open(log, "w+")
@@ -116,7 +116,7 @@ class Demo:
         return lines
 
     def calls(self):
-        """What reached the service since the last time, without who left the bus."""
+        """The calls that reached the service since the last time, without departures from the bus."""
         return [line.removeprefix("call ") for line in self.tell("calls")
                 if not line.startswith("call gone ")]
 
@@ -125,7 +125,7 @@ class Demo:
         return self.log.read()
 
     def wake_ups(self):
-        """How often any of its threads has gone to sleep by itself so far."""
+        """How often any of its threads has gone to sleep voluntarily so far."""
         total = 0
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
             status = (task / "status").read_text()
@@ -218,7 +218,7 @@ class Client:
         return [(path, body) for name, path, body in self.signals if name == signal]
 
     def settle(self):
-        """Until everything that was sent before now has been heard."""
+        """Waits until everything sent before now has arrived."""
         self.call(MANAGER, "org.freedesktop.DBus.Peer", "Ping")
         for _ in range(20):
             while GLib.MainContext.default().iteration(False):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What somebody without any rights does to the API; run by the tests in a process of its own:
+"""The calls of a user without any rights; the tests run this in a process of its own:
 
 bus_stranger.py ask|throw ADDRESS [SEED [VOLUME]]
 """
@@ -51,7 +51,7 @@ def random_options(rng):
 
 
 def random_call(rng, paths, names):
-    """Where to, what, and with which arguments: a call that is right but for its options, or any."""
+    """Target, method and arguments: of a call that is right except for its options, or of any call."""
     if rng.random() < 0.2:
         interface, method, signature, arguments, *_ = rng.choice(TAKING_OPTIONS)
         return (paths[interface], f"{NAME}.{interface}", method, signature,
@@ -80,7 +80,7 @@ def throw_things(client, seed, a_volume):
             outcomes.add("answer")
         except DBusError as error:
             outcomes.add(error.name)
-            # An error of the library or the bus, or one of ours: never one made up from nowhere.
+            # An error of the library or the bus, or one of Airlock's: never an unknown one.
             assert error.name.startswith((ERROR, "org.freedesktop.DBus.Error.")), error
             assert error.name != "org.freedesktop.DBus.Error.NoReply"
     assert ERROR + "InvalidArgument" in outcomes
@@ -88,7 +88,7 @@ def throw_things(client, seed, a_volume):
 
 
 def ask(client):
-    """Calling is allowed, being Airlock is not."""
+    """A stranger may call, but not own Airlock's name."""
     assert client.call(SDB1, "Volume", "Mount", "(a{sv})", {})
     assert client.properties(SDB1, "Volume")["State"] == "mounted"
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every mount test shares: the mounter under test, scratch space, and the watchdog."""
+"""The fixtures of all mount tests: the mounter under test, scratch space, and the watchdog."""
 
 import os
 import pathlib
@@ -63,7 +63,7 @@ def scratch():
 
 @pytest.fixture
 def ext4(scratch):
-    """A small ext4 image nobody has used yet."""
+    """A small, unused ext4 image."""
     return harness.make_image(scratch / "ext4.img")
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """crashwriter.py DIRECTORY LOG SEED: changes files until the filesystem dies under it.
 
-The log, kept outside the filesystem, says what must be there afterwards. Before anything touches a
-path its line says `touched`; once fsync of the file and of every directory involved came back, it
-says what is promised: `file PATH SIZE DIGEST`, `directory PATH` or `absent PATH`. The last line
-about a path counts, so whatever was in the works when the driver died promises nothing.
+The log, kept outside the filesystem, lists everything that must be there afterwards. Before a change
+to a path its line says `touched`; once fsync of the file and of every directory involved succeeded,
+a line states the promise: `file PATH SIZE DIGEST`, `directory PATH` or `absent PATH`. The last line
+about a path counts, so a change in progress when the driver died promises nothing.
 """
 
 import errno
@@ -116,7 +116,7 @@ class CrashWriter:
         self.files.append(new)
 
     def replace(self):
-        """The way editors save: over an existing name."""
+        """Saves like an editor: over an existing name."""
         if len(self.files) >= 2:
             self.move(*self.random.sample(self.files, 2))
 
@@ -128,7 +128,7 @@ class CrashWriter:
         self.note("absent", path)
 
     def noise(self):
-        """Changes nobody was promised anything about, to have something in flight."""
+        """Changes without any promise, to have something in flight."""
         path = self.absolute(self.fresh_name("noise"))
         with open(path, "wb") as file:
             file.write(self.random.randbytes(self.random.choice((10, 5000, 200000))))
@@ -151,7 +151,7 @@ def main(root, log, seed):
     try:
         CrashWriter(root, log, int(seed)).run()
     except OSError as error:
-        # Full is the end as well: noise that was left piles up, and what was promised stays.
+        # A full medium is the end as well: leftover noise piles up, and the promises stay.
         return 0 if error.errno in (*DIED, errno.ENOSPC) else f"unexpected: {error}"
     return 0
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Prints what a UdevDeviceSource reports, one line per event, for tests with real devices:
+// Prints the reports of a UdevDeviceSource, one line per event, for tests with real devices:
 //
 //   device_watch [--voice=kernel|udevd] [--buffer=BYTES] [--dev=FOLDER] [--fstab=FILE]
 //
-// Says "ready VOICE" after the start. A line "find NODE" on standard input is answered with a line
-// "found ..." or "found nothing"; "sleep MILLISECONDS" does not read any message for that long;
-// the end of input ends it.
+// Prints "ready VOICE" after the start. It answers a line "find NODE" on standard input with a line
+// "found ..." or "found nothing"; after "sleep MILLISECONDS" it reads no message for that long; the
+// end of input ends it.
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs one op script on two mounts and finds the first thing they disagree about."""
+"""Runs one op script on two mounts and finds their first disagreement."""
 
 import contextlib
 import errno
@@ -10,12 +10,12 @@ import threading
 
 import harness
 
-# Where the kernel's ext4 and a FUSE filesystem may name different reasons for refusing the same
-# thing: (operation, kernel errno, ours). Both must refuse; a success against a failure is always
+# The kernel's ext4 and a FUSE filesystem may refuse the same request for different reasons:
+# (operation, kernel errno, Airlock's). Both must refuse; a success against a failure is always
 # a finding.
 EITHER_ERROR = {
     # Collapse and insert range never reach a FUSE server: the kernel's FUSE client refuses them
-    # before it looks at the arguments, ext4 looks at the arguments first.
+    # before it checks the arguments, ext4 checks the arguments first.
     ("fallocate", errno.EINVAL, errno.EOPNOTSUPP),
 }
 
@@ -31,7 +31,7 @@ class Disagreement(AssertionError):
 
 
 def run_script(program, mount, script, deadline=OPRUNNER_DEADLINE):
-    """The output of a script on one mount. If it overstays, its driver is killed."""
+    """The output of a script on one mount. Kills its driver if it takes too long."""
     with subprocess.Popen([str(program), str(mount.where)], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace") as process:
@@ -51,7 +51,7 @@ def run_script(program, mount, script, deadline=OPRUNNER_DEADLINE):
 
 
 def end_late(process, mount):
-    """The driver first: a process waiting for a FUSE answer can not be killed."""
+    """Kills the driver first: a process that waits for a FUSE answer cannot be killed."""
     with contextlib.suppress(harness.HarnessError):
         mount.kill_driver()
     process.kill()
@@ -65,7 +65,7 @@ def without_map(line):
 
 
 def without_fifo_time(line):
-    """Writing into a FIFO is no business of a FUSE server, so nobody notes the time."""
+    """A FUSE server does not see a write into a FIFO, so it does not note the time."""
     if re.search(r" mode=1[0-7]{4}(%20| )", line):
         return re.sub(r"modified=[^ %]+", "", line)
     return line
@@ -81,8 +81,8 @@ def same_answer(expected, got):
     # oprunner remembers preallocated files by inode number, and numbers are reused differently.
     if "preallocated" in (wanted[-1], found[-1]):
         return wanted[1] in ("map", "seek")
-    # lseek(2) knows no ENOENT: the kernel loses its way in files with inline data at times. Ours
-    # has to answer all the same; the content is compared by the reads.
+    # lseek(2) has no ENOENT: the kernel at times gets lost in files with inline data. Airlock has
+    # to answer all the same; the reads compare the content.
     if wanted[1] in ("map", "seek") and wanted[2] == str(errno.ENOENT):
         return found[2] == "0"
     if wanted[-1] == f"map-failed:{errno.ENOENT}":
@@ -93,7 +93,7 @@ def same_answer(expected, got):
 
 
 def compare(expected, got, script, maps=True):
-    """Raises Disagreement with the line of script, both answers and what was done before it.
+    """Raises Disagreement with the line of script, both answers and the operations before it.
 
     Without `maps` both may differ in which parts of a file are data.
     """
@@ -137,14 +137,14 @@ class Pair:
                    for mounter, image in zip(self.mounters, self.images)]
 
     def run(self, script):
-        """The script on both, each compared with the other while mounted."""
+        """Runs the script on both and compares them while mounted."""
         with self.mounted() as (kernel, tested):
             expected = run_script(self.oprunner, kernel, script)
             compare(expected, run_script(self.oprunner, tested, script), script, self.maps)
             self.live_tree = run_script(self.oprunner, tested, ["tree"])
 
     def check_on_disk(self):
-        """What was tested is a sound filesystem, and the kernel sees in it what it should."""
+        """The tested image is a sound filesystem, and the kernel sees the right tree in it."""
         for image in self.images:
             harness.e2fsck_clean(image)
         trees = []
@@ -158,12 +158,12 @@ class Pair:
 
 
 def on_disk_view(lines):
-    """Where holes are was compared before; a new oprunner no longer knows preallocated files."""
+    """Without the holes, which were compared before: a new oprunner does not know preallocated files."""
     return [without_map(line) for line in lines]
 
 
 def minimise(disagrees, script, rounds=400):
-    """Drops lines as long as the two still disagree; `disagrees(script)` tells."""
+    """Drops lines as long as the two still disagree according to `disagrees(script)`."""
     size = len(script) // 2
     while size >= 1 and rounds > 0:
         at = 0

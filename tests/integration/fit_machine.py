@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine that cannot run these tests skips them loudly: meson is told 77, and CI takes that for a
+"""A machine that cannot run these tests skips them loudly: the exit code is 77, and CI treats that as a
 failure. A conftest.py imports pytest_sessionfinish and calls skip_unless_fit."""
 import os
 import shutil

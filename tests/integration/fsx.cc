@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// fsx FILE: hammers one file with random overlapping operations and checks every byte against a
-// model held in memory. The first wrong byte ends it, with the operations that led there.
+// fsx FILE: performs random overlapping operations on one file and checks every byte against a
+// model in memory. The first wrong byte ends it, with the operations that led there.
 //
 //   --seed=N --ops=N --size=N   the sequence, its length, the largest file
-//   --model=PATH                go on from the model saved there, and save it again at the end
-//   --readers=N                 instead: N-times check FILE against the model, changing nothing
+//   --model=PATH                continue from the model saved there, and save it again at the end
+//   --readers=N                 instead: check FILE against the model N times, changing nothing
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -49,7 +49,7 @@ struct Range {
   [[nodiscard]] off_t offset() const { return static_cast<off_t>(begin); }
 };
 
-// The file as it must be, and the file as it is.
+// The file as the model has it, and the real file.
 class Exerciser {
  public:
   explicit Exerciser(const Options& options) : options_(options), random_(options.seed) {
@@ -96,7 +96,7 @@ class Exerciser {
     return static_cast<std::size_t>(random_() % std::max<std::size_t>(limit, 1));
   }
 
-  // Any place up to the largest size; often at a page border, where mistakes live.
+  // Any place up to the largest size; often at a page border, where most mistakes are.
   Range any_range() {
     std::size_t begin = pick(options_.size);
     if (pick(3) == 0) begin = begin / kPage * kPage;
@@ -201,7 +201,7 @@ class Exerciser {
 
   void keep(Range range) { (void)try_fallocate("keep size", FALLOC_FL_KEEP_SIZE, range); }
 
-  // Block-mapped files can not preallocate, in the kernel neither; that is no failure.
+  // Block-mapped files cannot preallocate, not even in the kernel; that is not a failure.
   bool try_fallocate(std::string_view what, int mode, Range range) {
     note(what, range);
     if (range.length == 0) return false;

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Images, loop devices and mounts for the mount tests, by whichever mounter is under test.
+"""Images, loop devices and mounts for the mount tests, by the mounter under test.
 
-Everything here is a context manager that gives back what it took, also when the test failed, and
-everything has a deadline: a driver that does not answer is killed, which wakes whoever waits for
-it, and the test fails. A mounter is `kernel`, `fuse2fs` or `airlock`; the first two exist so that
-the tests themselves can be judged.
+Everything here is a context manager that gives back its resources, even if the test failed, and
+everything has a deadline: a driver that does not answer is killed, which wakes all processes that
+wait for it, and the test fails. A mounter is `kernel`, `fuse2fs` or `airlock`; the first two exist
+to check the tests themselves.
 """
 
 import contextlib
@@ -27,13 +27,13 @@ FUSE2FS = "fuse2fs"
 AIRLOCK = "airlock"
 MOUNTERS = (KERNEL, FUSE2FS, AIRLOCK)
 
-# Ends what would wait for ever, and says nothing about how long anything may take. tests/slow_machine.sh
-# makes it longer.
+# Ends a test that would wait for ever; not a limit for any operation. tests/slow_machine.sh makes it
+# longer.
 PATIENCE = 60 * int(os.environ.get("AIRLOCK_PATIENCE", 1))
 COMMAND_DEADLINE = PATIENCE
 UNMOUNT_DEADLINE = PATIENCE
-# A machine that is slow may take longer than what is promised: as often the time that a program which
-# does nothing takes there. That's 0.05 s where this was written.
+# A slow machine may take longer than promised, by this multiple of the time of a program that does
+# nothing. That is 0.05 s on the machine of the author.
 STARTS_ALLOWED = 20
 # An answer on a bus goes through two processes and back.
 STARTS_ALLOWED_FOR_AN_ANSWER = 4
@@ -41,8 +41,8 @@ DRIVER_NAMES = {FUSE2FS: "fuse2fs", AIRLOCK: "airlock-ext"}
 EXT4_IOC_SHUTDOWN = 0x8004587D
 SHUTDOWN_WITHOUT_JOURNAL = struct.pack("<I", 2)
 FUSE_CONNECTIONS = pathlib.Path("/sys/fs/fuse/connections")
-# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it. A
-# test that wants a bus has one of its own.
+# Hides the tests' mounts from an airlockd of this machine: mount.airlock would hand them over to it. A
+# test that needs a bus starts one.
 os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 
 
@@ -51,7 +51,7 @@ class HarnessError(AssertionError):
 
 
 class MountError(HarnessError):
-    """The mounter refused. `output` is what it told the person who asked."""
+    """The mounter refused. `output` is its message to the user."""
 
     def __init__(self, status, output):
         super().__init__(f"mount failed with exit code {status}: {output}")
@@ -86,14 +86,14 @@ def wait_until(condition, deadline, what):
 
 
 class Stopwatch(threading.Thread):
-    """How long something took, and how slow this machine was meanwhile: the longest that it took to start
-    a program that does nothing and to see it end."""
+    """How long something took, and how slow this machine was meanwhile: the longest time from start to end
+    of a program that does nothing."""
 
     def __init__(self):
         super().__init__(daemon=True)
         self.over = threading.Event()
         self.longest_start = 0.0
-        # Several, in case what is watched is over soon: a machine that is slow now and then shows it in one.
+        # Several, in case the watched work is over soon: one of them shows if a machine is slow now and then.
         for _ in range(6):
             self.look()
             time.sleep(0.03)
@@ -127,7 +127,7 @@ class Stopwatch(threading.Thread):
 
 @contextlib.contextmanager
 def watching():
-    """Gives the Stopwatch of what is done inside."""
+    """Yields a Stopwatch of the work inside."""
     watch = Stopwatch()
     try:
         yield watch
@@ -137,7 +137,7 @@ def watching():
 
 @contextlib.contextmanager
 def within(promise):
-    """What is done inside is promised to take fewer seconds than that, more on a slower machine."""
+    """The work inside must take less than the promised seconds, or more on a slower machine."""
     with watching() as watch:
         yield watch
     assert watch.keeps(promise), f"took {watch}, and {promise} s are promised"
@@ -162,7 +162,7 @@ def built(relative):
 
 
 def scratch_root():
-    """Memory is twenty times faster than a disk for what these tests do, if there is enough."""
+    """Memory, if there is enough: for these tests it is twenty times faster than a disk."""
     chosen = os.environ.get("AIRLOCK_TEST_DIR")
     if chosen:
         return chosen
@@ -183,7 +183,7 @@ def scratch_directory():
 
 
 def remove_scratch(path):
-    """Never walks into something still mounted: that would delete what it should report."""
+    """Never enters a leftover mount: that would delete the evidence."""
     if any(target.startswith(str(path)) for target in mount_targets()):
         raise HarnessError(f"{path} still has mounts in it: {mount_targets()}")
     shutil.rmtree(path)
@@ -195,7 +195,7 @@ def mount_targets():
 
 
 def mount_device(where):
-    """Major and minor number of what is mounted there last."""
+    """Major and minor number of the last filesystem mounted there."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
         rows = [line.split() for line in table]
     device = [row[2] for row in rows
@@ -220,7 +220,7 @@ def e2fsck_clean(image):
 
 
 def debugfs(image, request):
-    """What debugfs answers to one request, straight from the image and past every cache."""
+    """The answer of debugfs to one request, straight from the image and past every cache."""
     return run(["debugfs", "-R", request, image]).stdout
 
 
@@ -234,7 +234,7 @@ class LoopDevice:
 
     @classmethod
     def attached(cls, path, image):
-        """One that the test has just attached itself."""
+        """A device that the test has just attached."""
         device = cls.__new__(cls)
         device._remember(path, image)
         return device
@@ -245,16 +245,16 @@ class LoopDevice:
         self.sequence = disk_sequence(path)
 
     def changed_to(self, image):
-        """The test has put another file behind it, which gives the medium a new number."""
+        """Call after the test puts another file behind it, which gives the medium a new number."""
         self._remember(self.path, image)
 
     def is_ours(self):
-        """Once our file is detached, the device and its number may belong to anybody."""
+        """Once the test's file is detached, another program may use the device and its number."""
         return self.path is not None and self.sequence is not None and disk_sequence(self.path) == self.sequence
 
     @staticmethod
     def _attach(command):
-        # Several processes may be handed the same free device; all but one then get EBUSY.
+        # Several processes may receive the same free device; all but one then get EBUSY.
         for _ in range(20):
             done = run(command, allowed=None)
             if done.returncode == 0:
@@ -263,7 +263,7 @@ class LoopDevice:
         raise HarnessError(f"losetup: {done.stdout}")
 
     def wait_released(self, deadline=UNMOUNT_DEADLINE):
-        """Waits until no mount uses it, also not a copy in somebody's new mount namespace."""
+        """Waits until no mount uses it, including copies in new mount namespaces of other programs."""
         def released():
             try:
                 os.close(os.open(self.path, os.O_RDONLY | os.O_EXCL))
@@ -275,7 +275,7 @@ class LoopDevice:
         wait_until(released, deadline, f"{self.path} to be released")
 
     def detach(self):
-        """Does nothing if somebody else has ejected it."""
+        """Does nothing if another program has ejected it."""
         if self.is_ours():
             run(["losetup", "--detach", self.path])
 
@@ -291,7 +291,7 @@ class LoopDevice:
 
 
 class Watchdog:
-    """Kills the drivers of a test that overstays, so that its stuck calls return."""
+    """Kills the drivers of a test that takes too long, so that its stuck calls return."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -339,7 +339,7 @@ def process_name(pid):
 
 
 def parent_of(pid):
-    """0 of a process that has ended."""
+    """0 for a process that has ended."""
     try:
         text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -384,7 +384,7 @@ def has_ended(pid):
 
 
 class Mount:
-    """One mounted filesystem: where it is, what serves it, and how it ends."""
+    """One mounted filesystem: its place, its server, and how it ends."""
 
     def __init__(self, mounter, device, where, options=()):
         self.mounter = mounter
@@ -395,7 +395,7 @@ class Mount:
         self.mounted = False
         self.message = self._mount()
         self.mounted = True
-        # Not stat(): a FUSE mount of another user answers not even root.
+        # Not stat(): a FUSE mount of another user does not answer even root.
         major, minor = mount_device(self.where)
         self.connection = major << 20 | minor
         WATCHDOG.adopt(self)
@@ -450,7 +450,7 @@ class Mount:
     def unmount(self):
         """A proper unmount; returns when the device is settled and free again."""
         if self.mounter == KERNEL:
-            # Where several are used at once, what another thread starts has copies of our open files for a moment.
+            # With several mounts at once, a child of another thread has copies of this one's open files for a moment.
             wait_until(lambda: run(["umount", self.where], allowed=None).returncode == 0, UNMOUNT_DEADLINE,
                        f"{self.where} to be unmounted")
         else:
@@ -487,7 +487,7 @@ class Mount:
 
 @contextlib.contextmanager
 def mounted(mounter, image, options=(), where=None, block_device=False):
-    """Mounts an image and takes the mount away again, whatever happened in between.
+    """Mounts an image and takes the mount away again, whatever happens in between.
 
     The kernel always gets a loop device; a driver gets the image file itself unless the test asks
     for a block device. Without an error the unmount is a proper one and must succeed.

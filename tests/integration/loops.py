@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which medium a loop device holds: its number goes round between all programs of the machine."""
+"""Which medium a loop device holds: all programs of the machine share the numbers of devices."""
 import os
 import pathlib
 import subprocess
@@ -17,7 +17,7 @@ def disk_sequence(device):
 
 
 class Attached:
-    """The media that a test has attached, by the device; nothing is done to those of others."""
+    """The media that a test has attached, by device; leaves those of other programs alone."""
 
     def __init__(self):
         self.sequences = {}
@@ -31,6 +31,6 @@ class Attached:
         return sequence is not None and disk_sequence(device) == sequence
 
     def detach(self, device):
-        """Does nothing if somebody has ejected it, or another has the device by now."""
+        """Does nothing if another program has ejected it, or has the device by now."""
         if self.is_ours(device):
             subprocess.run(["losetup", "--detach", device], stderr=subprocess.DEVNULL, check=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kinds of ext filesystem the tests go through, and what each of them can store."""
+"""The kinds of ext filesystem in the tests, and what each of them can store."""
 
 import dataclasses
 import os
@@ -18,17 +18,19 @@ class Kind:
 
     @property
     def exact_maps(self):
-        """Whether the kernel's holes are ours. It calls data of files without extents a hole until it
-        is written back, and a whole page data afterwards; data that no longer fits into the inode
-        always gets a block from it; and where blocks are smaller than a page, a FUSE client writes
-        back the whole page around a change. That data is never called a hole, oprunner checks.
+        """Whether the kernel and Airlock report the same holes. In files without extents the kernel
+        reports data as a hole until it is written back, and a whole page as data afterwards; it
+        gives a block to all data that no longer fits into the inode; and if blocks are smaller than
+        a page, a FUSE client writes back the whole page around a change. oprunner checks that data
+        is never reported as a hole.
+
         """
         return self.extents and self.block_size >= PAGE and "inline_data" not in self.mkfs
 
     @property
     def kernel_keeps_data(self):
-        """Linux 6.18 forgets some of what it wrote to files that began inside their inode: after the
-        next mount it reads something else than before."""
+        """Linux 6.18 loses some data in files that began inside their inode: after the next mount it
+        reads something else than before."""
         return "inline_data" not in self.mkfs
 
 
@@ -39,7 +41,7 @@ def _kind(name, *mkfs, **what):
     return Kind(name, (*sizes, *mkfs), **what)
 
 
-# Everything a read-write mount must get exactly right.
+# The kinds that a read-write mount must get exactly right.
 KINDS = (
     _kind("ext2-1k", mkfs_type="ext2", block_size=1024, inode_size=128, extents=False),
     _kind("ext2-4k", mkfs_type="ext2", extents=False),

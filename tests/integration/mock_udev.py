@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shows what udev makes of made-up hardware: run under umockdev-wrapper, in a mount namespace of
+"""Shows udev's view of made-up hardware: run under umockdev-wrapper, in a mount namespace of
 its own in which /run/udev and the folder of rules may be written.
 
-Standard input: a JSON list of chains; a chain lists devices from the bus to the one looked at, each
-{"subsystem", "name", "attributes", "properties"}. Standard output: for each chain the properties
-udev ends up with and what it complained about, as a JSON list.
+Standard input: a JSON list of chains; a chain lists devices from the bus to the one examined, each
+{"subsystem", "name", "attributes", "properties"}. Standard output: for each chain the final
+properties in udev and its complaints, as a JSON list.
 """
 
 import json
@@ -42,7 +42,7 @@ def add_chain(testbed, chain, action):
 
 
 def in_new_machine(case):
-    """umockdev stands for one machine per process; what udev remembers is not in it."""
+    """umockdev simulates one machine per process; it does not contain udev's database."""
     shutil.rmtree("/run/udev/data", ignore_errors=True)
     return json.loads(subprocess.run([sys.executable, __file__, json.dumps(case)], check=True,
                                      capture_output=True, text=True).stdout)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NTFS media as mkntfs makes them, and what may be wrong with one."""
+"""NTFS media as mkntfs makes them, and ways to damage one."""
 import struct
 
 import harness
@@ -25,7 +25,7 @@ def table(content, which):
 
 
 def volume_flags(content, which):
-    """Where the flags of the volume are, in the file table or in its copy."""
+    """The position of the volume's flags, in the file table or in its copy."""
     record = table(content, which) + VOLUME_RECORD * RECORD
     at = record + number(content, record + 20, "H")
     while number(content, at, "I") != INFORMATION:

@@ -2,9 +2,9 @@
 """Makes random op scripts for oprunner from a seed.
 
 The generator keeps no model of the tree. It draws from few names, so that operations meet: half of
-them succeed, the rest fail in every way there is, and both outcomes are compared. It only knows
-enough to keep a script inside what two correct filesystems must agree on: no running out of space
-and no times or attributes the inode can not hold; those have tests of their own.
+them succeed, the rest fail in every possible way, and both outcomes are compared. It only knows
+enough to keep a script to results that two correct filesystems must agree on: no running out of
+space and no times or attributes that the inode cannot hold; those have tests of their own.
 """
 
 import random
@@ -102,7 +102,7 @@ class ScriptWriter:
         for slot in range(SLOTS):
             self.put("open", slot, self._path(), "bc", "644")
 
-    # What to draw from.
+    # Random choices.
 
     def _path(self):
         if self.random.random() < 0.08:
@@ -177,8 +177,8 @@ class ScriptWriter:
 
     def _fallocate(self):
         if "inline_data" in self.kind.mkfs:
-            # Linux 6.18 loses what is written to an inline file after fallocate had to do with what
-            # lies behind its end: what we would compare with is wrong.
+            # Linux 6.18 loses data written to an inline file after a fallocate behind its end, so
+            # it is no reference here.
             return
         mode = self.random.choice((0, FALLOC_KEEP, FALLOC_PUNCH | FALLOC_KEEP,
                                    FALLOC_PUNCH | FALLOC_KEEP, FALLOC_ZERO,
@@ -186,7 +186,7 @@ class ScriptWriter:
         offset = self._offset() % FAR_AWAY
         length = self._length()
         if self.random.random() < 0.1:
-            # Never aligned, so that no filesystem really does it; see EITHER_ERROR.
+            # Never aligned, so that every filesystem refuses it; see EITHER_ERROR.
             mode, offset, length = self.random.choice((FALLOC_COLLAPSE, FALLOC_INSERT)), 1, 4096
         self.put("fallocate", self._slot(), mode, offset, length)
 
@@ -205,8 +205,8 @@ class ScriptWriter:
         self.put("map", slot)
 
     def _settle(self, slot):
-        """Without extents the kernel calls data a hole until it has been written back, and in a file
-        that just stopped being inline it finds no such file."""
+        """Without extents the kernel reports data as a hole until it has been written back, and in a
+        file that just stopped being inline it reports ENOENT."""
         if not self.kind.extents or "inline_data" in self.kind.mkfs:
             self.put("fsync", slot)
 
@@ -288,7 +288,7 @@ class ScriptWriter:
         self.put("stat", self._path())
 
     def _setxattr(self):
-        # Either small enough to fit wherever it goes, or too large for every place there is.
+        # Either small enough to fit anywhere, or too large for every place.
         length = self.random.choice((0, 1, 20, 60, 60, 100, 8000 + self.kind.block_size, 65537))
         self.put("setxattr", self._path(), self._attribute(), self.random.choice((0, 0, 0, 1, 2)),
                  length, self._seed())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tells the kernel where partitions are, as addpart and delpart did, which Debian 13 has no more."""
+"""Tells the kernel where partitions are, like addpart and delpart, which Debian 13 no longer has."""
 import ctypes
 import fcntl
 import struct
@@ -16,7 +16,7 @@ def _change(node, operation, number, start=0, length=0):
 
 
 def add(node, number, start, length):
-    """From this byte on. Fails with EBUSY while somebody has all of the disk for themselves."""
+    """From this byte on. Fails with EBUSY while another program has the whole disk exclusively."""
     _change(node, BLKPG_ADD_PARTITION, number, start, length)
 
 

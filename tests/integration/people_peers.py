@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tests of daemon/people need around it: a bus with the rules of the system bus, people
+"""The environment of the tests of daemon/people: a bus with the rules of the system bus, people
 on it, mocks of polkit and logind, and the program under test."""
 
 import os
@@ -18,11 +18,11 @@ import harness
 DEADLINE = float(harness.PATIENCE)
 POLKIT = "org.freedesktop.PolicyKit1"
 LOGIND = "org.freedesktop.login1"
-# Users a bus lets in exist on the machine; these do everywhere, under other names.
+# A bus admits only users that exist on the machine; these exist everywhere, under other names.
 ALICE, BOB, STRANGER = 1, 2, 3
 PASSWD = f"root:x:0:0::/root:/bin/sh\nalice:x:{ALICE}:100::/:/bin/sh\nbob:x:{BOB}:{BOB}::/:/bin/sh\n"
 
-# As on a system bus everybody may send signals to everybody; calls and names are not what is tested.
+# As on a system bus, every client may send signals to every other; calls and names are not tested.
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>custom</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth>
@@ -31,7 +31,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 </policy></busconfig>
 """
 
-# Joins the bus, says its name, and then does what it is told: send signals that look like others'.
+# Joins the bus, says its name, and then sends signals on request that look like another sender's.
 PERSON = """
 import sys, dbus
 from dbus.lowlevel import SignalMessage
@@ -125,7 +125,7 @@ class Person:
 
 
 class Program:
-    """people_program: tell it lines, expect lines."""
+    """people_program: send it lines, expect lines."""
 
     def __init__(self, bus, folder, with_interaction=30.0, without=20.0):
         passwd = folder / "passwd"
@@ -155,7 +155,7 @@ class Program:
         self.process.stdin.flush()
 
     def expect(self, start, seconds=DEADLINE):
-        """The first line with this beginning that nobody expected yet, as fields."""
+        """The first line with this beginning that no earlier call has taken, as fields."""
         end = time.monotonic() + seconds
         while True:
             for i, line in enumerate(self.seen):
@@ -177,7 +177,7 @@ class Program:
         assert not [line for line in self.seen if line.startswith(start)], self.seen
 
     def forget(self):
-        """What has been said up to now."""
+        """Forgets all lines up to now."""
         self.round_trip()
         self.seen.clear()
 

@@ -85,7 +85,7 @@ class Program {
     if (interaction == "interactive") question.interaction = Interaction::kAllowed;
     while (words >> detail)
       question.details[detail.substr(0, detail.find('='))] = detail.substr(detail.find('=') + 1);
-    // An answer within ask() would come before there is a question to withdraw.
+    // An answer within ask() would come before the question can be withdrawn.
     const auto asking = std::make_shared<bool>(true);
     pending_questions_[name] =
         authority_->ask(std::move(question), [asking, name](const Result<void>& result) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads and changes single superblock fields of an image, past every cache and every tool's taste."""
+"""Reads and changes single superblock fields of an image, past every cache and without any tool's checks."""
 
 import struct
 
@@ -17,7 +17,7 @@ FIELDS = {
 }
 STATE_CLEAN = 1
 NEEDS_RECOVERY = 0x4
-# Bits no ext4 has given a meaning to.
+# Bits without a meaning in any ext4.
 UNKNOWN_INCOMPATIBLE = 0x40000000
 UNKNOWN_READ_ONLY_COMPATIBLE = 0x40000000
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""airlockctl as people and scripts meet it: against a service that only plays, and without one."""
+"""airlockctl for people and scripts: against a simulated service, and without one."""
 
 import concurrent.futures
 import json
@@ -47,7 +47,7 @@ class Airlockctl:
                               timeout=seconds, env=self.environment, **more)
 
     def answer(self, *words):
-        """What it prints where it must succeed and has nothing to add."""
+        """Its output when it must succeed and has nothing to add."""
         done = self(*words)
         assert (done.returncode, done.stderr) == (DONE, ""), done
         return done.stdout
@@ -118,7 +118,7 @@ def put(demo, name, prop, text):
 
 
 def kill(demo):
-    """As a crash would. Its fixture is content with that."""
+    """Like a crash. Its fixture accepts that."""
     demo.process.kill()
     demo.process.wait()
     demo.process.returncode = 0
@@ -130,7 +130,7 @@ def make_dead(demo, name):
     demo.tell("set", name, "Death", "death", 11)
 
 
-# --- looking ---
+# --- reading ---
 
 def test_list_is_a_table_for_people(ctl, demo):
     demo.tell("add", "sdb10")
@@ -221,7 +221,7 @@ def test_explain_can_be_asked_about_what_is_no_volume(ctl, demo):
     assert [call.split()[2] for call in demo.calls()] == ["sda"]
 
 
-# --- doing ---
+# --- changing ---
 
 def test_mount_prints_where_and_passes_what_was_asked(ctl, demo):
     assert ctl.answer("mount", "STICK", "-o", "noexec", "-ro", "sync", "-t", "ext4",
@@ -316,7 +316,7 @@ def test_recover_is_for_dead_mounts_only(ctl, demo):
     assert " sdb1 read-only " in demo.calls()[0]
 
 
-# --- what goes wrong ---
+# --- errors ---
 
 def test_every_error_of_the_api_is_in_the_table_above():
     header = (bus_peers.SOURCES / "lib" / "base" / "error.h").read_text()
@@ -396,7 +396,7 @@ def test_when_the_bus_dies_in_the_middle(ctl, bus, demo):
         bus.process.kill()
         done = pending.result()
     assert done.returncode == UNREACHABLE and done.stderr.count("\n") == 1, done
-    assert demo.line().startswith("gone: ")  # its end is due to the bus, not to ours
+    assert demo.line().startswith("gone: ")  # it ends because of the bus, not of the test
     assert demo.process.wait(SECONDS) == 3, demo.said()
 
 
@@ -477,7 +477,7 @@ def test_who_waits_for_a_check_is_told_how_not_to(ctl, demo):
     assert done.returncode == USAGE and "not being checked" in done.stderr, done
 
 
-VISIBLE_ESCAPES = re.compile(rb"\x1b\[[0-9;]*m")  # ours: colour and nothing else
+VISIBLE_ESCAPES = re.compile(rb"\x1b\[[0-9;]*m")  # airlockctl's own: colour and nothing else
 
 
 def assert_harmless(written):
@@ -527,7 +527,7 @@ class Monitor:
         return line.decode().rstrip("\n")
 
     def event(self):
-        """Without the time, which is not ours to know."""
+        """Without the time, which varies."""
         line = self.line()
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", line), line
         return line[21:]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Damaged media: every class of damage on images of every kind, mounted, used and unmounted.
 
-Whatever is on the medium, the mounter mounts it or says in readable words why not, everything ends
-in time, the driver survives, a second mount next to it never notices, and no mount is left over.
+Whatever the medium contains, the mounter mounts it or gives a readable reason why not, everything
+ends in time, the driver survives, a second mount beside it is not affected, and no mount is left.
 AIRLOCK_BROKEN_ROUNDS (default 3) says how many cases there are of each class; a failing case is
 repeated with tests/images/break_image.py and the class and seed in its name.
 """
@@ -25,7 +25,7 @@ import make_image  # noqa: E402
 import mounting  # noqa: E402  the one place to change for another way of mounting
 
 ROUNDS = int(os.environ.get("AIRLOCK_BROKEN_ROUNDS", "3"))
-# A stand-in may die of what it reads; that is why there is a contained driver.
+# A stand-in may die of its input; that is why there is a contained driver.
 DRIVER_MAY_DIE = mounting.mounter() != "airlock"
 EXERCISE_DEADLINE = harness.PATIENCE
 
@@ -37,7 +37,7 @@ WHERE = {
     "directory-index": ["ext4-largedir", "ext4", "ext3-1k", "ext4-1k"],
     "journal-super": WITH_JOURNAL, "journal-log": WITH_JOURNAL,
 }
-# These have many different things to damage.
+# These have many different fields to damage.
 MORE_ROUNDS = {"super": 12, "features": 4, "inode": 3, "directory-entry": 3, "extent-header": 2,
                "extent-entry": 2, "random-metadata": 3}
 # Features a driver may leave alone. Encryption without a key shows a plain tree here.
@@ -90,7 +90,7 @@ def copy_sparse(source, target):
 
 
 def damaged_copy(images, name, seed, variants, folder):
-    """The first variant that has something of the class."""
+    """The first variant that has something to damage in this class."""
     for variant in variants:
         copy = folder / "image"
         copy_sparse(images(variant), copy)

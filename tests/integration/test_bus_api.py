@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The D-Bus API as callers see it, under our bus policy, with a service that only plays."""
+"""The D-Bus API as callers see it, with Airlock's bus policy and a simulated service."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ from bus_peers import (ERROR, MANAGER, NAME, OBJECT_MANAGER, PROPERTIES, Client,
 STRANGER = bus_peers.SOURCES / "tests" / "integration" / "bus_stranger.py"
 MOST_CALLS = 32
 OPEN_IMAGE = "(ssa{sv})"
-ASKING_NOBODY = ["MountAt"]  # for root alone, so polkit asks nobody
+ASKING_NOBODY = ["MountAt"]  # for root alone, so polkit asks no one
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def shape(interface):
     return methods, properties, signals
 
 
-# --- what is there ---
+# --- objects and interfaces ---
 
 @pytest.mark.parametrize("name", INTERFACES)
 def test_what_is_served_is_what_the_xml_says(client, name):
@@ -170,7 +170,7 @@ def test_the_method_takes_its_options_and_no_others(client, demo, row):
         with_option = [*arguments[:-1], {key: value}]
         demo.calls()
         if key in takes:
-            demo.tell("fail", 3)  # a service that does nothing, so that every key finds it the same
+            demo.tell("fail", 3)  # a service that does nothing, so that it is the same for every key
             assert failure(*call, *with_option).name == ERROR + "Busy"
             given = {"auth.no_user_interaction": "quiet=1", "options": "options=ro",
                      "fstype": "fstype=ext4", "force": "force=1", "lazy": "lazy=1"}[key]
@@ -210,7 +210,7 @@ def test_what_was_handed_over_counts_once_and_for_its_sender_alone(bus, client, 
     (MANAGER, "Manager", "OpenImage", (OPEN_IMAGE, "/nothing", "a", {})),
 ])
 def test_the_bus_delivers_no_descriptor(client, demo, path, interface, method, arguments):
-    """One of a file that its server never lets go would hang whoever closes it."""
+    """A descriptor of a file whose server never answers would hang the process that closes it."""
     with tempfile.TemporaryFile() as image:
         error = failure(client.call, path, interface, method, *arguments, descriptors=[image.fileno()])
     assert error.name == "org.freedesktop.DBus.Error.NotSupported", error.text
@@ -223,7 +223,7 @@ def test_handing_over_leaves_no_descriptor_or_process_behind(bus, client, demo):
         children = (process / f"task/{demo.process.pid}/children").read_text().split()
         return len(os.listdir(process / "fd")), [child for child in children if not harness.has_ended(child)]
     client.call(SDB1, "Volume", "Detach", "(a{sv})", {"auth.no_user_interaction": GLib.Variant("b", True)})
-    before = count()  # after the library has opened what it keeps for reading options
+    before = count()  # after the library has opened the files it keeps for reading options
     with tempfile.TemporaryFile() as image:
         for _ in range(5):
             sent = client.hand_over(image.fileno())
@@ -361,7 +361,7 @@ def test_a_call_is_answered_though_its_object_is_gone(client, demo):
 
 
 def test_an_object_stays_until_its_calls_are_answered(client, demo):
-    """The library looks into the object that was called when the answer is sent."""
+    """The library accesses the called object when the answer is sent."""
     client.listen()
     demo.tell("hold", "GetLog")
     calls = [client.start(SDB1, "Volume", "GetLog") for _ in range(2)]
@@ -440,7 +440,7 @@ def test_a_caller_that_leaves_is_reported_once(client, demo, bus):
         lines.extend(demo.tell("calls"))
         return gone in lines
     wait_until(seen, "the news that the caller left")
-    demo.tell("release")  # nobody is there to hear it
+    demo.tell("release")  # the caller has gone
     client.settle()
     lines += demo.tell("calls")
     assert [line for line in lines if line.startswith("call gone")] == [gone]
@@ -470,7 +470,7 @@ def test_a_caller_has_so_many_calls_and_no_more(client, demo, bus):
 # --- abuse ---
 
 def well_formed(call):
-    """Nothing but what the table of methods allows may ever reach the service."""
+    """Only calls allowed by the table of methods may ever reach the service."""
     method, _sender, rest = call.split(" ", 2)
     about, options, fstype, force, lazy, _quiet = re.fullmatch(
         r"(.*) options=(.*) fstype=(.*) force=(\d) lazy=(\d) quiet=(\d)", rest, re.S).groups()
@@ -495,7 +495,7 @@ def test_random_calls_from_nobody_harm_nothing(client, demo, bus, seeds):
 
 @pytest.mark.parametrize("bus", [bus_peers.NO_POLICY], indirect=True)
 def test_a_call_without_an_interface_is_survived(client):
-    """Our policy keeps such calls out; the daemon must not depend on that."""
+    """The bus policy keeps such calls out; the daemon must not depend on that."""
     for path, method, signature, arguments in (
             (MANAGER, "GetSettings", "()", ()), (SDB1, "Mount", "(a{sv})", ({},)),
             (SDB1, "Mount", "()", ()), (MANAGER, "NoSuch", "()", ())):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real loop devices and real messages: of the kernel alone, and of a udevd of our own.
+"""Real loop devices and real messages: from the kernel alone, and from a private udevd.
 
-Other tests attach loop devices at the same time, so only lines about our own device count.
+Other tests attach loop devices at the same time, so only lines about the test's own device count.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ DEADLINE = harness.PATIENCE
 MIB = 1024 * 1024
 
 
-# Everything of udevd stays in there: its state in /run, its nodes in /dev, no rule but ours, and
+# Everything of udevd stays in there: its state in /run, its nodes in /dev, only Airlock's rules, and
 # its messages in a network namespace. It dies with the first process.
 WITH_UDEVD = r"""
 set -e
@@ -45,7 +45,7 @@ exec "$@"
 
 
 class Watcher:
-    """A device_watch that runs, and what it said."""
+    """A running device_watch, and its output."""
 
     def __init__(self, *options, before=(), env=None):
         self.process = subprocess.Popen(
@@ -279,7 +279,7 @@ def test_lost_messages_are_made_up_for(watch, attach):
     comes = attach()  # before the other goes, so that it can't get its number
     goes.detach()
     due = {("removed", goes.name), ("added", comes.name)}
-    while due:  # what was not lost may be told as well
+    while due:  # messages that were not lost may arrive as well
         word, facts = watcher.next(goes.name, comes.name)
         due.discard((word, facts["name"]))
     watcher.close()

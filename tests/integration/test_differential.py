@@ -128,7 +128,7 @@ def fill_by_kernel(image, oprunner, kind, count=1500):
 
 
 def read_back(oprunner, mounter, image):
-    """The tree as the mounter under test shows it, and as the kernel does."""
+    """The tree in the view of the mounter under test, and of the kernel."""
     trees = []
     for reader in (harness.KERNEL, mounter):
         with harness.mounted(reader, image, ("ro", "noatime", "owner=media")) as mount:
@@ -138,8 +138,8 @@ def read_back(oprunner, mounter, image):
 
 
 def without_second_map(line):
-    """Once the kernel has read preallocated blocks it calls them data, so a file that the listing
-    meets by a second name has another map then."""
+    """The kernel reports preallocated blocks as data once it has read them, so a file has another map
+    when the listing meets it by a second name."""
     return line if " links=1 " in line else re.sub(r" map:\S*", "", line)
 
 
@@ -163,7 +163,7 @@ def test_bigalloc_is_read_only_with_a_reason(oprunner, mounter, scratch):
 
 
 def fill_up(directory, name, chunk):
-    """Writes until there is no more room; returns what certainly reached the device."""
+    """Writes until the medium is full; returns the data that certainly reached the device."""
     content = b""
     with open(directory / name, "wb", buffering=0) as file:
         for number in range(100000):
@@ -198,7 +198,7 @@ def test_a_tiny_filesystem_gets_full_and_recovers(mkfs, mounter, scratch):
             left.rmdir()
         assert (mount.where / "keep").read_bytes() == b"kept" * 100
         os.unlink(mount.where / "keep")
-        # Grown directories keep their blocks; nothing else may stay away.
+        # Grown directories keep their blocks; all other blocks must be free again.
         assert os.statvfs(mount.where).f_bfree >= free_before - 64
     harness.e2fsck_clean(image)
 

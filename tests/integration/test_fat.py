@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FAT and exFAT through the kernel: what programs do to a stick, judged by fsck and by a second mount."""
+"""FAT and exFAT through the kernel: typical work on a stick, checked by fsck and by a second mount."""
 
 import contextlib
 import errno
@@ -42,7 +42,7 @@ def is_exfat(image):
 
 
 class FatMount(harness.Mount):
-    """Mounted by our driver; always, since this machine's kernel may know no FAT."""
+    """Always mounted by Airlock's driver, because this machine's kernel may have no FAT."""
 
     def _command(self):
         kind = "airlock.exfat" if is_exfat(self.device) else "airlock.vfat"
@@ -96,7 +96,7 @@ def image(scratch, request):
 
 @pytest.fixture
 def mount(image):
-    """A mounted stick; sound afterwards, whatever the test did to it."""
+    """A mounted stick; must be sound afterwards, whatever the test did to it."""
     with mounted(image) as mount:
         yield mount
     fsck_clean(image)
@@ -133,7 +133,7 @@ def test_names_keep_their_case_and_are_found_in_any(mount):
     for other in ("README.TXT", "readme.txt", "rEADmE.tXT"):
         assert (mount.where / other).read_text(encoding="ascii") == "hello"
     refused(errno.EEXIST, os.mkdir, mount.where / "README.TXT")
-    # For the kernel one name is the other already, so a change of case takes two steps.
+    # For the kernel both names are the same, so a change of case takes two steps.
     (mount.where / "ReadMe.Txt").rename(mount.where / "between")
     (mount.where / "between").rename(mount.where / "README.TXT")
     assert os.listdir(mount.where) == ["README.TXT"]
@@ -176,7 +176,7 @@ def test_folders_say_that_they_know_no_case(mount):
 
 
 def numbers_listed(folder):
-    """What readdir() gives as inode numbers; Python shows neither those nor the dots."""
+    """The inode numbers from readdir(); Python shows neither those nor the dots."""
     lines = harness.run(["ls", "-Uai1", folder]).stdout.splitlines()
     return {name: int(number) for number, name in (line.split(maxsplit=1) for line in lines)}
 
@@ -185,7 +185,7 @@ def numbers_listed(folder):
 def test_the_dots_have_the_number_of_the_folder_above(scratch, kind):
     with mounted(make_image(scratch / "image", kind)) as mount:
         (mount.where / "above/below").mkdir(parents=True)
-    # Once more, so that the kernel knows nothing yet; listed with attributes, then moved.
+    # A new mount, so that the kernel knows nothing yet; listed with attributes, then moved.
     with mounted(scratch / "image") as mount:
         above = mount.where / "above"
         for folder in (mount.where, above, above / "below"):

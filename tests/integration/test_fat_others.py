@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FAT beside mtools, exFAT beside exfat-fuse: each reads what the other wrote, to the last byte."""
+"""FAT beside mtools, exFAT beside exfat-fuse: each reads the other's files, to the last byte."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import harness
 from test_fat import (FatMount, fat_driver, fsck_clean, make_image, mounted)  # noqa: F401  a fixture
 
 EXFAT_FUSE = "exfat-fuse"
-# mtools takes times as local ones, and names as the locale has them.
+# mtools uses local time, and names in the encoding of the locale.
 PLAIN = {**os.environ, "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 NOON = 1_700_000_000
 NAMES = ("README.TXT", "lower.txt", "MiXeD.TxT", "a long name with spaces.html", "ünïcödé – ελληνικά.txt",
@@ -22,7 +22,7 @@ SIZES = (0, 1, 511, 512, 513, 4095, 4096, 4097, 20_000)
 
 
 def write_tree(root, seed):
-    """Folders of files, one with more names than a cluster holds, and what is in them."""
+    """Makes folders of files, one with more names than a cluster holds."""
     chance = random.Random(seed)
     paths = [f"{folder}{name}" for folder in ("", "Folder/", "Folder/deeper ünder/") for name in NAMES]
     paths += [f"many/a file of many, number {number}" for number in range(150)]
@@ -69,7 +69,7 @@ class ExfatFuse:
     def _mounted(self, option):
         where = self.image.with_name("other")
         where.mkdir(exist_ok=True)
-        with harness.LoopDevice(self.image) as loop:  # of anything else it makes no mount
+        with harness.LoopDevice(self.image) as loop:  # it mounts nothing else
             mount = ExfatFuseMount(EXFAT_FUSE, loop.path, where, (option,))
             try:
                 yield where
@@ -93,7 +93,7 @@ OTHERS = {"fat12": Mtools, "fat16": Mtools, "fat32": Mtools, "fat32-4k-sectors":
 
 @pytest.fixture(params=OTHERS)
 def stick(request, scratch, monkeypatch):
-    """An empty image, and who else can read and write it."""
+    """An empty image, and another program that can read and write it."""
     monkeypatch.setitem(harness.DRIVER_NAMES, EXFAT_FUSE, "mount.exfat-fus")
     image = make_image(scratch / "stick.img", request.param)
     return image, OTHERS[request.param](image)

@@ -60,7 +60,7 @@ def fresh_mount(mounter, scratch, kind):
 @pytest.mark.parametrize("size", (200, 40000, 2 << 20))
 @pytest.mark.parametrize("name", KINDS)
 def test_one_file(name, size, mounter, scratch, seeds, operations):
-    """The small size stays within an inode that holds its data, and grows out of it and back."""
+    """With the small size, data fits into the inode, grows out of it and back."""
     with fresh_mount(mounter, scratch, KIND_BY_NAME[name]) as mount:
         for seed in seeds or (1, 2):
             exercise(mount, mount.where / f"file{seed}", f"--seed={seed}", f"--ops={operations}",
@@ -69,10 +69,10 @@ def test_one_file(name, size, mounter, scratch, seeds, operations):
 
 @pytest.mark.parametrize("name", ("ext2-1k", "ext4", "ext4-1k"))
 def test_one_file_across_mounts(name, mounter, scratch, operations):
-    """What one mount wrote, the next one must read: nothing may live only in a cache."""
+    """The next mount must read the data of the last: nothing may live only in a cache."""
     kind = KIND_BY_NAME[name]
     image = harness.make_image(scratch / "fsx.img", kind.mkfs, "256M", kind.mkfs_type)
-    # Every other mount is the kernel's, so that no mistake is read back by whoever made it.
+    # Every other mount is the kernel's, so that a mistake is read back by the other implementation.
     for turn, reader in enumerate((mounter, harness.KERNEL) * 3):
         with harness.mounted(reader, image, ("noatime", "owner=media")) as mount:
             exercise(mount, mount.where / "file", f"--seed={turn}", f"--ops={operations // 4}",
@@ -81,7 +81,7 @@ def test_one_file_across_mounts(name, mounter, scratch, operations):
 
 
 def shared_file(mount, model):
-    """A file that stays as it is, for several readers."""
+    """A constant file for several readers."""
     content = os.urandom(3_000_000)
     model.write_bytes(content)
     (mount.where / "shared").write_bytes(content)
@@ -89,7 +89,7 @@ def shared_file(mount, model):
 
 @pytest.mark.parametrize("name", ("ext2-4k", "ext4"))
 def test_several_processes(name, mounter, scratch, operations):
-    """Four files are worked on at once while two processes read a fifth one."""
+    """Four processes change files of their own while two others read a fifth file."""
     with fresh_mount(mounter, scratch, KIND_BY_NAME[name]) as mount:
         model = scratch / "shared.model"
         shared_file(mount, model)
@@ -102,7 +102,7 @@ def test_several_processes(name, mounter, scratch, operations):
 
 
 def test_it_notices_a_wrong_byte(mounter, scratch):
-    """The check itself: a model that differs in one byte must fail."""
+    """The check itself: it must fail for a model that differs in one byte."""
     with fresh_mount(mounter, scratch, KIND_BY_NAME["ext4"]) as mount:
         model = scratch / "model"
         shared_file(mount, model)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SIGKILL for the driver in the middle of writing: e2fsck must be able to repair what is left, and
-everything that had been fsynced must be there afterwards. With the kernel as the mounter its ext4
-is shut down instead; it keeps its promises, so that is the proof that these tests ask for no more
-than can be had.
+"""SIGKILL for the driver in the middle of writing: e2fsck must be able to repair the result, and all
+fsynced data must be there afterwards. With the kernel as the mounter its ext4 is shut down instead;
+it keeps its promises, which proves that these tests do not ask for the impossible.
 
 AIRLOCK_KILL_ROUNDS sets the number of rounds for each kind of filesystem.
 """
@@ -30,7 +29,7 @@ KINDS = {
     "ext2": ("ext2", ()),
     "ext4-1k": ("ext4", ("-b", "1024")),
 }
-# The issue's hundred rounds go to the default kind; the others have a part of them.
+# The issue's hundred rounds go to the default kind; the others get a part of them.
 SHARE = {"ext4": 1.0, "ext2": 0.4, "ext4-1k": 0.2}
 
 
@@ -46,7 +45,7 @@ def start_writer(where, log, seed):
 
 
 def assert_dead_at_once(mount):
-    """Whoever comes now must be told, not kept waiting."""
+    """A new caller must get an error at once, not wait."""
     if mount.mounter == harness.KERNEL:
         return
     with harness.within(1):
@@ -78,7 +77,7 @@ def repair(image):
 
 
 def promises(log):
-    """The last word about every path."""
+    """The last line about every path."""
     latest = {}
     for line in log.read_text(encoding="utf-8").splitlines():
         what, path, *rest = line.split()

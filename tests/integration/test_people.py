@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Callers, sessions and polkit, on a private bus with mocks that can say yes, no and nothing."""
+"""Callers, sessions and polkit, on a private bus with mocks that answer yes, no or nothing."""
 
 import contextlib
 
@@ -12,7 +12,7 @@ from people_peers import ALICE, BOB, LOGIND, POLKIT, STRANGER, Bus, Mock, Person
 AUTHORITY = "/org/freedesktop/PolicyKit1/Authority"
 MANAGER = "/org/freedesktop/login1"
 MOUNT = "org.airlock1.mount-removable"
-# What issue 3 promises while polkit hangs.
+# The limit that issue 3 promises while polkit hangs.
 SHORT = 0.05
 
 
@@ -308,7 +308,7 @@ def test_sessions_come_lock_switch_and_go(world):
     program.wait_for("describe", "logind knows 1 sessions, 0 of them in use")
 
 
-# logind starts a session's scope, and only then the session is active. It tells of the former alone.
+# logind starts a session's scope, and only then the session is active. It reports only the former.
 def test_a_session_that_opens_is_asked_about_until_it_is_open(world):
     logind = world.logind()
     program = world.program()

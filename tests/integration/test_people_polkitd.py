@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Our actions in a real polkitd, with rules an administrator could write.
+"""Airlock's actions in a real polkitd, with rules an administrator could write.
 
-It runs on a private bus, in a mount namespace where it finds our actions and these rules only."""
+It runs on a private bus, in a mount namespace with only Airlock's actions and these rules."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ polkit.addRule(function(action, subject) {
 });
 """
 
-# polkitd looks in fixed folders, so it gets its own ones.
+# polkitd reads fixed folders, so it gets its own ones.
 IN_A_NAMESPACE = """
 set -e
 mount -t tmpfs none /usr/share/polkit-1/actions
@@ -115,7 +115,7 @@ def test_rules_decide_by_label_and_user(world):
 
 def test_a_hostile_label_neither_breaks_polkit_nor_passes_for_another(world):
     for label in ("photos\x01", "photos\udcff", "\u202esotohp"):
-        # Quoted, so the rule for what is quoted matches.
+        # Quoted, so the rule for quoted labels matches.
         assert world.ask(ALICE, REMOVABLE, "silent", f"volume.label={label}") == (
             "NotPermitted", f"{REMOVABLE}: polkit says no"), ascii(label)
     assert world.ask(ALICE, REMOVABLE, "silent", "volume.label=photos") == "yes"

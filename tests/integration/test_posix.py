@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What programs rely on without thinking: directories read while they change, files that live on
-after their last name, permissions handed down, times, numbers that add up."""
+"""Behaviour that programs rely on without thinking: directories read while they change, files that
+live on after their last name, inherited permissions, times, numbers that add up."""
 
 import concurrent.futures
 import ctypes
@@ -30,7 +30,7 @@ for function in ("readdir", "telldir", "seekdir", "closedir"):
 
 
 class DirectoryStream:
-    """opendir and friends, which Python hides: positions and reading bit by bit."""
+    """opendir() and related calls, which Python hides: positions and reading bit by bit."""
 
     NAME_OFFSET = 19  # of d_name in a 64-bit dirent
 
@@ -60,7 +60,7 @@ class DirectoryStream:
 
 @pytest.fixture
 def mount(mounter, ext4):
-    """A mounted ext4; sound afterwards, whatever the test did to it."""
+    """A mounted ext4; must be sound afterwards, whatever the test did to it."""
     with harness.mounted(mounter, ext4, MEDIA) as mounted:
         yield mounted
     harness.e2fsck_clean(ext4)
@@ -113,7 +113,7 @@ def test_directory_positions_stay_good(mount):
 
 
 def hammer(directory, worker):
-    """Creates, renames, links, reads and removes in a directory that others use as well."""
+    """Creates, renames, links, reads and removes in a directory shared with other workers."""
     for number in range(150):
         path = directory / f"{worker}-{number}"
         content = f"{worker} {number}\n".encode() * 50
@@ -176,7 +176,7 @@ def test_an_unlinked_open_file_keeps_its_space_until_closed(mount):
         file.flush()
         file.seek(4 << 20)
         assert file.read(14) == b"still writable"
-    # Closing answers before the driver heard of it.
+    # close() returns before the driver hears of it.
     harness.wait_until(lambda: free_blocks(mount.where) >= before - 8, 5, "the space to come back")
 
 
@@ -243,7 +243,7 @@ def test_small_inodes_keep_times_inside_their_range(mounter, scratch):
 
 
 def test_statfs_agrees_with_the_kernel(mounter, scratch):
-    """The driver has no reserved clusters for delayed writes, so small differences are right."""
+    """The driver reserves no clusters for delayed writes, so small differences are right."""
     for options in (("-b", "1024"), ("-b", "4096", "-m", "5"), ("-m", "0")):
         image = harness.make_image(scratch / "f.img", options, "200M")
         numbers = []
@@ -279,7 +279,7 @@ def test_fitrim_gives_unused_blocks_back(block_device, mounter, scratch):
     with harness.mounted(mounter, image, MEDIA, block_device=block_device) as mount:
         free = os.statvfs(mount.where).f_bavail
         (mount.where / "goes").unlink()
-        # Its blocks are free once the kernel has let go of it, which comes on a way of its own.
+        # Its blocks are free once the kernel drops it, which happens separately.
         harness.wait_until(lambda: os.statvfs(mount.where).f_bavail > free, 10, "the file to be gone")
         descriptor = os.open(mount.where, os.O_RDONLY)
         os.fsync(descriptor)
@@ -293,7 +293,7 @@ def test_fitrim_gives_unused_blocks_back(block_device, mounter, scratch):
 
 
 def acl_scenario(where):
-    """Default ACLs, what they make of new objects, and what chmod makes of them."""
+    """Default ACLs, their effect on new objects, and the effect of chmod on them."""
     directory = where / "handed-down"
     directory.mkdir()
     named = ((opscript.ACL_USER, 1000, 7), (opscript.ACL_GROUP, 2000, 5))
@@ -377,7 +377,7 @@ def test_other_users_meet_permissions_and_the_sticky_bit(mounter, ext4, scratch)
         assert as_user(1001, "rm", "-f", common / "mine").returncode == 0
 
 
-# Prints what each call answers; runs as the user the question is about.
+# Prints the result of each call; runs as the user in question.
 ATTRIBUTE_CALLS = r"""
 import errno, os, sys
 path, *names = sys.argv[1:]
@@ -407,7 +407,7 @@ def attribute_answers(user, path, names):
 
 
 def system_attribute_answers(tested, image, scratch):
-    """Of root and of a user, about files of root, of the user, a folder and a link."""
+    """The answers for root and a user, about files of root and of the user, a folder and a link."""
     names = ("system.posix_acl_access", "system.posix_acl_default", "system.posix_acl_accessory",
              "system.richacl", "system.foo", "system.data", "system.", "system", "sys.x", "user.")
     options = (*MEDIA, "allow_other") if tested == harness.AIRLOCK else MEDIA
@@ -472,7 +472,7 @@ def test_what_no_file_can_reach_is_refused(mounter, scratch):
 
 
 def test_data_written_a_moment_ago_is_no_hole(mount):
-    """cp looks for holes first; a hole where unwritten pages wait would lose them."""
+    """cp first looks for holes; it would skip unwritten pages reported as a hole."""
     with open(mount.where / "f", "w+b", buffering=0) as file:
         os.ftruncate(file.fileno(), 1 << 20)
         os.pwrite(file.fileno(), b"data", 512 << 10)

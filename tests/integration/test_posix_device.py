@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a mount does to its device, and which devices it refuses: read from the image itself."""
+"""The effect of a mount on its device, and the devices it refuses: read from the image itself."""
 
 import os
 import re
@@ -12,18 +12,18 @@ import harness
 import superblock
 
 MEDIA = ("noatime", "owner=media")
-WRITEBACK_DEADLINE = 7.5  # the promise is five seconds; the rest is for debugfs to look
+WRITEBACK_DEADLINE = 7.5  # the promise is five seconds; the rest is for debugfs
 NO_CHECKSUMS = ("-O", "^metadata_csum")
 
 
 def on_disk(image, path):
-    """What debugfs says of a file, or None if the directory does not have it."""
+    """The fields of a file according to debugfs, or None if the directory does not have it."""
     text = harness.debugfs(image, f"stat {path}")
     return None if "not found" in text else text
 
 
 def test_changes_reach_the_device_in_five_seconds(mounter, scratch):
-    """Without a journal, which debugfs would not look into, and without any fsync."""
+    """Without a journal, because debugfs does not read it, and without any fsync."""
     image = harness.make_image(scratch / "f.img", ("-O", "^has_journal"))
     with harness.mounted(mounter, image, MEDIA) as mount:
         time.sleep(0.5)
@@ -65,7 +65,7 @@ def test_what_is_synced_is_on_the_device(how, mounter, scratch):
 
 
 def test_after_sync_an_image_is_complete_in_five_seconds(scratch):
-    """The kernel gives what it holds to the driver of plain fuse, and does not tell it to write that out."""
+    """The kernel passes its data to the driver of plain fuse, but does not tell it to write that out."""
     image = harness.make_image(scratch / "f.img", ("-O", "^has_journal"))
     content = os.urandom(300000)
     dumped = scratch / "dumped"
@@ -93,7 +93,7 @@ def test_the_superblock_says_whether_it_is_in_use(kind, mounter, scratch):
         harness.run(["sync", "-f", mount.where])
         dirty = not superblock.read(image, "state") & superblock.STATE_CLEAN
         recovery = superblock.read(image, "incompatible") & superblock.NEEDS_RECOVERY
-        # The kernel says it with the journal's flag where there is a journal.
+        # With a journal, the kernel marks this in the journal's flag.
         assert dirty or (mounter == harness.KERNEL and recovery)
     assert superblock.read(image, "state") & superblock.STATE_CLEAN
     assert not superblock.read(image, "incompatible") & superblock.NEEDS_RECOVERY
@@ -119,7 +119,7 @@ def disk_owner(image, path):
 
 
 def make_owned(image):
-    """A directory and a file that belong to somebody this machine does not know."""
+    """A directory and a file of a user unknown on this machine."""
     with harness.mounted(harness.KERNEL, image) as mount:
         directory = mount.where / "theirs"
         directory.mkdir(mode=0o700)

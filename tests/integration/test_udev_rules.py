@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""When the udev rule has airlockd started: a table of hardware, judged by the real udev."""
+"""When the udev rule starts airlockd: a table of hardware, evaluated by the real udev."""
 
 import json
 import pathlib
@@ -83,7 +83,7 @@ DOES_NOT = {
 
 @pytest.fixture(scope="module")
 def verdicts():
-    """What udev says of all of them, by name and action."""
+    """The results of udev for all of them, by name and action."""
     cases = [{"what": what, "action": action, "chain": chain}
              for table in (STARTS, DOES_NOT) for what, chain in table.items()
              for action in ("add", "change", "remove")]
@@ -135,7 +135,7 @@ def test_a_broken_rule_would_be_noticed(tmp_path):
 
 
 def test_it_runs_and_reads_nothing():
-    """Only keys that look or label; none that runs a program or reads the medium."""
+    """Only keys that match or label; none that runs a program or reads the medium."""
     harmless = {"ACTION", "SUBSYSTEM", "SUBSYSTEMS", "KERNEL", "ENV", "ATTR", "ATTRS", "GOTO",
                 "LABEL", "TAG"}
     lines = [line for line in RULE.read_text().splitlines() if line and not line.startswith("#")]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A medium that is pulled out under a live mount: the device loses all its bytes at once.
+"""A medium pulled out under a live mount: the device loses all its bytes at once.
 
-The image behind a loop device is cut to nothing and the device told so, which is as near as one
-gets to a pulled stick without USB: every read and write fails from then on. What was flushed before
-stays in a copy of the image, taken at the moment of the pull.
+The image behind a loop device is cut to nothing and the device is told so, which is the closest
+thing to a pulled stick without USB: every read and write fails from then on. The flushed data stays
+in a copy of the image, taken at the moment of the pull.
 """
 import contextlib
 import errno
@@ -18,7 +18,7 @@ import pytest
 import harness
 
 pytestmark = pytest.mark.contained
-# A driver that waited for a medium that is gone would hold its callers for ever.
+# A driver that waits for a missing medium would block its callers for ever.
 ANSWER_DEADLINE = 10
 LOOP_SET_STATUS64, LOOP_GET_STATUS64 = 0x4C04, 0x4C05
 LOOP_INFO_SIZE = 232  # struct loop_info64: four 64-bit numbers before lo_sizelimit
@@ -26,7 +26,7 @@ LOOP_SIZE_LIMIT_AT = 32
 
 
 def pull_out(image, loop):
-    """Returns what the medium held at that moment."""
+    """Returns the contents of the medium at that moment."""
     harness.run(["sync", "-f", image])
     kept = image.with_name("kept.img")
     shutil.copyfile(image, kept)
@@ -37,7 +37,7 @@ def pull_out(image, loop):
 
 
 def shrink_to_a_sector(device):
-    """Of a file cut short a loop device reads zeros until it is told, which no pulled stick does."""
+    """A loop device reads zeros from a shortened file until it is told, unlike a pulled stick."""
     with open(device, "rb") as loop:
         info = bytearray(LOOP_INFO_SIZE)
         fcntl.ioctl(loop, LOOP_GET_STATUS64, info)
@@ -72,7 +72,7 @@ def write_synced(path, data):
 
 @contextlib.contextmanager
 def stick(scratch, mounter, **image_options):
-    """A mounted loop stick; taken away again by force, because a pulled one can't say goodbye."""
+    """A mounted loop stick; removed by force at the end, because a pulled one cannot be unmounted properly."""
     image = harness.make_image(scratch / "stick.img", **image_options)
     where = scratch / "mounted"
     where.mkdir()

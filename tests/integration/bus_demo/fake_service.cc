@@ -9,7 +9,7 @@
 namespace airlock {
 namespace {
 
-// Not text at all, as a label from a hostile medium is not.
+// Not valid text, like a label from a hostile medium.
 const std::string kNoText("\xff\xfe bad \x00 label \xed\xa0\x80", 17);
 
 }  // namespace
@@ -77,7 +77,7 @@ void FakeService::prepare_handover(Call call, Reply<std::string> socket) {
   handovers_.prepare(sender, ::getuid(), [socket](Result<std::string> path) { socket.give(path); });
 }
 
-// What the descriptor shows, which airlockd itself would never take.
+// The first bytes of the file, which airlockd itself would never read.
 std::string FakeService::first_bytes(const HeldFile& file) {
   const auto taken = file.take();
   if (!taken) return taken.error().message();
@@ -155,7 +155,7 @@ void FakeService::mount(Call call, std::string volume, Reply<std::string> mount_
   if (volume != "pulled")
     return answer("Mount", call, volume, std::move(mount_point),
                   [this, volume] { return mount_now(volume); });
-  // Pulled out while it is mounted: its object goes before the call is answered.
+  // Pulled out during the mount: its object goes before the call is answered.
   remember("Mount", call, volume);
   remove_volume(volume);
   mount_point(fail(Errc::kNotFound, "mount {}: it was pulled out", kNoText));

@@ -15,8 +15,8 @@
 
 namespace airlock {
 
-// A Service with volumes that are mounted and unmounted in memory. It remembers every call, and
-// can be told to hold its replies, to lose them, or to fail.
+// A Service with volumes that are mounted and unmounted in memory only. It remembers every call,
+// and holds its replies, loses them, or fails on request.
 class FakeService final : public Service {
  public:
   FakeService(Publisher& publisher, Handovers& handovers)
@@ -25,7 +25,7 @@ class FakeService final : public Service {
   void add_volume(const std::string& id);
   void remove_volume(const std::string& id);
   void hold(const std::string& method) { held_methods_.insert(method); }
-  void release();                 // gives the replies that were held, and holds no more
+  void release();                 // gives the held replies, and holds no more
   void lose() { held_.clear(); }  // destroys the held replies without an answer
   void fail_next(Errc code, std::string what) { failure_ = {code, {}, std::move(what), {}}; }
   void end_unmounts_with(const std::string& outcome, const std::string& summary) {
@@ -73,7 +73,7 @@ class FakeService final : public Service {
 
   Publisher& publisher_;
   Handovers& handovers_;
-  std::map<std::string, std::string> mount_points_;  // id, where; empty when not mounted
+  std::map<std::string, std::string> mount_points_;  // id, place; empty while not mounted
   std::map<std::string, std::variant<std::string, std::int64_t, bool>> unmount_end_ = {
       {"outcome", std::string("safe")}, {"summary", std::string("it can be removed safely")}};
   std::set<std::string> held_methods_;

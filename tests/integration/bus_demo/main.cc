@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Airlock's objects on a bus with a service that only plays, for the tests. It is told what to do
-// by lines on standard input, and answers each with lines that end in one that says "ok".
+// Airlock's objects on a bus with a simulated service, for the tests. Lines on standard input
+// control it, and it answers each with lines, of which the last says "ok".
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ std::string from_hex(const std::string& digits) {
   return bytes;
 }
 
-// A type and a value as the tests write them: "s word", "x 6869", "b 1", "u 7", "t 7", "d 0.5",
+// A type and a value in the form the tests write: "s word", "x 6869", "b 1", "u 7", "t 7", "d 0.5",
 // "death 9".
 PropertyValue read_value(std::istream& words) {
   std::string type;
@@ -100,7 +100,7 @@ class Demo {
     if (verb == "manager") publisher_.set_manager(changed);
   }
 
-  // How all unmounts end from now on: a word and a sentence.
+  // The result of all unmounts from now on: a word and a sentence.
   void unmounts(const std::string& outcome, std::istream& words) {
     std::string summary;
     std::getline(words >> std::ws, summary);

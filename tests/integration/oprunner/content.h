@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-// Test data that can be made again from a seed, and a digest to compare it by. Both mounts of a
-// differential run make the same bytes from the same script, so nothing has to be passed around.
+// Test data that can be made again from a seed, and a digest for comparison. Both mounts of a
+// differential run make the same bytes from the same script, so no data needs to be passed around.
 
 namespace airlock::test {
 
-// The bytes a write with this seed puts into a file; never all zero, so it differs from a hole.
+// The bytes of a write with this seed; never all zero, so it differs from a hole.
 std::vector<std::byte> make_content(std::uint64_t seed, std::size_t length);
 
-// A running digest of bytes; good enough to tell files apart, no protection against malice.
+// A running digest of bytes; good enough to tell files apart, but no protection against malice.
 class Digest {
  public:
   void add(std::span<const std::byte> bytes);

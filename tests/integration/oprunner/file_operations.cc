@@ -32,7 +32,7 @@ int open_flags(const std::string& letters) {
   return flags;
 }
 
-// A slot keeps the file it had if the new one can not be opened.
+// The slot keeps its old file if the new one cannot be opened.
 OpResult open_file(Session& session, const OpLine& line) {
   const int flags = open_flags(line.text(3));
   struct stat before = {};
@@ -88,7 +88,7 @@ OpResult allocate(Session& session, const OpLine& line) {
   return result;
 }
 
-// Directories answer with positions of their own making.
+// Directories have positions of their own making.
 bool is_directory(int file) {
   struct stat status{};
   return fstat(file, &status) == 0 && S_ISDIR(status.st_mode);
@@ -100,7 +100,7 @@ OpResult show_map(Session& session, const OpLine& line) {
   if (is_directory(file)) return {.value = "directory"};
   const off_t before = lseek(file, 0, SEEK_CUR);
   OpResult map = describe_map(file);
-  (void)lseek(file, before, SEEK_SET);  // where the search ended depends on the size of blocks
+  (void)lseek(file, before, SEEK_SET);  // the end of the search depends on the block size
   return map;
 }
 
@@ -111,7 +111,8 @@ OpResult seek(Session& session, const OpLine& line) {
   const off_t found = lseek(file, line.number(3), whence);
   const int error = errno;
   if (is_directory(file)) return {.value = "directory"};
-  (void)lseek(file, before, SEEK_SET);  // a FIFO has no position; the first call told already
+  (void)lseek(file, before, SEEK_SET);  // a FIFO has no position; the first call already reported
+                                        // that
   if (session.is_preallocated(file)) return {.value = "preallocated"};
   errno = error;
   return found < 0 ? from_call(found) : OpResult{.value = fmt::format("{}", found)};
@@ -170,7 +171,8 @@ OpResult map_read(Session& session, const OpLine& line) {
   return {.value = fmt::format("{}:{}", mapping.bytes().size(), digest_of(mapping.bytes()))};
 }
 
-// Both copying calls may do less than asked; how much at once is nobody's promise, the sum is.
+// Both copying calls may do less than requested; only the sum is promised, not the size of each
+// step.
 template <typename Copy>
 OpResult copy_all(std::size_t wanted, Copy copy) {
   std::size_t done = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// oprunner DIRECTORY < SCRIPT: does what the script says inside the directory and prints one line
-// per operation: its number, name, errno and what else it saw. The same script on two mounts must
-// print the same.
+// oprunner DIRECTORY < SCRIPT: performs the script inside the directory and prints one line per
+// operation: its number, name, errno and other results. The same script on two mounts must print
+// the same.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ int run_script(airlock::test::Session& session) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  // Writing into a FIFO nobody reads is an error like any other.
+  // Writing into a FIFO without a reader is an error like any other.
   std::signal(SIGPIPE, SIG_IGN);
   // Changing the root as well keeps random symbolic links from leading out of the mount.
   if (count != 2 || chdir(arguments[1]) != 0 || chroot(".") != 0) {

@@ -107,7 +107,7 @@ OpResult set_attribute(Session&, const OpLine& line) {
                              static_cast<int>(line.number(3))));
 }
 
-// The value as the script spells it, for attributes whose bytes mean something.
+// The value as spelled in the script, for attributes whose bytes have a meaning.
 OpResult set_raw_attribute(Session&, const OpLine& line) {
   const std::string& value = line.text(3);
   return from_call(lsetxattr(line.path(1), line.path(2), value.data(), value.size(), 0));
@@ -134,8 +134,8 @@ OpResult list_directory(Session&, const OpLine& line) {
   return describe_directory(line.path(1));
 }
 
-// Repeats one operation over numbered names until it fails: `create`, `mkdir`, `link` or `unlink`
-// COUNT times in a directory, every STEP-th number. Tells how far it came.
+// Repeats one operation on numbered names until it fails: `create`, `mkdir`, `link` or `unlink`
+// COUNT times in a directory, every STEP-th number. Reports how far it came.
 OpResult repeat(const OpLine& line, OpResult (*once)(const OpLine&, const std::string&)) {
   const std::int64_t count = line.number(2);
   const std::int64_t step = line.number(3);

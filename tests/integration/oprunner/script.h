@@ -6,16 +6,16 @@
 #include <string_view>
 #include <vector>
 
-// The op script: one operation per line, words separated by spaces, bytes that would disturb that
-// written as %XX, an empty word as a lone %. opscript.py writes it.
+// The op script: one operation per line, words separated by spaces, special bytes as %XX, an empty
+// word as a lone %. opscript.py writes it.
 
 namespace airlock::test {
 
 std::string decode(std::string_view word);
 std::string encode(std::string_view raw);
 
-// One line of the script. Reading a word that is not there, or not a number, ends the program:
-// the script is ours, so that is a bug in its generator and no result could be trusted.
+// One line of the script. A missing word or one that is not a number ends the program: the script
+// is generated, so that is a bug in its generator and no result could be trusted.
 class OpLine {
  public:
   explicit OpLine(std::string_view line);

@@ -12,7 +12,7 @@
 
 namespace airlock::test {
 
-// What one operation did: the errno (0 for success) and what else is worth comparing.
+// The result of one operation: the errno (0 for success) and the values to compare.
 struct OpResult {
   int error = 0;
   std::string value = "-";
@@ -20,14 +20,14 @@ struct OpResult {
 
 OpResult from_call(long result);  // errno if negative, else success without a value
 
-// Cutting a file to the size it has changes its time all the same. A FUSE client with a write-back
-// cache keeps that to itself, so no server can do it right; after this both sides have the time of
-// now. `file` is AT_FDCWD and a path, or a descriptor and an empty path.
+// Cutting a file to its present size still changes its time. A FUSE client with a write-back cache
+// does not tell the server, so no server can do it right; this gives both sides the current time.
+// `file` is AT_FDCWD and a path, or a descriptor and an empty path.
 void touch_if_cut_to_its_size(int file, const char* path, const struct stat& before, off_t size);
 
-// The state a script builds up besides the tree: open files in numbered slots, and which inodes
-// had space preallocated. Where such a file has holes is the filesystem's own business (the
-// kernel turns unwritten extents into zeroes as it likes), so its map is not compared.
+// The state a script builds up besides the tree: open files in numbered slots, and which inodes had
+// space preallocated. The holes of such a file depend on the filesystem (the kernel turns unwritten
+// extents into zeroes as it likes), so its map is not compared.
 class Session {
  public:
   static constexpr std::size_t kSlots = 16;

@@ -81,7 +81,7 @@ bool inside(const std::vector<Segment>& segments, off_t at) {
       segments, [at](const Segment& segment) { return segment.begin <= at && at < segment.end; });
 }
 
-// Digests what is not zero, with its position, so that holes and zeroes are the same.
+// Digests the non-zero bytes with their positions, so that holes and zeroes are the same.
 class SparseDigest {
  public:
   OpResult add_range(int descriptor, off_t begin, off_t end) {
@@ -124,7 +124,7 @@ std::string describe_segments(const std::vector<Segment>& segments) {
   return text;
 }
 
-// Small files are read as a whole, which also shows data that SEEK_DATA would have lost.
+// Small files are read completely, which also shows data that SEEK_DATA would have missed.
 std::string describe_content(const Session& session, const char* path, off_t size) {
   const UniqueFd file(open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file.valid()) return fmt::format("open:{}", errno);
@@ -203,7 +203,7 @@ class TreeDump {
 }  // namespace
 
 std::string describe_status(const struct stat& status) {
-  const bool directory = S_ISDIR(status.st_mode);  // its size is the filesystem's own business
+  const bool directory = S_ISDIR(status.st_mode);  // its size depends on the filesystem
   return fmt::format("mode={:o} links={} owner={}:{} size={} device={}:{} modified={} accessed={}",
                      status.st_mode, status.st_nlink, status.st_uid, status.st_gid,
                      directory ? 0 : status.st_size, major(status.st_rdev), minor(status.st_rdev),

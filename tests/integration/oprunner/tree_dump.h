@@ -7,7 +7,7 @@
 
 #include "session.h"
 
-// Everything a user could see of a tree, as text that is equal exactly if the trees are.
+// The visible state of a tree, as text that is equal exactly if the trees are.
 
 namespace airlock::test {
 
@@ -21,8 +21,8 @@ std::string describe_attributes(const char* path);
 // Sorted names and types of a directory; OpResult because reading it may fail.
 OpResult describe_directory(const char* path);
 
-// Where an open file has data, in whole pages: the page cache writes pages, so a filesystem with
-// smaller blocks may or may not have kept a hole inside one.
+// The places where an open file has data, in whole pages: the page cache writes pages, so a
+// filesystem with smaller blocks may or may not have kept a hole inside one.
 OpResult describe_map(int descriptor);
 
 // Prints the tree below the current directory, one line per object, each starting with "T ".
