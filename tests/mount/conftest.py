@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What tests of the mount command share: everything happens where the rest of the machine cannot see it."""
+"""Fixtures of the tests of the mount command: all mounts are invisible to the rest of the machine."""
 import ctypes
 import os
 import pathlib
@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it.
+# Hides these mounts from an airlockd of this machine: mount.airlock would hand them over to it.
 os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 CLONE_NEWNS = 0x00020000
 _unshared = False

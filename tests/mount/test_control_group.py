@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The limits of a driver's control group cost an honest driver nothing: it writes more than they are."""
+"""The limits of a driver's control group do not harm an honest driver: it writes more than their size."""
 import hashlib
 import os
 import pathlib
@@ -13,7 +13,7 @@ from harness import LoopDevice, built, has_ended, run, wait_until
 
 BUILD = pathlib.Path(os.environ.get("AIRLOCK_BUILD", "build")).resolve()
 MIB = 1 << 20
-# The smallest limit there is: the data of the fat driver and what its group has beside.
+# The smallest limit in use: the data of the fat driver and the extra room of its group.
 LIMIT = (256 + 128) * MIB
 WRITTEN = LIMIT + 256 * MIB
 SIZE = WRITTEN + 128 * MIB
@@ -21,7 +21,7 @@ PATIENCE = 120
 
 
 def group_of(pid):
-    """{file: content} of the limits of a process's own group, whichever version they are in."""
+    """{file: content} of the limits of a process's own group, in either version of control groups."""
     places = {}
     mounts = [line.split() for line in open("/proc/self/mounts", encoding="utf-8")]
     for line in open(f"/proc/{pid}/cgroup", encoding="utf-8"):
@@ -58,7 +58,7 @@ def kills(group):
 
 @pytest.fixture(params=["memory", "disk"])
 def image(request, tmp_path, private_mounts):
-    """In a tmpfs, where what is written to it stays in memory; and in a file of the disk."""
+    """In a tmpfs, where written data stays in memory; and in a file on disk."""
     if request.param == "disk":
         folder = pathlib.Path(tempfile.mkdtemp(prefix="airlock-group-", dir="/var/tmp"))
         if shutil.disk_usage(folder).free < 2 * SIZE:

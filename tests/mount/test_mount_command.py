@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What mount.airlock tells people when it cannot mount, without any driver."""
+"""The messages of mount.airlock when it cannot mount, without any driver."""
 import os
 import pathlib
 import re
@@ -49,7 +49,7 @@ def image(tmp_path):
 
 @pytest.fixture
 def no_driver(tmp_path):
-    """Surroundings in which no driver can be found, so that nothing is ever mounted."""
+    """An environment without drivers, so that nothing is ever mounted."""
     folder = tmp_path / "no-drivers"
     folder.mkdir()
     return {"AIRLOCK_DRIVER_DIR": str(folder)}
@@ -85,7 +85,7 @@ def test_wrong_usage(words, expected):
 
 @needs_root
 def test_only_root_can_mount(image, place):
-    # Run from a copy everybody can reach, as the build folder may not be.
+    # Run from a copy that every user can reach, unlike perhaps the build folder.
     done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/proc/self/fd/0",
                            str(image), str(place), "-t", "airlock.ext4"],
                           stdin=open(PROGRAM, "rb"), capture_output=True, text=True)
@@ -250,7 +250,7 @@ def test_a_driver_killed_by_a_signal_is_reported_with_its_name(image, place, no_
     process = subprocess.Popen([str(PROGRAM), "-v", str(image), str(place), "-t", "airlock.ext4"],
                                stderr=subprocess.PIPE, text=True, env={**os.environ, **no_driver})
     line = process.stderr.readline()
-    # Process 1 of a process namespace heeds no other signal from outside.
+    # Process 1 of a process namespace obeys no other signal from outside.
     os.kill(int(re.search(r"runs as process (\d+)", line)[1]), signal.SIGKILL)
     rest = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == FAILURE
@@ -405,7 +405,7 @@ def test_a_driver_that_vanishes_after_mounting_leaves_no_mount(image, place, tin
 
 @needs_root
 def test_mount_itself_finds_the_helper_by_its_type(image, place, tiny, private_mounts):
-    # mount(8) looks in /sbin only: lend it one in this mount namespace.
+    # mount(8) searches only /sbin: give it one in this mount namespace.
     behave(image, "serve")
     helper = pathlib.Path("/sbin/fs.d")
     made = not helper.exists()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The units for drivers: what systemd itself says of them, and the way in they describe."""
+"""The units for drivers: systemd's own verdict about them, and the access they define."""
 import os
 import pathlib
 import re
@@ -51,7 +51,7 @@ def test_exposure(service):
 @needs_systemd
 @pytest.mark.parametrize("unit", SERVICES + SOCKETS, ids=lambda p: p.name)
 def test_systemd_understands_every_line(unit, tmp_path):
-    # Both halves of a pair belong together, and the program is not installed while testing.
+    # Both halves of a pair belong together, and the program is not installed during a test.
     for path in SERVICES + SOCKETS:
         text = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/true", path.read_text(), flags=re.M)
         (tmp_path / path.name).write_text(text)
@@ -151,7 +151,7 @@ def mount(source, place):
 
 
 def driver_titles(medium):
-    """What ps shows of the processes whose arguments name the medium."""
+    """The titles in ps of the processes whose arguments name the medium."""
     titles = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:

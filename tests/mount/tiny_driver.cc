@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The smallest thing mount.airlock can mount: a directory with one file. The first word of the
-// medium says how to behave, so that tests choose by what they write into an image:
+// The smallest filesystem for mount.airlock: a directory with one file. The first word of the
+// medium chooses the behaviour, so that a test writes its choice into an image:
 //   serve       serve until unmounted
 //   read-only   the same, mounted read-only with a reason
-//   refuse      say why not and leave in order
-//   vanish      mount, then die without a goodbye
+//   refuse      give a reason and exit properly
+//   vanish      mount, then exit without a goodbye
 //   late        ask for the mount after a while
 //   later       after a long while
-//   held        after somebody has replaced the word "here", which the driver writes instead
-//   mute        answer nothing but the kernel's greeting
-//   garbled     answer that with nonsense
-//   deaf        serve, but never end, not even when told to
+//   held        after the test has replaced the word "here", which the driver writes instead
+//   mute        answer only the kernel's greeting
+//   garbled     answer the greeting with nonsense
+//   deaf        serve, but never end, not even on request
 //   dies-last   serve, and end with code 7
 //   deaf-commit as deaf, but when it is told to end it writes "committed" at byte 512 and ends
 //   reads-last  as deaf, but when it is unmounted it reads from its medium for ever
-//   unwritten   serve, and end as a driver does that could not write everything
+//   unwritten   serve, and end like a driver that could not write everything
 //   fills-last  serve, and fill its memory slowly when it is unmounted
 //   mutes-N     serve, but never answer requests of the kind N (linux/fuse.h)
 //   reads-N     the same, and read from the medium all the time
 //   writes-N    the same, and write to it
-//   plain       ask for a mount of plain fuse, whatever was offered
+//   plain       ask for a mount of plain fuse, whatever the offer
 //   flood       serve, and make the kernel send it requests when a name is looked up
-// Once mounted, looking up a name tells it how to end: segv, abort, exit, memory, forbidden;
-// memory-slowly: to take its time about filling its memory; loop, sleep, read-on, which reads from
-// the medium, and churn, which takes memory and gives it back: not to answer any more; lie: to
-// answer with nonsense; say-NAME: to log the name; chatter: to log without end.
+// Once mounted, it obeys names that are looked up: segv, abort, exit, memory, forbidden: end that
+// way; memory-slowly: fill its memory slowly; loop, sleep, read-on (which reads from the medium)
+// and churn (which allocates and frees memory): do not answer any more; lie: answer with nonsense;
+// say-NAME: log the name; chatter: log without end.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fuse.h>
@@ -53,7 +53,7 @@
 #include "lib/protocol/server.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-// The faults are the point; nobody else should catch them.
+// The faults are intended; ASan must not catch them.
 extern "C" const char* __asan_default_options();
 extern "C" const char* __asan_default_options() {
   return "detect_leaks=0:handle_segv=0:handle_abort=0:use_sigaltstack=0";
@@ -119,7 +119,7 @@ void reply(int device, const fuse_in_header& in, int error, const Body* body) {
 
 int medium_fd = -1;
 
-// It looks as if it worked: what it reads is not kept, so that its device reads.
+// It seems to work: it drops the page it has read, so that its device reads again.
 [[noreturn]] void pretend_to_work(bool writes) {
   std::array<char, 4096> page{};
   for (;; ::usleep(20'000)) {
@@ -135,7 +135,7 @@ int medium_fd = -1;
   pretend_to_work(/*writes=*/false);
 }
 
-// Never reads what it asks for, so that all of it stays in the kernel.
+// Never reads the requests it causes, so that all of them stay in the kernel.
 [[noreturn]] void flood(int device, std::uint64_t node) {
   struct {
     fuse_out_header header;
@@ -145,15 +145,15 @@ int medium_fd = -1;
   ask.header.error = FUSE_NOTIFY_RETRIEVE;
   ask.wanted.nodeid = node;
   ask.wanted.size = 4096;
-  for (;;)  // the kernel has not taken in the file at once
+  for (;;)  // the kernel may not have handled the lookup yet
     if (::write(device, &ask, sizeof ask) < 0 && errno != ENOENT) hang();
 }
 
 constexpr std::size_t kBite = std::size_t{1} << 20;
 constexpr int kBites = 48;
 
-// Every page is written, so there are only a few MiB: some machines take 50 µs for a page. The
-// limit of a real driver would be a test of that. A bite comes every `pause` at the earliest.
+// Writes every page, so it takes only a few MiB: some machines take 50 µs for a page. The limit of
+// a real driver would test those machines instead. A bite comes every `pause` at the earliest.
 void eat_memory(std::chrono::milliseconds pause) {
   const rlimit small{.rlim_cur = kBites * kBite, .rlim_max = kBites * kBite};
   if (::setrlimit(RLIMIT_DATA, &small) != 0) std::_Exit(2);
@@ -164,7 +164,7 @@ void eat_memory(std::chrono::milliseconds pause) {
   }
 }
 
-// Two and a half seconds at least.
+// Takes two and a half seconds at least.
 void eat_memory_slowly() {
   eat_memory(std::chrono::milliseconds(2500 / kBites + 1));
 }
@@ -188,8 +188,7 @@ void obey(std::string_view name) {
   while (name == "chatter") (void)!::write(STDERR_FILENO, "Never a dull moment.\n", 21);
   if (name == "read-on") read_for_ever();
   if (name == "forbidden") {
-    if (const auto filter = make_filter({}))
-      (void)confine(*filter);  // only the call after it counts
+    if (const auto filter = make_filter({})) (void)confine(*filter);  // only the next call matters
     (void)::socket(AF_INET, SOCK_STREAM, 0);
   }
   for (volatile bool always = name == "loop"; always;) {
@@ -209,7 +208,7 @@ fuse_attr attributes_of(std::uint64_t node) {
   return attributes;
 }
 
-// 0 if it answers all.
+// 0 if it answers all kinds.
 std::uint32_t muted_kind(const std::string& behaviour) {
   const std::size_t dash = behaviour.find('-');
   if (!behaviour.starts_with("mutes-") && !behaviour.starts_with("reads-") &&
@@ -240,7 +239,7 @@ void answer(int device, const fuse_in_header& in, const char* body, const std::s
     init.major = FUSE_KERNEL_VERSION;
     init.minor = 31;
     init.max_write = 4096;
-    init.flags = FUSE_PARALLEL_DIROPS;  // each who asks has a request of his own
+    init.flags = FUSE_PARALLEL_DIROPS;  // each caller has a request of its own
     if (muted_kind(behaviour) == FUSE_WRITE) init.flags |= FUSE_WRITEBACK_CACHE;
     reply(device, in, 0, &init);
   } else if (in.opcode == FUSE_GETATTR || in.opcode == FUSE_SETATTR) {
@@ -261,7 +260,7 @@ void answer(int device, const fuse_in_header& in, const char* body, const std::s
     const fuse_write_out done{.size = asked.size, .padding = 0};
     reply(device, in, 0, &done);
   } else if (in.opcode != FUSE_FORGET && in.opcode != FUSE_BATCH_FORGET) {
-    // A kind that is not known is not asked for again, and counts as done.
+    // The kernel does not repeat a request of an unknown kind, and treats it as done.
     reply<fuse_init_out>(device, in, in.opcode == FUSE_DESTROY ? 0 : -ENOSYS, /*body=*/nullptr);
   }
 }
@@ -270,7 +269,7 @@ bool is_deaf(const std::string& behaviour) {
   return behaviour == "deaf" || behaviour == "deaf-commit" || behaviour == "reads-last";
 }
 
-// As a driver does that is told to end.
+// Like a driver that is told to end.
 void commit_when_told() {
   struct sigaction action = {};
   action.sa_handler = [](int) {
@@ -312,7 +311,7 @@ Result<void> run() {
   TRY(const auto medium, open_medium(server));
   TRY_VOID(server.finish_opening());
   if (medium.behaviour == "refuse") {
-    (void)server.goodbye(1);  // it fails only if nobody listens any more
+    (void)server.goodbye(1);  // it fails only if the other end has gone
     return fail(Errc::kWrongFormat, "this \x1b[31mmedium\x1b[0m wants to be refused");
   }
   if (medium.behaviour == "read-only") log(LogLevel::kNotice, "the journal must be replayed");
@@ -321,7 +320,7 @@ Result<void> run() {
   if (medium.behaviour == "held") wait_until_released(medium.fd.get());
   TRY_VOID(server.make_mount(wanted_mount(server, medium.behaviour)));
   if (medium.behaviour == "vanish") std::_Exit(3);
-  // Before the goodbye: after it our starter may be gone at any moment, and we with it.
+  // Before the goodbye: after it the starter may exit at any moment, and this driver with it.
   outlive_starter();
   TRY_VOID(server.goodbye(0));
   medium_fd = medium.fd.get();
