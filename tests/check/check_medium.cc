@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What airlockd does with a checker, without airlockd: check_medium WHAT TYPE IMAGE [MILLISECONDS]
-// runs it on an image file (or a device) and prints what came of it, one "name value" each line,
-// the log last. What takes longer than those milliseconds is stopped. WHAT is check, repair, glance
-// or replay, which are errands of their own, or mount-glance and mount-full, which are what comes
-// before a mount. Needs root.
+// How airlockd uses a checker, without airlockd: check_medium WHAT TYPE IMAGE [MILLISECONDS] runs
+// it on an image file (or a device) and prints the result, one "name value" each line, the log
+// last. It stops a checker that takes longer than those milliseconds. WHAT is an errand (check,
+// repair, glance or replay) or the steps before a mount (mount-glance or mount-full). Needs root.
 #include <fcntl.h>
 #include <fmt/format.h>
 

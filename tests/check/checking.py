@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What airlockd's errands make of a medium, and what the distribution's checkers say themselves."""
+"""The results of airlockd's errands on a medium, and those of the distribution's checkers run directly."""
 import dataclasses
 import os
 import pathlib
@@ -17,7 +17,7 @@ class Found:
     changed: bool
     findings: int
     summary: str
-    read_only: str  # why a mount would only read; empty: it would write
+    read_only: str  # why a mount would be read-only; empty: it would write
     log: str
 
 
@@ -42,7 +42,7 @@ def run_uncontained(command, image):
 
 
 def look(family, image):
-    """As somebody would at a command line."""
+    """Like a user at a command line."""
     return run_uncontained(READS[family], image)
 
 
@@ -52,12 +52,12 @@ def copy_of(image, name):
     return twin
 
 
-# No file of an undamaged image is as large by far; what claims more is mostly a hole.
+# Far more than any file of an undamaged image; a file that claims more is mostly a hole.
 MOST_OF_A_FILE = 64 << 20
 
 
 def without_giants(image, copy):
-    """The image, or a copy of it in which no file is so large that reading it would take hours."""
+    """The image, or a copy without files so large that reading them would take hours."""
     opened = ext_layout.Image(image)
     try:
         giants = [number for number, inode in opened.used_inodes(limit=100_000)
@@ -74,7 +74,7 @@ def without_giants(image, copy):
 
 
 def content_of_ext(image, folder):
-    """Path: mode and content of every file in it, and where links lead."""
+    """Path: mode and content of every file in it, and the targets of links."""
     folder.mkdir()
     image = without_giants(image, folder.with_name(folder.name + ".cut"))
     harness.run(["debugfs", "-R", f"rdump / {folder}", image], allowed=None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shared by the tests of the checkers; scratch space and loop devices come from next door."""
+"""Fixtures of the tests of the checkers; scratch space and loop devices come from tests/integration."""
 import pathlib
 import sys
 

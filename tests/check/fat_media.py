@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FAT16 and exFAT media with two files, written byte by byte, and ways to hurt them."""
+"""FAT16 and exFAT media with two files, written byte by byte, and ways to damage them."""
 import struct
 
 import harness
@@ -77,7 +77,7 @@ class Fat(Medium):
         "size-too-large": lambda m: m.put("I", m.entry(1, 28), 0x7fffffff),
         "folder-without-dots": lambda m: m.put("B", m.entry(1, 11), 0x10),
     }
-    # What is left of a write that was interrupted, and the words for it.
+    # The traces of an interrupted write, and the words for them.
     TRACES = {
         "nobody-s-chain": (lambda m: m.chain([20, 21, 22]), "no file has 3 unused clusters (3072 bytes)."),
         "second-table-behind": (lambda m: m.put("H", m.tables[1] + 2 * 4, 0), "FATs differ but appear to be intact."),
@@ -115,7 +115,7 @@ class Exfat(Medium):
         return at
 
     def take(self):
-        """The first cluster nobody has."""
+        """The first free cluster."""
         cluster = 2
         while self.bytes[self.bitmap + (cluster - 2) // 8] >> (cluster - 2) % 8 & 1:
             cluster += 1
@@ -130,7 +130,7 @@ class Exfat(Medium):
         size, parts = len(content), [name[first:first + 15] for first in range(0, len(name), 15)]
         assert size <= self.cluster_size
         self.put("BBHH2xIIII", at, 0x85, 1 + len(parts), 0, 0x20, *[0x5821 << 16] * 3, 0)
-        # Its clusters follow each other, and the table says nothing of them.
+        # Its clusters are consecutive, and not in the table.
         self.put("BBxBHxxQIIQ", at + 32, 0xc0, 3, len(name), self.hash_of(name), size, 0, cluster, size)
         for number, part in enumerate(parts, 2):
             self.put("BB30s", at + 32 * number, 0xc1, 0, part.encode("utf-16-le"))

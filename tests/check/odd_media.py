@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A loop device upon a file whose program does what the test says; see odd_medium.cc."""
+"""A loop device on a file that a program serves under the test's control; see odd_medium.cc."""
 import contextlib
 import pathlib
 import subprocess
@@ -28,7 +28,7 @@ class OddMedium:
         self.tell(f"slow {first} {length} {milliseconds}")
 
     def fail_one(self, what, number):
-        """The NUMBER-th "write" or "flush" from now on fails, and no other."""
+        """Only the NUMBER-th "write" or "flush" from now on fails."""
         self.tell(f"{what}-fails {number}")
 
     def failed(self):
@@ -39,7 +39,7 @@ class OddMedium:
         self.tell("well")
 
     def copy(self, path):
-        """What is on it at this moment."""
+        """Copies its present contents."""
         self.tell(f"copy {path}")
 
     def close(self):

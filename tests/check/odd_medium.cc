@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A medium that is told how to misbehave: odd_medium FILE FOLDER serves FILE as FOLDER/medium, for
-// a loop device to lie upon, until it is unmounted. What is written to FOLDER/control is obeyed,
-// one command each time:
+// A medium that misbehaves on command: odd_medium FILE FOLDER serves FILE as FOLDER/medium, for a
+// loop device on top, until it is unmounted. It obeys commands written to FOLDER/control, one at a
+// time:
 //   fail FIRST LENGTH           reading or writing there is an I/O error
-//   slow FIRST LENGTH MILLIS    answers for there take so long
-//   write-fails NUMBER          of the writes from now on, this one is an I/O error; and no other
-//   flush-fails NUMBER          the same of the flushes
-//   well                        none of that any more
-//   copy FILE                   what is on it at this moment, as if its plug were pulled now
-// FOLDER/control says how many writes and flushes have failed that way. One request at a time, so
-// that a copy is a moment and not a while.
+//   slow FIRST LENGTH MILLIS    answers for that range take so long
+//   write-fails NUMBER          only this one of the writes from now on is an I/O error
+//   flush-fails NUMBER          the same for flushes
+//   well                        ends all of that
+//   copy FILE                   copies the present contents, as if the plug were pulled now
+// FOLDER/control shows how many writes and flushes have failed that way. It handles one request at
+// a time, so that a copy shows a single moment.
 #define FUSE_USE_VERSION 31
 #include <fcntl.h>
 #include <fuse.h>
@@ -62,7 +62,7 @@ OddMedium& medium() {
   return *static_cast<OddMedium*>(fuse_get_context()->private_data);
 }
 
-// 0, or the error of this access.
+// 0, or the error for this access.
 int misbehave(off_t at, std::size_t size) {
   const auto first = static_cast<std::uint64_t>(at);
   if (medium().slow.touches(first, size)) std::this_thread::sleep_for(medium().delay);
@@ -117,13 +117,13 @@ int get_attributes(const char* path, struct stat* status, fuse_file_info* /*info
   }
   if (path != kMedium) return -ENOENT;
   if (::fstat(medium().file, status) != 0) return -errno;
-  status->st_mode |= 0666;  // anybody may open it as an image
+  status->st_mode |= 0666;  // any user may open it as an image
   return 0;
 }
 
 int open_one(const char* path, fuse_file_info* info) {
   if (path != kMedium && path != kControl) return -ENOENT;
-  // Every access is asked of us, however often.
+  // This program sees every access, however often.
   info->direct_io = 1;
   return 0;
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every class of damage: the verdict, the mode of the mount, and what is left after a repair, held
-against the distribution's checkers run by hand on copies.
+"""Every class of damage: the verdict, the mode of the mount, and the result of a repair, compared
+with the distribution's checkers run by hand on copies.
 
-AIRLOCK_CORRUPTION_SEEDS (default 1) says how many cases there are of each class and type, seeds counted from 0;
-by hand, as twenty of them take an hour.
+AIRLOCK_CORRUPTION_SEEDS (default 1) sets the number of cases of each class and type, with seeds counted from 0;
+for use by hand, because twenty of them take an hour.
 """
 import os
 import struct
@@ -18,16 +18,16 @@ from checking import ask, copy_of, look
 
 SEEDS = int(os.environ.get("AIRLOCK_CORRUPTION_SEEDS", "1"))
 VARIANTS = {"ext2": ["ext2-1k", "ext2-4k"], "ext3": ["ext3-1k", "ext3"], "ext4": ["ext4", "ext4-1k", "ext4-nochecks"]}
-# What only these have; the others have it anywhere.
+# Structures that only these variants have; all variants have the others.
 WHERE = {("inline-data", "ext4"): ["ext4-inline"], ("mmp", "ext4"): ["ext4-mmp"],
          ("block-pointers", "ext4"): ["ext4-noextent"]}
 EXT4_ONLY = {"inline-data", "mmp"}
 IN_ORDER = ("clean", "dirty")
 TOO_SHORT = "The physical size of the device is"
 LEFT_ALONE = "skipping journal recovery"
-# Every look at one of these takes e2fsck ten seconds, in case another machine has it: in long runs only.
+# e2fsck needs ten seconds to examine one of these, in case another machine uses it: in long runs only.
 SLOW = {"mmp"}
-# What may be lost with these is more than one file.
+# These may lose more than one file.
 LARGE = {"super", "super-several", "features", "groups", "inode-bitmap", "block-bitmap", "random-metadata",
          "zeroed-metadata", "truncated", "block-pointers", "directory-entry", "directory-garbage", "directory-index", "special-inode",
          "journal-super", "journal-log", "mmp", "checksums"}
@@ -46,7 +46,7 @@ def cases():
 
 @pytest.fixture(scope="module")
 def images():
-    """Undamaged images and what is in them, made when first asked for."""
+    """Undamaged images and their contents, made on first use."""
     with harness.scratch_directory() as folder:
         made = {}
 
@@ -60,7 +60,7 @@ def images():
 
 
 def damaged(images, name, variants, seed, scratch):
-    """(image, what was in it), or None where no variant has anything of that class."""
+    """(image, its former contents), or None if no variant has anything of that class."""
     for variant in variants:
         good, content = images(variant)
         image = scratch / "medium"
@@ -74,13 +74,13 @@ def damaged(images, name, variants, seed, scratch):
 
 
 def in_order(by_hand):
-    """Asked not to write, e2fsck calls clean what it can read of a medium that ends too early, or of one
-    whose journal has more."""
+    """When it must not write, e2fsck calls the readable part of a medium clean, even if the medium ends too
+    early, or its journal has more."""
     return by_hand.returncode == 0 and TOO_SHORT not in by_hand.stdout and LEFT_ALONE not in by_hand.stdout
 
 
 def expect_fitting(found, code, words):
-    """The verdict is what the checker by hand says."""
+    """The verdict agrees with the checker run by hand."""
     if TOO_SHORT in words and code != 8:
         expected = {"uncorrectable"}
     elif "unsupported feature" in words or "revision level too high" in words:
@@ -96,10 +96,10 @@ def expect_fitting(found, code, words):
 
 
 def expect_right_mode(image):
-    """Read-write if, and only if, it is consistent by then."""
+    """Read-write if, and only if, it is consistent then."""
     found = ask("mount-full", "ext4", image)
     if found.verdict == "errors" and "its journal can't be replayed" in found.summary:
-        # What e2fsck made of the rest, without its journal, somebody should look at first.
+        # A person should first examine the repair that e2fsck made without the journal.
         assert found.read_only and not found.changed, found
         return
     consistent = in_order(look("ext", image))
@@ -111,7 +111,7 @@ def expect_right_mode(image):
 
 
 def expect_repaired(image, before, name):
-    """As by hand: clean, or honestly not; the same files, with the same content."""
+    """As by hand: clean, or reported as not; the same files, with the same content."""
     twin = copy_of(image, "twin")
     checking.run_uncontained(checking.REPAIRS["ext"], twin)
     repaired = ask("repair", "ext4", image)

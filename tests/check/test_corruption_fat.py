@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FAT and exFAT: the verdict, the mode of the mount, and what is left after a repair, held against
-the distribution's checkers run by hand on copies."""
+"""FAT and exFAT: the verdict, the mode of the mount, and the result of a repair, compared with the
+distribution's checkers run by hand on copies."""
 import checking
 import fat_media
 import harness
@@ -15,7 +15,7 @@ TRACES = [pytest.param(family, name, id=f"{family}-{name}")
 
 
 def kept_file(medium, content):
-    """The entry of the file that nothing happened to, and its bytes."""
+    """The entry of the undamaged file, and its bytes."""
     if medium.KIND == "vfat":
         return content[medium.root:medium.root + 32], content[medium.data:medium.data + len(fat_media.KEPT)]
     at, place = medium.sets[0], medium.place(medium.number("I", medium.sets[0] + 52))

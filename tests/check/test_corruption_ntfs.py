@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NTFS: what ntfsfix makes of a medium it may only look at, held against itself run by hand."""
+"""NTFS: the verdict of ntfsfix on a medium it may only read, compared with ntfsfix run by hand."""
 import re
 
 import harness
@@ -38,7 +38,7 @@ def test_what_is_in_order_is_told_so_and_nothing_is_written(medium):
 
 
 def test_ntfsfix_keeps_silent_about_the_mark_of_a_volume_in_use(medium):
-    """Which the probe sees; airlockd puts both together."""
+    """The probe sees the mark; airlockd combines both."""
     before = change(medium, mark_dirty)
     assert ask("check", "ntfs", medium).verdict == "clean"
     assert medium.read_bytes() == before

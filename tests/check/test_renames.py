@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A FAT on which power went while a file was being renamed: it has its old name and its new one, and a note beside
-the new one says which is which. What comes before a mount and before a repair takes the old one away."""
+"""A FAT after a power cut during a renaming: the file has its old name and its new one, and a note beside the new
+one says which is which. The steps before a mount and before a repair remove the old one."""
 import checking
 import fat_media
 import harness
@@ -10,7 +10,7 @@ OLD, NEW, NOTE = 1, 2, 3  # slots of the root
 
 
 def print_of(entry):
-    """As rename_note.h says: of the name and the time it was made."""
+    """As in rename_note.h: from the name and its creation time."""
     total = 2166136261
     for byte in entry[0:11] + entry[13:18]:
         total = (total ^ byte) * 16777619 & 0xffffffff
@@ -23,7 +23,7 @@ def own_programs(monkeypatch):
 
 
 def half_renamed(path, note=True):
-    """The file OTHER.TXT on its way to NEW.TXT, on a volume that was not unmounted."""
+    """The file OTHER.TXT during its renaming to NEW.TXT, on a volume that was not unmounted."""
     medium = fat_media.Fat(path)
     old = bytes(medium.bytes[medium.entry(OLD, 0):medium.entry(OLD, 32)])
     new = b"NEW     TXT" + old[11:]
@@ -39,7 +39,7 @@ def half_renamed(path, note=True):
 
 
 def files(medium):
-    """Name and content of every file in the root, as anybody would read them."""
+    """Name and content of every file in the root, read by independent code."""
     data = medium.path.read_bytes()
     found = {}
     for slot in range(16):
@@ -48,7 +48,7 @@ def files(medium):
             break
         if entry[0] != 0xe5:
             cluster, size = int.from_bytes(entry[26:28], "little"), int.from_bytes(entry[28:32], "little")
-            at = medium.data + (cluster - 2) * medium.cluster_size  # of these files clusters follow each other
+            at = medium.data + (cluster - 2) * medium.cluster_size  # these files have consecutive clusters
             found[entry[:11].decode()] = data[at:at + size]
     return found
 
@@ -73,7 +73,7 @@ def test_a_repair_takes_the_old_name_away_and_not_the_content(tmp_path):
 
 
 def test_without_the_note_two_names_are_damage(tmp_path):
-    """The control: what the checker alone makes of it."""
+    """The control: the result of the checker alone."""
     medium = half_renamed(tmp_path / "image", note=False)
     found = checking.ask("mount-glance", "vfat", medium.path)
     assert found.verdict == "errors" and found.read_only, found
@@ -82,7 +82,7 @@ def test_without_the_note_two_names_are_damage(tmp_path):
 
 def test_a_note_about_a_file_that_is_not_there_any_more_means_nothing(tmp_path):
     medium = half_renamed(tmp_path / "image")
-    medium.put("H", medium.entry(OLD, 26), 9)  # another file of that name has come since
+    medium.put("H", medium.entry(OLD, 26), 9)  # another file has that name since then
     medium.chain([9])
     medium.put("I", medium.entry(OLD, 28), 5)
     medium.save()
@@ -92,7 +92,7 @@ def test_a_note_about_a_file_that_is_not_there_any_more_means_nothing(tmp_path):
 
 
 def test_folders_that_share_their_clusters_are_left_to_the_checker(tmp_path):
-    """Each cluster of a long folder is a folder of its own, too, which would make 20,000 reads of its 200 clusters."""
+    """Each cluster of a long folder is also a folder of its own, which would make 20,000 reads of its 200 clusters."""
     medium = half_renamed(tmp_path / "image")
     clusters = range(100, 300)
     medium.chain(clusters)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The plug is pulled at random moments while the kernel writes an ext4: the journal replayed in the
-sandbox gives what the kernel makes of a copy, name for name and byte for byte.
+"""The plug is pulled at random moments while the kernel writes an ext4: replaying the journal in the
+sandbox gives the same result as the kernel on a copy, name for name and byte for byte.
 
-AIRLOCK_REPLAY_ROUNDS (default 20) says how often; AIRLOCK_REPLAY_SEED repeats a series of moments.
+AIRLOCK_REPLAY_ROUNDS (default 20) sets how often; AIRLOCK_REPLAY_SEED repeats a series of moments.
 """
 import contextlib
 import os
@@ -83,7 +83,7 @@ def attributes_of(path):
 
 
 def tree_of(image, place, options):
-    """Everything a person could see of it."""
+    """All that is visible of it."""
     with harness.LoopDevice(image) as loop, kernel_mount(loop.path, place, options):
         tree = {}
         for path, (mode, content) in checking.described(place):
@@ -94,7 +94,7 @@ def tree_of(image, place, options):
 
 
 def wait_until_written(scratch):
-    """The writer has made something."""
+    """Waits until the writer has made a file."""
     def written():
         return len(harness.run(["find", scratch / "live.mount"], allowed=None).stdout.splitlines()) > 40
     harness.wait_until(written, harness.PATIENCE, "the writer to have made something")
@@ -106,7 +106,7 @@ def needs_replay(image):
 
 @contextlib.contextmanager
 def writing_kernel(scratch, kind):
-    """A medium a kernel writes to without end."""
+    """A medium that a kernel writes to without end."""
     image = scratch / "live"
     harness.run(["truncate", "-s", "16M", image])
     harness.run(["mke2fs", "-q", "-F", *MKFS[kind], "-J", f"size={JOURNAL.get(kind, 1)}", "-N", "512", image])
@@ -122,7 +122,7 @@ def writing_kernel(scratch, kind):
 
 @contextlib.contextmanager
 def stopped(process):
-    """Nobody else needs the processor meanwhile."""
+    """Leaves the processor to the test meanwhile."""
     process.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -131,7 +131,7 @@ def stopped(process):
 
 
 def one_round(scratch):
-    """Whether there was anything to replay."""
+    """Returns whether there was anything to replay."""
     image, twin = scratch / "pulled", scratch / "twin"
     harness.run(["cp", "--sparse=always", image, twin])
     replays = needs_replay(image)
@@ -139,7 +139,7 @@ def one_round(scratch):
     assert found.verdict in ("clean", "dirty") and not found.read_only, found
     assert not needs_replay(image)
     kernels = tree_of(twin, scratch / "kernels", "rw")
-    # Nothing is left for the kernel to do, and nothing is allowed to it.
+    # The kernel has nothing left to replay, and must not replay anything.
     ours = tree_of(image, scratch / "ours", "ro,noload")
     assert ours == kernels, {path: (ours.get(path), kernels.get(path))
                              for path in {*ours, *kernels} if ours.get(path) != kernels.get(path)}
@@ -157,7 +157,7 @@ def test_a_replay_gives_what_the_kernel_would(scratch, kind):
         replayed = 0
         for _ in range(rounds):
             time.sleep(chance.random() * LONGEST_WAIT)  # the random moment
-            # A folder each: somebody may hold the loop device of the last one a moment longer.
+            # A folder each: another program may hold the loop device of the last one a moment longer.
             with harness.scratch_directory() as folder:
                 odd.copy(folder / "pulled")
                 with stopped(writer):
@@ -167,7 +167,7 @@ def test_a_replay_gives_what_the_kernel_would(scratch, kind):
 
 
 def fields_of(image, line):
-    """The numbers of the first line of dumpe2fs that has these words, for each group."""
+    """The numbers in the first line of dumpe2fs with these words, for each group."""
     told = harness.run(["dumpe2fs", image]).stdout
     return [tuple(int(number) for number in re.findall(r"\d+", found)[:2])
             for found in re.findall(rf"{line} (\d+-\d+)", told)]
@@ -215,11 +215,11 @@ def test_a_check_that_takes_too_long_after_a_replay_says_that_there_was_one(scra
 
 
 def test_fast_commits_are_left_to_the_kernel(scratch):
-    """e2fsck would throw them away, and everything that was written last with them."""
+    """e2fsck would discard them, and all recent writes with them."""
     image = scratch / "pulled"
     with writing_kernel(scratch, "fast-commit") as (odd, _):
         wait_until_written(scratch)
-        time.sleep(1)  # it commits that often
+        time.sleep(1)  # its commit interval
         odd.copy(image)
     assert needs_replay(image)
     before = image.read_bytes()
