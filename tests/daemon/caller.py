@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One D-Bus call as whoever runs this: caller.py ADDRESS PATH INTERFACE METHOD ARGUMENTS [IMAGE MODE]
+"""One D-Bus call as the user who runs this: caller.py ADDRESS PATH INTERFACE METHOD ARGUMENTS [IMAGE MODE]
 
 ARGUMENTS is a tuple in GVariant's text form. The answer goes to standard output as JSON:
 {"answer": [...]} or {"error": "org.airlock1.Error.Busy", "message": "..."}. With IMAGE its
-descriptor is handed over before, and {handover} stands for it.
+descriptor is handed over first, and {handover} stands for it.
 """
 import json
 import os
@@ -22,14 +22,14 @@ DEADLINE_MS = 150_000
 
 
 def call(connection, path, interface, method, arguments):
-    """The answer, unpacked; GLib.Error when it is one."""
+    """The answer, unpacked; raises GLib.Error."""
     return connection.call_sync(
         "org.airlock1", path, interface, method, GLib.Variant.parse(None, arguments, None, None), None,
         Gio.DBusCallFlags.ALLOW_INTERACTIVE_AUTHORIZATION, DEADLINE_MS, None).unpack()
 
 
 def hand_over(connection, *descriptors):
-    """What stands for the descriptors in the next call."""
+    """The name of the descriptors for the next call."""
     return handover.send(call(connection, *MANAGER, "PrepareHandover", "()")[0], *descriptors)
 
 
@@ -56,7 +56,7 @@ def main():
     except GLib.Error as error:
         result = error_of(error)
     print(json.dumps(result))
-    # An image lives as long as its opener may still use it.
+    # An image exists as long as its opener is on the bus.
     if "--stay" in sys.argv:
         sys.stdout.flush()
         sys.stdin.read()

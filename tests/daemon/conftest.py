@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shared by the tests of the running daemon; images, loop devices and the watchdog come from the
-mount tests next door."""
+"""Fixtures of the tests of the running daemon; images, loop devices and the watchdog come from
+tests/integration."""
 import pathlib
 import sys
 
@@ -25,7 +25,7 @@ def scratch():
 
 @pytest.fixture
 def machine(scratch, request):
-    """A machine with one person at it. What they may do is for the test to say."""
+    """A machine with one person at it. The test decides what they may do."""
     import machine as machines
     with machines.Machine(scratch) as made:
         made.sit_down(machines.ALICE)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine for airlockd: a private bus, somebody to ask, somebody who sits there, and sticks.
+"""A machine for airlockd: a private bus, a mock of polkit, a person at the seat, and sticks.
 
 The daemon, its drivers, the kernel, loop devices and D-Bus are real; polkit and logind are mocks
-whose answers a test decides. Everything is given back in the end, also when a test failed.
+whose answers a test decides. Everything is given back in the end, even if a test failed.
 """
 import contextlib
 import json
@@ -29,12 +29,12 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 MOCK = "org.freedesktop.DBus.Mock"
 DEADLINE = harness.PATIENCE
 BUS_DEADLINE = harness.PATIENCE * 1000
-# Accounts every Debian has, standing for two people.
+# Accounts that exist on every Debian, for two people.
 ALICE = (1, "daemon")
 BOB = (2, "bin")
 
-# Whatever else is plugged into this machine is not even probed, and neither are the loop devices of tests
-# that run at the same time.
+# airlockd does not even probe other media in this machine, or the loop devices of tests that run at the
+# same time.
 SETTINGS = """automount = "{automount}"
 mount-base = "{base}"
 
@@ -56,7 +56,7 @@ def settings_for(scratch, automount):
 
 
 class Refused(AssertionError):
-    """The daemon answered with an error: its name, and what a person would read."""
+    """The daemon answered with an error: its name, and its message for people."""
 
     def __init__(self, name, message):
         super().__init__(f"{name}: {message}")
@@ -73,7 +73,7 @@ class Stick:
         self.loop = None
 
     def begin_with(self, word):
-        """An ext filesystem leaves the first bytes of its medium to others."""
+        """Writes a word to the first bytes of the medium, which an ext filesystem does not use."""
         with open(self.image, "r+b") as image:
             image.write(word)
         return self
@@ -95,12 +95,12 @@ class Stick:
         return os.path.basename(self.device)
 
     def pull(self):
-        """All its bytes are gone at once, whoever uses it; then the device goes as well."""
+        """All its bytes go at once, even while in use; then the device goes as well."""
         harness.wait_until(self.shrunk_to_nothing, DEADLINE, f"{self.device} to be empty")
         self.loop.detach()
 
     def shrunk_to_nothing(self):
-        """What a driver writes between the two steps makes the file grow again."""
+        """A driver's write between the two steps makes the file grow again."""
         os.truncate(self.image, 0)
         harness.run(["losetup", "--set-capacity", self.device], allowed=None)
         return pathlib.Path(f"/sys/class/block/{self.name}/size").read_text() == "0\n"
@@ -109,7 +109,7 @@ class Stick:
         self.loop.detach()
 
     def unmount_by_hand(self):
-        """If it is mounted already."""
+        """Unmounts it if it is mounted."""
         for target in self.machine.mounts():
             found = harness.run(["findmnt", "-no", "SOURCE", target], allowed=None)
             if found.stdout.strip() == self.device:
@@ -126,8 +126,8 @@ def device_of(stick):
 
 
 def tiny_drivers(scratch):
-    """A folder of drivers in which the one for ext is the tests' own: it does what the first word
-    of the medium says, see tests/mount/tiny_driver.cc."""
+    """A folder of drivers with the tests' own driver for ext: the first word of the medium chooses its
+    behaviour, see tests/mount/tiny_driver.cc."""
     folder = pathlib.Path(scratch) / "drivers"
     folder.mkdir()
     shutil.copy2(harness.built("tests/mount/tiny_driver"), folder / "airlock-ext")
@@ -203,7 +203,7 @@ class Machine:
         harness.wait_until(lambda: self.has_owner(name), 10, f"the mock of {name}")
 
     def restart_mock(self, template, name):
-        """It knows nothing any more."""
+        """Replaces it by one without any knowledge."""
         self.mocks[template].kill()
         harness.wait_until(lambda: not self.has_owner(name), DEADLINE, f"the mock of {name} to go")
         self.start_mock(template, name)
@@ -228,7 +228,7 @@ class Machine:
                 [program, "--settings-dir", self.settings_directory, "--mount-base", self.base,
                  "--state-dir", self.state, "--idle-exit", "0", "--verbose", *options],
                 env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        # The bus may not yet have noticed that the one before was killed.
+        # The bus may not have noticed yet that the last airlockd was killed.
         harness.wait_until(lambda: self.owner_of("org.airlock1") == self.daemon.pid or self.daemon.poll() is not None,
                            DEADLINE, "airlockd to take its name")
         assert self.daemon.poll() is None, f"airlockd ended at once:\n{self.log()}"
@@ -258,7 +258,7 @@ class Machine:
                                   GLib.Variant("(s)", (name,)), None, 0, BUS_DEADLINE, None).unpack()[0]
 
     def owner_of(self, name):
-        """The process, or None."""
+        """The process that owns the name, or None."""
         try:
             return self.bus.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus",
                                       "org.freedesktop.DBus", "GetConnectionUnixProcessID",
@@ -269,7 +269,7 @@ class Machine:
             return None
 
     def call(self, path, interface, method, arguments="()"):
-        """As root; arguments in GVariant's text form. Raises Refused."""
+        """Calls as root; arguments in GVariant's text form. Raises Refused."""
         try:
             answer = caller.call(self.bus, path, interface, method, arguments)
         except GLib.Error as error:
@@ -278,7 +278,7 @@ class Machine:
         return answer[0] if len(answer) == 1 else answer
 
     def call_as(self, person, path, interface, method, arguments="()", image=(), timeout=180):
-        """The same as somebody else, in a process of their own."""
+        """The same as another user, in a process of their own."""
         done = subprocess.run(
             [PYTHON, HERE / "caller.py", self.address, path, interface, method, arguments, *image],
             user=person[0], group=person[0], extra_groups=[], stdout=subprocess.PIPE, text=True,
@@ -298,7 +298,7 @@ class Machine:
     def sit_down(self, person, session="1", seat="seat0", active=True):
         self.mock("org.freedesktop.login1", "/org/freedesktop/login1", "AddSession",
                   f"('{session}', '{seat}', uint32 {person[0]}, '{person[1]}', {str(active).lower()})")
-        # The mock forgets to say so.
+        # The mock does not send this signal itself.
         self.mock("org.freedesktop.login1", "/org/freedesktop/login1", "EmitSignal",
                   "('org.freedesktop.login1.Manager', 'SessionNew', 'so', "
                   f"[<'{session}'>, <objectpath '{self.session_path(session)}'>])")
@@ -332,7 +332,7 @@ class Machine:
         return Stick(self, image)
 
     def stick_of(self, image):
-        """Of an image a test made itself."""
+        """A stick from a test's own image."""
         return Stick(self, image)
 
     def volumes(self):
@@ -363,7 +363,7 @@ class Machine:
     def wait_gone(self, stick, deadline=DEADLINE):
         harness.wait_until(lambda: self.volume_of(stick) is None, deadline, "the volume to go")
 
-    # Using a mount as the person it belongs to; root is kept out of it by the kernel.
+    # Using a mount as the person it belongs to; the kernel keeps root out of it.
 
     @staticmethod
     def run_as(person, command, **options):
@@ -377,7 +377,7 @@ class Machine:
                                 extra_groups=[], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def start_on_terminal(self, person, command, terminal):
-        """With the system bus of this machine; our copy of the terminal is closed."""
+        """Uses the system bus of this machine; closes the test's copy of the terminal."""
         try:
             return subprocess.Popen([str(word) for word in command], user=person[0], group=person[0],
                                     extra_groups=[], env=self.environment, stdin=terminal, stdout=terminal,
@@ -423,7 +423,7 @@ class Machine:
         return [target for target in harness.mount_targets() if target.startswith(str(self.base))]
 
     def places(self):
-        """The folders there are to mount on. Their parents may go while we look."""
+        """The existing folders for mounts. Their parents may go meanwhile."""
         found = []
         for person in os.listdir(self.base):
             with contextlib.suppress(FileNotFoundError):
@@ -437,13 +437,12 @@ class Machine:
                 for pid in (task / "children").read_text().split()]
 
     def living(self):
-        """Its children without those it still has to bury."""
+        """Its children without zombies."""
         return [pid for pid in self.children() if not harness.has_ended(pid)]
 
 
 class Asking(threading.Thread):
-    """A person's call of a method of a volume that takes its time. Its outcome is the answer, or
-    the Refused."""
+    """A person's slow call of a method of a volume. Its outcome is the answer, or the Refused."""
 
     def __init__(self, machine, path, method, arguments="(@a{sv} {},)", person=ALICE):
         super().__init__(daemon=True)
@@ -461,8 +460,8 @@ class Asking(threading.Thread):
 
 @contextlib.contextmanager
 def ticking(machine, limit=0.05):
-    """Asks for something cheap all the time meanwhile; every answer must come within the limit, later on a
-    slower machine."""
+    """Makes cheap calls all the time; every answer must come within the limit, which grows on a slower
+    machine."""
     stop = threading.Event()
     slowest = [0.0]
     bus = caller.connect(machine.address)

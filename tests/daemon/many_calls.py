@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One call many times at once, as whoever runs this: many_calls.py ADDRESS PATH INTERFACE METHOD ARGUMENTS COUNT
+"""One call many times at once, as the user who runs this: many_calls.py ADDRESS PATH INTERFACE METHOD ARGUMENTS COUNT
 
-Every answer is a line on standard output when it comes: "answer", or the name of the error. Ends, and
-leaves the bus, with its standard input.
+Prints a line for every answer when it arrives: "answer", or the name of the error. Leaves the bus and ends
+when its standard input ends.
 """
 import os
 import sys

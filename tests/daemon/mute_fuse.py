@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A filesystem of a stranger: one file, and requests that it never answers.
+"""A stranger's filesystem: one file, and requests that it never answers.
 
-mute_fuse.py PLACE IMAGE [SOURCE USER [WHO]]: mounts itself on PLACE, where "image" shows what IMAGE holds,
-as SOURCE and for a user, and says "ready". WHO is "allow_other", unless it is given. After a line "mute READ 4711" on standard input it answers no such request of process 4711
-and those below it. It ends with its standard input, and then the kernel fails what was not answered.
+mute_fuse.py PLACE IMAGE [SOURCE USER [WHO]]: mounts itself on PLACE, where "image" shows the content of IMAGE,
+as SOURCE and for a user, and prints "ready". WHO defaults to "allow_other". After a line "mute READ 4711" on
+standard input it answers no such request of process 4711 and its descendants. It ends with its standard input,
+and then the kernel fails all requests without an answer.
 """
 import ctypes
 import errno
@@ -61,7 +62,7 @@ class Server:
             return struct.pack("<QQQQII", FILE, 0, LONG, 0, 0, 0) + self.attributes(FILE)
         if opcode == GETATTR:
             return struct.pack("<QII", 0, 0, 0) + self.attributes(node)
-        if opcode in (OPEN, OPENDIR):  # keeps what was read: an open waits for no read of another process
+        if opcode in (OPEN, OPENDIR):  # keep the cache: an open does not wait for a read of another process
             return struct.pack("<QII", 1, KEEP_CACHE, 0)
         if opcode == READ:
             _, offset, size = struct.unpack_from("<QQI", body)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""airlockctl with the real airlockd: what the man page promises, and nothing played."""
+"""airlockctl with the real airlockd: the promises of the man page, without simulation."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_who_is_in_the_way_is_named(machine, ctl):
 
 
 def test_a_copy_in_another_namespace_is_in_the_way(machine, ctl):
-    """The kernel would say yes and leave the driver, with what it has not written, to the copy."""
+    """The kernel would agree and leave the driver, with its unwritten data, to the copy."""
     machine.allow("eject")
     stick = machine.make_stick(files={"film": "x"}).plug()
     _, volume = machine.wait_for_state(stick, "mounted")
@@ -86,7 +86,7 @@ def test_a_copy_in_another_namespace_is_in_the_way(machine, ctl):
         assert machine.read_as(ALICE, f"{volume['MountPoint']}/film") == "x"
     finally:
         keeper.communicate()
-    # Like a namespace that is only being set up: its copy is gone when airlockd looks again.
+    # Like a namespace during its setup: its copy is gone when airlockd checks again.
     with subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", "echo ready; sleep 0.5"],
                           stdout=subprocess.PIPE, text=True) as passing:
         assert passing.stdout.readline() == "ready\n"
@@ -102,7 +102,7 @@ def copy_of_all_mounts(person):
 
 @pytest.mark.parametrize("verb", ["unmount", "eject", "umount"])
 def test_a_strangers_namespace_is_in_nobodys_way(machine, ctl, verb):
-    """Anybody can copy all mounts. The control is the test above, where the copy is root's."""
+    """Any user can copy all mounts. The control is the test above, where the copy is root's."""
     machine.allow("eject")
     stick = machine.make_stick(files={"film": "x"}).plug()
     _, volume = machine.wait_for_state(stick, "mounted")
@@ -115,7 +115,7 @@ def test_a_strangers_namespace_is_in_nobodys_way(machine, ctl, verb):
             verb = "unmount"
         done = ctl(verb, stick.name)
         assert done.returncode == DONE and "safe to remove" in done.stderr, done
-        # With the folder goes what the kernel has mounted on it anywhere, so the medium is free.
+        # Removing the folder removes all mounts on it in every namespace, so the medium is free.
         assert volume["MountPoint"] not in mounts.read_text()
         if verb == "unmount":
             machine.allow("mount-removable")
@@ -131,7 +131,7 @@ exec setpriv --reuid {stranger} --regid {stranger} --clear-groups sleep 600
 
 
 def test_a_namespace_of_a_stranger_and_the_user_is_in_the_way(machine, ctl):
-    """The stranger's process is the first there; the user's has a file open, with what is not written yet."""
+    """The stranger's process comes first; the user's has a file open, with unwritten data."""
     stick = machine.make_stick(files={"film": "x"}).plug()
     _, volume = machine.wait_for_state(stick, "mounted")
     script = SHARED.format(user=ALICE[0], stranger=BOB[0])
@@ -213,7 +213,7 @@ def test_monitor_knows_that_mounts_outlive_airlockd(machine, ctl, tmp_path):
         assert ctl("list").returncode == UNREACHABLE
         machine.start_daemon()
         harness.wait_until(lambda: "daemon-started" in events.read_text(), harness.PATIENCE, "the start to be told")
-        time.sleep(1)  # what is told falsely of the volumes comes after it
+        time.sleep(1)  # a false report about the volumes would come after it
     finally:
         monitor.terminate()
         monitor.wait()
@@ -231,7 +231,7 @@ NTFS = {"clean": (None, DONE, "the beginning of the volume is clean"),
 
 @pytest.mark.parametrize("damage, code, words", NTFS.values(), ids=NTFS)
 def test_ntfs_is_looked_at_and_left_alone(machine, ctl, damage, code, words):
-    """There is no driver for it, and nothing of ours ever writes to it."""
+    """There is no driver for it, and Airlock never writes to it."""
     machine.allow("repair", "mount-removable")
     image = ntfs_media.make(machine.scratch / "windows.img")
     if damage:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""While polkit does not answer one person and a driver does not answer another, everybody else is answered."""
+"""While polkit does not answer one person and a driver does not answer another, airlockd answers all others."""
 import os
 import pathlib
 import signal
@@ -16,9 +16,9 @@ SOURCES = pathlib.Path(__file__).resolve().parents[2] / "dbus"
 SOON = 0.05
 TRIES = 3
 NONE = "@a{sv} {}"
-HUNG, RESTING = "hung", "resting"  # the volume with the driver, and one that nothing is the matter with
+HUNG, RESTING = "hung", "resting"  # the volume with the driver, and a healthy one
 
-# (object, method, arguments): nothing here has to wait for a medium, a driver or a person.
+# (object, method, arguments): none of these calls has to wait for a medium, a driver or a person.
 CALLS = [
     (MANAGER, "FindVolume", "('{device}',)"), (MANAGER, "Explain", "('{device}',)"), (MANAGER, "ListDrivers", "()"),
     (MANAGER, "GetSettings", "()"), (MANAGER, "SetAutomount", f"('off', {NONE})"),
@@ -34,7 +34,7 @@ CALLS = [
     (RESTING, "Recover", f"('read-write', {NONE})"),
     (JOB, "Skip", f"({NONE},)"),
 ]
-# These are the drive's to answer, or end the job that the calls above are made beside.
+# These depend on the drive, or end the job that runs beside the calls above.
 NOT_HERE = {"Eject", "PowerOff", "Cancel"}
 
 
@@ -51,8 +51,8 @@ def waits_for_driver(pid):
 
 @pytest.fixture
 def waiting(scratch):
-    """(machine, paths): a driver that is stopped with somebody waiting for it, an unmount that waits for it,
-    and a question to polkit without an answer."""
+    """(machine, paths): a stopped driver with a process waiting for it, an unmount that waits for it, and a
+    question to polkit without an answer."""
     with Machine(scratch, automount="off", settings="\n[deadlines]\nheartbeat = 60\nsilence = 60\n") as machine:
         machine.sit_down(ALICE)
         sticks = [machine.make_stick(label, size="8M").plug() for label in ("HUNG", "ASKED", "RESTING")]
@@ -73,7 +73,7 @@ def waiting(scratch):
 
 
 def seconds_of(bus, path, interface, method, arguments):
-    """How long the answer took, whatever it was."""
+    """How long any answer took."""
     if "{handover}" in arguments:
         with open("/dev/null", "rb") as nothing:
             arguments = arguments.replace("{handover}", caller.hand_over(bus, *[nothing.fileno()] * 3))
@@ -97,7 +97,7 @@ def test_no_method_waits_for_a_driver_or_for_polkit(waiting):
             path = {MANAGER: MANAGER_PATH, JOB: job}.get(which) or paths[which]
             interface = which if which in (MANAGER, JOB) else VOLUME
             arguments = arguments.replace("{device}", device)
-            # A busy machine may be late once; what waits for something is late each time.
+            # A busy machine may be late once; a call that waits is late each time.
             times[which, method] = min(seconds_of(bus, path, interface, method, arguments) for _ in range(TRIES))
     limit = watch.limit_of_answers(SOON)
     assert not {call: f"{took * 1000:.0f} ms" for call, took in times.items() if took > limit}, f"limit {limit} s"

@@ -14,7 +14,7 @@ NO_OPTIONS = "(@a{sv} {},)"
 
 @pytest.fixture
 def quiet(scratch):
-    """A machine where nothing is mounted by itself, and its person may repair."""
+    """A machine that mounts nothing automatically, and whose person may repair."""
     with Machine(scratch, automount="off") as machine:
         machine.sit_down(ALICE)
         machine.allow("repair", "mount-removable", "mount-image")
@@ -38,7 +38,7 @@ def plain_image(machine, name, mkfs):
 
 
 def damaged(machine, label="HURT"):
-    """A root directory whose entries are gone for good, files that are not."""
+    """A root directory whose entries are lost, and files that are not."""
     stick = machine.make_stick(label, {"kept.txt": "still here", "other.txt": "this too"})
     harness.run(["debugfs", "-w", "-R", "unlink kept.txt", stick.image])
     return stick
@@ -159,7 +159,7 @@ def test_an_image_file_that_can_be_written_is_repaired(quiet):
     harness.e2fsck_clean(stick.image)
 
 
-# A checker that does what the medium says, in the place of e2fsck: it may run as long as it likes.
+# A checker in the place of e2fsck whose behaviour the medium chooses: it may run as long as it likes.
 
 @pytest.fixture
 def odd(scratch, monkeypatch):
@@ -174,7 +174,7 @@ def odd(scratch, monkeypatch):
 
 
 def odd_stick(machine, wish, label="ODD"):
-    """The boot sector of ext is free for anything."""
+    """Writes the wish into the boot sector, which ext does not use."""
     stick = machine.make_stick(label)
     with open(stick.image, "r+b") as image:
         image.write(wish.encode() + bytes(64))
@@ -191,7 +191,7 @@ def wait_for_checkers(machine, count):
 
 
 def workers(machine):
-    """The processes airlock-check runs as."""
+    """The processes of airlock-check."""
     found = []
     for child in machine.children():
         listed = subprocess.run(["pgrep", "-P", str(child)], stdout=subprocess.PIPE, text=True, check=False)
@@ -200,7 +200,7 @@ def workers(machine):
 
 
 def test_no_checker_starts_for_one_who_may_not_mount(odd):
-    """Though it is the medium at the caller's own seat: polkit has the word."""
+    """Even for a medium at the caller's own seat: polkit decides."""
     stick = odd_stick(odd, "spin")
     path = available(odd, stick)
     odd.allow()
@@ -230,7 +230,7 @@ def test_a_check_can_be_cancelled(odd):
         asking.join(harness.PATIENCE)
         assert asking.outcome.name == "Cancelled"
         harness.wait_until(lambda: not odd.living(), harness.PATIENCE, "the checker to end")
-    # Nobody holds it any more.
+    # No process holds it any more.
     os.close(os.open(stick.device, os.O_RDONLY | os.O_EXCL))
     assert not odd.jobs()
 
@@ -281,8 +281,8 @@ def listing(place, run):
 
 
 def kernel_written(scratch):
-    """A copy of a stick a kernel was writing to, with a journal to replay and files only in it, and
-    what the kernel itself makes of it. Before there is an airlockd to mind the loop devices."""
+    """A copy of a stick that a kernel was writing to, with a journal to replay and files only in it,
+    and the kernel's own result. Made before there is an airlockd that sees the loop devices."""
     image = harness.make_image(scratch / "live.src", ["-L", "LIVE"], "64M")
     place = scratch / "live.mnt"
     place.mkdir()
@@ -294,7 +294,7 @@ def kernel_written(scratch):
             folder.mkdir(exist_ok=True)
             (folder / f"file{number}").write_text(f"number {number}\n" * (number + 1))
         (place / "folder3").rename(place / "renamed")
-        # The journal is on the medium then, and little else.
+        # The medium then has the journal, and little else.
         descriptor = os.open(place / "renamed", os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
@@ -403,7 +403,7 @@ ALWAYS = '\n[[rule]]\nname = "r"\nmatch.type = "ext4"\ncheck = "always"\n'
 
 @pytest.fixture
 def odd_always(scratch, monkeypatch, request):
-    """Automount, and a checker that does what the medium says, before every mount."""
+    """Automount, and a checker whose behaviour the medium chooses, before every mount."""
     folder = scratch / "checkers"
     folder.mkdir()
     shutil.copy(harness.built("tests/sandbox/check/odd-checker"), folder / "e2fsck")
@@ -469,7 +469,7 @@ def test_airlockctl_skips_the_check_before_a_mount(odd_always):
 
 
 def test_the_check_before_a_mount_tells_how_far_it_is(odd_always):
-    """The checker says a share and stays there."""
+    """The checker reports a share and stays there."""
     stick = odd_stick(odd_always, "share")
     mounting_checker(odd_always, stick)
     harness.wait_until(lambda: [job["Progress"] for job in odd_always.jobs().values()] == [0.3], 20,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Checks of media that answer with errors, slowly, or not at all any more."""
+"""Checks of media that answer with errors, slowly, or no longer."""
 import contextlib
 import pathlib
 import re
@@ -31,7 +31,7 @@ def make_image(scratch, name="odd.img"):
 
 
 def lonely_inode_table(image):
-    """Where it is: nobody but a checker looks there."""
+    """Its place: only a checker reads it."""
     report = harness.run(["dumpe2fs", image]).stdout
     first, last = re.findall(r"Inode table at (\d+)-(\d+)", report)[1]
     return int(first) << 10, (int(last) - int(first) + 1) << 10
@@ -64,7 +64,7 @@ def test_a_check_tells_that_a_medium_can_t_be_read(scratch):
         stick.plug()
         path, _ = machine.wait_for_state(stick, "available")
         assert machine.call_as(ALICE, path, VOLUME, "Check", NO_OPTIONS)["verdict"] == "clean"
-        # What was read before is remembered by the kernel, and not asked for again.
+        # The kernel would not read again what it has in its cache.
         harness.run(["blockdev", "--flushbufs", stick.device])
         medium.fail(*table)
         found = machine.call_as(ALICE, path, VOLUME, "Check", NO_OPTIONS)
@@ -141,7 +141,7 @@ def time_until_over(machine, asking, end):
 
 
 def assert_within_a_second(attempt):
-    """A machine that has much else to do may miss it once."""
+    """A busy machine may miss it once."""
     watches = []
     while not watches or (not watches[-1].keeps(WHOLE_SECOND) and len(watches) < ATTEMPTS):
         watches.append(attempt())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every way a driver can end, and what the person is told. The medium of another mount never
-notices."""
+"""Every way a driver can end, and the report to the person. The medium of another mount is never
+affected."""
 import os
 import signal
 import struct
@@ -9,8 +9,8 @@ import harness
 import pytest
 from machine import ALICE, VOLUME, Machine, Refused, Stick, tiny_drivers
 
-# What the driver is told to do, and what is told of it then. Memory takes a while to eat up; slowly means
-# longer than the two seconds after which a driver that does nothing is hung.
+# The command to the driver, and the report afterwards. Filling memory takes a while; slowly means longer
+# than the two seconds after which an idle driver counts as hung.
 ENDS = {
     "segv": {"kind": "signal", "signal": signal.SIGSEGV, "words": "SIGSEGV"},
     "abort": {"kind": "signal", "signal": signal.SIGABRT, "words": "SIGABRT"},
@@ -22,7 +22,7 @@ ENDS = {
 
 
 def test_a_killed_driver_is_a_dead_mount_within_a_second(machine):
-    """From outside a driver hears no other signal: it is the first process of its own world."""
+    """A driver obeys no other signal from outside: it is the first process of its namespace."""
     other = machine.make_stick("OTHER").plug()
     stick = machine.make_stick("VICTIM").plug()
     _, neighbour = machine.wait_for_state(other, "mounted")
@@ -37,7 +37,7 @@ def test_a_killed_driver_is_a_dead_mount_within_a_second(machine):
 
 
 def test_who_goes_on_writing_is_soon_told(machine):
-    """The kernel would keep what is written to an open file, and say nothing until it is closed."""
+    """The kernel would keep data written to an open file, and report nothing until it is closed."""
     stick = machine.make_stick().plug()
     _, volume = machine.wait_for_state(stick, "mounted")
     diary = f"{volume['MountPoint']}/diary"
@@ -70,7 +70,7 @@ def test_a_driver_that_is_stopped_is_found_out_and_killed(scratch):
         _, volume = machine.wait_for_state(stick, "mounted")
         os.kill(volume["DriverPid"], signal.SIGSTOP)
         with harness.within(6):
-            # Somebody has to ask for something, or nobody can tell.
+            # The death shows only when a process makes a request.
             asking = machine.start_as(ALICE, ["ls", f"{volume['MountPoint']}/nothing"])
             _, dead = machine.wait_for_state(stick, "dead")
             assert dead["Death"]["kind"] == "hang"
@@ -79,7 +79,7 @@ def test_a_driver_that_is_stopped_is_found_out_and_killed(scratch):
 
 @pytest.fixture
 def two_sticks(scratch):
-    """A victim whose driver does what it is told, and a neighbour that must not notice."""
+    """A victim whose driver obeys commands, and a neighbour that must not be affected."""
     with Machine(scratch, settings='\n[deadlines]\nheartbeat = 1\nsilence = 2\n',
                  environment=tiny_drivers(scratch)) as machine:
         machine.sit_down(ALICE)
@@ -95,7 +95,7 @@ def two_sticks(scratch):
 
 
 def tell_driver(machine, stick, word):
-    """Looking a name up is how the driver is told; the answer never comes."""
+    """A look-up of the name is the command to the driver; the answer never comes."""
     place = machine.volume_of(stick)[1]["MountPoint"]
     return machine.start_as(ALICE, ["ls", f"{place}/{word}"])
 
@@ -119,7 +119,7 @@ def test_every_end_of_a_driver_is_told_with_its_cause(two_sticks, word):
 @pytest.mark.parametrize("word", ["loop", "sleep"])
 def test_a_driver_that_answers_no_more_is_hung_by_the_deadline(two_sticks, word):
     machine, stick, _ = two_sticks
-    # A second between two looks, two of silence, and one to be told.
+    # A second between two checks, two of silence, and one for the report.
     with harness.within(5):
         asking = tell_driver(machine, stick, word)
         _, dead = machine.wait_for_state(stick, "dead")
@@ -128,7 +128,7 @@ def test_a_driver_that_answers_no_more_is_hung_by_the_deadline(two_sticks, word)
 
 
 def test_a_driver_that_lies_to_the_kernel_harms_only_who_asked(two_sticks):
-    """The kernel takes no nonsense for an answer, so this one never comes; others do."""
+    """The kernel rejects the nonsense, so this answer never comes; others do."""
     machine, stick, _ = two_sticks
     asking = tell_driver(machine, stick, "lie")
     path, volume = machine.volume_of(stick)
@@ -147,7 +147,7 @@ def test_a_driver_that_lies_while_it_is_mounted_mounts_nothing(two_sticks, word)
     machine = two_sticks[0]
     liar = machine.make_stick("LIAR", size="8M").begin_with(word.encode() + b"\0").plug()
     _, volume = machine.wait_for_state(liar, "available", "dead")
-    if volume["State"] == "dead":  # it was quick enough to be a mount for a moment
+    if volume["State"] == "dead":  # it was fast enough to be mounted for a moment
         assert LIES[word] in volume["Death"]["cause"], volume["Death"]
     else:
         assert not volume["MountPoint"] and "failed" in volume["StateReason"]
@@ -172,7 +172,7 @@ def test_a_driver_that_does_not_come_to_mount_is_ended_by_the_deadline(scratch):
         image = machine.scratch / "watched.img"
         harness.run(["truncate", "-s", "32M", image])
         harness.run(["mkfs.ext4", "-q", "-O", "mmp,^metadata_csum", "-b", "4096", image])
-        # Another machine has it, it says, so a driver watches it for a while.
+        # It claims to be in use by another machine, so a driver watches it for a while.
         with open(image, "r+b") as medium:
             medium.seek(1024 + 0x168)
             medium.seek(struct.unpack("<Q", medium.read(8))[0] * 4096 + 4)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stick with several partitions: nobody can pull out a part of it."""
+"""A stick with several partitions: it can only be pulled out as a whole."""
 import contextlib
 import errno
 
@@ -33,21 +33,21 @@ class Part:
                 return False
             return True
 
-        # Not while airlockd looks what is on the whole of it.
+        # Not while airlockd examines the whole device.
         harness.wait_until(added, DEADLINE, "the partition")
 
     def remove(self):
-        # An eject detaches the file, and the kernel keeps the partitions for whoever gets the device next.
+        # An eject detaches the file, and the kernel keeps the partitions for the next user of the device.
         if disk_sequence(self.whole) not in (None, self.stick.loop.sequence):
             return
         harness.run(["umount", "-l", self.device], allowed=None)
-        with contextlib.suppress(OSError):  # not there any more
+        with contextlib.suppress(OSError):  # already gone
             partitions.remove(self.whole, self.number)
 
 
 @contextlib.contextmanager
 def partitioned(machine):
-    """Not every kernel looks for partitions in loop devices: it is told where they are."""
+    """Not every kernel scans loop devices for partitions, so the test tells it where they are."""
     images = [machine.make_stick(f"PART{number}", size=f"{SIZE}M").image for number in (1, 2)]
     image = machine.scratch / "whole.img"
     with open(image, "wb") as whole:

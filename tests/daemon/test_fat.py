@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A FAT or exFAT stick is mounted like any other: its row in the table of drivers is all airlockd knows."""
+"""A FAT or exFAT stick is mounted like any other: airlockd knows only its row in the table of drivers."""
 import pytest
 
 import harness
@@ -27,7 +27,7 @@ def test_a_fat_stick_is_mounted_written_and_unmounted(machine, kind):
     assert written.returncode == 0, written.stdout
     assert machine.read_as(ALICE, f"{place}/A LONG NAME.JPEG") == "picture\n"
     machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
-    # At this very moment, without a further flush by anybody.
+    # At this very moment, without a further flush.
     copy = machine.scratch / "copy.img"
     copy.write_bytes(stick.image.read_bytes())
     harness.run([CHECK[kind], "-n", copy])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One write or flush of the device fails, once, at any position: "safe" is said only if all is there.
+"""One write or flush of the device fails, once, at any position: airlockd reports "safe" only if all is there.
 
-AIRLOCK_EVERY_FAULT=1 tries every position there is instead of a few.
+AIRLOCK_EVERY_FAULT=1 tries every position instead of a few.
 """
 import os
 import pathlib
@@ -41,7 +41,7 @@ def make_files(machine, place, certainly=True):
 
 
 def everything_is_there(scratch, medium, kind):
-    """Asked of programs that share no code with the drivers, of what the medium itself holds."""
+    """Checks the contents of the medium itself, with programs that share no code with the drivers."""
     copy = scratch / "pulled.img"
     medium.copy(copy)
     for number in range(1, FILES + 1):
@@ -54,7 +54,7 @@ def everything_is_there(scratch, medium, kind):
 
 
 def unmount_by_call(machine, path, volume):
-    """What the person is told: whether it is safe, in which words."""
+    """The report to the person: whether it is safe, and in which words."""
     try:
         machine.call_as(ALICE, path, VOLUME, "Unmount", NO_OPTIONS)
     except Refused as refused:
@@ -106,7 +106,7 @@ def test_safe_is_said_only_if_everything_is_there(scratch, kind, what, way):
             said_safe = WAYS[way](machine, path, volume)
             struck = medium.failed()
             assert not said_safe or everything_is_there(folder, medium, kind), f"a lie at {what} {position}"
-            # Nobody is warned for nothing.
+            # No warning without a reason.
             assert said_safe or struck, f"warned without a reason at {what} {position}: {machine.volumes()[path]}"
             safe, unsafe = safe + said_safe, unsafe + (not said_safe)
         if not struck:
@@ -123,7 +123,7 @@ def test_a_commit_that_failed_long_before_is_told_at_the_end(scratch, kind):
         path, volume = machine.wait_for_state(stick, "mounted")
         medium.fail_one("flush", 1)
         make_files(machine, volume["MountPoint"], certainly=False)
-        # A commit in the background; the program that wrote has ended by then.
+        # A commit in the background; the writing program has ended by then.
         harness.wait_until(medium.failed, 20, "the flush that fails")
         assert unmount_by_call(machine, path, volume) is False
         assert machine.volumes()[path]["LastUnmount"]["outcome"] == "incomplete"

@@ -19,7 +19,7 @@ def test_a_plugged_stick_is_mounted_for_the_person_at_the_machine(machine):
     assert {"nosuid", "nodev", "noexec"} <= set(options.strip().split(","))
     assert (volume["Type"], volume["Label"], volume["MountedFor"]) == ("ext4", "HOLIDAY", ALICE[0])
     assert volume["Driver"] == "airlock-ext" and volume["DriverPid"] > 0
-    # What ps and htop show.
+    # The title in ps and htop.
     with open(f"/proc/{volume['DriverPid']}/cmdline", "rb") as title:
         assert title.read().rstrip(b"\0").decode() == f"airlock-ext {stick.device} ext4 rw"
 
@@ -30,7 +30,7 @@ def test_unmount_says_safe_only_when_the_data_is_on_the_medium(machine):
     place = volume["MountPoint"]
     assert machine.run_as(ALICE, ["dd", "if=/dev/urandom", f"of={place}/big", "bs=1M", "count=8"]).returncode == 0
     machine.call_as(ALICE, path, VOLUME, "Unmount", "(@a{sv} {},)")
-    # At this very moment, without a further flush by anybody.
+    # At this very moment, without a further flush.
     copy = machine.scratch / "copy.img"
     copy.write_bytes(stick.image.read_bytes())
     harness.e2fsck_clean(copy)
@@ -178,7 +178,7 @@ def test_airlockd_has_neither_the_image_nor_the_stick_open(machine):
 
 def test_ten_media_at_once_are_all_mounted(machine):
     sticks = [machine.make_stick(f"S{number}", size="8M") for number in range(10)]
-    # Ten drivers are born meanwhile, on as few cores as there are.
+    # Ten drivers start meanwhile, on few cores.
     with ticking(machine, limit=0.3):
         for stick in sticks:
             stick.plug()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What one person may have at a time, over a real bus: unanswered calls, questions to polkit, images."""
+"""The limits for one person, over a real bus: unanswered calls, questions to polkit, images."""
 import contextlib
 import os
 import queue
@@ -15,7 +15,7 @@ LIMIT = "org.airlock1.Error.LimitExceeded"
 
 
 class ManyCalls:
-    """A program of a person with calls that have no answer yet."""
+    """A person's program with calls that have no answer yet."""
 
     def __init__(self, machine, person, path, method, count):
         self.count = count
@@ -59,11 +59,11 @@ def test_unanswered_calls_of_one_person_are_limited_and_of_others_are_not(scratc
         path = available_stick(machine)
         first = many(machine, ALICE, path, "Mount", 12)
         assert first.take(7) == [LIMIT] * 7
-        # Another program of hers makes no difference; other people and other questions are not concerned.
+        # Another program of hers makes no difference; other people and other questions are not affected.
         assert many(machine, ALICE, path, "Mount", 3).take(3) == [LIMIT] * 3
         his = many(machine, BOB, path, "Mount", 6)
         assert his.take(1) == [LIMIT]
-        # What nobody waits for any more does not count.
+        # Calls of a client that has left do not count.
         first.leave()
         machine.polkit("SimulateHang", "(false,)")
 
@@ -82,7 +82,7 @@ def test_one_program_asks_polkit_so_many_things_and_the_rest_is_refused_at_once(
         flood = many(machine, ALICE, path, "Mount", 100)
         assert set(flood.take(92)) == {LIMIT}
         assert flood.answers.empty(), "eight wait for polkit"
-        # Root, on the same bus, is served meanwhile.
+        # airlockd serves root, on the same bus, meanwhile.
         assert machine.call(path, VOLUME, "Mount", NO_OPTIONS) in machine.mounts()
 
 
@@ -109,7 +109,7 @@ def machine_images(machine):
 
 
 def test_media_beyond_the_limit_are_left_alone(scratch):
-    """Whatever else is plugged into this machine."""
+    """Including all other media in this machine."""
     with Machine(scratch, automount="off", settings="\n[limits]\nvolumes = 1\n") as machine:
         machine.sit_down(ALICE)
         for number in range(3):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mounts that mount(8) makes are watched by airlockd: listed, told dead, unmounted like any other."""
+"""airlockd watches the mounts of mount(8): it lists them, reports their death and unmounts them like any other."""
 import os
 import pathlib
 import signal
@@ -19,7 +19,7 @@ def machine(scratch):
 
 
 class ByHand:
-    """What root mounts at a folder of their own."""
+    """A mount that root makes at a folder of their own."""
 
     def __init__(self, machine, source):
         self.machine = machine
@@ -39,7 +39,7 @@ class ByHand:
         return done.stdout
 
     def volume(self):
-        """The object that says it is mounted here, and its properties; None if there is none."""
+        """The object of the volume mounted here, and its properties; None if there is none."""
         found = [(path, volume) for path, volume in self.machine.volumes().items()
                  if volume["MountPoint"] == str(self.place)]
         assert len(found) <= 1
@@ -95,7 +95,7 @@ def test_what_the_driver_says_is_kept(machine, by_hand, scratch):
         medium.write(b"serve\0")
     by_hand.mount(environment={**machine.environment, **tiny_drivers(scratch)})
     path, volume = by_hand.volume()
-    # Looking a name up is how this driver is told to say something.
+    # A look-up of the name is the command to this driver.
     machine.run_as(ALICE, ["stat", by_hand.place / "say-hello"])
 
     def said():
@@ -125,7 +125,7 @@ def test_the_next_airlockd_finds_it(machine, by_hand, how):
         assert after[key] == before[key], key
     try:
         machine.call(path, VOLUME, "Unmount", "(@a{sv} {},)")
-    except Refused as told:  # the image itself is open nowhere any more
+    except Refused as told:  # no process has the image itself open any more
         assert by_hand.is_image() and told.name == "Io" and "kept" in told.message
     assert not by_hand.mounted() and by_hand.place.is_dir()
 
@@ -135,7 +135,7 @@ def test_without_airlockd_it_mounts_all_the_same(machine, by_hand):
     assert "does not watch" in by_hand.mount()
     assert by_hand.mounted()
     harness.run(["umount", by_hand.place])
-    if by_hand.is_image():  # the driver writes what is left, and lets go of it then
+    if by_hand.is_image():  # the driver first writes the rest, and then releases it
         harness.run(["flock", by_hand.source, "true"])
     said = by_hand.mount(environment={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nobody/listens/here"})
     assert "no system bus" in said and by_hand.mounted()
@@ -153,7 +153,7 @@ def test_an_airlockd_that_hangs_holds_up_no_mount(machine, by_hand):
 
 
 def test_a_bus_that_hangs_holds_up_no_mount(machine, by_hand):
-    """It takes the connection and never says a word."""
+    """It accepts the connection and stays silent."""
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(machine.scratch / "silent"))
         silent.listen()
@@ -170,7 +170,7 @@ def test_a_mount_that_fails_is_nobody_s(machine, by_hand):
 
 def test_for_udisks_airlockd_makes_the_mount(machine, by_hand):
     if by_hand.is_image():
-        return  # udisks knows block devices only
+        return  # udisks supports only block devices
     by_hand.mount(options="rw,uhelper=udisks2,nodev,nosuid,uid=1,gid=1,airlock")
     path, volume = by_hand.volume()
     assert volume["State"] == "mounted" and volume["MountedFor"] == ALICE[0]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files of a stranger's filesystem whose requests are never answered: closing one can take for ever. Whoever
-passes such a file hurts himself alone."""
+"""Files of a stranger's filesystem whose requests are never answered: closing one can take for ever. A user who
+passes such a file harms only himself."""
 import contextlib
 import os
 import pathlib
@@ -21,7 +21,7 @@ UNANSWERED = "TimedOut", "WorkerDied", "Io", "Protocol", "System", "NotFound"
 
 
 class Stranger:
-    """mute_fuse.py, which tells what it may do."""
+    """A running mute_fuse.py."""
 
     def __init__(self, place, image, *who):
         place.mkdir()
@@ -57,7 +57,7 @@ def stranger(machine, scratch):
 
 
 def send_along(bus, descriptor, interface, method, arguments):
-    """A call that carries a descriptor it has no use for."""
+    """A call with a useless descriptor."""
     bus.call_with_unix_fd_list_sync(
         "org.airlock1", MANAGER_PATH, interface, method, GLib.Variant.parse(None, arguments, None, None), None,
         Gio.DBusCallFlags.NONE, 5_000, Gio.UnixFDList.new_from_array([os.dup(descriptor)]), None)
@@ -99,7 +99,7 @@ def test_a_signal_brings_none_either(machine, stranger):
 
 
 def test_nobody_blocks_a_stick_by_naming_it(machine, scratch):
-    """Neither with a filesystem of one's own that says it is the stick, nor with an image of that name."""
+    """Neither with a user's own filesystem that claims to be the stick, nor with an image of that name."""
     stick = machine.make_stick().plug()
     path, _ = machine.wait_for_state(stick, "available")
     image = machine.make_stick("OTHER", {"inside": "of the image"}, name="other").image
@@ -135,7 +135,7 @@ def test_an_image_without_a_record_is_not_taken_for_the_device_of_its_name(machi
 
 
 class Answers:
-    """How long airlockd takes to answer somebody else, all the while."""
+    """Measures all the while how long airlockd takes to answer another user."""
 
     def __init__(self, machine):
         self.bus, self.longest, self.stopped = caller.connect(machine.address), 0, threading.Event()
@@ -180,7 +180,7 @@ def test_an_image_whose_server_falls_silent_costs_its_opener_alone(machine, stra
 
 
 def test_a_users_silent_images_keep_nobody_waiting(machine, stranger):
-    """Each of them holds up a probe for its whole deadline."""
+    """Each of them blocks a probe for its whole deadline."""
     with contextlib.ExitStack() as images:
         stranger.mute("READ", machine.daemon.pid)
         for _ in range(12):
@@ -208,7 +208,7 @@ def test_an_image_on_somebodys_filesystem_is_mounted_like_any_other(machine, str
 
 
 def alone(machine, before):
-    """The one process more that airlockd has, once the others have done their work."""
+    """The one additional process of airlockd, once the others have finished."""
     def added():
         more = set(machine.living()) - set(before)
         return more.pop() if len(more) == 1 else None

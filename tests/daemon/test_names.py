@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Labels are foreign text: whatever they say, the folder is one plain name below the person's own."""
+"""Labels are foreign text: whatever they contain, the folder is one plain name below the person's own."""
 import os
 
 import pytest

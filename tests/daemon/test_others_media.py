@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The loop devices of others beside the airlockd of a test: neither opened, probed nor mounted.
+"""The loop devices of other programs: a test's airlockd neither opens, probes nor mounts them.
 
-On a desktop these are snaps and images that people have attached; here those of a folder that is
-not the test's. What airlockd and its helpers open is what strace sees of them.
+On a desktop these are snaps and images that people have attached; here they are from a folder
+outside the test. strace shows what airlockd and its helpers open.
 """
 import contextlib
 import os
@@ -17,7 +17,7 @@ from machine import ALICE, Machine
 
 SHOW = pathlib.Path(__file__).resolve().parents[1] / "show.py"
 OPENED = re.compile(r"open(?:at|at2)?\(.*(/dev/(?:loop\d+|block/\S+?))[\"<>]")
-# The control: the same, and the rule of the test lets the other folder in.
+# The control: the same, but the rule of the test admits the other folder.
 TOO_WIDE = '\n[[rule]]\nname = "too wide"\nmatch.backing-file = "{}/*"\nignore = false\nremovable = true\n'
 
 
@@ -63,12 +63,12 @@ def opened(path):
 
 @contextlib.contextmanager
 def beside_others(scratch, elsewhere, settings=""):
-    """A machine between two media of others, one there before it and one that came later; yields it, the
-    two, a stick of its own that it has mounted, and a function that says what has been opened."""
+    """A machine with two foreign media, one there before it and one that came later; yields it, the two, a
+    stick of its own that it has mounted, and a function that lists the files opened."""
     trace = elsewhere / "trace"
     with others_medium(elsewhere, "BEFORE") as before, Machine(scratch, settings=settings) as machine, \
             watched(machine, trace):
-        machine.sit_down(ALICE)  # until then nothing is probed
+        machine.sit_down(ALICE)  # nothing is probed before
         with others_medium(elsewhere, "LATER") as later:
             own = machine.make_stick("OWN", size="8M").plug()
             machine.wait_for_state(own, "mounted")
@@ -79,7 +79,7 @@ def beside_others(scratch, elsewhere, settings=""):
 
 def test_media_of_others_are_left_alone(scratch, elsewhere):
     with beside_others(scratch, elsewhere) as (machine, others, own, opened_so_far):
-        # The kernel told of them before it told of our own, so all has been decided.
+        # The kernel announced them before the test's own stick, so airlockd has decided about them.
         for loop in others:
             _, volume = machine.wait_for_state(loop.path, "ignored")
             assert (volume["Type"], volume["Label"], volume["DecidedBy"]) == (
@@ -109,7 +109,7 @@ def test_the_show_does_not_know_what_is_on_media_of_others(elsewhere):
         while "airlockd is up" not in said:
             said += show.stdout.readline()
             assert show.poll() is None, said
-        # A udevd of the show's own tells of no device that was there before.
+        # The show's own udevd does not announce devices that were there before.
         with others_medium(elsewhere, "OTHERS") as loop:
             said += show.communicate(timeout=60)[0]
             assert show.returncode == 0 and "HOLIDAY" in said, said
@@ -121,7 +121,7 @@ def test_the_show_does_not_know_what_is_on_media_of_others(elsewhere):
 
 
 def test_a_loop_device_that_others_have_got_meanwhile_is_not_detached(scratch, elsewhere):
-    """What a test leaves behind is known by its medium, not by a number that goes round."""
+    """A test's leftover is identified by its medium, not by the reused number of its device."""
     ours = harness.LoopDevice(harness.make_image(scratch / "ours.img", size="8M"))
     image = harness.make_image(elsewhere / "theirs.img", size="8M")
     harness.run(["losetup", "--detach", ours.path])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may do what: sessions, seats, locked screens and polkit in all its moods."""
+"""Who may do what: sessions, seats, locked screens and every kind of answer from polkit."""
 import subprocess
 import time
 
@@ -10,12 +10,12 @@ from machine import (ALICE, BOB, MANAGER, MANAGER_PATH, PROPERTIES, VOLUME, Aski
 
 
 def waiting(machine):
-    """How many volumes wait, as airlockd counts them: loop devices of others are among them."""
+    """How many volumes wait, by airlockd's count: it includes loop devices of other programs."""
     return machine.call(MANAGER_PATH, PROPERTIES, "Get", f"('{MANAGER}', 'Waiting')")
 
 
 def wait_until_counted(machine):
-    """As many as there are. They are asked for one after the other, and others' come and go meanwhile."""
+    """Waits until the count is right. Volumes are listed one by one, and foreign ones come and go meanwhile."""
     def counted():
         states = [volume["State"] for volume in machine.volumes().values()]
         return states.count("waiting") == waiting(machine)
@@ -106,7 +106,7 @@ def test_a_hung_polkit_blocks_nobody_else(scratch):
             other = machine.make_stick("OTHER").plug()
             machine.wait_for_state(other, "available")
         assert asking.outcome is None
-        # It was allowed all the time, only late.
+        # This permission comes too late for the pending question.
         machine.allow("mount-removable")
         machine.polkit("SimulateHang", "(false,)")
         machine.polkit("AllowUnknown", "(true,)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""airlockd may be stopped, killed or upgraded at any moment: mounts live on and are found again."""
+"""airlockd may be stopped, killed or upgraded at any moment: mounts live on and it finds them again."""
 import os
 import signal
 import time
@@ -102,7 +102,7 @@ def test_it_exits_when_there_is_nothing_to_do(scratch):
     with Machine(scratch) as machine:
         machine.stop_daemon()
         machine.start_daemon("--idle-exit", "1")
-        # Loop devices of the machine itself may keep it; only a daemon with nothing may leave.
+        # Loop devices of the machine itself may keep it running; only a daemon without volumes may exit.
         if not machine.volumes():
             assert machine.daemon.wait(harness.PATIENCE) == 0
             machine.daemon = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two seats at one machine, a person at each: whose sticks are whose, and what takes more."""
+"""Two seats at one machine, a person at each: whose sticks are whose, and what needs more rights."""
 import contextlib
 import os
 import pathlib
@@ -13,13 +13,13 @@ UDEV = pathlib.Path("/run/udev")
 
 
 class Seats:
-    """Says at which seat a device is: udevd by a rule, or where none runs what it would write down."""
+    """Assigns a device to a seat: by a rule of udevd or, if none runs, by its database entry."""
 
     def __init__(self, stack):
         self.stack = stack
         self.udevd = (UDEV / "control").exists()
         if not self.udevd:
-            # Of our own: another test may get the number of a loop device before we have forgotten it.
+            # A private one: another test may get the number of a loop device before this entry is removed.
             UDEV.mkdir(exist_ok=True)
             harness.run(["mount", "-t", "tmpfs", "none", UDEV])
             stack.callback(harness.run, ["umount", "-l", UDEV])
@@ -53,7 +53,7 @@ def seat_of(machine, stick):
 
 @contextlib.contextmanager
 def two_sticks(scratch, seats, **options):
-    """One at each seat, plugged in before anybody sat down."""
+    """One at each seat, plugged in before any person sat down."""
     with Machine(scratch, **options) as machine:
         here = machine.make_stick("HERE", {"of": "alice"}).plug()
         there = machine.make_stick("THERE", {"of": "bob"}).plug()
@@ -101,7 +101,7 @@ def test_media_of_another_seat_take_another_permission(scratch, seats):
                 machine.call_as(ALICE, path, VOLUME, method, NO_OPTIONS)
             assert refused.value.name == "NotPermitted", method
         assert not machine.mounts()
-        # To the one who sits there it is his own, and hers is not.
+        # The person at that seat may use it, but not hers.
         machine.call_as(BOB, path, VOLUME, "Mount", NO_OPTIONS)
         machine.call_as(BOB, path, VOLUME, "Unmount", NO_OPTIONS)
         with pytest.raises(Refused):

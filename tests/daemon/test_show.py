@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""./dev run on a machine that has a system bus: the show is on a bus of its own, and the machine's is left alone."""
+"""./dev run on a machine with a system bus: the show has a bus of its own, and leaves the machine's alone."""
 import contextlib
 import os
 import pathlib
@@ -10,7 +10,7 @@ import caller
 import harness
 
 SHOW = pathlib.Path(__file__).resolve().parents[1] / "show.py"
-# In a mount namespace of its own, where the machine's bus, if there is one, cannot be seen.
+# In a mount namespace of its own, where the machine's bus, if there is one, is invisible.
 STAGE = """
 mkdir -p /run/dbus && mount -t tmpfs none /run/dbus || exit 90
 dbus-daemon --config-file="$1" --nofork --nopidfile --nosyslog 2>/dev/null &
@@ -36,7 +36,7 @@ CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 
 
 def connections_so_far(address):
-    """Buses count those who come; this one as well."""
+    """Buses count their connections, including this one."""
     connection = caller.connect(address)
     number = connection.get_unique_name().partition(".")[2]
     connection.close_sync(None)
@@ -45,7 +45,7 @@ def connections_so_far(address):
 
 @contextlib.contextmanager
 def machine_with_a_system_bus(scratch, *command):
-    """Yields the bus's address and a function that runs the command there; it returns what that said."""
+    """Yields the bus's address and a function that runs the command there and returns its output."""
     configuration = scratch / "system.conf"
     configuration.write_text(CONFIGURATION.format(scratch=scratch, policy=bus_peers.NO_POLICY))
     environment = {name: value for name, value in os.environ.items() if name != "DBUS_SYSTEM_BUS_ADDRESS"}

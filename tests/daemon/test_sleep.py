@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine that sleeps: media are written to before, and looked at again afterwards."""
+"""A machine that sleeps: airlockd writes media out before, and examines them again afterwards."""
 import fcntl
 import os
 import pathlib
@@ -17,7 +17,7 @@ LOGIND = "org.freedesktop.login1"
 LOGIND_PATH = "/org/freedesktop/login1"
 LOGIND_MANAGER = f"{LOGIND}.Manager"
 LOOP_CHANGE_FD = 0x4C06
-# logind goes on after five seconds, whoever wants it to wait.
+# logind continues after five seconds, whatever inhibits it.
 LOGINDS_PATIENCE = 5
 SIZE = 64 << 20
 
@@ -100,7 +100,7 @@ def test_a_driver_that_stands_still_keeps_nobody_awake(machine):
 
 
 def test_what_was_rewritten_elsewhere_meanwhile_is_looked_at_again(scratch):
-    """Without any word from the kernel, as when a stick is back in its place before it wakes up."""
+    """Without any event from the kernel, as when a stick is back in its place before the machine wakes up."""
     with Machine(scratch, automount="off") as machine:
         machine.sit_down(ALICE)
         wait_until_held(machine)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stick that is pulled, and an airlockd that is killed, in every state a volume can be in.
+"""A stick is pulled, and airlockd is killed, in every state of a volume.
 
-Drivers and probes of the tests stand still where a state would be over too soon: the first word of
-the medium tells them how to behave.
+Drivers and probes of the tests stop if a state would be over too soon: the first word of the medium
+chooses their behaviour.
 """
 import os
 import signal
@@ -11,16 +11,16 @@ import harness
 import pytest
 from machine import ALICE, Asking, Machine, Refused, tiny_drivers
 
-# Refused looks like available from outside: a decision, and nothing else.
+# From outside, a refused volume looks like an available one: only the decision differs.
 STATES = ["probing", "waiting", "available", "mounting", "mounted", "unmounting", "dead", "ignored"]
-# What may tell a caller that the stick or airlockd went away in the middle.
+# Errors for a caller when the stick or airlockd goes away during a call.
 GONE = {"PeerGone", "NotFound", "Io", "org.freedesktop.DBus.Error.NoReply", "local"}
 CONTAINED = {"airlock-ext", "airlock-probe", "odd-probe"}
 IGNORE = '\n[[rule]]\nname = "not this one"\nmatch.label = "IGNORED"\nignore = true\n'
 
 
 class Stage:
-    """A machine with one stick, brought into the state, and what hangs on it."""
+    """A machine with one stick in the given state, and everything attached to it."""
 
     def __init__(self, scratch, state):
         self.state = state
@@ -77,7 +77,7 @@ class Stage:
         assert not list(machine.state.glob("mounts/*"))
 
     def drivers(self):
-        """Of this machine, also those whose airlockd was killed: they belong to our parent then."""
+        """The drivers of this machine, including those of a killed airlockd: their parent is then the test's parent."""
         parents = {os.getppid(), self.machine.daemon.pid}
         ours = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                 if harness.parent_of(pid) in parents]
@@ -92,7 +92,7 @@ class Stage:
         assert self.call.outcome.name in GONE, self.call.outcome
 
     def expect_it_works(self):
-        """The next stick is treated as any other."""
+        """airlockd treats the next stick like any other."""
         after = {"waiting": "waiting", "available": "available",
                  "mounting": "available"}.get(self.state, "mounted")
         word = "serve" if self.state != "probing" else "behave"
@@ -102,7 +102,7 @@ class Stage:
 @pytest.mark.parametrize("state", STATES)
 def test_pulled_in_every_state(scratch, state):
     with Stage(scratch, state) as stage:
-        # Nobody waits for a driver or a probe that stands still.
+        # airlockd does not wait for a stopped driver or probe.
         with harness.within(8):
             stage.stick.pull()
             stage.machine.wait_gone(stage.stick)
@@ -118,7 +118,7 @@ def test_killed_in_every_state(scratch, state):
         machine.stop_daemon(signal.SIGKILL)
         stage.expect_one_answer()
         machine.start_daemon()
-        # What it was doing is done again, or found as it was left; never twice.
+        # Its interrupted work is done again, or found finished; never done twice.
         again = {"probing": ("probing",), "waiting": ("waiting",), "available": ("available",),
                  "mounting": ("available", "mounted"), "mounted": ("mounted",),
                  "unmounting": ("mounted", "unmounting"), "dead": ("dead",),

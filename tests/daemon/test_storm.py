@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Much at once, and nothing left over: descriptors, memory, folders, mounts, processes."""
+"""Many things at once, without leftovers: descriptors, memory, folders, mounts, processes."""
 import os
 import pathlib
 import random
@@ -66,7 +66,7 @@ def test_a_storm_of_a_thousand_events_leaves_nothing(machine):
             if chance.random() < 0.3:
                 stick.unmount_by_hand()
             stick.pull()
-    # One round to let every part of the daemon be touched once.
+    # One round, so that every part of the daemon has run once.
     for stick in images:
         weather(stick, 2)
     settled(machine)
@@ -112,7 +112,7 @@ def wake_ups(machine):
 
 
 class Surroundings:
-    """The devices and mounts of others come and go, and each change wakes airlockd by right."""
+    """Foreign devices and mounts come and go, and each change rightly wakes airlockd."""
 
     def __init__(self):
         self.table = open("/proc/self/mountinfo", encoding="utf-8")
@@ -128,7 +128,7 @@ class Surroundings:
 
 @pytest.mark.parametrize("seconds", [60])
 def test_idle_it_sleeps(machine, seconds):
-    """A stick that is plugged in and not mounted, and nobody asks for anything."""
+    """With a stick that is plugged in but not mounted, and without any call."""
     machine.set_session("1", LockedHint=True)
     stick = machine.make_stick().plug()
     machine.wait_for_state(stick, "waiting")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Somebody without any rights sends the daemon whatever comes to mind."""
+"""A user without any rights sends the daemon arbitrary calls."""
 import pathlib
 import subprocess
 
@@ -13,7 +13,7 @@ KEPT = ("State", "StateReason", "MountPoint", "MountedFor", "ReadOnly", "Label",
 
 @pytest.fixture
 def quiet_machine(scratch):
-    """Nothing is mounted unless somebody asks for it, and nobody may."""
+    """Nothing is mounted without a request, and no user may request it."""
     with Machine(scratch, automount="off") as made:
         made.sit_down(ALICE)
         yield made

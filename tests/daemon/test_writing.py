@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Unmounting waits until everything is on the medium, and says meanwhile how much is not."""
+"""Unmounting waits until everything is on the medium, and meanwhile reports how much is missing."""
 import contextlib
 import os
 import pathlib
@@ -14,10 +14,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "check"))
 from odd_media import odd_medium  # noqa: E402
 
 SIZE = 64 << 20
-# Files small enough for the driver not to begin with them at once.
+# Files small enough that the driver does not write them at once.
 FILES, FILE_SIZE = 100, 120_000
 WRITTEN = FILES * FILE_SIZE
-# For each piece a loop device writes at once, so that all of it takes some seconds.
+# For each piece that a loop device writes at once, so that everything takes some seconds.
 SLOWNESS_MS = 60
 # Since Linux 6.5.
 KERNEL_TELLS = [int(part) for part in os.uname().release.split(".")[:2]] >= [6, 5]
@@ -26,7 +26,7 @@ NO_OPTIONS = "(@a{sv} {},)"
 
 @contextlib.contextmanager
 def slow_stick(scratch):
-    """A mounted stick with files that are not on it yet."""
+    """A mounted stick with files that are not on the medium yet."""
     image = harness.make_image(scratch / "slow.img", ["-L", "SLOW"], "64M")
     with odd_medium(image, scratch / "odd") as medium, Machine(scratch) as machine:
         machine.sit_down(ALICE)
@@ -42,7 +42,7 @@ def slow_stick(scratch):
 
 
 def amounts_left(machine, asking, operation):
-    """What the job says until the answer is there, each amount once."""
+    """The amounts that the job reports until the answer arrives, each once."""
     seen = []
 
     def look():
@@ -55,7 +55,7 @@ def amounts_left(machine, asking, operation):
 
 
 def is_complete(scratch, medium, checksums):
-    """What is on the medium itself, and not in any memory: consistent, with the files in it."""
+    """Whether the medium itself, without any cache, is consistent and has the files."""
     copy = scratch / "pulled.img"
     medium.copy(copy)
     harness.e2fsck_clean(copy)
@@ -73,7 +73,7 @@ def test_what_is_left_to_write_is_told_until_safe_is_true(scratch, method):
         amounts = amounts_left(machine, asking, "unmount")
         assert asking.outcome == [], asking.outcome
         assert is_complete(scratch, medium, checksums)
-        # Most of it was still to be written when the first amount came, and it became less.
+        # Most of it was still unwritten at the first report, and later reports are smaller.
         if KERNEL_TELLS:
             assert len(amounts) >= 3 and WRITTEN / 4 < max(amounts) < 2 * WRITTEN, amounts
             assert amounts[-1] < max(amounts), amounts

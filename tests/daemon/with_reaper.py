@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs a command and reaps every process that loses its parent meanwhile, as the first process of a
-machine does: with_reaper.py COMMAND…
+"""Runs a command and reaps every process that loses its parent meanwhile, like the first process of a
+machine: with_reaper.py COMMAND…
 
-A driver whose airlockd was killed belongs to the first process of the machine then, and the kernel
-tells how it ended once it has been reaped. In a container nobody may do that.
+The parent of a driver whose airlockd was killed is the first process of the machine, and the kernel
+reports how the driver ended once that process has reaped it. In a container perhaps no process reaps it.
 """
 import ctypes
 import os
