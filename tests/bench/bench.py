@@ -24,12 +24,12 @@ from runner import Runner
 from system import MIB, SettingMissing, StepFailed
 from tree import write_source_tree
 
-# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it.
+# Hides these mounts from an airlockd of this machine: mount.airlock would hand them over to it.
 os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 SOURCE = Path(__file__).resolve().parents[2]
 SKIPPED = 77
 PROGRAMS = ("losetup", "blockdev", "mount", "umount", "tar", "find", "du")
-# The tree and everything the filesystem itself needs fit beside the large file.
+# Room beside the large file for the tree and the filesystem's own structures.
 IMAGE_OVERHEAD = 384 * MIB
 ARCHIVE_SIZE = 96 * MIB
 FULL = Sizes(data=1024 * MIB, dirty=256 * MIB, files=10_000, many_files=65_534, tree_files=2000,
@@ -124,7 +124,7 @@ def measure(options):
     sizes = options.sizes
     cores = {min(os.sched_getaffinity(0))} if options.pin else None
     if cores:
-        os.sched_setaffinity(0, cores)  # whatever we start inherits it
+        os.sched_setaffinity(0, cores)  # child processes inherit it
     image_size = max(sizes.data, sizes.dirty) + IMAGE_OVERHEAD
     beside = ARCHIVE_SIZE + options.family.large_takes
     with Medium(options.family, image_size, beside) as medium:
@@ -166,7 +166,7 @@ def verdict(options, results):
 
 
 def end_on_signal(number, _frame):
-    # One is enough: what follows is tidying up, and a second must not cut it short.
+    # One is enough: tidying up follows, and a second signal must not interrupt it.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The harness when things go wrong, with real mounts: what it says, and what it leaves behind."""
+"""The harness when things go wrong, with real mounts: its messages, and that it leaves nothing behind."""
 
 import json
 import os
@@ -19,7 +19,7 @@ WORKLOAD = ""
 
 
 def leftovers(temporary, progress):
-    """Mounts and files in a folder only this test uses, and the loop device bench.py spoke of."""
+    """Mounts and files in this test's own folder, and the loop device named by bench.py."""
     image = re.search(r"medium: \S+ over (\S+)", progress).group(1)
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
     loops = subprocess.run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE"],

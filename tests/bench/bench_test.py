@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What of the harness needs no mount: the verdict, the wording of ratios, the generated tree."""
+"""The parts of the harness that need no mount: the verdict, the wording of ratios, the generated tree."""
 
 import hashlib
 import os

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""./dev bench check [ROUNDS]: what deciding about a check costs a stick that was cleanly unmounted.
+"""./dev bench check [ROUNDS]: the cost of the decision about a check, for a cleanly unmounted stick.
 
-Two sticks that are alike, mounted and unmounted in turn through airlockd: for one the settings say
-that nobody ever checks, for the other that what is not clean is checked. Both are clean, so the
-difference is the whole decision: what the probe says of the condition, the policy, and what comes
-before the mount. Prints the medians and their difference, and fails above the limit.
+Two equal sticks, mounted and unmounted in turn through airlockd: the settings say "never check" for
+one, and "check if it is not clean" for the other. Both are clean, so the difference is the whole
+decision: the probe's report about the condition, the policy, and the steps before the mount. Prints
+the medians and their difference, and fails above the limit.
 """
 import os
 import pathlib
@@ -49,10 +49,10 @@ def measure(machine, rounds):
     for label in ("NEVER", "DIRTY"):
         stick = machine.make_stick(label, size="64M").plug()
         paths[label] = machine.wait_for_state(stick, "available")[0]
-        one_mount(machine, paths[label])  # programs and rules are in memory then
+        one_mount(machine, paths[label])  # loads programs and rules into memory
     times = {label: [] for label in paths}
     for number in range(rounds):
-        # Whoever comes second may find it easier.
+        # The second one may have an advantage.
         for label in sorted(paths, reverse=number % 2 == 0):
             times[label].append(one_mount(machine, paths[label]))
     for path in paths.values():
@@ -70,7 +70,7 @@ def main():
         machine.sit_down(ALICE)
         times = measure(machine, rounds)
     never, dirty = (statistics.median(times[label]) for label in ("NEVER", "DIRTY"))
-    # Round by round, so that what else the machine does falls out.
+    # Round by round, so that other load of the machine cancels out.
     cost = statistics.median(b - a for a, b in zip(times["NEVER"], times["DIRTY"]))
     print(f"mount of a clean stick, ms, {rounds} rounds: check = \"never\" {never:.1f}, "
           f"check = \"when-dirty\" {dirty:.1f}")

@@ -32,7 +32,7 @@ std::vector<std::uint64_t> shuffled_offsets(std::uint64_t blocks, std::uint64_t 
   return offsets;
 }
 
-// Each job has its own open file: jobs stand for programs, which do not share one.
+// Each job has its own open file: jobs stand for programs, and those do not share one.
 Result<std::vector<UniqueFd>> open_for_jobs(const std::string& path, int flags, unsigned jobs) {
   std::vector<UniqueFd> files;
   for (unsigned job = 0; job < jobs; ++job) {

@@ -7,8 +7,8 @@
 #include "tests/bench/figures.h"
 
 // Reading and writing the contents of one file. Every load gives "seconds" and either "bytes" or
-// "operations"; opening, filling buffers and choosing positions are outside the time, and so is
-// dropping caches, which is the caller's business.
+// "operations"; the time excludes opening, filling buffers and choosing positions, and so does
+// dropping caches, which is up to the caller.
 namespace airlock::bench {
 
 enum class Durability { kFlushed, kLeftDirty };
@@ -16,22 +16,22 @@ enum class Durability { kFlushed, kLeftDirty };
 struct SequentialLoad {
   std::uint64_t bytes = 0;
   std::uint64_t block = 1 << 20;
-  Durability durability = Durability::kFlushed;  // only writes look at it
+  Durability durability = Durability::kFlushed;  // for writes only
 };
 Result<Figures> write_sequentially(const std::string& path, const SequentialLoad& load);
 Result<Figures> read_sequentially(const std::string& path, const SequentialLoad& load);
 
-// 4 KiB each, over the whole existing file. All jobs together draw from one shuffle, so no block
-// is touched twice and none can be a cache hit because of another job.
+// 4 KiB each, over the whole existing file. All jobs share one shuffle, so no block is used twice
+// and none can be a cache hit because of another job.
 struct RandomLoad {
-  std::uint64_t operations = 0;  // of each job; cut when the file has fewer blocks than that
+  std::uint64_t operations = 0;  // of each job; fewer if the file has too few blocks
   unsigned jobs = 1;
   std::uint64_t seed = 1;
 };
 Result<Figures> read_at_random(const std::string& path, const RandomLoad& load);
-// The fsync that makes all of it durable is part of the time.
+// The time includes the fsync that makes all of it durable.
 Result<Figures> write_at_random(const std::string& path, const RandomLoad& load);
-// One job, and every write is followed by its own fdatasync.
+// One job; each write is followed by its own fdatasync.
 Result<Figures> write_synchronously(const std::string& path, const RandomLoad& load);
 
 }  // namespace airlock::bench

@@ -10,9 +10,9 @@
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 
-// The few file calls all loads share, each failing with the path in its message. Nothing here is
-// timed by itself and nothing retries: a short read or write in the middle of a file is a failure
-// of the filesystem under test and must show as one.
+// The few file calls that all loads share, each failing with the path in its message. Nothing here
+// takes the time and nothing retries: a short read or write in the middle of a file is a failure of
+// the filesystem under test and must be reported.
 namespace airlock::bench {
 
 Result<UniqueFd> open_file(const std::string& path, int flags);

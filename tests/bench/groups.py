@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The steps behind the rows. Each group starts on a fresh filesystem that is mounted and cold.
+"""The steps behind the rows. Each group starts on a fresh, mounted filesystem with cold caches.
 
-A group is a generator of (row, value): what it yielded before it failed stays measured, and the
-runner knows which rows it owes.
+A group is a generator of (row, value): the values it yielded before a failure stay, and the runner
+knows which rows are missing.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Sizes:
     """How much work the rows do."""
 
     data: int  # bytes of the large file
-    dirty: int  # bytes not yet written when umount is asked for
+    dirty: int  # bytes not yet written when umount begins
     files: int  # in one directory
     many_files: int  # in a very large one
     tree_files: int
@@ -94,7 +94,7 @@ def measure_files(bench):
 
 def measure_tree(bench):
     tree = bench.tree
-    # Where there are none, nobody should have to say so for each file.
+    # Without owners and modes, tar must not complain about each file.
     plain = [] if bench.family.symlinks else ["--no-same-owner", "--no-same-permissions", "--touch"]
     yield "untar", bench.milliseconds("run", "tar", "-x", *plain, "-f", bench.archive, "-C",
                                       bench.mount.directory)

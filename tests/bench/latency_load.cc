@@ -37,7 +37,7 @@ Result<Figure> median_of(std::string_view name, std::uint64_t count, const Sampl
   return Figure{.name = name, .value = microseconds[microseconds.size() / 2]};
 }
 
-// AT_STATX_FORCE_SYNC is how a program asks FUSE not to answer from the attribute cache.
+// With AT_STATX_FORCE_SYNC a program asks FUSE not to answer from the attribute cache.
 Result<Figure> probe_getattr(const std::string& file) {
   return median_of("getattr", kSamples, [&](std::uint64_t) -> Result<void> {
     struct statx status = {};
@@ -47,7 +47,7 @@ Result<Figure> probe_getattr(const std::string& file) {
   });
 }
 
-// A new name each time, for a known absence may be cached too.
+// A new name each time, because a known absence may be cached too.
 Result<Figure> probe_lookup_miss(const std::string& directory) {
   return median_of("lookup_miss", kSamples, [&](std::uint64_t index) -> Result<void> {
     struct stat status = {};
@@ -84,7 +84,7 @@ struct ReadProbe {
 
 Result<Figure> probe_read(const std::string& path, const ReadProbe& probe) {
   TRY(const auto file, open_file(path, O_RDONLY));
-  (void)::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);  // clean pages go; it was flushed
+  (void)::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);  // drops its clean pages
   (void)::posix_fadvise(file.get(), 0, 0, probe.advice);         // advice may be ignored
   std::vector<std::byte> block(probe.size);
   return median_of(probe.name, probe.samples, [&](std::uint64_t index) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The medium every peer is measured on: one loop device over an image on a tmpfs of our own."""
+"""The medium for all peers: one loop device over an image on a private tmpfs."""
 
 import contextlib
 import os
@@ -27,15 +27,15 @@ class Device:
         undo.callback(run, ["losetup", "--detach", self.device])
 
     def make_cold(self):
-        """With nothing mounted, the device's own pages are all that is left in memory.
+        """With nothing mounted, only the device's own pages are left in memory.
 
-        Dropping every cache of the machine would also throw out mount, find, the driver and
-        their libraries, and the figures would be about the disk these are loaded from.
+        Dropping every cache of the machine would also drop mount, find, the driver and their
+        libraries, and the figures would be about the disk these are loaded from.
         """
         run(["blockdev", "--flushbufs", self.device])
 
     def released(self):
-        """Nobody claims the device: the kernel grants an exclusive open only then."""
+        """Whether the device has no claim: the kernel grants an exclusive open only then."""
         try:
             os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
         except OSError:
@@ -53,8 +53,8 @@ class Device:
 class Medium(Device):
     """Owns the tmpfs, the image and the loop device; use it as a context manager.
 
-    The image is allocated once, in full, and mkfs leaves it so: otherwise whoever writes a block
-    first would pay for the tmpfs page, and the figures would be about that.
+    The image is allocated once, in full, and mkfs leaves it so: otherwise the first writer of a
+    block would pay for the tmpfs page, and the figures would be about that.
     """
 
     def __init__(self, family, image_size, extra_size):
@@ -86,7 +86,7 @@ class Medium(Device):
         run(["mount", "-t", "tmpfs", "-o", f"size={self.tmpfs_size},mode=0700", "airlock-bench",
              self.directory])
         undo.callback(unmount_at_last, self.directory)
-        # A name of its own: after a lazy unmount it is all that tells whose loop device this is.
+        # A name of its own: after a lazy unmount only this identifies the loop device.
         image = self.directory / f"{base.name}.image"
         with open(image, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, self.image_size)
@@ -102,7 +102,7 @@ class Medium(Device):
 
     @contextlib.contextmanager
     def large(self):
-        """Another one: two terabytes, empty, and sparse, so that it needs no room."""
+        """Yields another one: two terabytes, empty, and sparse, so that it needs no room."""
         with contextlib.ExitStack() as undo:
             image = self.directory / f"{self.directory.parent.name}.large"
             image.touch()
@@ -118,7 +118,7 @@ class Medium(Device):
 
 
 def unmount_at_last(directory):
-    """For the way out, where a busy mount must not keep the rest from being undone."""
+    """For the cleanup, which a busy mount must not stop."""
     try:
         run(["umount", directory])
     except StepFailed:

@@ -120,7 +120,7 @@ Result<Figures> run_program(const std::vector<std::string>& command) {
 
 Result<Figures> read_directory_when_told(const std::string& directory) {
   (void)std::puts("ready");
-  (void)std::fflush(stdout);  // a caller that is gone shows as end of input just below
+  (void)std::fflush(stdout);  // if the caller is gone, the next read shows it
   if (std::getchar() == EOF) return fail(Errc::kPeerGone, "nobody said go");
   const CPtr<DIR, closedir> handle(::opendir(directory.c_str()));
   if (!handle) return fail_errno(errno, errc_from_errno(errno), "opendir {}", directory);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The filesystems that are compared: how each is mounted, and which process serves it."""
+"""The compared filesystems: how each is mounted, and which process serves it."""
 
 import contextlib
 import os
@@ -17,9 +17,9 @@ from system import (STEP_TIMEOUT, SettingMissing, StepFailed, device_number_of, 
 @dataclass(frozen=True)
 class Peer:
     name: str
-    program: str  # the one that mounts
-    arguments: tuple[str, ...]  # DEVICE and DIRECTORY stand for themselves
-    driver: str | None  # name of the process that serves; None: the kernel does
+    program: str  # it mounts
+    arguments: tuple[str, ...]  # DEVICE and DIRECTORY are placeholders
+    driver: str | None  # name of the process that serves it; None: the kernel
 
 
 def make_peer(name, family, build):
@@ -31,9 +31,9 @@ def make_peer(name, family, build):
         return Peer(name, str(build / "cli" / "mount.airlock"),
                     ("DEVICE", "DIRECTORY", "-t", family.type, "-o", "rw"), family.driver)
     if name == "exfat-fuse":
-        # Its name as the kernel has it, which is never longer.
+        # Its name in the kernel, which cuts it there.
         return Peer(name, "mount.exfat-fuse", ("DEVICE", "DIRECTORY"), "mount.exfat-fus")
-    # Without the plus fusefat writes nothing.
+    # Without the plus fusefat does not write.
     mode = "rw+" if name == "fusefat" else "rw"
     return Peer(name, name, ("DEVICE", "DIRECTORY", "-o", mode), name)
 
@@ -44,10 +44,10 @@ def require_program(peer):
 
 
 class Mount:
-    """One peer mounted on the medium, and what was seen of it since.
+    """One peer mounted on the medium, and its figures since then.
 
-    remount() is how a row becomes cold: what the driver and the kernel remember of files goes with
-    the mount, and the medium forgets the rest.
+    remount() empties the caches for a row: those of the driver and the kernel go with the mount,
+    and the medium drops the rest.
     """
 
     def __init__(self, peer, medium, workload, cores):
@@ -56,7 +56,7 @@ class Mount:
         self.workload = workload
         self.cores = cores
         self.driver = None
-        self.memory_at_end = []  # one entry per driver that came and went
+        self.memory_at_end = []  # one entry per driver that has ended
         self.directory = medium.mount_point
 
     def mount(self):
@@ -85,10 +85,10 @@ class Mount:
         return is_mount_point(self.directory)
 
     def find_driver(self):
-        """By name and by the device it holds: others of that name may serve others meanwhile."""
+        """By name and by the device it holds: processes of that name may serve other devices."""
         if not self.peer.driver:
             return
-        # The starter of a driver may have its name too and be about to end.
+        # The starter of a driver may have the same name and be about to end.
         deadline = time.monotonic() + 2
         while len(found := self.drivers()) != 1:
             if time.monotonic() > deadline:
@@ -97,7 +97,7 @@ class Mount:
             time.sleep(0.01)
         self.driver = found.pop()
         if self.cores:
-            self.driver.pin(self.cores)  # it need not be our descendant
+            self.driver.pin(self.cores)  # it need not be a descendant of this process
 
     def drivers(self):
         device = device_number_of(self.medium.device)
@@ -120,11 +120,11 @@ class Mount:
         self.mount()
 
     def sync(self):
-        """Keeps the writes of one row from being finished at the cost of the next."""
+        """Writes everything out, so that the writes of one row do not slow down the next."""
         run(["sync", "--file-system", self.directory])
 
     def abandon(self):
-        """Leaves nothing mounted and nobody serving, whatever state a failure left behind."""
+        """Leaves no mount and no driver, whatever state a failure left behind."""
         for options in ([], ["--lazy"]):
             if is_mount_point(self.directory):
                 try:
@@ -140,7 +140,7 @@ class Mount:
 
 
 class WaitingReader:
-    """A process that stands ready to list a directory, started before the clock is."""
+    """A process ready to list a directory, started before the clock."""
 
     def __init__(self, workload, directory):
         self.process = subprocess.Popen([workload, "first-readdir", str(directory)], text=True,

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""./dev bench plug [ROUNDS]: from the moment a stick is there until it is usable.
+"""./dev bench plug [ROUNDS]: the time from plugging in a stick until it is usable.
 
 The same image on a loop device, in turn with airlockd (probe and driver contained) and with udisks
 (the kernel's ext4), both driven by a real udevd, on a bus of their own; polkit and logind are mocks.
-The clock starts when the kernel attaches the device and stops when the person's own process has been
-told of the mount and has listed its root. Prints each median and spread, and the ratio of each round.
+The clock starts when the kernel attaches the device and stops when the person's own process knows
+of the mount and has listed its root. Prints each median and spread, and the ratio of each round.
 """
 import contextlib
 import fcntl
@@ -55,7 +55,7 @@ class Agent:
 
 
 def attach(image):
-    """The device, and the moment from which on it is there."""
+    """The device, and the moment it appeared."""
     with open("/dev/loop-control", "rb") as control:
         device = f"/dev/loop{fcntl.ioctl(control, LOOP_CTL_GET_FREE)}"
     with open(image, "r+b") as file, open(device, "r+b") as loop:
@@ -132,8 +132,8 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     if not os.path.exists(UDISKSD):
         raise SystemExit("bench plug: udisks2 is not installed")
-    # udisks puts its mounts where the machine's own are; here nobody sees them. What the machine's own
-    # udisks has written down of mounts and loop devices, this one would tidy up.
+    # udisks uses the same places as the machine's own; here its mounts are invisible to others. It would
+    # also tidy up the records of the machine's own udisks about mounts and loop devices.
     for folder in ("/run/media", "/run/udisks2", "/var/lib/udisks2"):
         os.makedirs(folder, exist_ok=True)
         harness.run(["mount", "-t", "tmpfs", "none", folder])

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a desktop runs for the person at the machine: waits for media, and looks into them.
+"""Stands in for a person's desktop: waits for media, and lists them.
 
 plug_agent.py ADDRESS airlock|udisks   For every line on standard input that names a device, waits
-until it is mounted and its root has been listed, and says "usable TIME PLACE". With udisks somebody
-has to ask for the mount, so this does, as a desktop's own automounter would. "leave" unmounts it.
+until it is mounted and its root has been listed, and says "usable TIME PLACE". With udisks a client
+has to ask for the mount, so this does, like a desktop's own automounter. "leave" unmounts it.
 """
 import os
 import sys

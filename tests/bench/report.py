@@ -32,7 +32,7 @@ def ratio_text(row, ratio, reference):
 
 
 def pick_subject(peer_names):
-    """The peer the ratios are about: ours, and while it is not among them the last one."""
+    """The peer the ratios are about: Airlock, or the last one if Airlock is not among them."""
     return "airlock" if "airlock" in peer_names else peer_names[-1]
 
 
@@ -96,13 +96,13 @@ def record(results, settings):
 
 
 def missed_bars(results, subject="airlock", references=("fuse2fs",)):
-    """One line for each bar that is not cleared."""
+    """One line for each missed bar."""
     for row in results.rows:
         for reference in references if row.bar is not None else ():
             ratio = results.speed_ratio(row, subject, reference)
             if ratio is None:
                 yield f"{row.name}: no ratio to {reference}"
-            # Being level is not being ahead.
+            # Level does not count as ahead.
             elif ratio.median < row.bar or ratio.median <= 1 <= row.bar:
                 yield (f"{row.name}: {ratio_text(row, ratio, reference)}, "
                        f"should be ×{short(row.bar)} {row.words[0]}")
@@ -116,7 +116,7 @@ def missed_bars(results, subject="airlock", references=("fuse2fs",)):
 
 
 def behind_without_bar(results, subject="airlock", references=("fuse2fs",)):
-    """Rows no ratio is demanded of, where a reference is better all the same."""
+    """Rows without a bar in which a reference is better."""
     for row in results.rows:
         for reference in references if row.bar is None else ():
             ratio = results.speed_ratio(row, subject, reference)

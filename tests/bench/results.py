@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What was measured, and what could not be: values per row, peer and round, and the reasons."""
+"""The results: values per row, peer and round, and the reasons for missing ones."""
 
 import statistics
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def spread(values):
 
 
 class Results:
-    """Every row asked for ends as values or as a failure for each peer; nothing vanishes."""
+    """Every requested row ends as values or as a failure for each peer; none is lost."""
 
     def __init__(self, rows, peers):
         self.rows = rows
@@ -49,7 +49,7 @@ class Results:
         return spread(values) if values else None
 
     def failed_entries(self, rounds):
-        """(row, peer, reason) for whatever is not complete, also when nobody said why."""
+        """(row, peer, reason) for all incomplete rows, even without a reported reason."""
         for row in self.rows:
             for peer in self.peers:
                 if not self.applies(row, peer):

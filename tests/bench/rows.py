@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The table of rows: what each is called, which way is better, and the bar it has to clear.
+"""The table of rows: the name of each, which way is better, and the bar it has to clear.
 
 A row belongs to the group of steps that measures it (groups.py); a group always runs as a whole,
-because its later steps need what the earlier ones left on the medium.
+because its later steps need the files of the earlier ones.
 """
 
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ class Row:
     bar: float | None = None
     # The largest value allowed, in the row's unit; None: no such bar.
     limit: float | None = None
-    # Whether the limit is on the "median" or, for what must never happen, on the "high".
+    # Whether the limit is on the "median" or, if it must never be exceeded, on the "high".
     limit_on: str = "median"
-    # What "better" is called in the report.
+    # The words for better and worse in the report.
     words: tuple[str, str] = ("faster", "slower")
-    # Whether it is about airlock alone; the others might need hours.
+    # Whether to measure airlock alone; the others might need hours.
     alone: bool = False
 
 
@@ -43,7 +43,7 @@ ROWS = (
         limit_on="high", words=SMALLER),
     Row("seqwrite", "sequential", "sequential write + fsync", "MB/s", HIGHER, DATA),
     Row("seqread_cold", "sequential", "sequential read, cold", "MB/s", HIGHER, DATA),
-    # Answered from the page cache, by the same code for every peer: no driver is asked.
+    # Answered from the page cache, by the same code for every peer, without a driver.
     Row("seqread_warm", "sequential", "sequential read, warm", "MB/s", HIGHER, AHEAD),
     Row("randread1", "random", "random 4k read, 1 job", "k/s", HIGHER, AHEAD),
     Row("randread4", "random", "random 4k read, 4 jobs", "k/s", HIGHER, AHEAD),
@@ -60,7 +60,7 @@ ROWS = (
     Row("du_cold", "tree", "du, cold", "ms", bar=METADATA),
     Row("du_warm", "tree", "du, warm", "ms", bar=METADATA),
     Row("rm", "tree", "rm -rf", "ms", bar=AHEAD),
-    # Returning early with data still in memory is no merit, so only the release has a bar.
+    # An early return with data still in memory is not a merit, so only the release has a bar.
     Row("umount", "unmount", "dirty: umount returns", "ms"),
     Row("release", "unmount", "dirty: device released", "ms", bar=AHEAD),
     Row("resident_end", "resident", "resident, end of run (largest)", "MiB", limit=RESIDENT_LIMIT,
@@ -75,12 +75,12 @@ ROWS = (
     Row("latency_read_1m", "latency", "one 1 MiB read", "µs"),
 )
 
-# For tuning, and never part of a verdict: only when asked for by name.
+# For tuning, and never part of a verdict: only on request by name.
 ON_REQUEST = ("latency",)
 
 
-# FAT and exFAT: level with the best that is not the kernel where bytes are moved, which the loop
-# device decides, and well ahead with names.
+# FAT and exFAT: level with the best peer besides the kernel in moving bytes, where the loop device
+# decides, and well ahead with names.
 NEARLY_LEVEL = 0.9
 TWICE = 2.0
 LARGE_MOUNT_LIMIT = 100.0

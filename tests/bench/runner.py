@@ -19,7 +19,7 @@ class Runner:
         for peer in self.peers:
             self.warm_up(peer)
         for round_number in range(self.setup.rounds):
-            # Nobody always goes first: whatever ages during a run must not age for one peer.
+            # The first peer rotates, so that effects of ageing during a run hit all peers.
             shift = round_number % len(self.peers)
             order = self.peers[shift:] + self.peers[:shift]
             largest = {peer.name: [] for peer in self.peers}
@@ -31,19 +31,19 @@ class Runner:
         return self.results
 
     def groups(self):
-        """Those with a row that was asked for; sizes in memory alone need all of them."""
+        """The groups with a requested row; sizes in memory alone need all groups."""
         wanted = {row.group for row in self.rows} & GROUPS.keys()
         return [group for group in GROUPS
                 if group in wanted or (not wanted and group not in ON_REQUEST)]
 
     def concerned(self, group, peers):
-        """Those the group has a row for; if none of its rows was asked for, everybody."""
+        """The peers for which the group has a row; all peers if none of its rows was requested."""
         rows = [row for row in self.rows if row.group == group]
         return [peer for peer in peers
                 if not rows or any(self.results.applies(row, peer) for row in rows)]
 
     def warm_up(self, peer):
-        """Gets the programs into memory; a failure will come again where it is counted."""
+        """Loads the programs into memory; a failure will happen again where it counts."""
         mount = Mount(peer, self.setup.medium, self.setup.workload, self.setup.cores)
         try:
             self.setup.medium.format()
@@ -80,7 +80,7 @@ class Runner:
         for index, row in enumerate(owed):
             self.results.fail(row.name, peer, reason if index == 0 else f"not reached: {reason}")
         if not owed:
-            # All figures are there, so it was the way out that failed: the last row carries it.
+            # All figures exist, so the cleanup failed: the last row reports it.
             self.results.fail(rows_of(group)[-1], peer, f"afterwards: {reason}")
 
     def add_memory(self, largest, round_number):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the harness asks of the machine: programs, caches, processes. Nothing here knows a row."""
+"""The harness's access to the machine: programs, caches, processes. Nothing here knows a row."""
 
 import os
 import select
@@ -15,7 +15,7 @@ MIB = 1 << 20
 
 
 class StepFailed(Exception):
-    """A step did not do its work; the text says why and becomes the row's entry in the report."""
+    """A step failed; the text says why and becomes the row's entry in the report."""
 
 
 class SettingMissing(Exception):
@@ -23,10 +23,10 @@ class SettingMissing(Exception):
 
 
 def run(command, timeout=STEP_TIMEOUT):
-    """Runs a program and returns what it printed.
+    """Runs a program and returns its output.
 
     Output goes to a file and not to a pipe: a driver that stays behind with the pipe open would
-    keep us waiting for its end.
+    block this until it ends.
     """
     command = [str(word) for word in command]
     with tempfile.TemporaryFile() as output:
@@ -51,8 +51,8 @@ def run(command, timeout=STEP_TIMEOUT):
 
 
 def ended_within(process, timeout):
-    """Returns the moment it ends. Python's own wait with a timeout looks after 1, 3, 7, 15 ms, and a
-    program that mounts would take one of these."""
+    """Returns the moment it ends. Python's own wait with a timeout checks after 1, 3, 7, 15 ms, and would
+    round the time of a mount up to one of these."""
     life = os.pidfd_open(process.pid)
     try:
         return bool(select.select([life], [], [], timeout)[0])
@@ -61,7 +61,7 @@ def ended_within(process, timeout):
 
 
 def say(text):
-    """Progress, where it cannot get into the table."""
+    """Reports progress, away from the table."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -79,7 +79,7 @@ def is_mount_point(directory):
 
 
 class Process:
-    """A process identified beyond the reuse of its number."""
+    """A process, identified safely even if its number is reused."""
 
     def __init__(self, pid, start_time):
         self.pid = pid
@@ -92,12 +92,12 @@ class Process:
         return hash((self.pid, self.start_time))
 
     def alive(self):
-        """A zombie is gone: it holds nothing any more, whatever its parent does about it."""
+        """A zombie is gone: it holds nothing any more, whatever its parent does."""
         status = read_status(self.pid)
         return status is not None and status[1] == self.start_time and status[0] not in "ZX"
 
     def holds(self, device_number):
-        """Whether it has this block device open; false also for a process that just ended."""
+        """Whether it has this block device open; false for a process that has just ended."""
         try:
             descriptors = list(Path(f"/proc/{self.pid}/fd").iterdir())
         except OSError:
@@ -128,7 +128,7 @@ class Process:
 
 
 def device_number_of(path):
-    """Of a block device; None for anything else and for what is no longer there."""
+    """The number of a block device; None for any other file and for a missing one."""
     try:
         status = os.stat(path)
     except OSError:
@@ -147,7 +147,7 @@ def read_status(pid):
 
 
 def processes_named(comm):
-    """Kernel threads and zombies included; the name is the one of the first thread."""
+    """Including kernel threads and zombies; by the name of the first thread."""
     found = set()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

@@ -15,7 +15,7 @@ SYMLINK_SHARE = 0.01
 SYLLABLES = ("ar", "ble", "con", "dir", "ent", "fi", "gra", "hold", "in", "jo", "ker", "list",
              "mem", "net", "ob", "par", "que", "ring", "sys", "tab", "un", "vec", "wa", "zone")
 SUFFIXES = (".c", ".c", ".c", ".h", ".h", ".txt", ".build", ".py")
-# A fixed day, so that the archive does not depend on when it was made.
+# A fixed day, so that the archive does not depend on the time of its making.
 MODIFIED = 1_700_000_000
 
 

@@ -21,7 +21,7 @@ using Arguments = std::vector<std::string>;
 struct Command {
   std::string_view name;
   std::string_view usage;
-  std::size_t arguments;  // exactly so many; kAnyNumber: one or more
+  std::size_t arguments;  // the exact number; kAnyNumber: one or more
   Result<Figures> (*run)(const Arguments& arguments);
 };
 constexpr std::size_t kAnyNumber = 0;
