@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Questions about what the tray tells a screen reader: a11y.py tree | press NAME | round | goto NAME
+"""Questions to the tray in the way of a screen reader: a11y.py tree | press NAME | round | goto NAME
 
-Answers with JSON. Runs as the person on whose desktop the tray is.
+Answers with JSON. Runs as the person at the desktop.
 """
 import json
 import subprocess
@@ -73,15 +73,15 @@ def seen():
 
 def press(wanted):
     for node, entry in seen():
-        # "Unmount: HOLIDAY": what it does, and to what.
+        # "Unmount: HOLIDAY": the action, and its object.
         if entry["name"].split(":")[0] == wanted and entry["actions"]:
             return node.queryAction().doAction(0)
     return False
 
 
 def focus():
-    """The name of what has the keyboard, without what it is about. The tab and the medium that are chosen say that
-    they have it whoever does."""
+    """The name of the control with the keyboard focus, without its object. The chosen tab and medium always claim
+    to have the focus."""
     for tray in trays():
         for node in walk(tray):
             try:
@@ -93,7 +93,7 @@ def focus():
 
 
 def next_focus():
-    """Of the Tab key; the same again if it does not get anywhere."""
+    """The focus after the Tab key; the same again if it does not move."""
     before = focus()
     subprocess.run(["xdotool", "key", "Tab"], check=True)
     end = time.monotonic() + PATIENCE
@@ -106,7 +106,7 @@ def next_focus():
 
 
 def go_round():
-    """What somebody passes who only has the Tab key, until it begins again."""
+    """The controls reached with the Tab key, until they repeat."""
     passed = []
     while (here := next_focus()) not in passed:
         passed.append(here)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Prints what a Wayland desktop gives a program that is clicked on, so that the one it starts may come to the front.
+"""Prints the token that a Wayland desktop gives a clicked program, so that a program it starts may come to the front.
 
 Speaks just enough of the wire for that: requests and events are an object, a size with an opcode, and arguments.
 """

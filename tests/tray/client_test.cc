@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The client against real objects on a real bus, played by bus_demo.
+// The client with real objects on a real bus, provided by bus_demo.
 #include <signal.h>
 
 #include <QDBusConnection>
@@ -19,7 +19,7 @@
 namespace airlock::ui {
 namespace {
 
-constexpr int kDeadline = 60'000;  // ends what would wait for ever
+constexpr int kDeadline = 60'000;  // ends a test that would wait for ever
 constexpr const char* kConfiguration =
     "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\""
     " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">"
@@ -89,7 +89,7 @@ void ClientTest::tell(const QByteArray& line) {
   }
 }
 
-// One place for all: libdbus asks for the address only once.
+// One bus for all tests: libdbus reads the address only once.
 void ClientTest::initTestCase() {
   m_folder = std::make_unique<QTemporaryDir>();
   QFile file(m_folder->filePath("bus.conf"));
@@ -169,7 +169,7 @@ void ClientTest::signalsOfStrangersDoNotCount() {
                                         "PropertiesChanged");
   lie.setArguments({QLatin1String(kVolume), QVariantMap{{"State", "dead"}}, QStringList()});
   QVERIFY(stranger.send(lie));
-  // The bus keeps order: what comes after the lie shows that it has passed.
+  // The bus keeps the order: a later message shows that the lie has passed.
   QVERIFY(stranger
               .call(QDBusMessage::createMethodCall("org.freedesktop.DBus", "/",
                                                    "org.freedesktop.DBus", "GetId"))

@@ -36,7 +36,7 @@ def machine(scratch):
 
 
 class Demo:
-    """bus_demo on a bus of its own, told what to be."""
+    """bus_demo on a bus of its own, under the test's control."""
 
     def __init__(self, scratch):
         import bus_peers

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A desktop for the tray: an X server nobody sees, a session bus, a panel that shows tray icons, a
-notification daemon, and accessibility. Everything runs as one person and is ended in the end.
+"""A desktop for the tray: an invisible X server, a session bus, a panel that shows tray icons, a
+notification daemon, and accessibility. Everything runs as one person and is stopped in the end.
 """
 import contextlib
 import json
@@ -68,7 +68,7 @@ DUNST = """[global]
   timeout = 0
 """
 
-# Colours of a dark desktop, as Qt reads them where it thinks it is in KDE.
+# Colours of a dark desktop, as Qt reads them when it believes it is in KDE.
 DARK_COLOURS = """[Colors:Window]
 BackgroundNormal=35,38,41
 ForegroundNormal=239,240,241
@@ -87,21 +87,21 @@ BackgroundNormal=49,54,59
 ForegroundNormal=239,240,241
 """
 
-# Those of the machine, which newer toolkits ask for colours: they mount a filesystem of their own.
+# The machine's portals, which newer toolkits ask for colours: they mount a filesystem of their own.
 PORTALS = ("org.freedesktop.portal.Desktop", "org.freedesktop.portal.Documents")
 NO_PORTAL = """[D-BUS Service]
 Name={}
 Exec=/bin/false
 """
 
-# What opens a folder, as the tests find out which.
+# Opens folders: tells the tests which.
 XDG_OPEN = """#!/bin/sh
 printf '%s\\n' "$1" >> "$HOME/opened"
 """
 
 
 class Portal:
-    """What programs ask how the person wants to see them, played by a mock; it begins dark."""
+    """A mock of the portal that tells programs the person's preferred colours; it begins dark."""
     name, path = "org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop"
     settings = "org.freedesktop.portal.Settings"
     numbers = {"default": 0, "dark": 1}
@@ -195,7 +195,7 @@ class Desktop:
         (self.home / "run").chmod(0o700)
 
     def spawn(self, *command, environment=None, **options):
-        """As the person, in a process group of its own, so that its children end with it."""
+        """Starts it as the person, in a process group of its own, so that its children end with it."""
         with open(self.home.parent / "desktop.log", "ab") as log:
             options.setdefault("stdout", log)
             process = subprocess.Popen(
@@ -213,7 +213,7 @@ class Desktop:
         return done.stdout
 
     def start_x(self):
-        # The X server must not be the one to make it: it would own it.
+        # The X server must not make it: it would own it.
         os.makedirs("/tmp/.X11-unix", exist_ok=True)
         os.chmod("/tmp/.X11-unix", 0o1777)
         read, write = os.pipe()
@@ -268,7 +268,7 @@ class Desktop:
     # The tray
 
     def start_tray(self, *options, environment=None):
-        """A copy in a place the person can read, wherever the tree was built."""
+        """Runs a copy in a place that the person can read, wherever the tree was built."""
         program = self.home.parent / "airlock-tray"
         if not program.exists():
             harness.run(["cp", harness.built("ui/airlock-tray"), program])
@@ -277,9 +277,9 @@ class Desktop:
         return self.tray
 
     def session_call(self, name, path, interface, method, arguments="()"):
-        """As the person, on a connection that stays open: looking must cost little."""
+        """As the person, on a connection that stays open, to keep polling cheap."""
         if self.bus is None:
-            # The bus lets only its owner in.
+            # The bus admits only its owner.
             os.seteuid(self.person[0])
             try:
                 self.bus = caller.connect(self.environment["DBUS_SESSION_BUS_ADDRESS"])
@@ -306,19 +306,19 @@ class Desktop:
     def wait_for_tooltip(self, text):
         harness.wait_until(lambda: text in self.tooltip(), DEADLINE, f"the tooltip to say {text!r}; {self.tooltip()}")
 
-    # What a person sees and does
+    # The person's view and actions
 
     def probe(self, *question, timeout=60):
         """Asks the accessibility tree; see a11y.py."""
         return json.loads(self.run(PYTHON, HERE / "a11y.py", *question, timeout=timeout))
 
     def shows(self, *words):
-        """Whether one thing on the screen has a name with all the words in it."""
+        """Whether one control on the screen has a name with all the words in it."""
         return any(all(word in entry["name"] + entry["text"] for word in words)
                    for entry in self.probe("tree"))
 
     def wait_until(self, condition, what, deadline=DEADLINE):
-        """If it never comes true, the failure tells what the window shows instead."""
+        """If the condition stays false, the failure shows the contents of the window."""
         try:
             return harness.wait_until(condition, deadline, what)
         except harness.HarnessError as error:
@@ -329,16 +329,16 @@ class Desktop:
         self.wait_until(lambda: self.shows(*words), f"the window to show {words}")
 
     def press(self, name):
-        """Presses the button that does that, as a screen reader would."""
+        """Presses the button with that action, like a screen reader."""
         self.wait_until(lambda: self.probe("press", name), f"the button {name}")
 
     def keys(self, *keys):
-        """Somebody types. There is no window manager that would give the window the keyboard."""
+        """Types. There is no window manager to give the window the keyboard."""
         windows = self.run("xdotool", "search", "--onlyvisible", "--name", "Airlock").split()
         self.run("xdotool", "windowfocus", windows[-1], "key", "--delay", "30", *keys)
 
     def go_round(self):
-        """What somebody passes who only has the Tab key."""
+        """The controls reached with the Tab key."""
         self.keys("Tab")
         return set(self.probe("round"))
 
@@ -347,18 +347,18 @@ class Desktop:
         assert self.probe("goto", name), f"the Tab key does not get to {name}"
 
     def notifications(self):
-        """How many are shown."""
+        """The number of notifications shown."""
         return self.session_call("org.freedesktop.Notifications", "/org/freedesktop/Notifications", PROPERTIES,
                                  "Get", "('org.dunstproject.cmd0', 'displayedLength')")[0]
 
     def told(self):
-        """What the mock of a notification daemon was asked to show, oldest first."""
+        """The notifications that the mock was asked to show, oldest first."""
         calls = self.mock("GetMethodCalls", "('Notify',)")[0]
         return [dict(zip(("program", "replaces", "icon", "title", "text", "actions"), values))
                 for _, values in calls]
 
     def choose(self, number, action):
-        """Somebody presses a button of that notification."""
+        """Presses a button of that notification."""
         self.mock("EmitSignal", f"('{NOTIFICATIONS}', 'ActionInvoked', 'us', [<uint32 {number}>, <'{action}'>])")
 
     def mock(self, method, arguments):
@@ -366,7 +366,7 @@ class Desktop:
                                  arguments)
 
     def choose_in_menu(self, *labels):
-        """Goes down the menu of the icon as a panel does."""
+        """Goes down the menu of the icon, like a panel."""
         name, _, path = self.wait_for_icon().partition("/")
         menu = self.session_call(name, "/" + path, PROPERTIES, "Get", "('org.kde.StatusNotifierItem', 'Menu')")[0]
         entry = self.session_call(name, menu, DBUSMENU, "GetLayout", "(0, -1, @as [])")[1]
@@ -390,7 +390,7 @@ class Desktop:
         return folder / f"{name}.png"
 
     def screenshot_of_compositor(self, target):
-        """It says no name, and writes into its folder."""
+        """The program does not print the file name, and writes into its folder."""
         self.run("sh", "-c", 'cd "$HOME" && weston-screenshooter')
         [taken] = self.home.glob("wayland-screenshot-*.png")
         shutil.move(taken, target)

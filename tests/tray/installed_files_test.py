@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The files that tell a desktop about the tray are as the desktop wants them."""
+"""The files that describe the tray to a desktop are valid."""
 import pathlib
 import re
 import subprocess

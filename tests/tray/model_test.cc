@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The model and what is said about media, without a bus and without widgets.
+// The model and the sentences about media, without a bus and without widgets.
 #include <QSignalSpy>
 #include <QTest>
 #include <algorithm>
@@ -254,7 +254,7 @@ void ModelTest::newsAreToldOncePerEvent() {
   };
   QCOMPARE(told("mounting", "mounted")->event, Event::kMounted);
   QVERIFY(!told("mounted", "mounted"));
-  QVERIFY(!told("mounted", "available"));  // only airlockd's own unmounting is known to be written
+  QVERIFY(!told("mounted", "available"));  // only airlockd's own unmount is known to be complete
   QCOMPARE(told("mounted", "dead", crashed(SIGSEGV))->event, Event::kCrashed);
   QVERIFY(told("mounted", "dead", crashed(SIGSEGV))->urgent);
   QCOMPARE(told("mounted", "gone")->event, Event::kPulledOut);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What can be seen on a screenshot, in numbers. ImageMagick reads it."""
+"""Screenshots in numbers. ImageMagick reads them."""
 import collections
 import subprocess
 
@@ -26,18 +26,18 @@ class Picture:
         return collections.Counter(self.pixels(*part)).most_common()
 
     def contrast(self, place):
-        """Of the background there with what stands out most from it, single points left out."""
+        """The contrast of the background there with its most distinct colour, without single points."""
         colours = self.colours(*place)
         return max(contrast(colours[0][0], colour) for colour, count in colours if count >= FEW)
 
     def share_of_other_colours(self, *part):
-        """How much is not background."""
+        """The share of all colours but the background."""
         colours = self.colours(*part)
         return 1 - colours[0][1] / sum(count for _, count in colours)
 
 
 def brightness(colour):
-    """As the eye weighs it, and as the contrast rules for web pages have it."""
+    """As the eye perceives it, by the contrast rules for web pages."""
     def linear(value):
         share = value / 255
         return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4

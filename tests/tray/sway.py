@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A sway nobody sees, with waybar as the tray: what Desktop is, on a tiling Wayland desktop."""
+"""An invisible sway, with waybar as the tray: like Desktop, on a tiling Wayland desktop."""
 import json
 import shutil
 
@@ -19,7 +19,7 @@ BAR = {"layer": "top", "position": "bottom", "height": BAR_HEIGHT, "modules-righ
 
 
 class Sway(Desktop):
-    with_portal = True  # newer versions of waybar do not start without
+    with_portal = True  # newer versions of waybar need it to start
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, wayland=True, **options)
@@ -32,7 +32,7 @@ class Sway(Desktop):
             (self.home / name).write_text(text)
 
     def start_compositor(self):
-        # It chooses the name of its socket itself.
+        # sway chooses the name of its socket itself.
         del self.environment["WAYLAND_DISPLAY"]
         self.spawn("sway", "--config", self.home / "sway")
 

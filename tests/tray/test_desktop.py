@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stick's life as the person at the machine sees it: the real airlockd, its driver and a loop
-device; the tray, a panel and a notification daemon on a screen nobody sees. What is pressed is
-pressed through the accessibility tree, and each state is left as a picture in the build folder.
+"""A stick's life from the view of the person at the machine: the real airlockd, its driver and a loop
+device; the tray, a panel and a notification daemon on an invisible screen. The test presses buttons
+through the accessibility tree, and leaves a picture of each state in the build folder.
 """
 import os
 import signal
@@ -14,7 +14,7 @@ from machine import ALICE
 def test_the_life_of_a_stick(machine, scratch):
     with Desktop(scratch, ALICE, machine.address, accessible=True) as desktop:
         desktop.start_tray()
-        desktop.wait_for_tooltip("plugged in")  # nothing, or what else this machine has
+        desktop.wait_for_tooltip("plugged in")  # nothing, or other media of this machine
         desktop.screenshot("1-nothing")
 
         stick = machine.make_stick("HOLIDAY", {"hello.txt": "hello"}, size="37M").plug()

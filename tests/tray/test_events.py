@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What happens to a person's sticks by itself, with the real airlockd: pulled out early, waiting for the screen to be
-unlocked, still being written."""
+"""Events of a person's sticks without any action, with the real airlockd: pulled out early, waiting for the screen to
+be unlocked, still being written."""
 import sys
 
 import harness
@@ -72,7 +72,7 @@ def test_while_it_writes_the_window_says_how_much_is_left(machine, scratch):
         desktop.wait_to_show("Unmount: SLOW")
         write = f"cd {volume['MountPoint']} && for i in $(seq 100); do head -c 120000 /dev/urandom > $i; done"
         assert machine.run_as(ALICE, ["sh", "-c", write]).returncode == 0
-        medium.slow(0, SIZE, 1000)  # until it has been seen
+        medium.slow(0, SIZE, 1000)  # until the tray has shown it
         asking = Asking(machine, path, "Unmount")
         desktop.wait_to_show("still to be written: do not unplug it yet.")
         assert asking.is_alive()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The window for somebody who has a keyboard and nothing else; airlockd is played by bus_demo."""
+"""The window for a person with only a keyboard; bus_demo stands in for airlockd."""
 import harness
 from desktop import DEADLINE, Desktop
 from machine import ALICE

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tray as a program: panels that come and go, a second start, an airlockd that does not answer,
-and what it costs. airlockd is played by bus_demo.
+and its costs. bus_demo stands in for airlockd.
 """
 import os
 import signal
@@ -60,7 +60,7 @@ def test_how_it_is_started_wrongly_is_said(scratch):
     environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(scratch), "HOME": str(scratch)}
     dark = start()
     assert (dark.returncode, dark.stderr) == (1, "airlock-tray: there is no display here; airlockctl needs none\n")
-    # Qt itself answers to what names a display that is not there.
+    # Qt itself reports a named display that does not exist.
     for named in ({"WAYLAND_SOCKET": "3"}, {"DISPLAY": ":77"}):
         assert "no display here" not in start(**named).stderr
     assert "no display here" not in start("-display", ":77").stderr
@@ -70,7 +70,7 @@ def test_how_it_is_started_wrongly_is_said(scratch):
 
 
 def test_it_is_quick_small_and_quiet(demo, scratch):
-    """The quickest of a few starts, since other things run on this machine as well."""
+    """The fastest of a few starts, because other programs run on this machine as well."""
     with Desktop(scratch, ALICE, demo.address) as desktop:
         demo.plug("sdb1", "HOLIDAY", "mounted")
         watches = []
@@ -98,7 +98,7 @@ def resident_kilobytes(pid):
 
 
 def wake_ups(pid, seconds):
-    """How often any thread ran, once it had nothing to do any more."""
+    """How often any thread ran, once it was idle."""
     def switches():
         total = 0
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -167,7 +167,7 @@ def test_notifications_are_replaced_and_their_buttons_work(demo, scratch):
         assert desktop.told()[2]["replaces"] == 1 and "is mounted" in desktop.told()[2]["title"]
 
 
-TEXT, SHAPES = 4.5, 3  # what the contrast rules for web pages ask for
+TEXT, SHAPES = 4.5, 3  # from the contrast rules for web pages
 WRITTEN_ON = ("label", "push button", "page tab", "menu item")
 
 
@@ -198,7 +198,7 @@ def test_windows_can_be_read_on_a_dark_desktop(demo, scratch, name, state, sente
 
 
 def test_windows_become_dark_when_the_desktop_does(demo, scratch):
-    """As its portal says, when the tray comes and later."""
+    """According to its portal, at the start of the tray and later."""
     demo.plug("sdb1", "HOLIDAY", "dead", Death="death 11")
     with Desktop(scratch, ALICE, demo.address, panel=False, accessible=True) as desktop:
         portal = desktop.start_portal()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tray on sway, whose panel waybar shows tray icons; airlockd is played by bus_demo."""
+"""The tray on sway, whose panel waybar shows tray icons; bus_demo stands in for airlockd."""
 import harness
 from desktop import DEADLINE, HERE, PYTHON
 from machine import ALICE
@@ -36,8 +36,8 @@ def test_icon_window_and_notifications(demo, scratch):
 
 
 def test_a_second_start_brings_the_window_to_the_front(demo, scratch):
-    """From another workspace, for which a Wayland desktop wants the token of whoever was clicked on. Newer versions of sway
-    only mark the window when nobody has clicked on anything."""
+    """From another workspace, for which a Wayland desktop requires the token of the clicked program. Newer versions of
+    sway only mark the window if there was no click."""
     with Sway(scratch, ALICE, demo.address, panel=False, notifications=False) as desktop:
         desktop.start_tray()
         harness.wait_until(desktop.windows, DEADLINE, "the window")

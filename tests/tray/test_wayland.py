@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tray on Wayland: a compositor nobody sees, without a tray, and an airlockd played by bus_demo."""
+"""The tray on Wayland: an invisible compositor, without a tray, and bus_demo in the place of airlockd."""
 import contextlib
 
 import harness
@@ -18,14 +18,14 @@ def test_the_window_is_complete_where_there_is_no_tray(demo, scratch):
         desktop.wait_to_show("The ext4 driver crashed while it served this medium (SIGSEGV).")
         picture = Picture(desktop.screenshot("9-wayland"))
         assert picture.share_of_other_colours() > 0.02, "there is nothing to see"
-        # What is pressed there reaches airlockd, and what happens comes back.
+        # A pressed button reaches airlockd, and the result comes back.
         desktop.press("Mount again read-only")
         desktop.wait_to_show("Unmount: BACKUP")
         assert tray.poll() is None, desktop.log()
 
 
 def plug_until_it_is_told(demo, desktop):
-    """What was there when the tray came is no news, and nothing shows when it has come."""
+    """Media from before the tray's start are not news, and nothing shows when the tray is ready."""
     for letter in "bcdefgh":
         demo.plug(f"sd{letter}1", "HOLIDAY", "mounted")
         with contextlib.suppress(harness.HarnessError):
@@ -34,7 +34,7 @@ def plug_until_it_is_told(demo, desktop):
 
 
 def test_without_a_tray_it_lives_on_when_it_is_started_for_one(demo, scratch):
-    """As a session does that starts it: no window, nobody to show the icon, and then somebody asks for the window."""
+    """As started by a session: no window, nothing to show the icon, and then a request for the window."""
     with Desktop(scratch, ALICE, demo.address, panel=False, accessible=True, wayland=True, notifications=False) as desktop:
         tray = desktop.start_tray("--tray")
         desktop.wait_for_name("org.airlock1.Tray")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tray says of media: in three languages, of refused ones, and of very many; airlockd is played by bus_demo."""
+"""The tray's words about media: in three languages, about refused ones, and about very many; bus_demo stands in for
+airlockd."""
 import re
 
 import harness
@@ -29,7 +30,7 @@ def test_a_refused_medium_is_told_once_with_the_reason(demo, scratch):
         desktop.start_tray("--tray")
         desktop.wait_for_tooltip("Nothing is plugged in")
         demo.plug("sdb1", "TWINS", "refused", StateReason="more than one filesystem claims it: ext4, <vfat>")
-        # What is told next shows that the first was told once.
+        # The next news shows that the first was reported once.
         demo.plug("sdc1", "NEXT", "mounted")
         harness.wait_until(lambda: len(desktop.told()) == 2, DEADLINE, "both")
         refused = desktop.told()[0]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tray says is translated, all of it, with every plural and every place holder."""
+"""All texts of the tray are translated, with every plural and every placeholder."""
 import pathlib
 import re
 import shutil
@@ -21,7 +21,7 @@ def messages(path):
     return found
 
 
-# Marked letters that are in the window at the same time, by context: always, and by state.
+# Marked letters that are in the window at the same time, by context: always, or by state.
 ALWAYS = {"MainWindow": ["&Airlock", "&View", "&Help"], "VolumePanel": ["A&bout", "Con&tainment", "&Log"],
           "ReportPage": ["Loo&k again"]}
 STATES = {
@@ -69,7 +69,7 @@ class Translations(unittest.TestCase):
             self.check(language, wanted)
 
     def test_a_marked_letter_means_one_thing(self):
-        """Two that are the same do nothing at all."""
+        """Two equal marked letters do nothing at all."""
         known = {language: messages(UI / f"translations/airlock-tray_{language}.ts") for language in ("de", "fr")}
 
         def said(language, context, source):

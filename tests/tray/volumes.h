@@ -13,7 +13,7 @@ inline QString volumePath(const QString& id) {
   return QStringLiteral("/org/airlock1/volumes/") + id;
 }
 
-// A stick as airlockd would describe it, with what the test wants otherwise.
+// A stick as airlockd would describe it, with the changes of the test.
 inline QVariantMap stick(const QString& id, const QString& state, QVariantMap otherwise = {}) {
   QVariantMap all = {{"Id", id},           {"Device", "/dev/" + id}, {"Kind", "partition"},
                      {"State", state},     {"Usage", "filesystem"},  {"Type", "ext4"},

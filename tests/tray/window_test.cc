@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Window and menu as functions of the model, on no screen at all.
+// Window and menu as functions of the model, without a screen.
 #include <QAction>
 #include <QApplication>
 #include <QCheckBox>
@@ -78,7 +78,7 @@ void WindowTest::add(const QString& id, const QString& state, const QVariantMap&
   m_model->addObject(volumePath(id), asVolume(stick(id, state, more)));
 }
 
-// A name may be in several places; the one that can be seen is meant.
+// Several buttons may have this name; returns the visible one.
 QPushButton* WindowTest::button(const char* name) const {
   for (auto* found : m_window->findChildren<QPushButton*>(QLatin1String(name)))
     if (found->isVisible()) return found;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whole desktops on screens nobody sees: what Desktop is, with the shell, the notifications and the settings of GNOME
-and of KDE. Drawn by the processor, so slowly."""
+"""Whole desktops on invisible screens: like Desktop, with the shell, the notifications and the settings of GNOME and of
+KDE. Drawn by the processor, so slowly."""
 import contextlib
 import os
 import pathlib
@@ -17,7 +17,7 @@ WIDTH, HEIGHT = SCREEN.split("x")[:2]
 
 
 class Session(Desktop):
-    """With its own settings and, as there is only one, everything on the session bus."""
+    """With its own settings and, since there is only one bus, everything on the session bus."""
 
     has_tray = True
     with_portal = True
@@ -38,7 +38,7 @@ class Session(Desktop):
         harness.run(["chown", "-R", f"{self.person[0]}:{self.person[0]}", self.home])
 
     def install_the_tray(self):
-        """Where the desktop looks for programs, as a package would. Portals are those of the desktop: colours are theirs."""
+        """Where the desktop finds programs, like a package. The desktop's own portals provide the colours."""
         data = self.home / ".local/share"
         icons = data / "icons/hicolor/scalable/apps"
         icons.mkdir(parents=True)
@@ -59,7 +59,7 @@ class Session(Desktop):
         super().start_bus()
         self.start_shell()
         self.environment["WAYLAND_DISPLAY"] = harness.wait_until(self.socket, PATIENCE, f"the compositor\n{self.log()}")
-        # For what the bus starts.
+        # For the programs that the bus starts.
         shared = ", ".join(f"'{name}': '{self.environment[name]}'" for name in ("WAYLAND_DISPLAY", "XDG_CURRENT_DESKTOP"))
         self.session_call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "UpdateActivationEnvironment", f"({{{shared}}},)")
 
@@ -83,7 +83,7 @@ class Session(Desktop):
 
     def __exit__(self, *reason):
         super().__exit__(*reason)
-        # Portals mount one, and take it away when they notice that they are gone.
+        # Portals mount a filesystem, and remove it when they notice the end of the session.
         for place in harness.mount_targets():
             if place.startswith(str(self.home)):
                 harness.run(["umount", "--lazy", place], allowed=(0, 32))
@@ -113,11 +113,11 @@ class Gnome(Session):
     def start_notifications(self):
         super().start_notifications()
         self.leave_overview()
-        # It has something to say itself when it starts, which would be in front of ours.
+        # The shell shows notifications of its own at its start, which would cover the tray's.
         self.run("gsettings", "set", "org.gnome.desktop.notifications", "show-banners", "true")
 
     def leave_overview(self):
-        """Which it begins with, and says so when it has got there."""
+        """The shell begins with the overview, and reports when it is there."""
         def overview(method, more=""):
             return self.session_call("org.gnome.Shell", "/org/gnome/Shell", PROPERTIES, method,
                                      f"('org.gnome.Shell', 'OverviewActive'{more})")
@@ -128,7 +128,7 @@ class Gnome(Session):
         self.spawn("gnome-shell", "--headless", "--wayland", "--no-x11", "--virtual-monitor", f"{WIDTH}x{HEIGHT}")
 
     def ask_shell(self, *question):
-        """It answers only those whose name it knows, and learns it a moment after we took it."""
+        """The shell answers only names it knows, and learns a new name after a moment."""
         def answered():
             with contextlib.suppress(GLib.Error):
                 return [self.session_call(*question)]
@@ -154,7 +154,7 @@ class Kde(Session):
         "XDG_MENU_PREFIX": "plasma-", "KWIN_WAYLAND_NO_PERMISSION_CHECKS": "1"}
 
     def start_shell(self):
-        """In a window, so that there can be pictures: without a graphics card it makes none itself."""
+        """In a window, so that screenshots work: without a graphics card the shell makes none itself."""
         self.start_x()
         display = self.environment.pop("DISPLAY")
         self.spawn("kwin_wayland", "--x11-display", display, "--no-lockscreen", "--width", WIDTH, "--height", HEIGHT)
@@ -172,6 +172,6 @@ class Kde(Session):
         return target
 
     def windows(self):
-        """(application, title): as the search of the desktop knows them, by the icon of their program."""
+        """(application, title) from the search of the desktop, by the icon of the program."""
         found = self.session_call("org.kde.KWin", "/WindowsRunner", "org.kde.krunner1", "Match", "('Airlock',)")[0]
         return [(icon, title) for _, title, icon, *_ in found]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tray on GNOME, with and without the extension that shows tray icons, and on KDE; airlockd is played by bus_demo. What
-was seen is left in the build folder, as pictures to look at."""
+"""The tray on GNOME, with and without the extension that shows tray icons, and on KDE; bus_demo stands in for airlockd.
+Screenshots stay in the build folder."""
 import harness
 import pytest
 from machine import ALICE
@@ -11,7 +11,7 @@ SESSIONS = pytest.mark.parametrize("session", (Gnome, GnomeWithTray, Kde), ids=(
 
 
 def brightness_of_the_window(desktop, name):
-    """It is in the middle."""
+    """The window is in the middle."""
     picture = Picture(desktop.screenshot(f"desktop-{session_name(desktop)}-{name}"))
     return brightness(picture.colours(int(WIDTH) // 2, int(HEIGHT) // 2, 120, 120)[0][0])
 
@@ -31,7 +31,7 @@ def test_icon_window_and_notifications(session, demo, scratch):
         assert desktop.start_tray().wait(PATIENCE) == 0
         desktop.wait_to_show("Unmount: HOLIDAY")
         harness.wait_until(desktop.is_in_front, PATIENCE, "the window to come to the front")
-        if session is Kde:  # GNOME tells nobody of its windows; it is seen on the picture
+        if session is Kde:  # GNOME does not list its windows; the picture shows this one
             assert desktop.windows() == [(APPLICATION, "Airlock")]
         assert len(desktop.items()) == desktop.with_panel
         demo.plug("sdc1", "BACKUP", "mounted")
