@@ -3,8 +3,8 @@
 """Damages an ext2/3/4 image on purpose, in place: break_image.py CLASS SEED IMAGE.
 
 The same class, seed and image always give the same damage, and every change is printed. Checksums
-are usually made right again, so that the damage is what a driver has to deal with; in one of four
-cases they are left wrong. Ends with 3 where the image has nothing of that class.
+are usually corrected, so that a driver gets past them to the damage; in one of four cases they stay
+wrong. Exits with 3 if the image has nothing of that class.
 """
 import argparse
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the classes of damage share: chance, checksums, and ways to find a victim."""
+"""The common part of the classes of damage: chance, checksums, and ways to find a victim."""
 import random
 import struct
 
@@ -16,19 +16,19 @@ def damage(name):
 
 
 class Breaker:
-    """An image, a source of chance, and what the classes below have in common."""
+    """An image, a source of chance, and the helpers of the classes of damage."""
 
     def __init__(self, image, seed):
         self.image, self.seed = image, seed
         # Seeded by text: the same on every version of Python.
         self.random = random.Random(f"airlock {seed}")
-        self.fix = seed % 4 != 3  # make checksums right again
+        self.fix = seed % 4 != 3  # correct the checksums
 
     def say(self, text):
         print(text + ("" if self.fix else " (checksum left wrong)"))
 
     def number(self, bits, old=0):
-        """The kind of number that parsers trip over."""
+        """A number of the kind that parsers fail on."""
         full = (1 << bits) - 1
         image = self.image
         near = [image.blocks, image.blocks - 1, image.blocks + 1, image.inodes, image.inodes + 1,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Damage to where the content of files and their attributes is."""
+"""Damage to the locations of files' contents and attributes."""
 import struct
 
 import ext_layout

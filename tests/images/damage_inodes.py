@@ -19,7 +19,7 @@ def damage_inode(breaker):
 
 @damage("special-inode")
 def damage_special_inode(breaker):
-    """Root, journal, resize, quota: what a driver reads before anything else."""
+    """Root, journal, resize, quota: the inodes that a driver reads first."""
     number = breaker.random.choice([2, 2, 8, 7, 3, 4, 11])
     record = breaker.image.inode(number)
     breaker.field(record, breaker.random.choice(
@@ -151,7 +151,7 @@ def damage_directory_index(breaker):
     count_at = root + 0x20
     count = struct.unpack("<H", breaker.image.read(count_at + 2, 2))[0]
     room = breaker.image.block_size // 8 - 8
-    # The first entry has limit and count where the others have their hash.
+    # The first entry has limit and count in the place of the hash in the others.
     child = count_at + 8 * breaker.random.randrange(1, max(2, min(count, room)))
     offset, kind, what, value = breaker.random.choice([
         (root + 0x18, "I", "reserved word", None), (root + 0x1C, "B", "hash version", None),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Damage to what belongs to the volume: superblock, groups, bitmaps, journal, lists, everything."""
+"""Damage to the volume's structures: superblock, groups, bitmaps, journal, lists, everything."""
 import os
 import struct
 
@@ -10,7 +10,7 @@ from ext_layout import FLAG_INLINE_DATA, NotThere
 
 @damage("super")
 def damage_super(breaker):
-    """One field after the other, as the seed goes up."""
+    """One field after the other, as the seed increases."""
     names = [name for name in ext_layout.SUPERBLOCK if name != "checksum"]
     breaker.field(breaker.image.super, names[breaker.seed // 2 % len(names)], "superblock")
     breaker.fix = breaker.seed % 2 == 0
@@ -79,7 +79,7 @@ def damage_inode_bitmap(breaker):
 
 @damage("checksums")
 def damage_checksums(breaker):
-    """Nothing but a checksum is wrong."""
+    """Only a checksum is wrong."""
     if not breaker.image.checksums:
         raise NotThere("no checksums")
     breaker.fix = False
@@ -131,7 +131,7 @@ def damage_journal_super(breaker):
 
 @damage("journal-log")
 def damage_journal_log(breaker):
-    """A made-up transaction that would write anywhere."""
+    """An invented transaction that would write anywhere."""
     image = breaker.image
     sequence = struct.unpack(">I", image.read(journal_block(breaker, 0) + 0x18, 4))[0]
     target = breaker.random.choice([0, 1, image.blocks, image.blocks - 1, 0xFFFFFFFF,
@@ -168,7 +168,7 @@ def damage_mmp(breaker):
 
 @damage("orphans")
 def damage_orphans(breaker):
-    """The list goes in a circle, through a directory, or out of the table."""
+    """The list has a loop, leads through a directory, or out of the table."""
     image = breaker.image
     found = image.inodes_where(lambda r: is_file(r) or is_directory(r))
     chain = breaker.random.sample(found, min(3, len(found)))

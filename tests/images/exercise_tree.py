@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Uses a mounted tree like a curious person: exercise_tree.py DIR ro|rw.
 
-Looks at everything within limits that a loop in the tree cannot stretch, and changes a little in
-rw. Any error is an acceptable answer of a damaged filesystem; only a driver that went away is not.
-Prints what it did as JSON; ends with 1 if the driver went away.
+Reads everything within limits that a loop in the tree cannot exceed, and with rw also changes a
+little. A damaged filesystem may answer with any error; only the driver must not go away. Prints its
+work as JSON; exits with 1 if the driver went away.
 """
 import collections
 import errno

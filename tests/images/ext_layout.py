@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the structures of an ext2/3/4 image lie, and how their checksums are computed.
+"""The places of the structures of an ext2/3/4 image, and their checksums.
 
 Only as much as is needed to damage an image on purpose. Everything is read straight from the file,
-so an image that is damaged already is fine as long as the structure asked for can still be reached;
-what cannot be reached raises NotThere.
+so an image may already be damaged, as long as the wanted structure can still be reached; otherwise
+NotThere is raised.
 """
 import os
 import struct
@@ -271,7 +271,7 @@ class Image:
             logical += per_block ** level
         return pairs
 
-    # --- checksums; each is a no-op where the image has none ---
+    # --- checksums; each is a no-op if the image has none ---
     def inode_seed(self, number):
         return crc32c(crc32c(self.seed, le32(number)), le32(self.inode(number).get("generation")))
 
@@ -344,7 +344,7 @@ class Image:
         self.write(block * self.block_size + tail + 4, le32(value))
 
     def index_entries_at(self, data):
-        """Where count and limit are in an index root or an inner index node."""
+        """The position of count and limit in an index root or an inner index node."""
         whole_block = struct.unpack_from("<H", data, 4)[0] in (self.block_size, 0, 65535)
         return 8 if whole_block else 0x20
 

@@ -116,7 +116,7 @@ def large_tree(root, rng, block_size):
 
 
 def add_attributes(image, folder, block_size, inline):
-    """In the inode, in a block, shared between two files where the tools share them."""
+    """In the inode, in a block, and shared between two files if the tools share them."""
     value = os.path.join(folder, "value")
     write(value, b"v" * min(block_size // 2, 1500))
     script = ["ea_set /hello.txt user.short small", "ea_set /folder user.comment folder",
@@ -130,7 +130,7 @@ def add_attributes(image, folder, block_size, inline):
 
 
 def leave_a_transaction(image, folder):
-    """As after a power cut: the journal holds a block that is not home yet."""
+    """As after a power cut: the journal holds a block that is not in its place yet."""
     data = os.path.join(folder, "block")
     write(data, b"\xc0\x3b\x39\x98" + b"replayed" * 511 + b"....")
     block = run(tool("debugfs"), "-R", "bmap /large 3", image).split()[-1]

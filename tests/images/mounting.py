@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Mounts images that may do anything to whoever mounts them.
+"""Mounts images that may do anything to their driver.
 
 Unlike the harness of the other mount tests this one never touches the mounted files itself, not
-even with stat(): with a damaged root that fails, and with a stuck driver it never returns. The
-mounter is chosen by AIRLOCK_MOUNTER: "airlock" from the build tree in AIRLOCK_BUILD, or "fuse2fs",
+even with stat(): with a damaged root that fails, and with a stuck driver it never returns.
+AIRLOCK_MOUNTER chooses the mounter: "airlock" from the build tree in AIRLOCK_BUILD, or "fuse2fs",
 a stand-in for testing the tests.
 """
 import contextlib
@@ -15,13 +15,13 @@ import time
 
 MOUNT_DEADLINE = 30
 UNMOUNT_DEADLINE = 30
-# An airlockd of this machine must not hear of our mounts: mount.airlock would hand them over to it.
+# Hides these mounts from an airlockd of this machine: mount.airlock would hand them over to it.
 os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/no-bus-for-tests"
 FUSE_CONNECTIONS = pathlib.Path("/sys/fs/fuse/connections")
 
 
 class Refused(Exception):
-    """The mounter said no. It is an answer; whether a good one is for the test to say."""
+    """The mounter refused. That is an answer; the test decides whether it is a good one."""
 
     def __init__(self, status, output):
         super().__init__(f"refused with {status}: {output}")
@@ -59,7 +59,7 @@ def connection_of(target):
 
 
 def run_in_time(command, seconds, what):
-    """(exit status, output). A command that overstays is killed with all it started."""
+    """(exit status, output). Kills a command that takes too long, with all its children."""
     # A file and not a pipe: a driver that stays in the background would hold the pipe open.
     with os.fdopen(os.memfd_create("output"), "w+b") as output:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -79,7 +79,7 @@ def run_in_time(command, seconds, what):
 def is_open_somewhere(image):
     wanted = os.stat(image)
     for process in filter(str.isdigit, os.listdir("/proc")):
-        # Processes end while we look.
+        # Processes may end meanwhile.
         with contextlib.suppress(OSError):
             for descriptor in os.listdir(f"/proc/{process}/fd"):
                 with contextlib.suppress(OSError):
@@ -93,7 +93,7 @@ class Mounted:
         self.image, self.target, self.connection = image, target, connection_of(target)
 
     def unmount(self):
-        """Properly, with all that the driver still has to write."""
+        """Unmounts properly, including the driver's last writes."""
         # A program that just ended may still be counted for a moment.
         for attempt in range(20):
             status, output = run_in_time(["umount", str(self.target)], UNMOUNT_DEADLINE, "umount")
@@ -105,7 +105,7 @@ class Mounted:
         raise AssertionError(f"umount failed with {status}: {output}")
 
     def wait_released(self):
-        """The driver still writes after umount said goodbye."""
+        """The driver still writes after umount has returned."""
         end = time.monotonic() + UNMOUNT_DEADLINE
         while is_open_somewhere(self.image):
             if time.monotonic() > end:
@@ -113,7 +113,7 @@ class Mounted:
             time.sleep(0.02)
 
     def take_away(self):
-        """Whatever state it is in: no file may stay stuck and no mount may be left."""
+        """In any state: no file may stay stuck and no mount may be left."""
         if connection_of(self.target) is None:
             return
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ class Mounted:
 
 @contextlib.contextmanager
 def mounted(image, target, options):
-    """Yields a Mounted, or raises Refused. The caller unmounts; what is left then is torn down."""
+    """Yields a Mounted, or raises Refused. The caller unmounts; anything left is torn down."""
     target.mkdir(exist_ok=True)
     try:
         status, output = run_in_time(mount_command(image, target, options), MOUNT_DEADLINE, "mounting")

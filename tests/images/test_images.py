@@ -17,7 +17,7 @@ QUICK = [name for name in make_image.VARIANTS if name != "ext4-sparse-8T"]
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """variant -> path, made when first asked for."""
+    """variant -> path, made on first use."""
     folder, made = tmp_path_factory.mktemp("images"), {}
 
     def get(variant):
@@ -34,7 +34,7 @@ def content(path):
 
 
 def damaged(source, folder, name, seed):
-    """The bytes after the damage; None where the class does not apply."""
+    """The bytes after the damage; None if the class does not apply."""
     path = str(folder / "copy")
     shutil.copyfile(source, path)
     try:
@@ -108,7 +108,7 @@ def test_class_applies_somewhere_and_repeats(images, name, tmp_path):
 
 
 def test_damage_is_more_than_a_wrong_checksum(images, tmp_path):
-    """Where checksums are made right again, e2fsck must not complain about them alone."""
+    """If checksums are corrected, e2fsck must find more than wrong checksums."""
     found = 0
     for seed in (0, 1, 2, 4, 5, 6):
         after = damaged(images("ext4"), tmp_path, "extent-entry", seed)

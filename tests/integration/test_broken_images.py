@@ -63,7 +63,7 @@ def cases():
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
-    """Undamaged images by variant, made when first asked for."""
+    """Undamaged images by variant, made on first use."""
     folder, made = tmp_path_factory.mktemp("good-images"), {}
 
     def get(variant):
