@@ -16,7 +16,7 @@ def folder():
 
 @pytest.fixture(scope="module")
 def booted(folder, request):
-    """One guest for the tests of a file; each leaves it as it found it."""
+    """One guest for the tests of a file; each test restores its state."""
     place = folder / request.module.__name__
     place.mkdir()
     with Container(place) as container:

@@ -2,8 +2,8 @@
 """A Debian that booted (13, or what AIRLOCK_GUEST names): systemd, udev, polkit, udisks and Airlock as `meson install` leaves it, on
 this machine's kernel, with loop devices for sticks. Nothing is written to the guest's folder.
 
-It is no USB bus and no other kernel. Loop devices are the whole machine's, so udev in the guest is
-told to see none but its own.
+It has neither a USB bus nor another kernel. All of the machine shares the loop devices, so udev in the
+guest ignores all but its own.
 """
 import collections
 import contextlib
@@ -26,22 +26,22 @@ DEADLINE = 30
 
 Outcome = collections.namedtuple("Outcome", "code text")
 
-# Sticks that look as if they had been plugged in, and nothing else.
+# Makes the guest's own loop devices look like plugged-in sticks, and hides all others.
 UDEV_RULES = """
 KERNEL=="{ours}", ENV{{UDISKS_SYSTEM}}="0", ENV{{AIRLOCK_REMOVABLE}}="1", GOTO="sticks_end"
 KERNEL=="loop*|ram*|vd*|sd*|nbd*", ENV{{UDISKS_IGNORE}}="1", ENV{{AIRLOCK_IGNORE}}="1"
 LABEL="sticks_end"
 """
-# The user sits at no machine: what a person at the desktop may do is allowed by name.
+# The user does not sit at a seat: the actions of a person at the desktop are allowed by name.
 POLKIT_RULES = """
 polkit.addRule(function(action, subject) {
   if (subject.user == "user" && action.id.indexOf("org.freedesktop.udisks2.filesystem-") == 0)
     return polkit.Result.YES;
 });
 """
-# What systemd-nspawn of Debian 12 does not know and would forbid.
+# Calls that systemd-nspawn of Debian 12 does not know and would forbid.
 SYSTEM_CALLS = "@mount @keyring bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self"
-# The guest's own tmpfs over the root and what was installed; gone with this process.
+# The guest's own tmpfs over the root and the installed files; gone with this process.
 START = """
 mount -t tmpfs -o mode=755 none "$1/live"
 mkdir "$1/live/upper" "$1/live/work" "$1/live/root"
@@ -54,7 +54,7 @@ exec systemd-nspawn -D "$place/live/root" "$@"
 
 class Container:
     def __init__(self, scratch, sticks=3, files=None):
-        """`files` are put into the guest before it boots: {"etc/x": "content"}."""
+        """`files` are written into the guest before it boots: {"etc/x": "content"}."""
         self.scratch = pathlib.Path(scratch)
         self.count = sticks
         self.files = dict(files or {})
@@ -78,12 +78,12 @@ class Container:
     # Starting and ending
 
     def reserve_loops(self):
-        # Not the low ones, which losetup -f elsewhere would take from us.
+        # Not the low ones, which losetup -f elsewhere would take.
         for number in range(100, 250):
             if len(self.numbers) == self.count:
                 break
             if not os.path.exists(f"/sys/block/loop{number}"):
-                with contextlib.suppress(FileExistsError):  # somebody else reserves some as well
+                with contextlib.suppress(FileExistsError):  # another test reserves some as well
                     loop_control(LOOP_CTL_ADD, number)
                     self.numbers.append(number)
         self.free = [f"/dev/loop{number}" for number in self.numbers]
@@ -115,7 +115,7 @@ class Container:
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=subprocess.STDOUT)
         wait_until(self.is_up, BOOT_TIME, "the guest to boot")
-        # Not bound: airlockd takes a device that is a mount point of its own for a trick.
+        # Not bound: airlockd rejects a device node that is itself a mount point.
         for number in self.numbers:
             self.run(f"mknod -m 660 /dev/loop{number} b 7 {number} && chgrp disk /dev/loop{number}")
 
@@ -154,7 +154,7 @@ class Container:
             except AssertionError:
                 print(f"loop{number} is still held by somebody")
 
-    # What is done in it
+    # Commands in it
 
     def argv(self, command, user=None):
         enter = ["nsenter", "-t", self.init, "-m", "-u", "-i", "-n", "-p", "-C", "--"]
@@ -169,7 +169,7 @@ class Container:
         return Outcome(done.returncode, done.stdout)
 
     def start(self, command, user=None):
-        """Runs on; the caller ends it."""
+        """Starts it; the caller ends it."""
         return subprocess.Popen(self.argv(command, user), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -190,7 +190,7 @@ class Container:
         return device
 
     def yank(self, device):
-        """No sectors any more, and every request fails. Spoils the image."""
+        """Removes all sectors, so that every request fails. Spoils the image."""
         assert self.attached.is_ours(device), f"{device} is not ours any more"
         backing = pathlib.Path(f"/sys/block/{os.path.basename(device)}/loop/backing_file").read_text().strip()
         os.truncate(backing, 0)
@@ -212,7 +212,7 @@ class Container:
     # airlockd
 
     def volume(self, device, wanted=None):
-        """The properties of a volume as airlockctl tells them, or one of them."""
+        """The properties of a volume from airlockctl, or one of them."""
         import json
         found = self.run(f"airlockctl info --json {device}", allowed=None)
         if found.code != 0:
@@ -221,7 +221,7 @@ class Container:
         return told.get(wanted) if wanted else told
 
     def drivers(self):
-        """How many run."""
+        """The number of running drivers."""
         return int(self.run("pgrep -c 'lock-(ext|fat)'", allowed=None).text)
 
 

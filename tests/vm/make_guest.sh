@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The guest of tests/vm: a Debian 13 with systemd, udev, polkit and udisks in build-debian/vm/root,
-# and this project, built in it and installed by `meson install`, in build-debian/vm/installed. Both are
-# laid over each other when it boots, so the root stays as Debian made it.
+# and this project, built in it and installed by `meson install`, in build-debian/vm/installed. At boot
+# one is laid over the other, so the root stays as Debian made it.
 #   tests/vm/make_guest.sh [--fresh]     --fresh makes the root anew
-# What was compiled stays in $CCACHE_DIR, or in build-debian/ccache.
+# Compiled objects stay in $CCACHE_DIR, or in build-debian/ccache.
 set -eu
 cd "$(dirname "$0")/../.."
 source=$PWD
@@ -15,7 +15,7 @@ export LC_ALL=C.UTF-8
 
 system='systemd,systemd-sysv,libpam-systemd,udev,dbus,polkitd,udisks2,util-linux,mount,kmod,procps,python3'
 media='fuse3,e2fsprogs,dosfstools,exfatprogs,btrfs-progs,cryptsetup-bin'
-# For usb/, which boots it with a kernel of its own and has somebody log in.
+# For usb/, which boots it with a kernel of its own and logs a user in.
 machine='linux-image-amd64,initramfs-tools,zstd,login,dbus-user-session,libglib2.0-bin,gvfs'
 building='meson,ninja-build,pkg-config,g++,ccache,libfuse3-dev,libext2fs-dev,comerr-dev,libfmt-dev,libseccomp-dev
   linux-libc-dev,python3-docutils,libsystemd-dev,libudev-dev,libblkid-dev,libtomlplusplus-dev
@@ -28,7 +28,7 @@ echo "==> building in it"
 mkdir -p "$place/build" "$cache"
 rm -rf "$place/installed"
 mkdir -p "$place/installed"
-# In a mount namespace of its own, so that nothing stays behind however this ends.
+# In a mount namespace of its own, so that nothing is left, however this ends.
 unshare --mount --propagation private sh -eu -c '
   mkdir -p "$1/source" "$1/build" "$1/installed" "$1/ccache"
   mount --rbind /dev "$1/dev"

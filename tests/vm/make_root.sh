@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A Debian to boot, as a container or with its kernel, in PLACE/root, and what it is made of in PLACE/ready. Does nothing
-# while that stays the same.
+# A Debian to boot, as a container or with its kernel, in PLACE/root, and a description of its ingredients in PLACE/ready.
+# Does nothing while that stays the same.
 #   tests/vm/make_root.sh PLACE SUITE PACKAGES
 set -eu
 place=$1 suite=$2
@@ -18,8 +18,8 @@ made_of="$suite $packages $(sha256sum <"$0")"
 echo "==> making a Debian ($suite) to boot in $root"
 rm -rf --one-file-system "$root" "$place/ready"
 mkdir -p "$place"
-# No documents, and of the kernel no drivers for what the machine does not have. The initrd has what finds the root and
-# nothing that sticks need.
+# Without documents, and without kernel drivers for hardware that the machine lacks. The initrd has the drivers for the
+# root, and none for sticks.
 # shellcheck disable=SC2016
 unshare --mount --propagation private mmdebstrap --quiet --mode=root --variant=minbase --format=directory --include="$packages" \
   --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \

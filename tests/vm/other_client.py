@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A client of the mount-service protocol that shares nothing with ours: other_client.py SOCKET DEVICE PLACE [-o OPTIONS]
+"""A client of the mount-service protocol that shares no code with Airlock: other_client.py SOCKET DEVICE PLACE [-o OPTIONS]
 
-Written from the protocol alone, as another program would be; it runs in the guest, as root, and ends once
-the filesystem is mounted, as the driver wishes. With MEDDLE_AT it writes a byte there just before the mount.
+Written from the protocol alone, like another project's client; it runs in the guest, as root, and exits once the
+filesystem is mounted, with the driver's code. With MEDDLE_AT it writes a byte there just before the mount.
 """
 import array
 import ctypes
@@ -65,7 +65,7 @@ class Client:
         return None
 
     def meddle(self):
-        """As another program might in the moment in which nobody holds the device."""
+        """Writes to the device like another program might, while it has no claim."""
         if "MEDDLE_AT" in os.environ:
             with open(self.source, "r+b", buffering=0) as device:
                 os.pwrite(device.fileno(), b"\1", int(os.environ["MEDDLE_AT"]))
@@ -99,7 +99,7 @@ class Client:
         return None
 
     def serve(self):
-        """Returns the exit code the driver wishes."""
+        """Returns the exit code that the driver requests."""
         while True:
             packet = self.peer.recv(LONGEST)
             assert len(packet) >= 5, "the driver is gone"

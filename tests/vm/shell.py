@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""./dev vm shell: a guest to look around in, as root; `su - user` is the person who may mount."""
+"""./dev vm shell: a root shell in a guest; `su - user` is the person who may mount."""
 import pathlib
 import subprocess
 import tempfile

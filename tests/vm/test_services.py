@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Airlock under a real systemd: how it is started, its driver services, and how they end."""
+"""Airlock under a real systemd: its start, its driver services, and how they end."""
 import json
 import pathlib
 import re
@@ -11,7 +11,7 @@ import pytest
 from container import DEADLINE, wait_until
 
 DYNAMIC_USERS = range(61184, 65520)
-# udisks is not what these are about.
+# These tests do not need udisks.
 WITHOUT_UDISKS = "/etc/airlock/no-udisks"
 
 
@@ -72,7 +72,7 @@ def test_the_bus_starts_airlockd(guest):
     assert guest.text("systemctl is-active airlockd") == "active"
 
 
-# That systemd does it cannot be seen here: it makes no units of devices in a container.
+# This does not show that systemd starts it: in a container systemd makes no units for devices.
 def test_udev_asks_systemd_for_airlockd(guest, make_image):
     device = guest.plug(make_image("ext4"))
     told = guest.text(f"udevadm info --query=property {device}").splitlines()
@@ -105,7 +105,7 @@ def write(guest, path, content):
 
 @pytest.fixture
 def elsewhere(services):
-    """A driver that is not where ours are, but where libfuse 3.19 has its services."""
+    """A driver in the place of libfuse 3.19's services instead of Airlock's."""
     guest = services
     guest.run("systemctl stop airlock-ext.socket")
     service = guest.text("systemctl cat airlock-ext@.service | sed 's/^# .*//'")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What people do through udisks ends in contained mounts, and udisks works on as they know it."""
+"""People's actions through udisks lead to contained mounts, and udisks works as they know it."""
 import json
 import subprocess
 
@@ -29,7 +29,7 @@ def wait_for_state(guest, device, state):
 
 
 def wait_until_at_rest(guest, device):
-    # Nobody sits at the guest's seat, so what airlockd could mount by itself waits.
+    # The guest's seat is empty, so media that airlockd could mount automatically wait.
     wait_until(lambda: (guest.volume(device) or {}).get("State") in ("available", "waiting"), DEADLINE,
                "the volume to be free again")
 
@@ -42,13 +42,13 @@ def expect_nothing_left(guest, device, place):
 
 
 def restart_airlockd(guest):
-    # So many starts in a minute are none of its own doing.
+    # The tests cause this many starts in a minute.
     guest.run("systemctl reset-failed airlockd; systemctl restart airlockd")
 
 
 @pytest.fixture
 def settings(guest):
-    """Writes the settings of a test, which are taken back in the end."""
+    """Writes the settings of a test, and removes them in the end."""
     path = "/etc/airlock/airlock.toml.d/test.toml"
 
     def write(text):

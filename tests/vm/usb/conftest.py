@@ -21,7 +21,7 @@ def saved(image):
 
 @pytest.fixture
 def machine(image, saved, request):
-    """One that has booted, with `user` logged in at the first terminal and nothing plugged in."""
+    """A booted machine with `user` logged in at the first terminal and nothing plugged in."""
     failed = request.session.testsfailed
     with Machine(image, saved) as machine:
         yield machine
@@ -47,5 +47,5 @@ def settings(machine):
 
 @pytest.fixture
 def automount(settings):
-    """No desktop is there that would mount what udisks shows it."""
+    """Sets automount, because there is no desktop that would mount the media udisks shows."""
     settings('automount = "on"\n')

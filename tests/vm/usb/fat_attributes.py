@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs in the machine: the bits that DOS keeps of files, by either driver.
+"""Runs in the machine: the DOS attributes of files, through either driver.
 
-    fat_attributes.py FOLDER                of everything there
+    fat_attributes.py FOLDER                shows those of everything there
     fat_attributes.py FOLDER NAME BITS      sets them
 """
 import contextlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes random scripts for oprunner out of what a FAT stick and an exFAT stick can do, and what they refuse."""
+"""Makes random scripts for oprunner from operations that FAT and exFAT sticks support, and ones they refuse."""
 import pathlib
 import sys
 import types
@@ -8,7 +8,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "integration")
 
 from opscript import RENAME_NOREPLACE, ScriptWriter, encode  # noqa: E402
 
-# What the writer asks of the filesystem it writes for.
+# The properties of the filesystem that the writer needs.
 STICK = types.SimpleNamespace(block_size=512, inode_size=256, mkfs=(), extents=True)
 LARGEST_FILE = 200_000
 SPELLINGS = ["n0", "N0", "n1", "N1.TXT", "n1.txt", "N1.Txt", "n2", "n3", "Long File Name.txt", "LONG FILE NAME.TXT",
@@ -16,16 +16,16 @@ SPELLINGS = ["n0", "N0", "n1", "N1.TXT", "n1.txt", "N1.Txt", "n2", "n3", "Long F
 NAMES = SPELLINGS + [".hidden", "-dash", "percent%", "two  spaces", " leading", "a+b=c", "[x];,y", "many.dots.in.it",
                      "ünïcödé", "größe.äöü", "日本語.txt", "smile 😀", "x" * 255, "y" * 100, "ü" * 255, "13chars-exact", "UPPER.TXT",
                      "lower.txt", "MIXED.txt", "mixed.TXT", "eight888.123", "nine99999.123", "ext.four", "~1", "LONGFI~1.TXT"]
-# For exFAT, where the medium itself says what is upper case.
+# For exFAT, where the medium itself defines upper case.
 CASES = ["ÜNÏCÖDÉ", "GRÖßE.ÄÖÜ", "Ü" * 255]
 REFUSED = ["a:b", "what?", "a*", 'quo"te', "back\\slash", "<", "pipe|", "\x01", b"\xff\xfe", "z" * 256, "ü" * 256, "n1/", "d0/",
            "d0/.", "d0/..", "n1/n2", "p/" * 1500 + "q"]
-# Both drivers keep of permissions whether a file may be written, and agree on these.
+# Of permissions both drivers keep only whether a file may be written, and they agree on these.
 MODES = (0o755, 0o777, 0o555)
 
 
 class FatScriptWriter(ScriptWriter):
-    """Nothing that has a test of its own because the two answer differently: see KNOWN in kernel_fat.py."""
+    """Without operations that the two answer differently, which have tests of their own: see KNOWN in kernel_fat.py."""
 
     def __init__(self, seed, spellings=()):
         super().__init__(seed, STICK)
@@ -44,7 +44,7 @@ class FatScriptWriter(ScriptWriter):
         ]
 
     def _open(self):
-        # Not to append: Linux 6.12 lets a pwrite() to such a descriptor make a file of exFAT larger than it is.
+        # Not to append: in Linux 6.12 a pwrite() to such a descriptor makes an exFAT file larger than its data.
         flags = self.random.choice(("r", "b", "b", "bc", "bc", "bcx", "bct", "wct", "w", "rd", "bt", "rc"))
         self.put("open", self._slot(), self._path(), flags, "644")
 
@@ -66,7 +66,7 @@ class FatScriptWriter(ScriptWriter):
             return "now"
         if kind < 0.3:
             return "omit"
-        # A little more than what either can say.
+        # A little beyond the range of either.
         seconds = self.random.randrange(200_000_000, 4_500_000_000)
         return f"{seconds}.{self.random.randrange(1_000_000_000):09}"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is on a stick, made in a file without root and without loop devices.
+"""Makes the contents of a stick in a file, without root and without loop devices.
 
     filesystem(path, "ext4", label="STICK", size=64)    # MiB
     partitioned(path, [file, ...], table="dos")         # one partition for each file; or "gpt"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Questions and answers over a socket, one JSON object a line: how qemu and the guest's agent talk.
-An answer has the id of its question; what has none is an event."""
+"""Questions and answers over a socket, one JSON object a line: the protocol of qemu and of the guest's agent.
+An answer has the id of its question; a message without one is an event."""
 import collections
 import json
 import socket
@@ -37,7 +37,7 @@ class JsonLines:
             self.changed.notify_all()
 
     def post(self, question):
-        """Its id, for wait()."""
+        """Returns the id of the question, for wait()."""
         with self.changed:
             self.last_id += 1
             question = {**question, "id": self.last_id}
@@ -63,7 +63,7 @@ class JsonLines:
                 raise ConnectionError(f"the machine ended before {what}")
 
     def close(self):
-        # Ends the reader, which close() alone would leave waiting.
+        # Wakes the reader, which close() alone would not.
         try:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stick mounted by the kernel's own driver or by ours, and where the two may differ.
+"""A stick mounted by the kernel's own driver or by Airlock's, and where the two may differ.
 
     pair = Pair(machine, "fat32", tmp_path)    # two sticks, equal to the byte
     pair.mount(); pair.run(script); pair.unmount()
-    tree(machine, stick, "kernel")             # what a driver finds on a stick
+    tree(machine, stick, "kernel")             # the files a driver finds on a stick
 """
 import errno
 import pathlib
@@ -26,8 +26,8 @@ DRIVERS = ("kernel", "airlock")
 COMMON = "umask=022,noatime"
 UTC = "time_offset=0"
 
-# Of exFAT the kernel says that no file can have such a name also to whoever only looks for it; ours, as both do
-# on FAT, that there is none.
+# On exFAT the kernel reports an impossible name as invalid even for a look-up; Airlock reports that there is no such
+# file, as both do on FAT.
 LOOKED_FOR = {(operation, reason, errno.ENOENT) for reason in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
               for operation in ("stat", "unlink", "rmdir", "rename", "open", "truncate", "utimens", "chmod")}
 
@@ -51,13 +51,13 @@ def fsck(kind, image):
 
 
 def mount(machine, kind, stick, driver, options=f"rw,{UTC}"):
-    """Its folder."""
+    """Returns the folder of the mount."""
     place = f"/mnt/{driver}"
     types = {"kernel": type_of(kind), "airlock": f"airlock.{type_of(kind)}"}
-    # The kernel takes UTF-8 on FAT only when told to.
+    # The kernel uses UTF-8 on FAT only with this option.
     own = "utf8," if driver == "kernel" and kind != "exfat" else ""
     command = f"mkdir -p {place} && mount -t {types[driver]} -o {own}{COMMON},{options} {stick.device} {place}"
-    # Where the processor is emulated, a driver may need longer to start than anybody should have to wait.
+    # With an emulated processor, a driver may take longer to start than its time limit.
     wait_until(lambda: started(machine, command), DEADLINE, "the driver to start in time")
     return place
 
@@ -73,18 +73,18 @@ def unmount(machine, place):
 
 
 def do(machine, place, script):
-    """Runs a script of oprunner; what it printed."""
+    """Runs a script of oprunner and returns its output."""
     machine.write("/root/script", ("\n".join(script) + "\n").encode())
     return machine.run(f"/usr/local/bin/oprunner {place} </root/script", timeout=DEADLINE * 3).text.splitlines()
 
 
 def comparable(line):
-    """Without what two good drivers may see differently."""
-    # The bits of DOS have a test of their own.
+    """The line without the parts that two correct drivers may see differently."""
+    # The DOS attributes have a test of their own.
     line = re.sub(r"attributes:\S*|listxattr:\d+", "", line)
-    # The kernel counts the directories in a directory by reading it; ours says 1, which means that nobody counted.
+    # The kernel counts the directories in a directory by reading it; Airlock reports 1, which means "not counted".
     line = re.sub(r"(mode=4\d+(?:%20| )links=)\d+", r"\1n", line)
-    # Nowhere does it say when the root was changed.
+    # The medium does not store when the root was changed.
     if line.startswith("T . "):
         line = re.sub(r"(modified|accessed)=\S+", "", line)
     return line
@@ -95,8 +95,8 @@ def without_access(line):
 
 
 def agree(wanted, found):
-    """Whether both mean the same, though they say it differently."""
-    # FAT's specification wants whoever writes to set the time of access as well. The kernel does not.
+    """Whether both mean the same in different words."""
+    # By FAT's specification a write sets the time of access as well. The kernel does not do that.
     if "modified=now" in found and "accessed=now" in found:
         return without_access(wanted) == without_access(found)
     return bool(answer(wanted)) and bool(answer(found)) and (*answer(wanted), answer(found)[1]) in LOOKED_FOR
@@ -105,7 +105,7 @@ def agree(wanted, found):
 def compare(expected, got, script, kind):
     expected, got = [comparable(line) for line in expected], [comparable(line) for line in got]
     got = [wanted if agree(wanted, found) else found for wanted, found in zip(expected, got)] + got[len(expected):]
-    # The kernel calls all of a file data, also what was never written on exFAT.
+    # The kernel reports all of a file as data, even unwritten parts on exFAT.
     differential.compare(expected, got, script, maps=kind != "exfat")
 
 
@@ -122,7 +122,7 @@ def tree(machine, kind, stick, driver, options=f"ro,{UTC}"):
 
 
 def attributes(machine, kind, stick, driver):
-    """The bits of DOS of everything on the stick."""
+    """The DOS attributes of everything on the stick."""
     place = mount(machine, kind, stick, driver, "ro")
     found = machine.text(f"{attribute_tool(machine)} {place}").splitlines()
     unmount(machine, place)
@@ -153,7 +153,7 @@ class Pair:
         compare(told["kernel"], told["airlock"], script, self.kind)
 
     def check(self):
-        """Both are sound, and both drivers find the same on each."""
+        """Both are sound, and both drivers find the same files on each."""
         trees = [tree(self.machine, self.kind, stick, driver)
                  for stick in self.sticks.values() for driver in DRIVERS]
         for found in trees[1:]:

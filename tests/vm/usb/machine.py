@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Debian (13, or what AIRLOCK_GUEST names) on a machine of its own: the distribution's kernel, a USB bus, somebody
-logged in.
+"""A Debian (13, or the one named by AIRLOCK_GUEST) on a machine of its own: the distribution's kernel, a USB bus, a
+user logged in.
 
-    image = Image(FOLDER)                           # what make_image.sh left
+    image = Image(FOLDER)                           # the output of make_image.sh
     with Machine(image) as machine: ...             # boots it (half a minute without KVM)
-    with Machine(image, image.saved()) as machine:  # one that has booted: below a second
+    with Machine(image, image.saved()) as machine:  # an already booted one: below a second
 
     machine.run("lsblk")                            # as root -> Outcome(code, text); fails unless code is 0
-    machine.text("id", user="user")                 # as somebody without a session
+    machine.text("id", user="user")                 # as a user without a session
     machine.text("id", user="user", session=True)   # in that person's session (user has one on tty1)
     machine.start("cat /dev/zero >file")            # -> Running: wait(), which takes what run() takes
     machine.write(path, b"..."); machine.read(path) # files of the guest
@@ -16,7 +16,7 @@ logged in.
     machine.plug(file, how="usb-uas", read_only=True, serial="X", speed=MIB, wait=False)
     machine.unplug(stick)                           # pulled, in use or not; it can be plugged again
 
-Nothing a test does outlives its machine, but for what is written to sticks.
+The changes of a test end with its machine, except for those on sticks.
 """
 import base64
 import collections
@@ -43,7 +43,7 @@ HOW = ("usb-storage", "usb-uas", "usb-bot")
 MIB = 1 << 20
 KERNEL_OPTIONS = ("root=/dev/vda rw rootfstype=ext4 console=ttyS0 quiet panic=-1 net.ifnames=0 audit=0"
                   " mitigations=off usb-storage.delay_use=0 modprobe.blacklist=iTCO_wdt,i2c_i801,pcspkr")
-# What every test would otherwise wait for anew. udisksd that came up before polkit allows nobody anything.
+# Otherwise every test would wait for this again. A udisksd started before polkit refuses everything.
 WARM_UP = ("modprobe -a usb-storage uas dm-crypt; systemctl start polkit; systemctl restart udisks2; udisksctl status;"
            " cat /usr/bin/airlockctl /usr/sbin/mount.airlock /usr/libexec/airlock/* >/dev/null")
 
@@ -54,13 +54,13 @@ def wait_until(condition, seconds, what):
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        # To ask costs an emulated machine more than to do what is asked for.
+        # On an emulated machine a question costs more than the work itself.
         time.sleep(0.2)
     return value
 
 
 def has_kvm():
-    """One that runs a stock kernel; /dev/kvm alone promises less."""
+    """Whether KVM can run a stock kernel; /dev/kvm alone does not show that."""
     modules = (f"/sys/module/kvm_{maker}" for maker in ("intel", "amd"))
     return os.access("/dev/kvm", os.R_OK | os.W_OK) and any(map(os.path.exists, modules))
 
@@ -72,14 +72,14 @@ class Saved:
 
 
 class Image:
-    """What make_image.sh left: kernel, initrd and disk, and a machine that booted from them."""
+    """The output of make_image.sh: kernel, initrd and disk, and a machine booted from them."""
 
     def __init__(self, folder=FOLDER):
         self.folder = pathlib.Path(folder)
         self.kernel, self.initrd, self.disk = (self.folder / name for name in ("vmlinuz", "initrd", "root.ext4"))
 
     def saved(self):
-        """A saved machine fits only the disk and the qemu it was made with."""
+        """A saved machine fits only the same disk and the same qemu."""
         emulator = subprocess.run([*qemu(), "-version"], check=True, capture_output=True, text=True).stdout
         made_of = [emulator, *qemu(), *devices(), KERNEL_OPTIONS, WARM_UP, (self.folder / "ready").read_text()]
         name = "saved-" + hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
@@ -116,7 +116,7 @@ class Stick:
 
 
 class Running:
-    """A command that goes on while the test does something else."""
+    """A command that runs while the test does something else."""
 
     def __init__(self, machine, question):
         self.machine, self.question = machine, question
@@ -159,7 +159,7 @@ class Machine:
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", behind[0], "-F", behind[1], self.disk],
                        check=True)
         console = f"socket,path={self.console},server=on,wait=off" if self.console else f"file,path={self.folder}/console"
-        # It ends with the test, however that ends.
+        # qemu ends with the test, however that ends.
         command = ["setpriv", "--pdeathsig", "TERM", "--", *qemu(), *devices(),
                    "-drive", f"file={self.disk},format=qcow2,if=none,id=root,cache=unsafe,discard=unmap",
                    "-qmp", f"unix:{self.folder}/control,server=on,wait=off",
@@ -196,7 +196,7 @@ class Machine:
                    "the bus of the one who logged in")
 
     def save(self, saved):
-        """Ends it and keeps it for others to go on from. No stick may be plugged in."""
+        """Ends it and saves it for other tests to continue from. No stick may be plugged in."""
         unfinished = saved.memory.with_suffix(".unfinished")
         self.qmp("stop")
         self.qmp("migrate", uri=f"exec:zstd -q -1 -f -o {shlex.quote(str(unfinished))}")
@@ -238,7 +238,7 @@ class Machine:
         assert "error" not in answer, f"{execute}: {answer['error']['desc']}"
         return answer["return"]
 
-    # What is done in it
+    # Commands in it
 
     def argv(self, command, user=None, session=False):
         shell = ["/bin/bash", "-c", command]
@@ -250,20 +250,20 @@ class Machine:
         if not session:
             return [*become, *shell]
         number, uid = self.known_session(user)
-        # What is in this control group is in the session, for logind and polkit alike.
+        # For logind and polkit, every process in this control group belongs to the session.
         join = ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
                 f"/sys/fs/cgroup/user.slice/user-{uid}.slice/session-{number}.scope"]
         return [*join, *become, f"XDG_SESSION_ID={number}", f"XDG_RUNTIME_DIR=/run/user/{uid}",
                 f"DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{uid}/bus", *shell]
 
     def known_session(self, user):
-        """Its number and the user's; asked for once, because that takes longer than most that is done in it."""
+        """The session's number and the user's; asked for once, because that takes longer than most commands."""
         if user not in self.sessions:
             self.sessions[user] = self.session_of(user), self.text(f"id -u {user}")
         return self.sessions[user]
 
     def session_of(self, user):
-        """The number of the one with a terminal, once it has been opened."""
+        """The number of the session with a terminal, once it is open."""
         listed = self.text("loginctl list-sessions --no-legend | while read -r number uid rest; do"
                            " if [ -d /sys/fs/cgroup/user.slice/user-$uid.slice/session-$number.scope ]; then"
                            " echo $number $uid $rest; fi; done").splitlines()
@@ -274,7 +274,7 @@ class Machine:
         return Running(self, self.agent.post(question))
 
     def run(self, command, user=None, session=False, allowed=0, timeout=DEADLINE):
-        """The outcome's code is None if it took too long."""
+        """The outcome's code is None if the command took too long."""
         outcome = self.start(command, user, session, timeout).wait(None, timeout + SHORT)
         assert allowed is None or outcome.code == allowed, f"{command}: {outcome.code}\n{outcome.text}"
         return outcome
@@ -319,7 +319,7 @@ class Machine:
             self.qmp("device_add", driver=how, id=stick.name, bus="xhci.0", **disk)
             return
         assert how in HOW
-        # An adapter with a disk in it: the guest is shown it when both are there.
+        # An adapter with a disk in it: the guest sees it once both exist.
         self.qmp("device_add", driver=how, id=stick.name, bus="xhci.0", serial=stick.serial)
         self.qmp("device_add", driver="scsi-hd", id=stick.name + "-disk", bus=stick.name + ".0", **disk)
         self.qmp("qom-set", path="/machine/peripheral/" + stick.name, property="attached", value=True)
@@ -331,18 +331,18 @@ class Machine:
         return self.text(f"readlink -f {link.splitlines()[0]}")
 
     def unplug(self, stick):
-        """As a hand does it."""
+        """Unplugs it like a hand."""
         self.qmp("device_del", id=stick.name)
         self.control.wait_for_event(lambda event: event.get("event") == "DEVICE_DELETED"
                                     and event["data"].get("device") == stick.name, SHORT, "the stick to go")
-        # Its file may still be busy with the last request.
+        # The last request may still use its file.
         wait_until(lambda: self.let_go(stick), SHORT, "the stick's file to be free")
 
     def let_go(self, stick):
         answer = self.control.ask({"execute": "blockdev-del", "arguments": {"node-name": stick.name + "-file"}}, SHORT)
         return "error" not in answer
 
-    # What stands in the guest's tables
+    # The guest's tables
 
     def mounts(self, device):
         """[(place, type, options)] of a device, in the order they were made."""
@@ -350,17 +350,17 @@ class Machine:
         return [tuple(line.split(" ")) for line in lines.splitlines()]
 
     def volume(self, device, wanted=None):
-        """What airlockctl tells of a volume, or one property of it."""
+        """The properties of a volume from airlockctl, or one of them."""
         found = self.run(f"airlockctl info --json {device}", allowed=None)
         told = json.loads(found.text) if found.code == 0 else None
         return told.get(wanted) if told and wanted else told
 
     def drivers(self):
-        """The process ids of those that run."""
+        """The process ids of the running drivers."""
         return self.run("pgrep 'lock-(ext|fat)'", allowed=None).text.split()
 
     def stuck(self):
-        """Where in the kernel processes wait that no signal ends, and what FUSE still waits for."""
+        """Where in the kernel unkillable processes wait, and the requests that FUSE waits for."""
         return self.run("for task in /proc/[0-9]*; do grep -q '^State:.D' $task/status 2>/dev/null || continue;"
                         " tr '\\0' ' ' <$task/cmdline; cat $task/comm $task/stack; done;"
                         " grep . /sys/fs/fuse/connections/*/waiting; findmnt -rno TARGET,SOURCE,FSTYPE | grep fuse;"

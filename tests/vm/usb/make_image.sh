@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The disk of the machine that sticks are plugged into: what ../make_guest.sh or ../make_own_guest.sh left in PLACE, with
-# what is in guest/ laid over it and the drivers' sockets enabled as the packages do, in PLACE/usb. Does nothing while that
-# stays the same.
+# The disk of the machine that sticks are plugged into: the output of ../make_guest.sh or ../make_own_guest.sh in PLACE,
+# with the files of guest/ on top and the drivers' sockets enabled like by the packages, in PLACE/usb. Does nothing while
+# these stay the same.
 #   tests/vm/usb/make_image.sh PLACE
 set -eu
 vm=$(realpath "$1")
@@ -20,8 +20,8 @@ rm -rf --one-file-system "$place"
 mkdir -p "$place/layers"
 cp -L "$vm"/root/boot/vmlinuz-* "$place/vmlinuz"
 cp -L "$vm"/root/boot/initrd.img-* "$place/initrd"
-# In a mount namespace of its own, so that nothing stays behind however this ends. What only building or finding bugs
-# takes and what is on no running machine's disk stays out.
+# In a mount namespace of its own, so that nothing is left, however this ends. Leaves out files for building or debugging
+# only, and files that are not on a running machine's disk.
 unshare --mount --propagation private sh -eu -c '
   mount -t tmpfs -o mode=755 none "$0"
   mkdir -p "$0/upper" "$0/work" "$0/root"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""./dev vm usb shell: the console of a machine, as root; `user` is logged in at its screen. Ctrl-] asks for a command
-to plug a stick in or to pull it out."""
+"""./dev vm usb shell: the console of a machine, as root; `user` is logged in at its screen. Ctrl-] opens a prompt for
+commands that plug a stick in or pull it out."""
 import os
 import pathlib
 import select
@@ -25,7 +25,7 @@ class Shell:
         self.sticks = {}
 
     def obey(self, line):
-        """Whether to go on."""
+        """Returns whether to go on."""
         match line.split():
             case ["quit"]:
                 return False

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What several scenarios do or ask."""
+"""Common steps and questions of several scenarios."""
 import json
 
 from machine import DEADLINE, wait_until
 
 KINDS = ("ext4", "vfat", "exfat")
-# Every filesystem and both kinds of adapter: the two know nothing of each other.
+# Every filesystem and both kinds of adapter: the two are independent.
 STICKS = (("ext4", "usb-uas"), ("vfat", "usb-storage"), ("exfat", "usb-uas"))
 AT_THE_MACHINE = {"user": "user", "session": True}
 
@@ -18,7 +18,7 @@ def wait_for_state(machine, device, *states):
 
 
 def wait_for_mount(machine, device):
-    """Its folder."""
+    """Returns the folder of the mount."""
     return wait_for_state(machine, device, "mounted")["MountPoint"]
 
 
@@ -27,7 +27,7 @@ def wait_until_forgotten(machine, device):
 
 
 def expect_nothing_left(machine, place):
-    """No driver, nothing mounted, no folder, no unit, no record."""
+    """No driver, mount, folder, unit or record is left."""
     wait_until(lambda: not machine.drivers(), DEADLINE, "the driver to end")
     wait_until(lambda: not machine.succeeds(f"test -e '{place}'"), DEADLINE, "the folder to go")
     wait_until(lambda: not running_units(machine), DEADLINE, "the driver's unit to go")
@@ -36,7 +36,7 @@ def expect_nothing_left(machine, place):
 
 
 def running_units(machine):
-    """Units of drivers, and whatever of Airlock failed."""
+    """Units of drivers, and failed units of Airlock."""
     return machine.text("systemctl list-units --all --plain --no-legend 'airlock-*@*.service';"
                         " systemctl list-units --failed --plain --no-legend 'airlock*'")
 

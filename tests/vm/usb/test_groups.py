@@ -44,7 +44,7 @@ def test_a_driver_keeps_its_group_and_limits_while_airlockd_is_exchanged(own_san
                    machine.text("systemctl show -p MainPID airlockd") != before, 120, "another airlockd")
         assert mounted(machine, stick) == [driver] and group in groups_of(machine)
         assert limits in machine.text("airlockctl info " + stick.device)
-    # How a driver ended that another airlockd started, the kernel tells since 6.15.
+    # Since 6.15 the kernel reports how a driver of an earlier airlockd ended.
     machine.run("airlockctl unmount " + stick.device, allowed=None)
     assert not machine.mounts(stick.device)
     wait_until(lambda: group not in groups_of(machine), 60, "the driver's group to go")

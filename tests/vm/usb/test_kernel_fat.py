@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FAT and exFAT by our driver and by the kernel's own: the same answers, and each reads what the other wrote."""
+"""FAT and exFAT by Airlock's driver and by the kernel's: the same answers, and each reads the other's files."""
 import errno
 import shlex
 
@@ -10,7 +10,7 @@ from kernel_fat import (DRIVERS, KINDS, Pair, answer, attributes, compare, do, f
                         set_attributes, tree, unmount)
 
 FAT = ("fat16", "fat32")
-# What both can say, and half a second they cannot all.
+# Times that both can store, and a half second that some cannot.
 TIMES = ("315532800.000000000", "1700000001.500000000", "4102444799.000000000", "951782400.000000000")
 
 
@@ -23,7 +23,7 @@ def test_random_operations_end_alike(machine, tmp_path, kind, seed):
 
 
 def names_in(folder):
-    """A file with content of every name there is, and times."""
+    """A file with content for every name, and times."""
     lines = [f"mkdir {folder} 755"]
     for number, name in enumerate(NAMES):
         path = f"{folder}/{encode(name)}"
@@ -33,7 +33,7 @@ def names_in(folder):
 
 
 def holes():
-    """Files whose end nobody wrote, and whose middle; one that shrank, one written from its end to its front."""
+    """Files with an unwritten end or middle; one that shrank, one written from its end to its beginning."""
     return ["open 1 tail bc 644", "pwrite 1 0 5000 1", "ftruncate 1 150000",
             "open 2 hole bc 644", "pwrite 2 90001 700 2", "pwrite 2 30000 1 3",
             "open 3 shrunk bc 644", "pwrite 3 0 100000 4", "ftruncate 3 4097", "ftruncate 3 9000",
@@ -71,7 +71,7 @@ def test_what_one_wrote_the_other_reads(machine, tmp_path, kind, writer):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_times_are_told_in_the_zone_of_who_asks(machine, tmp_path, kind):
-    """On FAT a time means what the reader's zone makes of it, on exFAT what the writer meant."""
+    """On FAT the meaning of a time depends on the reader's zone, on exFAT it is the writer's."""
     stick = machine.plug(make_stick(kind, tmp_path / "stick.img"))
     for writer in DRIVERS:
         place = mount(machine, kind, stick, writer, "rw,time_offset=-300")
@@ -85,7 +85,7 @@ def test_times_are_told_in_the_zone_of_who_asks(machine, tmp_path, kind):
         assert found == [str(1700000000 - shift)] * 2, reader
 
 
-# (kinds, what is done, the kernel's errno, ours): on purpose, each for its reason.
+# (kinds, operations, the kernel's errno, Airlock's): intended, each for its reason.
 DIFFERENT = {
     "a name is kept as given or refused, never changed": [
         (KINDS, "mkfile end. 644", 0, errno.EINVAL)],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may do what, as the real polkit and the real logind see it."""
+"""Who may do what, with the real polkit and the real logind."""
 import pytest
 
 from machine import DEADLINE, wait_until
@@ -10,7 +10,7 @@ NOT_ALLOWED = 4
 
 @pytest.fixture
 def stick(machine, make_image):
-    """Plugged in; nobody has mounted it."""
+    """Plugged in and not mounted."""
     stick = machine.plug(make_image("ext4"))
     wait_for_state(machine, stick.device, "available")
     return stick
@@ -18,7 +18,7 @@ def stick(machine, make_image):
 
 @pytest.fixture
 def other(machine):
-    """A second person, logged in at the second terminal, who is the one in front of the screen."""
+    """A second person, logged in at the second terminal, who has the screen."""
     machine.run("systemctl start getty@tty2")
     wait_until(lambda: machine.session_of("other"), DEADLINE, "the second one to log in")
     switch_to(machine, "other")
@@ -46,8 +46,8 @@ def test_who_sits_there_may(machine, stick):
 
 @pytest.mark.parametrize("person", ["user", "other"])
 def test_who_came_over_the_network_may_not(machine, stick, person):
-    # As over ssh: a session of logind's, without a seat. That somebody of this name sits at the machine is no reason
-    # to let in whoever has the password.
+    # As over ssh: a session of logind's, without a seat. It gets no rights from the fact that a person of the same name
+    # sits at the machine.
     session = ("XDG_SESSION_TYPE=tty XDG_SESSION_CLASS=user su -l {person} -c"
                " 'loginctl show-session $XDG_SESSION_ID; {command}'")
     for verb in ("mount", "eject"):
@@ -78,7 +78,7 @@ def test_what_one_mounted_is_not_another_s_to_unmount(machine, stick, other):
     for verb in ("unmount", "eject", "unmount --force"):
         ask(machine, verb, stick.device, **other, allowed=NOT_ALLOWED)
     machine.run(f"ls {place}", **other, allowed=2)
-    # Its owner may, also from the background.
+    # Its owner may, even from the background.
     ask(machine, "unmount", stick.device, **AT_THE_MACHINE)
 
 
@@ -106,7 +106,7 @@ def test_a_rule_by_serial_number(machine, make_image):
     assert machine.mounts(bad.device) == [] and machine.mounts(good.device)
 
 
-# logind does all it does before a machine sleeps and after it woke, but this one stays awake.
+# logind does everything as for a sleeping and waking machine, but this one stays awake.
 AWAKE = "[Service]\nExecStart=\nExecStart=/bin/true\n"
 LOGIND = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
 SLOWLY = "[Login]\nInhibitDelayMaxSec=600\n"

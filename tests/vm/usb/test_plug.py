@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stick is plugged in, and airlockd mounts it for the one who sits there."""
+"""A stick is plugged in, and airlockd mounts it for the person at the seat."""
 import pytest
 
 import images
@@ -45,7 +45,7 @@ def test_plugging_in_starts_airlockd_and_it_ends_when_nothing_is_left_to_do(mach
     assert not is_active(machine)
     image = make_image("vfat")
     for _ in range(2):
-        # Nobody asks it anything, because the bus would start it as well.
+        # No call to airlockd here, because the bus would start it as well.
         stick = machine.plug(image, wait=False)
         wait_until(lambda: machine.text("findmnt -rno TARGET -t fuseblk.airlock.vfat || :"), DEADLINE, "the mount")
         assert is_active(machine)
@@ -74,7 +74,7 @@ def test_a_driver_of_airlock_s_own_sandbox(machine, settings, make_image):
     expect_nothing_left(machine, volume["MountPoint"])
 
 
-# Debian's kernel is older than the one that tells how somebody else's child ended: systemd has to be asked.
+# Debian's kernel does not yet report how another process's child ended: systemd has to say it.
 @pytest.mark.every_time
 def test_how_a_driver_of_systemd_s_died_is_known(machine, automount, make_image):
     stick = machine.plug(make_image("ext4"))
@@ -96,7 +96,7 @@ def test_two_sticks_of_one_label(machine, automount, make_image, tmp_path):
         machine.run(f"echo {number} >{place}/number", **AT_THE_MACHINE)
     for number, place in enumerate(places):
         assert machine.text(f"cat {place}/number", **AT_THE_MACHINE) == str(number)
-    # Each is who it is, even with one and the same filesystem on both.
+    # They are told apart, even with the same filesystem on both.
     machine.unplug(sticks[0])
     wait_until_forgotten(machine, sticks[0].device)
     assert machine.text(f"cat {places[1]}/number", **AT_THE_MACHINE) == "1"
@@ -167,7 +167,7 @@ def test_powered_off_it_is_gone_from_the_bus(machine, automount, make_image, how
 
 
 def pulled_while_mounted(machine, image):
-    """The same stick, plugged in again."""
+    """Plugs in the same stick again."""
     stick = machine.plug(image)
     place = wait_for_mount(machine, stick.device)
     fill(machine, place)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The desktop's ways to a stick: udisks, gio, umount, and what LUKS hides."""
+"""The desktop's ways to a stick: udisks, gio, umount, and the contents of LUKS."""
 import pytest
 
 import images
@@ -8,7 +8,7 @@ from steps import AT_THE_MACHINE, KINDS, STICKS, expect_nothing_left, fill, list
 
 
 def mount(machine, device, **how):
-    """Its folder."""
+    """Returns the folder of the mount."""
     machine.run(f"udisksctl mount -b {device}", **AT_THE_MACHINE, **how)
     (place, kind, _), = machine.mounts(device)
     assert kind.startswith("fuseblk.airlock.")
@@ -95,7 +95,7 @@ def test_umount_of_what_airlockd_mounted(machine, automount, make_image, who):
 
 
 def test_what_airlockd_mounted_udisks_unmounts_for_who_may_unmount_others(machine, automount, make_image):
-    """It keeps a list of what it mounted for whom, and knows nothing of other mounts."""
+    """udisks keeps a list of its mounts and their users, and does not know of other mounts."""
     stick = machine.plug(make_image("exfat"))
     place = wait_for_state(machine, stick.device, "mounted")["MountPoint"]
     told = machine.run(f"udisksctl mount -b {stick.device}", **AT_THE_MACHINE, allowed=1).text
@@ -115,7 +115,7 @@ def expect_one_mount(machine, device):
     expect_nothing_left(machine, place)
 
 
-# As a desktop's automounter: it asks udisks as soon as there is a stick.
+# Like a desktop's automounter: it asks udisks as soon as there is a stick.
 AGENT = "until test -b {0}; do sleep 0.1; done; sleep {1}; udisksctl mount -b {0}"
 
 
@@ -124,7 +124,7 @@ def test_one_mount_results_of_two_who_mount(machine, automount, make_image, dela
     device = "/dev/sda"
     agent = machine.start(AGENT.format(device, delay), **AT_THE_MACHINE)
     machine.plug(make_image("ext4"), wait=False)
-    # udisks does not know what to say of a mount that began while it was about to.
+    # udisks has no proper answer if another mount begins just before its own.
     told = agent.wait(allowed=None)
     assert told.code == 0 or "Error mounting" in told.text, told
     expect_one_mount(machine, device)
@@ -175,7 +175,7 @@ def test_a_partition_beside_one_without_a_driver(machine, make_image, tmp_path):
     expect_nothing_left(machine, place)
 
 
-# Few iterations: what they cost a machine that is emulated is not what this is about.
+# Few iterations, because they are slow on an emulated machine.
 MAKE_LUKS = """
 printf secret >/tmp/key
 cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 {device} /tmp/key

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A driver that was taken over answers all requests but those of one kind."""
+"""A subverted driver answers all requests except those of one kind."""
 import os
 import subprocess
 
@@ -16,13 +16,13 @@ silence = 3
 [drivers]
 order = ["builtin"]
 """
-# The number of the request in linux/fuse.h, its name, and what asks for it.
+# The number of the request in linux/fuse.h, its name, and a command that causes it.
 KINDS = ((1, "LOOKUP", "stat {place}/name"), (15, "READ", "cat {place}/file"))
 
 
 @pytest.fixture
 def tiny_driver(machine, tmp_path):
-    """Takes the place of the driver of ext; what it does is written at the start of the stick."""
+    """Takes the place of the driver of ext; the start of the stick chooses its behaviour."""
     stripped = tmp_path / "driver"
     built = os.environ.get("AIRLOCK_TINY_DRIVER")
     if not built:
@@ -37,7 +37,7 @@ def test_whoever_waits_is_answered(machine, settings, make_image, tiny_driver):
     settings(SETTINGS)
     for number, request, question in KINDS:
         image = make_image("ext4", name=f"mutes-{number}")
-        with open(image, "r+b") as file:  # ext leaves the first KiB to others
+        with open(image, "r+b") as file:  # ext does not use the first KiB
             file.write(f"mutes-{number}\0".encode())
         stick = machine.plug(image)
         place = wait_for_mount(machine, stick.device)

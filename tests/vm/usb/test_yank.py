@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A stick is pulled out while something is going on. Whatever it was ends, and nothing stays behind."""
+"""A stick is pulled out during an operation. The operation ends, and nothing is left."""
 import pytest
 
 from machine import DEADLINE, MIB, wait_until
 from steps import (AT_THE_MACHINE, KINDS, STICKS, expect_nothing_left, wait_for_mount, wait_for_state,
                    wait_until_forgotten)
 
-# So slow that what goes on has not ended when the stick is pulled.
+# So slow that the operation has not ended when the stick is pulled.
 SLOW = MIB // 8
 MAY_BE_LOST = " before it was unmounted: the latest changes may be lost"
 
@@ -68,7 +68,7 @@ def test_with_an_open_file(machine, automount, make_image, kind):
     machine.unplug(stick)
     expect_gone(machine, stick, place)
     machine.run("pkill -P $(cat /tmp/holder)")
-    # What it had read before may come from memory; that it comes to an end is what counts.
+    # Earlier data may come from memory; what matters is that the command ends.
     holder.wait(allowed=None)
 
 
@@ -105,7 +105,7 @@ def test_while_writing(machine, automount, make_image, kind):
 
 def test_during_a_check(machine, settings, make_image, kind):
     settings('automount = "on"\ncheck = "always"\n')
-    # Over so soon that whoever starts a program to look for it comes too late.
+    # A program started to look for it would come too late.
     check = machine.start("while :; do for file in /proc/[0-9]*/comm; do read -r name <$file;"
                           " [ \"$name\" != airlock-check ] || exit 0; done; done 2>/dev/null", timeout=DEADLINE)
     stick = machine.plug(make_image(kind), speed=SLOW)
@@ -117,7 +117,7 @@ def test_during_a_check(machine, settings, make_image, kind):
     expect_another_works(machine, make_image)
 
 
-# udisks unmounts for a person only what it mounted itself.
+# udisks unmounts only its own mounts for a person.
 @pytest.mark.parametrize("how, who", [("airlockctl unmount {device}", AT_THE_MACHINE),
                                       ("umount {place}", AT_THE_MACHINE),
                                       ("udisksctl unmount -b {device}", {})])
