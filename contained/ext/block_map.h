@@ -10,22 +10,22 @@
 
 namespace airlock::ext {
 
-// The part of i_block in the inode a map starts from.
+// The part of i_block in the inode where a map starts.
 inline constexpr std::size_t kMapRootSize = 60;
 using MapRoot = std::span<std::byte, kMapRootSize>;
 
 enum class MapUse { kData, kMap };
 
-// What a block of the map is in memory. `checked` is false until checked() was called for it, and
-// again after the cache has read it anew; blocks from fresh() count as checked.
+// A block of the map in memory. `checked` is false until checked() is called for it, and again
+// after the cache has read it anew; blocks from fresh() count as checked.
 struct MapBlock {
   std::span<std::byte> bytes;
   bool checked;
 };
 
-// What a map needs of its volume. One lives as long as one operation on one inode: it accounts
-// i_blocks of that inode, and the bytes of a block stay at the same address, valid and shared by
-// everybody who asks for it, until the operation ends. Nothing here is called for the root.
+// A map's access to its volume. It lives as long as one operation on one inode: it accounts
+// i_blocks of that inode, and the bytes of a block stay valid, at the same address and shared by
+// all users of it, until the operation ends. Nothing here is called for the root.
 class MapBlocks {
  public:
   MapBlocks() = default;
@@ -38,22 +38,23 @@ class MapBlocks {
   virtual Outcome<std::span<std::byte>> fresh(std::uint64_t physical) = 0;
   // The block passed every check of the map, its checksum included.
   virtual void checked(std::uint64_t physical) = 0;
-  // The bytes of the block were changed; their checksum is right already.
+  // The bytes of the block changed; their checksum is already up to date.
   virtual void changed(std::uint64_t physical) = 0;
-  // A key in this block, 0 for the root, went up to what is left in the block below it, which has
-  // to be on the medium first. There are so many levels below.
+  // A key in this block, 0 for the root, went up to the first entry left in the block below it,
+  // which has to be on the medium first. There are this many levels below.
   virtual void raised_key(std::uint64_t /*physical*/, unsigned /*levels*/) {}
   // The key that leads to this block went down, and has to be on the medium before it.
   virtual void under_lowered_key(std::uint64_t /*physical*/, unsigned /*levels*/) {}
-  // One block for the map itself, as near to the goal as there is.
+  // One block for the map itself, as near to the goal as possible.
   virtual Outcome<std::uint64_t> allocate(std::uint64_t goal) = 0;
-  // These blocks are not used any more; with kMap, what the cache holds of them is void. Must
+  // These blocks are no longer in use; with kMap, their contents in the cache become void. Must
   // refuse (EUCLEAN) blocks that are not in use: a damaged map may hold one many times over, and
-  // this is what ends the walk through it.
+  // only this ends the walk through it.
   virtual Outcome<void> release(std::uint64_t physical, std::uint64_t count, MapUse use) = 0;
   // Inside the volume and not part of its fixed metadata; false for any overflow.
   virtual bool valid(std::uint64_t physical, std::uint64_t count) const = 0;
-  // The map contradicts itself; what for a person. The call in progress ends with EUCLEAN.
+  // The map contradicts itself; `what` says how, for a person. The call in progress ends with
+  // EUCLEAN.
   virtual void damaged(std::string_view what) = 0;
 };
 
@@ -61,7 +62,7 @@ struct MapFormat {
   std::uint32_t block_size = 0;
   bool checksums = false;           // metadata_csum
   std::uint32_t inode_seed = 0;     // crc32c of volume seed, inode number and generation
-  bool copies_halved = false;       // a node that gives entries away gets another place
+  bool copies_halved = false;       // a node that gives entries away moves to another place
   std::uint64_t max_logical = ~0U;  // logical blocks are below this; the map may hold less
 };
 
@@ -78,7 +79,7 @@ struct Run {
 // Which blocks of the volume hold which blocks of a file. Trusts nothing it reads: a map that
 // contradicts itself is reported to MapBlocks::damaged and refused with EUCLEAN. The root in the
 // inode is changed in place; the caller writes the inode after any call that could change it,
-// failed ones included. Does not allocate data blocks, only those of the map.
+// including failed ones. Allocates only the blocks of the map, not data blocks.
 class BlockMap {
  public:
   BlockMap() = default;
@@ -90,16 +91,16 @@ class BlockMap {
   // end before the hole does; it is never empty unless `most` is 0.
   virtual Outcome<Run> find(std::uint64_t logical, std::uint64_t most) = 0;
 
-  // Maps a range that is a hole (EEXIST otherwise). All of it or, after an error, nothing.
+  // Maps a range that is a hole (EEXIST otherwise). Maps all of it or, after an error, nothing.
   virtual Outcome<void> insert(const Run& run) = 0;
 
   // Makes the unwritten blocks of a range written and leaves its holes and written blocks alone.
-  // After an error the range may be written in part.
+  // After an error only a part of the range may be written.
   virtual Outcome<void> mark_written(std::uint64_t logical, std::uint64_t count) = 0;
 
-  // Unmaps a range, releases its data and the map blocks that became empty. To truncate, give a
-  // count as large as you like. After an error it may be done in part, nothing being half
-  // released: what is still mapped is still in use.
+  // Unmaps a range, releases its data and the map blocks that became empty. To truncate, pass any
+  // large count. After an error it may be done in part, but consistently: blocks still mapped are
+  // still in use.
   virtual Outcome<void> remove(std::uint64_t logical, std::uint64_t count) = 0;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How an extent tree grows: ExtentMap::insert and what needs a new entry.
+// How an extent tree grows: ExtentMap::insert and the steps for a new entry.
 #include <algorithm>
 #include <cerrno>
 
@@ -22,8 +22,8 @@ Outcome<void> ExtentMap::insert(const Run& run) {
                                          .count = static_cast<std::uint32_t>(count),
                                          .unwritten = unwritten});
     if (!inserted) {
-      // What is in already never reaches the next extent, so taking it out splits nothing and
-      // needs no blocks. Should it fail all the same, the map was damaged before.
+      // The part already in never reaches the next extent, so taking it out splits nothing and
+      // needs no blocks. If that fails all the same, the map was damaged before.
       if (done > 0) (void)detach(run.logical, run.logical + done, Data::kKeep);
       return inserted;
     }
@@ -67,12 +67,12 @@ bool ExtentMap::join_neighbours(Path& path, const Extent& added) {
   return true;
 }
 
-// Takes what one more entry in the leaf may need: a block for each full node from the leaf up. If
-// the root is among them, its entries move down instead of it being split: one block as well.
+// Reserves the blocks that one more entry in the leaf may need: one for each full node from the
+// leaf up. A full root needs one block as well: its entries move down, it is not split.
 Outcome<ExtentMap::Reserve> ExtentMap::reserve(const Path& path, std::uint64_t goal) {
   Reserve reserve;
   if (auto filled = fill_reserve(reserve, path, goal); !filled) {
-    // The failure that counts is the first one.
+    // Only the first failure counts.
     for (std::size_t i = 0; i < reserve.left; ++i)
       (void)blocks_.release(reserve.blocks[i].physical, 1, MapUse::kMap);
     return std::unexpected(filled.error());
@@ -94,7 +94,7 @@ Outcome<void> ExtentMap::fill_reserve(Reserve& reserve, const Path& path, std::u
 
 Outcome<void> ExtentMap::reserve_block(Reserve& reserve, const Path& path, std::uint64_t goal) {
   TRY(const std::uint64_t physical, blocks_.allocate(goal));
-  // With a damaged bitmap the new block could be one we are about to read.
+  // With a damaged bitmap the new block could be one that is about to be read.
   for (std::size_t used = 1; used <= path.depth; ++used) {
     if (path.levels[used].physical == physical)
       return damage(physical, "it is in use but counted as free");
@@ -104,9 +104,9 @@ Outcome<void> ExtentMap::reserve_block(Reserve& reserve, const Path& path, std::
   return {};
 }
 
-// Puts an entry into the leaf at the end of the path; full nodes on the way up are split. Cannot
-// fail. A node that grows at its end stays full and the new one begins empty, as files that are
-// written from start to end want it.
+// Puts an entry into the leaf at the end of the path; splits full nodes on the way up. Cannot fail.
+// A node that grows at its end stays full and the new one begins empty, which suits files that are
+// written from start to end.
 void ExtentMap::put_entry(Path& path, int position, const Extent& added, Reserve& reserve) {
   std::size_t level = path.depth;
   ExtentIndex raised;  // for the parent, after a split
@@ -119,7 +119,7 @@ void ExtentMap::put_entry(Path& path, int position, const Extent& added, Reserve
     }
   };
   while (path.levels[level].node.entries() >= path.levels[level].node.max()) {
-    if (reserve.left == 0) return;  // only if the tree changed under us
+    if (reserve.left == 0) return;  // only if the tree changed meanwhile
     if (level == 0) {
       grow(path, reserve);
       level = 1;
@@ -153,8 +153,8 @@ void ExtentMap::put_entry(Path& path, int position, const Extent& added, Reserve
   if (position == 0) correct_keys(path, level);
 }
 
-// Gives a node that is to be halved another place. The one above changes at once from the whole
-// node to its halves, where the node itself and the one above could not change at once.
+// Moves a node to another place before it is halved. The node above then changes at once from the
+// whole node to its halves; the node itself and the one above could not change together.
 void ExtentMap::copy_node(Path& path, std::size_t level, Reserve& reserve) {
   Level& copied = path.levels[level];
   Level& above = path.levels[level - 1];
@@ -170,7 +170,7 @@ void ExtentMap::copy_node(Path& path, std::size_t level, Reserve& reserve) {
   touch(path, level - 1);
 }
 
-// Moves the entries of the root into a node of its own; the tree gets one level deeper.
+// Moves the entries of the root into a new node; the tree becomes one level deeper.
 void ExtentMap::grow(Path& path, Reserve& reserve) {
   ExtentNode root = path.levels[0].node;
   const Reserve::Block block = reserve.blocks[--reserve.left];
@@ -185,7 +185,7 @@ void ExtentMap::grow(Path& path, Reserve& reserve) {
   path.levels[1] = below;
 }
 
-// Makes two extents of the one that holds both `at` and the block before it; nothing if none does.
+// Splits the extent that holds both `at` and the block before it; does nothing if there is none.
 Outcome<void> ExtentMap::split_extent(std::uint64_t at) {
   TRY(Path path, walk(at));
   Level& leaf = path.leaf();

@@ -32,8 +32,8 @@ Outcome<ExtentMap::Level> ExtentMap::open_root() {
   return level;
 }
 
-// The child its parent's position points to. A leaf must not be empty: otherwise one block could
-// stand in a tree many times over, and walks through such a tree have no useful bound.
+// The child at the position of its parent. A leaf must not be empty: otherwise one block could
+// stand in a tree many times over, and walks through such a tree would have no useful bound.
 Outcome<ExtentMap::Level> ExtentMap::open_child(const Level& parent) {
   const ExtentNode& node = parent.node;
   const ExtentIndex index = node.index(parent.position);
@@ -103,7 +103,7 @@ void ExtentMap::touch(const Path& path, std::size_t level) {
   blocks_.changed(path.levels[level].physical);
 }
 
-// The kernel insists that an index names exactly the first block below it.
+// The kernel requires that an index names exactly the first block below it.
 void ExtentMap::correct_keys(Path& path, std::size_t level) {
   const std::uint32_t key = path.levels[level].node.key(0);
   while (level > 0) {
@@ -137,7 +137,7 @@ Outcome<void> ExtentMap::mark_written(std::uint64_t logical, std::uint64_t count
   return {};
 }
 
-// One step of mark_written: answers where to go on, which is where it began after a split.
+// One step of mark_written: returns where to continue, which is the same place after a split.
 Outcome<std::uint64_t> ExtentMap::mark_extent(Path& path, std::uint64_t cursor, std::uint64_t end) {
   Level& leaf = path.leaf();
   Extent extent = leaf.node.extent(leaf.position);

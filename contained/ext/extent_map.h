@@ -23,16 +23,16 @@ class ExtentMap final : public BlockMap {
   Outcome<void> remove(std::uint64_t logical, std::uint64_t count) override;
 
  private:
-  // What becomes of the data blocks of a range that is unmapped.
+  // The fate of the data blocks of an unmapped range.
   enum class Data { kRelease, kKeep };
 
-  // A node on the way from the root to a leaf, and which of its entries the way takes: the last
-  // one not after the block looked for; in a leaf -1 if there is none.
+  // A node on the path from the root to a leaf, and the position of its entry on the path: the last
+  // one not after the wanted block; in a leaf -1 if there is none.
   struct Level {
     ExtentNode node;
-    std::uint64_t physical = 0;  // nothing for the root
+    std::uint64_t physical = 0;  // unused for the root
     int position = -1;
-    std::uint64_t low = 0;  // the node may speak about [low, high)
+    std::uint64_t low = 0;  // the node may only describe [low, high)
     std::uint64_t high = 0;
   };
   struct Path {
@@ -40,7 +40,7 @@ class ExtentMap final : public BlockMap {
     std::size_t depth = 0;
     Level& leaf() { return levels[depth]; }
   };
-  // Blocks for nodes, taken before anything is changed so that a full volume changes nothing.
+  // Blocks for nodes, taken before any change, so that a full volume changes nothing.
   struct Reserve {
     struct Block {
       std::uint64_t physical = 0;
@@ -54,7 +54,8 @@ class ExtentMap final : public BlockMap {
   Outcome<Path> walk(std::uint64_t logical);
   Outcome<Level> open_root();
   Outcome<Level> open_child(const Level& parent);
-  // After a change: the checksum of the node, and the keys above it if its first entry changed.
+  // Call after a change: updates the checksum of the node, and the keys above it if its first entry
+  // changed.
   void touch(const Path& path, std::size_t level);
   void correct_keys(Path& path, std::size_t level);
 

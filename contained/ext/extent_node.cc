@@ -26,7 +26,7 @@ T get(std::span<const std::byte> bytes, std::size_t offset) {
 
 template <typename T>
 void put(std::span<std::byte> bytes, std::size_t offset, std::type_identity_t<T> value) {
-  (void)store_le<T>(bytes, offset, value);  // out of range is meant to do nothing
+  (void)store_le<T>(bytes, offset, value);  // a write out of range does nothing, by design
 }
 
 std::uint64_t join_halves(std::uint16_t high, std::uint32_t low) {
@@ -136,7 +136,7 @@ void ExtentNode::set_index(int position, const ExtentIndex& index) {
 int ExtentNode::last_not_after(std::uint64_t logical) const {
   int low = 0;
   int high = entries();
-  // Files grow at their end, so the last entry is asked for most.
+  // Files grow at their end, so the last entry is wanted most often.
   if (high > 0 && key(high - 1) <= logical) return high - 1;
   while (low < high) {
     const int middle = (low + high) / 2;
@@ -189,7 +189,7 @@ std::uint64_t ExtentNode::last_end() const {
 
 std::string_view ExtentNode::check_header(std::uint64_t low, std::uint64_t high) const {
   if (!has_magic()) return "it is not a node of an extent tree";
-  // Some writers left room for more than a checksum behind the entries.
+  // Some systems left room for more than a checksum behind the entries.
   if (max() > capacity() || max() + 2 < capacity()) return "it claims an impossible size";
   if (entries() > max()) return "it claims more entries than fit";
   if (entries() == 0) return {};

@@ -30,23 +30,23 @@ inline constexpr std::uint16_t kDeepestTree = 5;
 inline constexpr std::uint64_t kExtentLogicalEnd = std::uint64_t{1} << 32;
 inline constexpr std::uint64_t kExtentPhysicalEnd = std::uint64_t{1} << 48;
 
-// One node of an extent tree, root or block, over bytes it does not own. Positions beyond the
-// bytes read as zeros and are never written, whatever the header claims, so that a node that was
-// fine when it was checked and was overwritten since, through damage, can do no harm.
+// One node of an extent tree, root or block, over bytes it does not own. Positions beyond the bytes
+// read as zeros and are never written, whatever the header claims, so that a node that was valid
+// when checked and has been overwritten since, through damage, can do no harm.
 class ExtentNode {
  public:
   ExtentNode() = default;
   explicit ExtentNode(std::span<std::byte> bytes) : bytes_(bytes) {}
 
   [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
-  // Makes an empty node of all the bytes.
+  // Makes an empty node from all the bytes.
   void initialize(std::uint16_t depth);
 
   [[nodiscard]] bool has_magic() const;
   [[nodiscard]] std::uint16_t entries() const;
   [[nodiscard]] std::uint16_t max() const;
   [[nodiscard]] std::uint16_t depth() const;
-  // What max() is in a node made by initialize().
+  // The value of max() in a node made by initialize().
   [[nodiscard]] std::uint16_t capacity() const;
   void set_entries(std::uint16_t entries);
   void set_depth(std::uint16_t depth);
@@ -58,19 +58,19 @@ class ExtentNode {
   [[nodiscard]] ExtentIndex index(int position) const;
   void set_index(int position, const ExtentIndex& index);
 
-  // The last entry that starts at or before `logical`, -1 if none does. Whatever the order of the
-  // entries, the one after it starts later.
+  // The last entry that starts at or before `logical`, -1 if there is none. Even in a node out of
+  // order, the entry after it starts later.
   [[nodiscard]] int last_not_after(std::uint64_t logical) const;
 
-  // Opens a zeroed entry; there must be room.
+  // Makes room for a zeroed entry; the node must not be full.
   void open_gap(int position);
-  // Takes out the entries from `first` to before `last`.
+  // Removes the entries from `first` to before `last`.
   void erase(int first, int last);
   // Moves the entries from `first` on to the end of another node.
   void move_tail(int first, ExtentNode& to);
 
-  // Everything that must hold for the header, then for the entries. `low` and `high` bound the
-  // logical blocks the node may speak about. The answer is empty or what is wrong, for a person.
+  // All conditions on the header, then on the entries. `low` and `high` bound the logical blocks
+  // that the node may describe. Returns the fault, for a person, or an empty text.
   [[nodiscard]] std::string_view check_header(std::uint64_t low, std::uint64_t high) const;
   [[nodiscard]] std::string_view check_entries(std::uint64_t low, std::uint64_t high) const;
 

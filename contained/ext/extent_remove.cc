@@ -13,14 +13,14 @@ Outcome<void> ExtentMap::remove(std::uint64_t logical, std::uint64_t count) {
   TRY(Path path, walk(logical));
   const Level& leaf = path.leaf();
   const Extent extent = leaf.node.extent(leaf.position);
-  // A hole inside one extent makes two of it; this is the only case that needs a block, so first.
+  // A hole inside one extent splits it; only this case needs a block, so it comes first.
   if (leaf.position >= 0 && extent.logical < logical && extent.end() > end)
     TRY_VOID(split_extent(end));
   TRY_VOID(detach(logical, end, Data::kRelease));
   return collapse();
 }
 
-// Goes from leaf to leaf. Each one either loses entries or is passed for good, so this ends.
+// Goes from leaf to leaf. Each one either loses entries or is never visited again, so this ends.
 Outcome<void> ExtentMap::detach(std::uint64_t logical, std::uint64_t end, Data data) {
   for (std::uint64_t cursor = logical; cursor < end;) {
     TRY(Path path, walk(cursor));
@@ -36,7 +36,7 @@ Outcome<std::uint64_t> ExtentMap::detach_in_leaf(Path& path, std::uint64_t curso
   Outcome<void> released;
   int position = path.leaf().position;
   if (position < 0 || leaf.extent(position).end() <= cursor) ++position;
-  int gone_first = position;  // entries [gone_first, position) are to be taken out
+  int gone_first = position;  // entries [gone_first, position) go
   bool changed = false;
   for (; position < leaf.entries(); ++position) {
     Extent extent = leaf.extent(position);
@@ -84,7 +84,8 @@ Outcome<void> ExtentMap::release_data(std::uint64_t physical, std::uint64_t coun
   return blocks_.release(physical, count, MapUse::kData);
 }
 
-// The leaf of the path is empty: takes it out of its parent, and the parent too if that was all.
+// The leaf of the path is empty: removes it from its parent, and the parent too if it is empty
+// then.
 Outcome<void> ExtentMap::drop_empty(Path& path) {
   std::size_t level = path.depth;
   std::size_t emptied = level;
@@ -106,7 +107,7 @@ Outcome<void> ExtentMap::drop_empty(Path& path) {
   return outcome;
 }
 
-// Takes the entries of a lone child into the root as long as they fit.
+// Moves the entries of a lone child into the root if they fit.
 Outcome<void> ExtentMap::collapse() {
   TRY(Level root, open_root());
   while (root.node.depth() > 0 && root.node.entries() == 1) {

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint64_t kDirect = EXT2_NDIR_BLOCKS;
 constexpr std::uint64_t kLogicalEnd = std::uint64_t{1} << 32;
 constexpr std::uint64_t kPhysicalEnd = std::uint64_t{1} << 32;
-// A hole or a run may reach over many pointer blocks; one call looks at so many bytes of them.
+// A hole or a run may span many pointer blocks; one call reads at most this many bytes of them.
 constexpr std::uint64_t kBytesPerFind = std::uint64_t{4} << 20;
 
 }  // namespace
@@ -50,7 +50,7 @@ void IndirectMap::touch(const Table& table) {
   if (table.physical != 0) blocks_.changed(table.physical);
 }
 
-// The slots on the way, as if all tables were there.
+// The slots on the path, as if all tables existed.
 IndirectMap::Path IndirectMap::locate(std::uint64_t logical) const {
   Path path;
   if (logical < kDirect) {
@@ -87,8 +87,8 @@ Outcome<IndirectMap::Path> IndirectMap::walk(std::uint64_t logical) {
     path.tables[path.reached].bytes = block.bytes;
     path.tables[path.reached++].physical = next;
   }
-  // What the table at the end covers from here: itself if it holds the pointers to data, all below
-  // the missing ones otherwise.
+  // The blocks that the last table covers from here: its own if it holds the pointers to data,
+  // otherwise all below the missing tables.
   if (path.depth == 0) {
     path.rest = kDirect - path.tables[0].slot;
     return path;
@@ -103,8 +103,8 @@ Outcome<IndirectMap::Path> IndirectMap::walk(std::uint64_t logical) {
   return path;
 }
 
-// How many tables are missing from the end of the path on, one after the other. A step for each of
-// them would make a map of a few blocks cost as much as the file that it could hold.
+// How many consecutive tables are missing from the end of the path on. Without this step size, a
+// map of a few blocks would cost as much as the file it could hold.
 std::uint64_t IndirectMap::missing_tables(const Path& path) const {
   if (path.complete() || path.reached == 1) return 1;  // those of the root differ in size
   const Table& last = path.tables[path.reached - 1];
@@ -113,7 +113,7 @@ std::uint64_t IndirectMap::missing_tables(const Path& path) const {
   return count;
 }
 
-// What find() gives, but never beyond one table, and unchecked.
+// The result of find(), but within one table, and unchecked.
 Outcome<Run> IndirectMap::find_in_table(std::uint64_t logical, std::uint64_t most) {
   TRY(Path path, walk(logical));
   Run run{.logical = logical, .count = std::min(most, path.rest)};
@@ -164,7 +164,7 @@ Outcome<void> IndirectMap::insert(const Run& run) {
     const auto inserted =
         insert_in_table(run.logical + done, run.physical + done, run.count - done);
     if (!inserted) {
-      // Taking out needs no blocks; should it fail all the same, the map was damaged before.
+      // Taking out needs no blocks; if it fails all the same, the map was damaged before.
       if (done > 0) (void)detach(run.logical, run.logical + done, Data::kKeep);
       return std::unexpected(inserted.error());
     }
@@ -173,7 +173,7 @@ Outcome<void> IndirectMap::insert(const Run& run) {
   return {};
 }
 
-// Maps as many blocks as one table holds and answers how many that were.
+// Maps as many blocks as one table holds and returns their number.
 Outcome<std::uint64_t> IndirectMap::insert_in_table(std::uint64_t logical, std::uint64_t physical,
                                                     std::uint64_t most) {
   TRY(Path path, walk(logical));
@@ -188,12 +188,12 @@ Outcome<std::uint64_t> IndirectMap::insert_in_table(std::uint64_t logical, std::
   return count;
 }
 
-// Adds the missing tables of the path, all of them or none. They are linked from the far end, so
-// that the map changes at once when the first one gets its pointer.
+// Adds the missing tables of the path, all of them or none. Links them from the far end, so that
+// the map changes at once when the first one gets its pointer.
 Outcome<void> IndirectMap::add_tables(Path& path, std::uint64_t goal) {
   std::size_t taken = 0;
   if (auto got = take_tables(path, taken, goal); !got) {
-    // The failure that counts is the first one.
+    // Only the first failure counts.
     for (std::size_t i = 0; i < taken; ++i)
       (void)blocks_.release(path.tables[path.reached + i].physical, 1, MapUse::kMap);
     return got;
@@ -262,7 +262,7 @@ Outcome<void> IndirectMap::release_data(std::uint64_t physical, std::uint64_t co
   return blocks_.release(physical, count, MapUse::kData);
 }
 
-// Takes out the tables that hold nothing any more, from the end of the path up.
+// Removes the empty tables, from the end of the path up.
 Outcome<void> IndirectMap::drop_empty(Path& path) {
   const auto is_empty = [](const Table& table) {
     const auto bytes = table.bytes;

@@ -20,23 +20,23 @@ class IndirectMap final : public BlockMap {
   Outcome<void> mark_written(std::uint64_t logical, std::uint64_t count) override;
   Outcome<void> remove(std::uint64_t logical, std::uint64_t count) override;
 
-  // How many logical blocks such a map can address with blocks of this size.
+  // The number of logical blocks such a map can address with blocks of this size.
   static std::uint64_t capacity(std::uint32_t block_size);
 
  private:
   static constexpr std::size_t kDeepest = 3;
-  // What becomes of the data blocks of a range that is unmapped.
+  // The fate of the data blocks of an unmapped range.
   enum class Data { kRelease, kKeep };
 
-  // A row of pointers, the root or a block, and the pointer in it that leads on.
+  // A row of pointers, the root or a block, and the slot of the pointer on the path.
   struct Table {
     std::span<std::byte> bytes;
-    std::uint64_t physical = 0;  // nothing for the root
+    std::uint64_t physical = 0;  // unused for the root
     std::size_t slot = 0;
   };
-  // The way to the pointer of one logical block, as far as there are tables: `reached` of
-  // depth + 1. The last table covers `rest` blocks from there on; where tables are missing, all
-  // that are missing beside each other do.
+  // The path to the pointer of one logical block, as far as there are tables: `reached` of depth +
+  // 1. The last table covers `rest` blocks from there on; if tables are missing, `rest` covers all
+  // consecutive missing ones.
   struct Path {
     std::array<Table, kDeepest + 1> tables;
     std::size_t depth = 0;

@@ -18,7 +18,7 @@ constexpr std::uint32_t kLargestBlock = 65536;
 Result<void> check_runs(const JournalGeometry& geometry) {
   std::vector<JournalRun> runs = geometry.runs;
   std::ranges::sort(runs, {}, &JournalRun::start);
-  std::uint64_t free_from = 1;  // block 0 is never a file's
+  std::uint64_t free_from = 1;  // block 0 never belongs to a file
   for (const JournalRun& run : runs) {
     const auto end = checked_add<std::uint64_t>(run.start, run.count);
     if (run.count == 0 || run.start < free_from || !end || *end > geometry.filesystem_blocks)
@@ -111,7 +111,7 @@ bool Journal::well_formed(std::span<const JournalBlock> blocks) const {
   });
 }
 
-// Somewhere a replay of the live transaction does not look.
+// An area that a replay of the live transaction does not read.
 Outcome<Journal::Area> Journal::choose_area(std::uint64_t log_blocks) {
   const bool fits_a_half = log_blocks <= low_.count;
   const bool live_everywhere = live_ && *live_ == whole_;
@@ -120,7 +120,7 @@ Outcome<Journal::Area> Journal::choose_area(std::uint64_t log_blocks) {
   return live_ && *live_ == low_ ? high_ : low_;
 }
 
-// The order of these steps is the whole point; journal.md says what each crash leaves.
+// The order of these steps matters; journal.md says what each crash leaves.
 Outcome<void> Journal::write_transaction(std::span<const JournalBlock> blocks) {
   TRY(const Area area, choose_area(format_.log_blocks_for(blocks.size())));
   const std::uint32_t sequence = next_sequence_;
@@ -140,7 +140,7 @@ Outcome<void> Journal::write_transaction(std::span<const JournalBlock> blocks) {
   return {};
 }
 
-// One write for each run of the journal's file that the blocks touch. One part is one log block.
+// One write for each run of the journal's file that the blocks span. One part is one log block.
 Outcome<void> Journal::write_log(std::uint32_t log_block, std::span<iovec> parts) {
   std::uint64_t skip = log_block;
   for (const JournalRun& run : geometry_.runs) {

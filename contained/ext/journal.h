@@ -20,7 +20,7 @@ struct JournalRun {
   std::uint32_t count = 0;
 };
 
-// What the filesystem says of its journal. All of it comes from the medium; open() checks it.
+// The journal's description in the filesystem. All of it comes from the medium; open() checks it.
 struct JournalGeometry {
   std::uint32_t block_size = 0;
   std::uint64_t filesystem_blocks = 0;
@@ -30,10 +30,10 @@ struct JournalGeometry {
   bool wants_64bit = false;           // the 64bit feature
 };
 
-// Writes sets of metadata blocks into the journal inside an ext3 or ext4 filesystem, so that a set
-// is there as a whole or not at all after a crash, once e2fsck or the kernel has replayed it. At
-// most one transaction is live; journal.md has the scheme and why no revoke records are needed. It
-// does not replay, does not write blocks home, and does not touch the filesystem's superblock.
+// Writes sets of metadata blocks into the journal inside an ext3 or ext4 filesystem, so that after
+// a crash and a replay by e2fsck or the kernel a set is there as a whole or not at all. At most one
+// transaction is live; journal.md has the scheme and why no revoke records are needed. It does not
+// replay, does not write blocks home, and does not touch the filesystem's superblock.
 //
 // The owner's part of the bargain:
 //  - the filesystem's superblock carries the "needs recovery" flag, durably, before the first
@@ -44,17 +44,18 @@ struct JournalGeometry {
 //  - one call at a time, and the data stays unchanged during it.
 class Journal {
  public:
-  // Reads and judges the journal's superblock; writes nothing. The medium must outlive the journal.
+  // Reads and checks the journal's superblock; writes nothing. The medium must outlive the journal.
   static Result<Journal> open(BlockIo& medium, JournalGeometry geometry);
 
-  // A crash left a transaction that is not ours. Until somebody replays it and the journal is
-  // opened anew, commit() and clean() are EUCLEAN.
+  // A crash left another system's transaction. Until it is replayed and the journal opened anew,
+  // commit() and clean() are EUCLEAN.
   [[nodiscard]] bool needs_replay() const { return found_in_use_; }
 
-  // Blocks that fit into one transaction at the usual price of two flushes.
+  // The number of blocks that fit into one transaction at the usual price of two flushes.
   [[nodiscard]] std::uint32_t capacity() const;
 
-  // Blocks that fit at all. More than capacity() costs four flushes now and two with the next one.
+  // The largest possible number. More than capacity() costs four flushes now and two with the next
+  // one.
   [[nodiscard]] std::uint32_t largest_transaction() const;
 
   // The blocks are durable as one change when it returns. Without blocks it is a flush.
@@ -89,11 +90,11 @@ class Journal {
 
   BlockIo* medium_;
   JournalGeometry geometry_;
-  JournalSuperblock superblock_;  // as it is on the medium, features as we want them
+  JournalSuperblock superblock_;  // as on the medium, with the features of choose_features()
   TransactionFormat format_;
   Area low_, high_, whole_;
   std::uint32_t next_sequence_;
-  std::optional<Area> live_;  // where the transaction is that a replay would find
+  std::optional<Area> live_;  // the transaction that a replay would find
   std::optional<Errno> failure_;
   bool found_in_use_;
 };

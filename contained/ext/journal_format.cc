@@ -33,7 +33,7 @@ constexpr std::size_t kFastCommitBlocksAt = 0x54;
 constexpr std::size_t kJournalChecksumAt = 0xFC;
 
 constexpr std::uint32_t kChecksumTypeCrc32c = 4U << 24;
-// The kernel does not mount with less, so there is nothing to be gained from trying.
+// The kernel does not mount with less, so supporting less is pointless.
 constexpr std::uint32_t kSmallestJournal = 1024;
 
 constexpr std::uint32_t kAnyChecksum = kJournalChecksumV2 | kJournalChecksumV3;
@@ -56,7 +56,7 @@ std::uint32_t crc32c(std::uint32_t seed, std::span<const std::byte> bytes) {
   return ext2fs_crc32c_le(seed, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
-// Our own structures have room for their own fields; anything else is a bug here.
+// The driver's own structures have room for their fields; anything else is a bug here.
 template <std::unsigned_integral T>
 void put_number(std::span<std::byte> bytes, std::size_t offset, T value) {
   [[maybe_unused]] const bool fits = store_be(bytes, offset, value);
@@ -176,7 +176,7 @@ bool JournalSuperblock::has_features() const {
 
 void JournalSuperblock::choose_features(bool checksums, bool wide_blocks) {
   if (!has_features()) return;
-  // "Revoke" may stay: it says that such records could exist, and ours never do.
+  // "Revoke" may stay: it says that such records could exist, and this driver never writes any.
   std::uint32_t incompat = field(kIncompatAt) & kJournalRevoke;
   if (checksums) incompat |= kJournalChecksumV3;
   if (wide_blocks) incompat |= kJournal64Bit;
@@ -239,7 +239,7 @@ std::span<std::byte> TransactionImage::new_block() {
 }
 
 void TransactionImage::add_part(std::span<const std::byte> data) {
-  // Only ever written from; iovec has no const form.
+  // Only read from; iovec has no const form.
   parts_.push_back({.iov_base = const_cast<std::byte*>(data.data()), .iov_len = data.size()});
 }
 

@@ -17,7 +17,7 @@ namespace airlock::ext {
 // The bytes of a jbd2 journal, without any idea of when to write them. All numbers are big-endian.
 // Layout: https://docs.kernel.org/filesystems/ext4/journal.html
 
-// One block of metadata and what it shall hold; data is exactly one filesystem block.
+// One block of metadata and its new content; data is exactly one filesystem block.
 struct JournalBlock {
   std::uint64_t block = 0;
   std::span<const std::byte> data;
@@ -56,13 +56,13 @@ struct TransactionFormat {
   [[nodiscard]] std::uint32_t blocks_that_fit(std::uint32_t log_blocks) const;
 };
 
-// The journal's superblock: 1024 bytes, of which what we do not know stays as it is.
+// The journal's superblock: 1024 bytes; unknown fields stay as they are.
 class JournalSuperblock {
  public:
   static constexpr std::size_t kSize = 1024;
   using Bytes = std::array<std::byte, kSize>;
 
-  // Typed refusals: kWrongFormat (no journal), kCorrupted, kUnsupported.
+  // Typed refusals: kWrongFormat (not a journal), kCorrupted, kUnsupported.
   static Result<JournalSuperblock> parse(const Bytes& bytes, std::uint32_t block_size,
                                          std::uint64_t available_blocks);
 
@@ -70,10 +70,10 @@ class JournalSuperblock {
   [[nodiscard]] std::uint32_t length() const;
   [[nodiscard]] std::uint32_t start() const;
   [[nodiscard]] std::uint32_t sequence() const;
-  [[nodiscard]] bool has_features() const;  // version 2; version 1 cannot say any
+  [[nodiscard]] bool has_features() const;  // version 2; version 1 has no features
 
-  // Asks for checksums and wide block numbers or takes them back, as the kernel does when it
-  // mounts; drops the features we do not write. Only for a journal that is not in use.
+  // Turns on checksums and wide block numbers or turns them off, like the kernel when it mounts;
+  // drops the features that this driver does not write. Only for a journal that is not in use.
   void choose_features(bool checksums, bool wide_blocks);
   [[nodiscard]] TransactionFormat format(const std::array<std::uint8_t, 16>& uuid) const;
 
@@ -96,8 +96,8 @@ class JournalSuperblock {
 };
 
 // One transaction laid out for the log: descriptors and block images in order, then two zero
-// blocks, the places of the commit block and of the stopper. Parts lends the caller's data where it
-// can; blocks that begin with the journal's magic are copied and escaped.
+// blocks, the places of the commit block and of the stopper. Its parts point to the caller's data
+// if possible; blocks that begin with the journal's magic are copied and escaped.
 class TransactionImage {
  public:
   TransactionImage(const TransactionFormat& format, std::uint32_t sequence,
@@ -105,7 +105,7 @@ class TransactionImage {
   TransactionImage(const TransactionImage&) = delete;
   TransactionImage& operator=(const TransactionImage&) = delete;
 
-  // One part per log block. The array may be changed, what it points to may not.
+  // One part per log block. The array may be changed, but not the data it points to.
   [[nodiscard]] std::span<iovec> parts() { return parts_; }
 
  private:
@@ -122,7 +122,7 @@ class TransactionImage {
   std::vector<iovec> parts_;
 };
 
-// The block that makes a transaction count.
+// The block that makes a transaction valid.
 std::vector<std::byte> commit_block(const TransactionFormat& format, std::uint32_t sequence);
 
 }  // namespace airlock::ext

@@ -24,20 +24,20 @@ namespace {
 
 using std::chrono::seconds;
 
-// What the kernel puts between the times of one computer and the patience of another.
+// The kernel's limits for the update and check intervals.
 constexpr seconds kDefaultUpdateInterval{EXT4_MMP_UPDATE_INTERVAL};
 constexpr seconds kMaxUpdateInterval{EXT4_MMP_MAX_UPDATE_INTERVAL};
 constexpr seconds kMinCheckInterval{EXT4_MMP_MIN_CHECK_INTERVAL};
 constexpr seconds kMaxCheckInterval{300};
 constexpr seconds kMaxExtraWait{60};
-// Whoever plugs a stick in does not wait for minutes, and a medium must not be able to make them.
-// Intervals that ask for more than this, each time, are only for mounting read-only.
+// A person who plugs in a stick does not wait for minutes, and a medium must not be able to cause
+// that. Volumes with longer intervals can only be mounted read-only.
 constexpr seconds kPatience{60};
 constexpr std::string_view kNodeName = "airlock";
 constexpr std::uint64_t kLastPrintableTime = 253'402'300'799;  // the end of the year 9999
 
 // Two intervals, so that one renewal may be late. The kernel adds at most a minute to a long one,
-// and has written no interval above kMaxCheckInterval, so a larger one is a lie or damage.
+// and has never written an interval above kMaxCheckInterval, so a larger one is false or damaged.
 seconds wait_for_interval(seconds check_interval) {
   const seconds interval = std::clamp(check_interval, kMinCheckInterval, kMaxCheckInterval);
   return std::min(interval * 2 + seconds{1}, interval + kMaxExtraWait);
@@ -52,8 +52,8 @@ seconds update_interval_of(const ext2_super_block& superblock) {
   return wanted == seconds{0} ? kDefaultUpdateInterval : std::min(wanted, kMaxUpdateInterval);
 }
 
-// Whoever claims without waiting, as the kernel does with a clean volume, renews after one update
-// interval, so this is how long it takes to see that two claimed at the same time.
+// A computer that claims without waiting, like the kernel with a clean volume, renews after one
+// update interval. So this wait shows whether two claimed at the same time.
 seconds claim_wait(seconds update_interval) {
   return update_interval + seconds{1};
 }
@@ -64,7 +64,7 @@ std::uint32_t seed_of(const ext2_super_block& superblock) {
   return ext2fs_crc32c_le(~0U, superblock.s_uuid, sizeof superblock.s_uuid);
 }
 
-// Neither field needs to end with a zero byte.
+// Neither field has to end with a zero byte.
 template <std::size_t Size>
 std::string quote_field(const std::uint8_t (&field)[Size]) {
   const auto* text = reinterpret_cast<const char*>(field);
@@ -116,7 +116,7 @@ Result<std::unique_ptr<Mmp>> Mmp::open(BlockIo& io, const ext2_super_block& supe
   if (superblock.s_rev_level == EXT2_GOOD_OLD_REV ||
       (superblock.s_feature_incompat & EXT4_FEATURE_INCOMPAT_MMP) == 0)
     return nullptr;
-  // Beyond the end of the medium is up to BlockIo.
+  // BlockIo checks the end of the medium.
   constexpr std::uint32_t kMaxLogBlockSize = 6;
   if (superblock.s_mmp_block <= superblock.s_first_data_block ||
       superblock.s_mmp_block > ~std::uint64_t{0} >> 16 ||
@@ -142,7 +142,7 @@ std::uint32_t Mmp::checksum(const mmp_struct& block) const {
                           offsetof(mmp_struct, mmp_checksum));
 }
 
-// EUCLEAN for a block that is none.
+// EUCLEAN if the block is not a protection block.
 Outcome<mmp_struct> Mmp::read() {
   mmp_struct block = {};
   TRY_VOID(io_.read_uncached(offset_, std::as_writable_bytes(std::span(&block, 1))));
@@ -220,7 +220,7 @@ Result<void> Mmp::claim() {
                       "cannot write its multiple mount protection");
   claimed_ = true;
   auto undisturbed = watch(claim_wait(update_interval_), sequence);
-  if (!undisturbed) claimed_ = false;  // not ours to give back
+  if (!undisturbed) claimed_ = false;  // another computer's claim must stay
   return undisturbed;
 }
 
@@ -248,7 +248,7 @@ void Mmp::keep(std::function<void()> lost) {
       [this, lost = std::move(lost)](const std::stop_token& stop) { work(stop, lost); });
 }
 
-// Its own thread: a commit to a slow medium can take longer than others are patient.
+// In its own thread, because a commit to a slow medium can take longer than other computers wait.
 void Mmp::work(const std::stop_token& stop, const std::function<void()>& lost) {
   std::mutex mutex;
   std::condition_variable_any wake;

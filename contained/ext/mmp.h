@@ -15,7 +15,7 @@
 
 namespace airlock::ext {
 
-// The time as Mmp needs it, so that tests do not have to wait.
+// The clock of Mmp, so that tests do not have to wait.
 class MmpClock {
  public:
   virtual ~MmpClock() = default;
@@ -25,11 +25,11 @@ class MmpClock {
   static MmpClock& real();
 };
 
-// Multiple mount protection: one block of the volume by which computers sharing a medium keep out
-// of each other's way. Whoever writes the volume keeps changing a number in it; everybody else
-// first watches whether the number changes. A hint between honest computers, no lock: it rests on
-// waiting long enough, and on reads that reach the medium, for which a buffered descriptor can do
-// only so much (DescriptorIo::read_uncached).
+// Multiple mount protection: a block of the volume through which computers that share a medium
+// avoid each other. A computer that writes the volume keeps changing a number in the block; any
+// other first checks whether the number changes. It is a hint between honest computers, not a lock:
+// it depends on long enough waits, and on reads that reach the medium, for which a buffered
+// descriptor can do only so much (DescriptorIo::read_uncached).
 //
 // Never goes through MetadataCache: the block belongs to no transaction. The medium and the clock
 // must outlive it. Calls must not overlap, except that keep() works in its own thread.
@@ -38,27 +38,27 @@ class Mmp {
   // Empty if the volume has no such protection.
   static Result<std::unique_ptr<Mmp>> open(BlockIo& io, const ext2_super_block& superblock,
                                            MmpClock& clock = MmpClock::real());
-  // Gives a claim back that is still held.
+  // Releases a claim that is still held.
   ~Mmp();
   Mmp(const Mmp&) = delete;
   Mmp& operator=(const Mmp&) = delete;
 
-  // kBusy, with who it is, if somebody else is writing the volume. Finding out takes time, unless
+  // kBusy, naming the other computer, if one is writing the volume. Finding out takes time, unless
   // the volume was left clean. Changes nothing.
   Result<void> check();
-  // Says on the medium that it is in use by us; after check(). kBusy if somebody was faster.
+  // Marks the volume as in use by this computer; call after check(). kBusy if another was faster.
   Result<void> claim();
 
-  // Renews the claim from now on; calls lost(), once, if that fails: the volume must not be
-  // written any more. lost() must not call back.
+  // Renews the claim from now on; calls lost(), once, if that fails: the volume must not be written
+  // any more. lost() must not call back.
   void keep(std::function<void()> lost);
-  // One renewal. EBUSY if the block is not as we left it.
+  // One renewal. EBUSY if the block has changed meanwhile.
   Outcome<void> renew();
-  // Says that nobody uses the volume any more. Nothing if it was not claimed, or lost.
+  // Marks the volume as not in use. Does nothing if it was not claimed, or if the claim was lost.
   Outcome<void> release();
 
   [[nodiscard]] std::chrono::seconds update_interval() const { return update_interval_; }
-  // The longest that check() and claim() together may wait, whatever the medium says.
+  // The longest total wait of check() and claim(), whatever the medium contains.
   static std::chrono::seconds longest_wait();
 
  private:

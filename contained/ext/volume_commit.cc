@@ -39,7 +39,8 @@ Outcome<void> Volume::log_changes(const MetadataCache::Changes& changes) {
     blocks.push_back({.block = snapshot.block, .data = snapshot.data});
   auto logged = journal_->commit(blocks);
   if (logged || logged.error().value != E2BIG) return logged;
-  // More than the whole journal holds. It has been emptied, so writing home is merely not atomic.
+  // More than the whole journal holds. The journal is empty now, so writing home is merely not
+  // atomic.
   log(LogLevel::kWarning, "{} changed blocks do not fit into the journal", blocks.size());
   return {};
 }
@@ -80,7 +81,7 @@ Outcome<std::vector<Batch>> Volume::take_batches() {
 
 Outcome<void> Volume::write_batch(const Batch& batch) {
   if (journal_) {
-    // Durable once it is in the journal; homes become so before the journal is reused.
+    // Durable once it is in the journal; the homes become durable before the journal is reused.
     TRY_VOID(log_changes(batch.changes));
     TRY_VOID(write_home(batch.changes));
   } else {
@@ -133,7 +134,7 @@ Outcome<void> Volume::commit() {
   if (const int failure = failure_; failure != 0) return refuse(failure);
   ReaderToken::give();
   const std::scoped_lock committing(commit_mutex_);
-  // The commit this one waited for may have failed, and what it took is lost.
+  // The commit before this one may have failed, and its changes are lost.
   if (const int failure = failure_; failure != 0) return refuse(failure);
   auto done = mark_in_use();
   if (done) done = commit_changes();
@@ -146,7 +147,7 @@ Outcome<void> Volume::commit() {
   return done;
 }
 
-// In the thread of background_. Somebody who asked for a commit may have been quicker.
+// In the thread of background_. A requested commit may have been faster.
 Outcome<void> Volume::write_back() {
   {
     const std::scoped_lock both(commit_mutex_, mutex_);
@@ -159,8 +160,8 @@ Outcome<void> Volume::write_back() {
 Outcome<void> Volume::close() {
   if (!writable()) return {};
   {
-    // A request the medium held up may come back while the last commit is on its way. What it
-    // changed then would be neither in that nor checksummed, on a medium that is marked clean.
+    // A request that the medium held up may return during the last commit. Its changes would be
+    // missing in that commit and have no checksums, on a medium that is marked clean.
     const std::scoped_lock lock(mutex_);
     closing_ = true;
   }
@@ -168,7 +169,7 @@ Outcome<void> Volume::close() {
   TRY_VOID(commit());
   TRY_VOID(mark_clean());
   fitness_.mode = MountMode::kReadOnly;
-  // Last of all: whoever sees it may start to write.
+  // Last of all: another computer may start to write when it sees this.
   return protection_ ? protection_->release() : Outcome<void>{};
 }
 

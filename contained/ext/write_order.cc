@@ -30,7 +30,7 @@ class OrderedWriter {
   }
 
  private:
-  // Names that only go away may do so at any time: a file is given up later.
+  // Names that only go away may do so at any time: their files are released later.
   [[nodiscard]] bool waits(std::uint8_t rank) const {
     return rank != write_rank::kNames || batch_.has_new_names;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Power cuts: everything a journal and its owner write is recorded, then the power fails after each
+// Power cuts: this records all writes of a journal and its owner, then cuts the power after each
 // single write, with the writes since the last flush on the medium in part, in sectors, in any
 // order. After a replay the victim must be as before or as after a commit, never between, and never
-// older than what commit() promised.
+// older than commit() promised.
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 constexpr std::uint64_t kSector = 512;
 
-// A medium in memory that can take back what was written since a point.
+// A medium in memory that can undo the writes since a point.
 class MemoryIo : public BlockIo {
  public:
   explicit MemoryIo(Bytes bytes) : bytes_(std::move(bytes)) {}
@@ -85,7 +85,7 @@ using Event = std::variant<Written, Flushed, Promised>;
 
 enum class Flushes { kKept, kLost };
 
-// Passes everything on and remembers it.
+// Passes everything on and records it.
 class RecordingIo final : public MemoryIo {
  public:
   RecordingIo(Bytes bytes, Flushes flushes) : MemoryIo(std::move(bytes)), flushes_(flushes) {}
@@ -113,7 +113,7 @@ Bytes read_file(const std::filesystem::path& path) {
   return bytes;
 }
 
-// What the owner does: which victim blocks change in which commit.
+// The owner's work: which victim blocks change in which commit.
 struct Plan {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> commits;  // first block, count
   std::uint32_t clean_after = 0;                                 // a clean() after that commit
@@ -180,7 +180,7 @@ class PowerCut {
   [[nodiscard]] std::uint64_t home(std::uint32_t index) const {
     return image_.victim_blocks().at(index) * image_.geometry().block_size;
   }
-  // Made once: it is compared with what every cut left.
+  // Made once: every cut is compared with it.
   [[nodiscard]] const Bytes& content(std::uint32_t state, std::uint32_t index) {
     Bytes& made = contents_.at(versions_.at(state).at(index)).at(index);
     if (made.empty())
@@ -198,7 +198,7 @@ class PowerCut {
     }
     ASSERT_TRUE(journal.commit(blocks));
     medium.promise(state);
-    // Homes in a few larger writes, as an owner would.
+    // Writes homes in a few larger writes, like an owner.
     for (std::uint32_t i = 0; i < count; ++i) {
       Bytes together;
       const std::uint32_t from = first + i;
@@ -217,7 +217,7 @@ class PowerCut {
     ASSERT_TRUE(medium.write(written->offset, written->data));
   }
 
-  // Puts on the medium what happened to arrive of the events [from, to).
+  // Puts the arrived part of the events [from, to) on the medium.
   void lose_some(MemoryIo& medium, std::size_t from, std::size_t to, int round,
                  std::mt19937& random) {
     std::vector<const Written*> pending;
@@ -319,7 +319,7 @@ INSTANTIATE_TEST_SUITE_P(
         CrashCase{"Scattered", "-t ext4 -b 1024 -O ^flex_bg -J size=16", "64M", five_commits()}),
     [](const auto& param) { return std::string(param.param.name); });
 
-// The test above must be able to fail: on a medium whose flushes do nothing it does.
+// The test above must be able to fail: it does on a medium whose flushes do nothing.
 TEST(JournalPowerCutItself, NoticesThatFlushesAreMissing) {
   PowerCut cut("-t ext3 -b 1024 -J size=1", "16M", five_commits());
   ASSERT_NO_FATAL_FAILURE(cut.record(Flushes::kLost));

@@ -72,7 +72,7 @@ JournalImage::JournalImage(const std::string& mkfs_options, const std::string& s
 }
 
 JournalImage::~JournalImage() {
-  std::error_code ignored;  // a leftover in /tmp fails no test
+  std::error_code ignored;  // a leftover in /tmp does not fail a test
   std::filesystem::remove_all(dir_, ignored);
 }
 

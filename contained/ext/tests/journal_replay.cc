@@ -37,7 +37,7 @@ class Walk {
     checksums_ = version2 && (word(super, 0x28) & 0x10) != 0;
     wide_ = version2 && (word(super, 0x28) & 0x2) != 0;
     seed_ = crc(~0U, Bytes(super.begin() + 0x30, super.begin() + 0x40));
-    // A torn superblock must never be seen; the scheme promises it.
+    // The scheme promises that a torn superblock never appears.
     const Bytes first1024(super.begin(), super.begin() + 1024);
     if (checksums_ && crc(~0U, with_zero_at(first1024, 0xFC)) != word(super, 0xFC)) std::abort();
   }

@@ -7,10 +7,10 @@
 
 namespace airlock::ext::test {
 
-// A second opinion on the log: walks it as the kernel and e2fsck do and copies whole transactions
+// A second opinion on the log: walks it like the kernel and e2fsck and copies whole transactions
 // home. Written from the format's description alone, it shares no code with the writer but the
-// checksum. Far from complete: no revoke records, checksums of the newest kind or none. Returns how
-// many transactions it replayed.
+// checksum. Far from complete: no revoke records, checksums of the newest kind or none. Returns the
+// number of transactions replayed.
 int replay(BlockIo& medium, const JournalGeometry& geometry);
 
 }  // namespace airlock::ext::test

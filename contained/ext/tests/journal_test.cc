@@ -72,7 +72,7 @@ class JournalOnImage : public testing::TestWithParam<Variant> {
     blocks_ = static_cast<std::uint32_t>(image_.victim_blocks().size());
   }
 
-  // Some commits whose blocks reached their homes, then one of which they did not.
+  // Some commits whose blocks reached their homes, then one whose blocks did not.
   void commit_and_crash() {
     DescriptorIo medium = open_image(image_.path());
     auto journal = Journal::open(medium, image_.geometry());
@@ -136,7 +136,7 @@ TEST_P(JournalOnImage, CleanLeavesNothingToReplay) {
     ASSERT_TRUE(commit_state(*journal, image_, 1, 10));
     write_homes(medium, image_, 1, 10);
     ASSERT_TRUE(journal->clean());
-    write_homes(medium, image_, 2, 10);  // what a replay would undo
+    write_homes(medium, image_, 2, 10);  // a replay would undo this
   }
   {
     DescriptorIo medium = open_image(image_.path());
@@ -149,7 +149,7 @@ TEST_P(JournalOnImage, CleanLeavesNothingToReplay) {
   EXPECT_EQ(homes_in_state(medium, image_, 2, 10), 10U);
 }
 
-// Mounts the image for the time of one look at the victim.
+// Mounts the image while it reads the victim.
 void let_the_kernel_replay(const JournalImage& image) {
   const std::string target = image.beside("mnt").string();
   std::filesystem::create_directory(target);
@@ -169,7 +169,7 @@ TEST_P(JournalInKernel, RunAsRootKernelReplaysTheLastCommit) {
     DescriptorIo medium = open_image(image_.path());
     EXPECT_EQ(homes_in_state(medium, image_, 5, blocks_), blocks_);
   }
-  // The kernel's sequence numbers and features are now in the journal: go on from there.
+  // The kernel's sequence numbers and features are now in the journal: continue from there.
   image_.set_needs_recovery();
   {
     DescriptorIo medium = open_image(image_.path());
@@ -259,7 +259,8 @@ TEST(Journal, CapacityIsExact) {
   }
 }
 
-// Whoever used the log before may have left anything in it, even a transaction that would be next.
+// The previous user of the log may have left anything in it, even a transaction with the next
+// number.
 TEST(Journal, StaleTransactionAfterOursIsNotReplayed) {
   const JournalImage image("-t ext4 -b 1024", "32M");
   DescriptorIo medium = open_image(image.path());
@@ -310,7 +311,7 @@ class Superblock : public testing::Test {
  protected:
   Superblock() : image_("-t ext4 -b 1024", "32M"), medium_(open_image(image_.path())) {
     EXPECT_TRUE(medium_.read(place(), bytes_));
-    // What a kernel leaves behind: with checksums.
+    // As a kernel leaves it: with checksums.
     auto journal = Journal::open(medium_, image_.geometry());
     EXPECT_TRUE(journal && commit_state(*journal, image_, 1, 1) && journal->clean());
     EXPECT_TRUE(medium_.read(place(), checked_bytes_));

@@ -22,8 +22,8 @@ constexpr std::uint32_t kBlockSize = 4096;
 constexpr std::uint64_t kMmpBlock = 3;
 constexpr std::uint64_t kNow = 1'700'000'000;  // 2023-11-14 22:13:20 UTC
 
-// A medium of eight blocks. Insists on the way around the caches, and that nothing but the block
-// of the protection is touched.
+// A medium of eight blocks. Checks that access avoids the caches and touches only the protection's
+// block.
 class FakeMedium final : public BlockIo {
  public:
   [[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
@@ -69,7 +69,7 @@ class FakeMedium final : public BlockIo {
   std::vector<std::byte> bytes_ = std::vector<std::byte>(8 * kBlockSize);
 };
 
-// Time passes only when somebody waits; then others may do something.
+// Time passes only during a wait; other computers may act meanwhile.
 class FakeClock final : public MmpClock {
  public:
   void sleep(seconds time) override {
@@ -96,7 +96,7 @@ class MmpTest : public ::testing::Test {
     leave(EXT4_MMP_SEQ_CLEAN);
   }
 
-  // As another computer would leave the block.
+  // Leaves the block as another computer would.
   void leave(std::uint32_t sequence) {
     mmp_struct block = {};
     block.mmp_magic = EXT4_MMP_MAGIC;
@@ -152,7 +152,7 @@ TEST_F(MmpTest, ABlockThatCannotBeIsCorruption) {
     ASSERT_FALSE(opened) << block;
     EXPECT_EQ(opened.error().code, Errc::kCorrupted);
   }
-  super_.s_mmp_block = 1U << 30;  // beyond this medium, which only the medium knows
+  super_.s_mmp_block = 1U << 30;  // beyond this medium: only the medium can tell
   EXPECT_EQ(open()->check().error().code, Errc::kIo);
 }
 
@@ -336,7 +336,7 @@ TEST_F(MmpTest, AMediumThatCannotBeWrittenCannotBeClaimed) {
   EXPECT_EQ(mmp->claim().error().code, Errc::kIo);
 }
 
-// The only tests that wait: one interval, the shortest there is.
+// The only tests that wait: for the shortest possible interval.
 class MmpKeeperTest : public MmpTest {
  protected:
   MmpKeeperTest() {
