@@ -48,8 +48,8 @@ class ClusterChain {
   [[nodiscard]] std::uint32_t length_without(std::uint32_t pieces) const;
   [[nodiscard]] std::size_t piece_count() const { return pieces_.size(); }
 
-  // The last cluster whose link on the medium is old, given the last cluster now: this link must
-  // not reach the medium before the links of the clusters that follow it.
+  // The last cluster of the chain that the medium may know before this batch is written, given the
+  // last one now: its new link must not be written before the links of the clusters behind it.
   std::uint32_t anchor(std::uint64_t batch, std::uint32_t last);
 
  private:

@@ -198,7 +198,7 @@ Outcome<void> ExfatDriver::remove(NodeId parent, std::string_view name, bool is_
   return {};
 }
 
-// Where the medium has a name of the file; null if it has none yet.
+// The name of the file on the medium, and its place; null if the medium has none yet.
 Outcome<const Origin*> ExfatDriver::find_origin(const Source& source) {
   if (const Origin* const known = known_origin(source.node)) return known;
   if (source.directory.is_added(source.name.index)) return nullptr;

@@ -190,7 +190,7 @@ Outcome<void> FatDriver::remove(NodeId parent, std::string_view name, bool is_di
   return {};
 }
 
-// Where the medium has a name of the file; null if it has none yet.
+// The name of the file on the medium, and its place; null if the medium has none yet.
 Outcome<const Origin*> FatDriver::find_origin(const Source& source) {
   if (const Origin* const known = known_origin(source.node)) return known;
   if (source.directory.is_added(source.entry.slot)) return nullptr;

@@ -215,8 +215,8 @@ void FileDriver::add_new(Segments& where, std::uint64_t offset, std::uint64_t en
 
 // Writes at or before the end of the written part, and beyond it. The file has no data behind that
 // end; the write goes on to the end of the page, because the medium would otherwise be read for the
-// rest of it. Waits while the file is being cut: the medium must keep the lost part until the cut
-// is committed.
+// rest of it. kCommitFirst while the file is being cut: the medium must keep the lost part until
+// the cut is committed.
 Outcome<void> FileDriver::extend(NodeId node, std::uint64_t offset,
                                  std::span<const std::byte> from) {
   const auto moving = locks_.change(node);

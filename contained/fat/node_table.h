@@ -16,7 +16,7 @@
 
 namespace airlock::fat {
 
-// Where the medium has the name of a file that was renamed in this batch.
+// The name on the medium of a file that was renamed in this batch, and its place.
 struct Origin {
   std::uint64_t batch = 0;
   NodeId directory = 0;
