@@ -178,7 +178,7 @@ class ScriptWriter:
     def _fallocate(self):
         if "inline_data" in self.kind.mkfs:
             # Linux 6.18 loses data written to an inline file after a fallocate behind its end, so
-            # it is no reference here.
+            # it cannot be the reference here.
             return
         mode = self.random.choice((0, FALLOC_KEEP, FALLOC_PUNCH | FALLOC_KEEP,
                                    FALLOC_PUNCH | FALLOC_KEEP, FALLOC_ZERO,

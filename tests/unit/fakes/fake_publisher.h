@@ -12,8 +12,8 @@
 
 namespace airlock {
 
-// All that is visible on the bus. The test fails if an unknown object is changed, or if an object
-// appears twice.
+// All that is visible on the bus. The test fails if an unknown object is changed or removed, or if
+// an object appears twice.
 class FakePublisher final : public Publisher {
  public:
   std::map<std::string, PropertyMap> volumes, jobs;

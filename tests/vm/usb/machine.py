@@ -360,7 +360,7 @@ class Machine:
         return self.run("pgrep 'lock-(ext|fat)'", allowed=None).text.split()
 
     def stuck(self):
-        """Where in the kernel unkillable processes wait, and the requests that FUSE waits for."""
+        """The kernel stacks of unkillable processes, and the requests that FUSE waits for."""
         return self.run("for task in /proc/[0-9]*; do grep -q '^State:.D' $task/status 2>/dev/null || continue;"
                         " tr '\\0' ' ' <$task/cmdline; cat $task/comm $task/stack; done;"
                         " grep . /sys/fs/fuse/connections/*/waiting; findmnt -rno TARGET,SOURCE,FSTYPE | grep fuse;"
