@@ -4,13 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "contained/runtime/stock_program.h"
 #include "lib/protocol/check_record.h"
 #include "lib/protocol/checkers.h"
 
 namespace airlock::check {
-
-// Where a checker reports its progress, if it can.
-inline constexpr int kProgressDescriptor = 5;
 
 // The command line for the request, the name of the program first.
 Result<std::vector<std::string>> command_for(const CheckerRow& row, const CheckRequest& request);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <linux/seccomp.h>
+#include <utility>
 
+#include "contained/runtime/door.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 
@@ -17,16 +18,16 @@ enum class Access { kReadOnly, kReadWrite };
 class Doorkeeper {
  public:
   Doorkeeper(UniqueFd listener, BorrowedFd medium, Access access)
-      : listener_(std::move(listener)), medium_(medium), access_(access) {}
+      : door_(std::move(listener)), medium_(medium), access_(access) {}
 
   // Readable when somebody waits for an answer; hangs up when there is nobody left to ask.
-  [[nodiscard]] BorrowedFd listener() const { return listener_.borrow(); }
+  [[nodiscard]] BorrowedFd listener() const { return door_.listener(); }
   Result<void> answer_one() const;
   // Answers a question that was taken from the listener. Nobody hears it if who asked has ended.
   Result<void> answer(const seccomp_notif& question) const;
 
  private:
-  UniqueFd listener_;
+  Door door_;
   BorrowedFd medium_;
   Access access_;
 };

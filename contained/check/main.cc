@@ -22,6 +22,7 @@
 #include "contained/check/verdict.h"
 #include "contained/runtime/confine.h"
 #include "contained/runtime/one_answer.h"
+#include "contained/runtime/program_output.h"
 #include "lib/protocol/channel.h"
 
 namespace airlock::check {
@@ -77,7 +78,7 @@ Result<CheckerLimits> limits_for(const Task& task) {
 // Watches over one run of a checker until its end.
 class Run {
  public:
-  Run(Channel& channel, CheckerProcess checker, Doorkeeper door)
+  Run(Channel& channel, StockProgram checker, Doorkeeper door)
       : channel_(channel), checker_(std::move(checker)), door_(std::move(door)) {}
 
   Result<Ending> see_through() {
@@ -94,7 +95,7 @@ class Run {
       if ((waiting[1].revents & (POLLHUP | POLLERR)) != 0) door_closed_ = true;
       if (waiting[2].revents != 0) read_output();
       if (waiting[3].revents != 0) read_progress();
-      if (output_.too_much() && !stopped_) kill_checker(checker_);
+      if (output_.too_much() && !stopped_) kill_stock_program(checker_);
       stopped_ = stopped_ || output_.too_much();
       if (waiting[0].revents != 0) return end();
     }
@@ -135,9 +136,9 @@ class Run {
   }
 
   Channel& channel_;
-  CheckerProcess checker_;
+  StockProgram checker_;
   Doorkeeper door_;
-  Output output_;
+  ProgramOutput output_;
   ProgressLines progress_;
   std::array<char, 4096> buffer_{};
   std::chrono::steady_clock::time_point last_told_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/check/output.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -12,12 +11,6 @@ namespace {
 
 constexpr std::size_t kMostProgressLine = 256;
 constexpr std::uint64_t kPasses = 5;
-constexpr std::string_view kGap = "\n[...]\n";
-
-bool belongs(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return c == '\n' || (byte >= 0x20 && byte != 0x7f);
-}
 
 // "1 20 150 /dev/medium"
 std::optional<std::uint32_t> understand(std::string_view line) {
@@ -37,22 +30,6 @@ std::optional<std::uint32_t> understand(std::string_view line) {
 }
 
 }  // namespace
-
-void Output::append(std::string_view text) {
-  written_ += text.size();
-  const std::size_t room = kMostHead - head_.size();
-  head_ += text.substr(0, room);
-  text.remove_prefix(std::min(room, text.size()));
-  tail_ += text;
-  if (tail_.size() > kMostTail) tail_.erase(0, tail_.size() - kMostTail);
-}
-
-std::string Output::text() const {
-  const bool whole = written_ == head_.size() + tail_.size();
-  std::string text = head_ + (whole ? "" : std::string(kGap)) + tail_;
-  std::erase_if(text, [](char c) { return !belongs(c); });
-  return text;
-}
 
 std::optional<std::uint32_t> ProgressLines::append(std::string_view text) {
   std::optional<std::uint32_t> grown;

@@ -132,9 +132,13 @@ void outlive_starter() {
 
 Result<Confinement> confine(Filter filter) {
   TRY(const int landlock_abi, forbid_with_landlock());
-  TRY_VOID(report_forbidden_calls());
-  TRY_VOID(install_filter(filter));
+  TRY_VOID(confine_to_calls(filter));
   return Confinement{.landlock_abi = landlock_abi};
+}
+
+Result<void> confine_to_calls(Filter filter) {
+  TRY_VOID(report_forbidden_calls());
+  return install_filter(filter);
 }
 
 }  // namespace airlock

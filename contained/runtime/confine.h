@@ -50,5 +50,8 @@ using Filter = std::span<const sock_filter>;
 
 // Takes the calls of syscalls_until_goodbye.inc away, from all threads.
 [[nodiscard]] Result<void> serve_only();
+// The filter alone, for a worker that stays with the libraries and answers a program that is not in
+// its own Landlock domain: it could not read what that asks for, nor signal it.
+[[nodiscard]] Result<void> confine_to_calls(Filter filter);
 
 }  // namespace airlock

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/runtime/driver_main.h"
 
-#include <fcntl.h>
 #include <malloc.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -27,20 +26,6 @@ namespace {
 // as large as it can be, or every access would go sector by sector.
 constexpr std::uint32_t kLargestDeviceBlock = 4096;
 constexpr unsigned kThreads = 3;
-
-Result<DescriptorIo> ask_for_medium(Server& session, const DriverOptions& options, MediumUse use) {
-  // The kernel claims the device of a fuseblk mount itself and would find it taken.
-  const std::uint32_t exclusive = options.fuseblk ? 0 : O_EXCL;
-  UniqueFd descriptor;
-  if (options.read_only() || use == MediumUse::kOnlyRead) {
-    TRY(descriptor, session.open_device(options.medium, O_RDONLY | exclusive));
-  } else {
-    TRY(auto opened, session.open_device_or_read_only(options.medium, exclusive));
-    descriptor = std::move(opened.descriptor);
-  }
-  TRY_VOID(session.finish_opening());
-  return DescriptorIo::adopt(std::move(descriptor));
-}
 
 // The kernel leaves access times to a FUSE driver and tells it of few reads, so no driver sets them
 // by reading. The mount table says so.
@@ -71,7 +56,8 @@ Result<void> run(Server& session, std::span<char*> argv, const DriverProgram& pr
   TRY_VOID(session.accept());
   const std::vector<std::string> own_arguments(argv.begin(), argv.end());
   TRY(const DriverOptions options, parse_driver_options(session.merged_arguments(own_arguments)));
-  TRY(auto io, ask_for_medium(session, options, program.use));
+  TRY(auto descriptor, ask_for_medium(session, options, program.use));
+  TRY(auto io, DescriptorIo::adopt(std::move(descriptor)));
   // libfuse looks around in the system when a session is made, so this comes before confine().
   TRY(auto server,
       FuseServer::create(session.take_fuse_device(),

@@ -12,6 +12,7 @@
 #include "contained/runtime/confine.h"
 #include "contained/runtime/driver_options.h"
 #include "contained/runtime/file_system.h"
+#include "contained/runtime/medium_request.h"
 
 namespace airlock {
 
@@ -27,9 +28,6 @@ class OpenedMedium {
   // The mount exists: from here on the medium may be written. Starts threads.
   virtual Result<void> begin() = 0;
 };
-
-// A driver that never writes holds a descriptor that cannot, also in a mount that asks for more.
-enum class MediumUse { kReadAndWrite, kOnlyRead };
 
 struct DriverProgram {
   std::string_view name;  // "airlock-ext"

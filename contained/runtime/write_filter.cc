@@ -4,6 +4,7 @@
 #include <linux/blkzoned.h>
 #include <linux/cdrom.h>
 #include <linux/fd.h>
+#include <linux/seccomp.h>
 #include <linux/sed-opal.h>
 
 #include "contained/runtime/make_filter.h"
