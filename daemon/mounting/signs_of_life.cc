@@ -26,14 +26,28 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+// The driver, and the program of the distribution that does its work, where there is one.
+std::vector<pid_t> processes_of(pid_t driver) {
+  if (driver <= 0) return {};
+  std::vector<pid_t> processes{driver};
+  std::istringstream children(file_text(fmt::format("/proc/{0}/task/{0}/children", driver)));
+  // The sandbox allows no more than one; a driver that was taken over makes no work for us.
+  constexpr std::size_t kMostProcesses = 4;
+  for (pid_t child = 0; processes.size() < kMostProcesses && children >> child;)
+    processes.push_back(child);
+  return processes;
+}
+
 // The lines of /proc/PID/io with these names. Only those about storage: every answer of a driver is
 // a write too.
 std::string storage_lines(pid_t driver, std::initializer_list<std::string_view> names) {
-  const std::string io = driver > 0 ? file_text(fmt::format("/proc/{}/io", driver)) : "";
   std::string lines;
-  for (const std::string_view name : names)
-    if (const std::size_t at = io.find(name); at != std::string::npos)
-      lines += io.substr(at, io.find('\n', at) - at) + ' ';
+  for (const pid_t process : processes_of(driver)) {
+    const std::string io = file_text(fmt::format("/proc/{}/io", process));
+    for (const std::string_view name : names)
+      if (const std::size_t at = io.find(name); at != std::string::npos)
+        lines += io.substr(at, io.find('\n', at) - at) + ' ';
+  }
   return lines;
 }
 
@@ -51,6 +65,19 @@ std::string finished_requests(dev_t device, std::initializer_list<Finished> kind
   return found;
 }
 
+bool one_waits_in_kernel(pid_t process) {
+  const std::string folder = fmt::format("/proc/{}/task", process);
+  const std::unique_ptr<DIR, CloseDirectory> tasks(::opendir(folder.c_str()));
+  if (!tasks) return false;
+  while (const dirent* entry = ::readdir(tasks.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const std::string line = file_text(fmt::format("{}/{}/stat", folder, entry->d_name));
+    const std::size_t name_end = line.rfind(')');
+    if (name_end != std::string::npos && line.compare(name_end, 4, ") D ") == 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string signs_of_work(pid_t driver, dev_t device) {
@@ -64,31 +91,25 @@ std::string signs_of_writing(pid_t driver, dev_t device) {
 }
 
 bool waits_in_kernel(pid_t driver) {
-  if (driver <= 0) return false;
-  const std::string folder = fmt::format("/proc/{}/task", driver);
-  const std::unique_ptr<DIR, CloseDirectory> tasks(::opendir(folder.c_str()));
-  if (!tasks) return false;
-  while (const dirent* entry = ::readdir(tasks.get())) {
-    if (entry->d_name[0] == '.') continue;
-    const std::string line = file_text(fmt::format("{}/{}/stat", folder, entry->d_name));
-    const std::size_t name_end = line.rfind(')');
-    if (name_end != std::string::npos && line.compare(name_end, 4, ") D ") == 0) return true;
-  }
-  return false;
+  return std::ranges::any_of(processes_of(driver), one_waits_in_kernel);
 }
 
 MemorySign::Use MemorySign::look() const {
-  if (driver_ <= 0) return {};
-  const std::string line = file_text(fmt::format("/proc/{}/stat", driver_));
-  // The name may contain anything; the state letter and numbers follow it.
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos) return {};
-  std::istringstream text(line.substr(name_end + 1));
-  const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
-  constexpr std::size_t kMinorFaults = 7, kMajorFaults = 9, kResident = 21;
-  if (words.size() <= kResident) return {};
-  const auto number = [&](std::size_t at) { return std::int64_t{std::atoll(words[at].c_str())}; };
-  return {.faults = number(kMinorFaults) + number(kMajorFaults), .pages = number(kResident)};
+  Use use;
+  for (const pid_t process : processes_of(driver_)) {
+    const std::string line = file_text(fmt::format("/proc/{}/stat", process));
+    // The name may contain anything; the state letter and numbers follow it.
+    const std::size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) continue;
+    std::istringstream text(line.substr(name_end + 1));
+    const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+    constexpr std::size_t kMinorFaults = 7, kMajorFaults = 9, kResident = 21;
+    if (words.size() <= kResident) continue;
+    const auto number = [&](std::size_t at) { return std::int64_t{std::atoll(words[at].c_str())}; };
+    use.faults += number(kMinorFaults) + number(kMajorFaults);
+    use.pages += number(kResident);
+  }
+  return use;
 }
 
 bool MemorySign::changed() {
