@@ -162,6 +162,9 @@ Result<void> App::Parts::find_devices() {
   how.volumes.death_grace = options.death_grace;
   how.volumes.mount_base = base;
   how.volumes.kernel_has_fuseblk = kernel_has_filesystem("fuseblk");
+  how.volumes.missing_for = [places = driver_places(rules.settings())](const DriverRow& row) {
+    return missing_for(row, places);
+  };
   how.version = AIRLOCK_VERSION;
   how.driver_directories = driver_places(rules.settings()).service_directories;
   how.program_directory = driver_places(rules.settings()).program_directory;

@@ -13,6 +13,12 @@ std::span<const DriverRow> driver_table() {
   {#name, subtypes, program, abilities, memory, files, threads, syscalls},
 #include "contained/drivers.inc"
 #undef AIRLOCK_DRIVER
+#define AIRLOCK_ADAPTED(name, subtypes, program, package, abilities, memory, files, tasks) \
+  {name,    subtypes, kAdapterProgram, abilities,                                          \
+   memory,  files,    tasks,           "contained/adapter/program_syscalls.inc",           \
+   program, package},
+#include "contained/adapter/adapted.inc"
+#undef AIRLOCK_ADAPTED
   });
   return kDrivers;
 }

@@ -33,8 +33,8 @@ constexpr int kAboveFixedDescriptors = 16;
 // Address space besides data: an idle driver uses 8 MiB. The rest is for longer lists of libraries.
 constexpr std::uint64_t kProgramAndLibraries = 64ULL << 20;
 
-constexpr int kSyncDescriptor = kControlDescriptor + 1;
-constexpr int kProgramDescriptor = kControlDescriptor + 2;
+constexpr int kSyncDescriptor = kLentDescriptor + 1;
+constexpr int kProgramDescriptor = kLentDescriptor + 2;
 
 ChildOutcome done(ChildStep step, bool worked) {
   return {step, worked ? 0 : errno};
@@ -64,9 +64,13 @@ ChildOutcome place_descriptors(const ChildPlan& plan) {
   const auto place_until_exec = [&](int fd, int at) { return ::dup3(fd, at, O_CLOEXEC) == at; };
   const int null = above(plan.null), log = above(plan.log), control = above(plan.control);
   const int sync = above(plan.sync), program = above(plan.program);
-  const bool moved = std::min({null, log, control, sync, program}) >= 0;
+  const bool lends = plan.lent >= 0;
+  const int lent = lends ? above(plan.lent) : 0;
+  const bool moved = std::min({null, log, control, sync, program, lent}) >= 0;
   const bool placed = moved && place(null, 0) && place(log, 1) && place(log, 2) &&
                       place(control, kControlDescriptor) &&
+                      (lends ? place(lent, kLentDescriptor)
+                             : ::close_range(kLentDescriptor, kLentDescriptor, 0) == 0) &&
                       place_until_exec(sync, kSyncDescriptor) &&
                       place_until_exec(program, kProgramDescriptor);
   return done(ChildStep::kPlaceDescriptors,

@@ -55,6 +55,7 @@ struct ChildPlan {
   int log = -1;      // becomes 1 and 2
   int null = -1;     // becomes 0
   int program = -1;
+  int lent = -1;  // becomes kLentDescriptor; -1: nothing does
   char* const* arguments = nullptr;
   char* const* environment = nullptr;
   SandboxLimits limits;

@@ -233,6 +233,7 @@ Result<Worker> SandboxLauncher::start(const SandboxSpec& spec) {
                        .log = log.theirs.get(),
                        .null = null.get(),
                        .program = program.get(),
+                       .lent = spec.lent.get(),
                        .arguments = argument_pointers.data(),
                        .environment = environment_pointers.data(),
                        .limits = spec.limits};

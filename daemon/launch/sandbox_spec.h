@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/unique_fd.h"
+
 namespace airlock {
 
 // Every running worker has a user id of its own: the first of the range plus the worker's process
@@ -46,6 +48,8 @@ enum class ControlGroup {
 struct SandboxSpec {
   std::string program;                 // opened by the starter; need not be visible inside
   std::vector<std::string> arguments;  // starts with the name of the program; empty: just that
+  // Becomes kLentDescriptor in the worker, besides the descriptors that every worker has.
+  BorrowedFd lent{-1};  // -1: none
   UserIdRange user_ids;
   std::optional<uid_t> user_id;  // instead of one from the range; never 0
   SandboxLimits limits;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/mount/driver_start.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -63,6 +65,21 @@ bool left_in_order(const ExitCause& cause) {
   return cause.kind == ExitCause::Kind::kExited && (cause.code == 0 || cause.code == 1);
 }
 
+// It runs with no rights, but with a medium: nobody but root may have chosen what it is.
+bool is_roots_program(BorrowedFd program) {
+  struct stat status = {};
+  return ::fstat(program.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == 0 &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 && (status.st_mode & S_IXOTH) != 0;
+}
+
+Result<UniqueFd> open_stock_program(const DriverRow& row, const DriverPlaces& places) {
+  for (const std::string& directory : places.stock_directories) {
+    UniqueFd program(::open(fmt::format("{}/{}", directory, row.runs).c_str(), O_PATH | O_CLOEXEC));
+    if (program.valid() && is_roots_program(program.borrow())) return program;
+  }
+  return fail(Errc::kUnsupported, "install the package {} to read this medium", row.package);
+}
+
 std::unexpected<Error> explain(Error error, StartedDriver& driver, const DriverRow& row) {
   // A driver that hangs is not waited for.
   if (error.code == Errc::kTimedOut) {
@@ -92,18 +109,36 @@ DriverPlaces DriverPlaces::of_this_system() {
       .service_directories = {AIRLOCK_SERVICE_SOCKET_DIR, "/run/filesystems", "/run/fuse"},
       .program_directory = AIRLOCK_LIBEXECDIR,
   };
+  places.stock_directories = {"/usr/bin", "/usr/sbin", "/bin", "/sbin"};
   const bool own_rights = ::getauxval(AT_SECURE) == 0 && ::getuid() == 0;
   const char* directory = own_rights ? std::getenv("AIRLOCK_DRIVER_DIR") : nullptr;
   if (directory != nullptr && *directory == '/') {
     places.program_directory = directory;
     places.service_directories.clear();
   }
+  const char* stock = own_rights ? std::getenv("AIRLOCK_STOCK_DIR") : nullptr;
+  if (stock != nullptr && *stock == '/')
+    places.stock_directories.insert(places.stock_directories.begin(), stock);
   return places;
 }
 
 DriverOrigin driver_origin(std::string_view place) {
   return place == kBuiltinOrigin || place == AIRLOCK_SERVICE_SOCKET_DIR ? DriverOrigin::kOurs
                                                                         : DriverOrigin::kForeign;
+}
+
+DriverOrigin driver_origin(const MountFacts& mount) {
+  const DriverOrigin origin = driver_origin(mount.origin);
+  return origin == DriverOrigin::kOurs && mount.driver == kAdapterProgram ? DriverOrigin::kAdapted
+                                                                          : origin;
+}
+
+std::string missing_for(const DriverRow& row, const DriverPlaces& places) {
+  if (!row.is_adapted()) return "";
+  if (auto program = open_stock_program(row, places); !program) return program.error().what;
+  const std::string adapter = fmt::format("{}/{}", places.program_directory, row.program);
+  if (::access(adapter.c_str(), X_OK) == 0) return "";
+  return "install the package airlock-driver-adapter to read this medium";
 }
 
 Result<StartedDriver> start_own_driver(const WantedDriver& wanted) {
@@ -115,8 +150,14 @@ Result<StartedDriver> start_own_driver(const WantedDriver& wanted) {
   spec.limits.open_files = row.open_files;
   spec.limits.tasks = row.threads;
   spec.limits.medium_in_memory_bytes = wanted.medium_in_memory;
+  UniqueFd stock;
+  if (row.is_adapted()) {
+    TRY(stock, open_stock_program(row, wanted.places));
+    spec.lent = stock.borrow();
+  }
   if (::access(spec.program.c_str(), X_OK) != 0) {
     const int error = errno;
+    if (row.is_adapted()) return fail(Errc::kUnsupported, "{}", missing_for(row, wanted.places));
     return fail_errno(error, Errc::kNotFound, "the driver {}", quote(spec.program));
   }
   SandboxLauncher launcher;

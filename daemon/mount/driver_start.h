@@ -16,22 +16,33 @@
 
 namespace airlock {
 
+struct MountFacts;
+
 // Where drivers come from.
 struct DriverPlaces {
   std::vector<std::string> service_directories;
   std::string program_directory;
+  std::vector<std::string> stock_directories;  // programs of the distribution, in this order
 
   // The installed ones. AIRLOCK_DRIVER_DIR in the environment names a folder of drivers to use
-  // instead, services left aside, so that a build tree can run its own; it counts only for root
-  // itself, never for a program with borrowed rights.
+  // instead, services left aside, so that a build tree can run its own, and AIRLOCK_STOCK_DIR one
+  // that is searched first for programs of the distribution; they count only for root itself, never
+  // for a program with borrowed rights.
   static DriverPlaces of_this_system();
 };
 
-// Whose command line the driver understands: ours know owner=, others need not.
-enum class DriverOrigin { kOurs, kForeign };
+// What has to be installed before this driver can start, as a sentence for people; empty if
+// nothing.
+std::string missing_for(const DriverRow& row, const DriverPlaces& places);
+
+// Whose command line the driver understands and whose word its end is. Ours know owner=, others
+// need not. An adapted one is a program of the distribution that a driver of ours starts: it
+// understands what ours do, but its end in order does not say that all was written.
+enum class DriverOrigin { kOurs, kAdapted, kForeign };
 
 // Of a place as mounts and D-Bus name it: "builtin", or the directory of a service socket.
 DriverOrigin driver_origin(std::string_view place);
+DriverOrigin driver_origin(const MountFacts& mount);
 
 // A driver about to serve one mount: a process of ours in our sandbox, or somebody else's service
 // of which at first only the connection is known.

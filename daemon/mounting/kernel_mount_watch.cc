@@ -30,7 +30,7 @@ KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
       driver_pid_(mount.driver_pid),
       fuseblk_(mount.fuseblk),
       read_only_(mount.read_only),
-      origin_(driver_origin(mount.origin)),
+      origin_(driver_origin(mount)),
       events_(std::move(events)),
       driver_(tools.drivers.of(mount)) {
   if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });

@@ -49,7 +49,7 @@ UnmountTask::UnmountTask(MountingTools& tools, MountingTasks& tasks, const LiveM
       source_(source),
       force_(force),
       read_only_(mount.read_only),
-      origin_(driver_origin(mount.origin)),
+      origin_(driver_origin(mount)),
       done_(std::move(done)),
       stall_(mount.driver_pid, source.device, std::chrono::steady_clock::now()),
       meter_(tools.loop, tools.small, source,

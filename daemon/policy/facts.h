@@ -50,6 +50,8 @@ struct Facts {
   SessionFacts session;
   RequestFacts request;
   bool kernel_has_fuseblk = false;
+  // What has to be installed before the driver for its type can start, as a sentence.
+  std::string missing_program;
   int zone_minutes = 0;  // how far local time is ahead of UTC
 };
 

@@ -176,6 +176,9 @@ Answer check_driver(const Question& question) {
         question, Errc::kUnsupported,
         fmt::format("the driver {} for {} is disabled in the settings", driver->name, type),
         question.settings.disabled_drivers.origin);
+  // What it stands for is another's to mount then: udisks' and the kernel's, as without Airlock.
+  if (driver->is_adapted() && !question.facts.missing_program.empty())
+    return leave_or_refuse(question, Errc::kUnsupported, question.facts.missing_program);
   return {};
 }
 
@@ -195,6 +198,17 @@ Answer check_desktop(const Question& question) {
   if (!question.automatic() || !left || !question.effective.automount_reason.empty()) return {};
   if (!automount.origin.built_in() || question.settings.switched) return {};
   return leave("the desktop mounts it through udisks, with the driver of Airlock");
+}
+
+// What an adapted program only reads, others may write: the kernel, through the desktop's udisks.
+// Nobody finds a disk read-only by itself that was not so without Airlock.
+Answer check_adapted(const Question& question) {
+  if (!question.automatic()) return {};
+  const DriverRow& driver = *choose_driver(question);
+  if (!driver.is_adapted() || driver.can("write")) return {};
+  if (!question.effective.automount.origin.built_in()) return {};
+  return leave(
+      fmt::format("{} can only read it, so it is mounted when somebody asks", driver.name));
 }
 
 Answer check_automount(const Question& question) {
@@ -232,7 +246,7 @@ Decision mount(const Question& question) {
 // is wanted. The first check with an answer decides.
 constexpr auto kChecks = std::to_array({check_request, check_device, check_image, check_system,
                                         check_session, check_probed, check_usage, check_driver,
-                                        check_type, check_desktop, check_automount});
+                                        check_type, check_desktop, check_adapted, check_automount});
 
 }  // namespace
 

@@ -285,10 +285,13 @@ void VolumeService::list_drivers(Call /*call*/, Reply<std::vector<PropertyMap>> 
     const auto types = split(row.subtypes, ' ');
     const std::string origin = origin_of(types);
     const std::string program = options_.program_directory + "/" + std::string(row.program);
-    const bool available = origin != "builtin" || ::access(program.c_str(), X_OK) == 0;
+    const bool complete =
+        !options_.volumes.missing_for || options_.volumes.missing_for(row).empty();
+    const bool available =
+        origin != "builtin" || (::access(program.c_str(), X_OK) == 0 && complete);
     all.push_back({{"name", std::string(row.name)},
                    {"types", types},
-                   {"program", std::string(row.program)},
+                   {"program", std::string(row.is_adapted() ? row.runs : row.program)},
                    {"writes", row.can("write")},
                    {"available", available},
                    {"origin", origin}});

@@ -80,6 +80,9 @@ Facts VolumeSupervisor::facts_of(const Volume& volume) const {
   facts.probe = volume.probe;
   if (volume.device) facts.session = parts_.sessions.at_seat(volume.device->seat);
   facts.kernel_has_fuseblk = options_.kernel_has_fuseblk;
+  if (const DriverRow* row = facts.probe ? find_driver(facts.probe->type) : nullptr;
+      row != nullptr && options_.missing_for)
+    facts.missing_program = options_.missing_for(*row);
   facts.zone_minutes = local_zone_minutes();
   return facts;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/devices/device.h"
+#include "daemon/launch/driver_table.h"
 #include "daemon/people/sessions.h"
 #include "daemon/places/mount_records.h"
 #include "daemon/system/mount_table_watch.h"
@@ -44,6 +45,8 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
     std::string mount_base = "/run/media";
     std::string mountinfo = "/proc/self/mountinfo";
     bool kernel_has_fuseblk = false;
+    // missing_for() with the places of this system. Empty: nothing is ever missing.
+    std::function<std::string(const DriverRow&)> missing_for = {};
   };
   struct Listener {
     // The volume no longer exists; anything that still waits for it fails with `why`.

@@ -16,6 +16,10 @@ inline constexpr const char* kEmptyRootPlace = "/.airlock-empty";
 // The first and only descriptor of a new worker, besides 0, 1 and 2.
 inline constexpr int kControlDescriptor = 3;
 
+// A worker that runs a program of the distribution is born with one more: that program, by which
+// it can be executed, and no more.
+inline constexpr int kLentDescriptor = 4;
+
 // Exit codes with a meaning. A worker is process 1 of its own process namespace, where a signal
 // from inside without a handler is ignored, so abort() must end as an exit code.
 inline constexpr int kExitAborted = 134;      // 128 + SIGABRT, as in shells

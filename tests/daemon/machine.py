@@ -55,6 +55,20 @@ def settings_for(scratch, automount):
     return SETTINGS.format(automount=automount, base=scratch / "media", own=scratch.resolve())
 
 
+@contextlib.contextmanager
+def without_program(name, folder):
+    """As if it was not installed, for this test and what it starts: they have a mount namespace of their own."""
+    nothing = folder / f"no-{name}"
+    nothing.write_text("")
+    nothing.chmod(0o644)
+    path = os.path.realpath(shutil.which(name))
+    harness.run(["mount", "--bind", nothing, path])
+    try:
+        yield
+    finally:
+        harness.run(["umount", path])
+
+
 class Refused(AssertionError):
     """The daemon answered with an error: its name, and its message for people."""
 

@@ -11,7 +11,7 @@ import time
 import harness
 import ntfs_media
 import pytest
-from machine import ALICE, BOB
+from machine import ALICE, BOB, without_program
 
 DONE, NO_SUCH_THING, NOT_ALLOWED, IN_THE_WAY, UNREACHABLE, NOT_IN_ORDER = 0, 3, 4, 5, 6, 7
 
@@ -229,9 +229,16 @@ NTFS = {"clean": (None, DONE, "the beginning of the volume is clean"),
         "torn": (ntfs_media.tear_the_copy, NOT_IN_ORDER, "its file table and the copy of it differ")}
 
 
+@pytest.fixture
+def no_ntfs(scratch):
+    """Nobody mounts it by himself."""
+    with without_program("ntfs-3g", scratch):
+        yield
+
+
 @pytest.mark.parametrize("damage, code, words", NTFS.values(), ids=NTFS)
-def test_ntfs_is_looked_at_and_left_alone(machine, ctl, damage, code, words):
-    """There is no driver for it, and Airlock never writes to it."""
+def test_ntfs_is_looked_at_and_left_alone(no_ntfs, machine, ctl, damage, code, words):
+    """No checker of ours ever writes to it."""
     machine.allow("repair", "mount-removable")
     image = ntfs_media.make(machine.scratch / "windows.img")
     if damage:

@@ -14,6 +14,12 @@ std::span<const DriverRow> driver_table() {
 #include "contained/drivers.inc"
 #include "tests/drivers/drivers.inc"
 #undef AIRLOCK_DRIVER
+#define AIRLOCK_ADAPTED(name, subtypes, program, package, abilities, memory, files, tasks) \
+  {name,    subtypes, kAdapterProgram, abilities,                                          \
+   memory,  files,    tasks,           "contained/adapter/program_syscalls.inc",           \
+   program, package},
+#include "contained/adapter/adapted.inc"
+#undef AIRLOCK_ADAPTED
   });
   return kDrivers;
 }

@@ -153,9 +153,9 @@ def test_what_is_no_medium(place, tmp_path):
 
 @needs_root
 def test_a_type_without_a_driver(image, place):
-    done = run(image, place, "-t", "airlock.reiserfs")
+    done = run(image, place, "-t", "airlock.befs")
     assert done.returncode == FAILURE
-    assert 'no driver for "reiserfs"' in done.stderr and "ext4" in done.stderr
+    assert 'no driver for "befs"' in done.stderr and "ext4" in done.stderr
 
 
 @needs_root

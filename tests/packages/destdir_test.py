@@ -42,6 +42,7 @@ EXPECTED = {
     "share/man/man7/airlock-dbus.7": TEXT,
     "share/man/man8/airlockd.8": TEXT,
     "share/man/man8/mount.airlock.8": TEXT,
+    "libexec/airlock/airlock-adapter": PROGRAM,
 }
 OF_THE_TRAY = {
     "bin/airlock-tray": PROGRAM,
@@ -104,6 +105,15 @@ class Installed(unittest.TestCase):
             self.assertTrue(install.exists() and f"Package: airlock-driver-{name}\n" in control,
                             NEEDS_A_PACKAGE.format(name))
             self.assertIn(f"usr/libexec/airlock/airlock-{name}\n", install.read_text())
+
+    def test_adapted_programs_have_a_package(self):
+        control = (ROOT / "debian/control").read_text()
+        package = control[control.index("Package: airlock-driver-adapter\n"):].split("\n\n")[0]
+        wanted = re.findall(r'^AIRLOCK_ADAPTED\("[^"]*", "[^"]*", "[^"]*", "([^"]+)"',
+                            (ROOT / "contained/adapter/adapted.inc").read_text(), re.M)
+        self.assertGreater(len(wanted), 2)
+        for name in wanted:
+            self.assertIn(f"\n {name},\n", package)
 
     def test_the_package_has_the_version_of_the_sources(self):
         version = re.search(r"version: '([^']+)'", (ROOT / "meson.build").read_text()).group(1)

@@ -4,7 +4,7 @@
 # and purging them leaves nothing of theirs. Afterwards it becomes a Debian that can be booted.
 set -eux
 export DEBIAN_FRONTEND=noninteractive
-ours='airlock airlock-driver-ext airlock-driver-fat airlock-driver-iso airlock-driver-squashfs airlock-tray'
+ours='airlock airlock-driver-adapter airlock-driver-ext airlock-driver-fat airlock-driver-iso airlock-driver-squashfs airlock-tray'
 
 apt-get install -y /packages/*.deb
 airlockctl --version

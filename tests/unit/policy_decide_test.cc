@@ -88,6 +88,34 @@ TEST(Policy, NamesWhatItCannotMount) {
   });
 }
 
+TEST(Policy, LeavesToOthersWhatAnAdaptedProgramIsMissingFor) {
+  constexpr auto kMissing = "install the package scribe-tools to read this medium";
+  expect_rows({
+      {"", stick().holds("befs"),
+       "mount befs by scribe for alice at BACKUP: rw,noexec: automount is on"},
+      {"", stick().holds("befs").lacks(kMissing),
+       "leave: install the package scribe-tools to read this medium"},
+      {"", stick().holds("befs").lacks(kMissing).alice(),
+       "refuse (Unsupported): install the package scribe-tools to read this medium"},
+      // What only an adapted one needs is not in the way of ours.
+      {"", stick().lacks(kMissing),
+       "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
+  });
+}
+
+TEST(Policy, MountsWhatAnAdaptedProgramOnlyReadsIfSomebodyAsksOrSaysSo) {
+  expect_rows({
+      {"", stick().holds("bfs"),
+       "leave: lector can only read it, so it is mounted when somebody asks"},
+      {"automount = \"on\"", stick().holds("bfs"),
+       "mount bfs by lector for alice at BACKUP: ro,noexec: automount is on; read-only: the "
+       "driver lector can only read [test.toml:1]"},
+      {"", stick().holds("bfs").alice(),
+       "mount bfs by lector for alice at BACKUP: ro,noexec if mount-removable: it was asked for; "
+       "read-only: the driver lector can only read"},
+  });
+}
+
 TEST(Policy, RefusesWhoAsksWhereItWouldLeaveAlone) {
   expect_rows({
       {"", stick().usage(ProbeUsage::kNothing).alice(),

@@ -24,6 +24,8 @@ inline constexpr auto kDrivers = std::to_array<DriverRow>({
     {"iso9660", "iso9660", "airlock-iso9660", "", 64, 32, 4, ""},
     {"other", "ext4", "airlock-other", "write", 64, 32, 4, ""},
     {"fat", "fat vfat", "airlock-fat", "write foreign", 64, 32, 4, ""},
+    {"scribe", "befs", "airlock-adapter", "write", 64, 32, 4, "", "scribe", "scribe-tools"},
+    {"lector", "bfs", "airlock-adapter", "", 64, 32, 4, "", "lector", "lector-tools"},
 });
 
 // Facts by the names used here. Begins as an ext4 stick that alice plugged in at her own seat,
@@ -118,6 +120,10 @@ class Medium {
   }
   Medium& as_type(std::string type) {
     facts_.request.type = std::move(type);
+    return *this;
+  }
+  Medium& lacks(std::string program) {
+    facts_.missing_program = std::move(program);
     return *this;
   }
   Medium& in_zone(int minutes) {
