@@ -58,7 +58,7 @@ std::vector<std::string> command_for(const AdaptedProgram& program, const Comman
   // Never remove_hiberfile or recover by force: what another system keeps for itself stays.
   if (program.name == "ntfs-3g")
     return {"ntfs-3g", "-o",
-            fmt::format("no_detach,uid={},gid={},{}", wishes.user, wishes.group,
+            fmt::format("no_detach,uid={},gid={},umask=022,{}", wishes.user, wishes.group,
                         wishes.read_only ? "ro" : "rw"),
             medium, place};
   if (program.name == "erofsfuse") return {"erofsfuse", "-f", medium, place};

@@ -26,13 +26,13 @@ TEST(AdaptedPrograms, ServeTheTypesOfTheTable) {
 TEST(AdaptedPrograms, ShowFilesAsTheUsersAndForceNothing) {
   const auto words = command_for(*find_adapted("ntfs"), {.user = 1000, .group = 100});
   ASSERT_EQ(words.size(), 5U);
-  EXPECT_EQ(words[2], "no_detach,uid=1000,gid=100,rw");
+  EXPECT_EQ(words[2], "no_detach,uid=1000,gid=100,umask=022,rw");
   for (const std::string& word : words) {
     EXPECT_EQ(word.find("remove_hiberfile"), std::string::npos);
     EXPECT_EQ(word.find("force"), std::string::npos);
   }
   const auto reading = command_for(*find_adapted("ntfs"), {.read_only = true});
-  EXPECT_EQ(reading[2], "no_detach,uid=0,gid=0,ro");
+  EXPECT_EQ(reading[2], "no_detach,uid=0,gid=0,umask=022,ro");
 }
 
 TEST(WordsOfAProgram, BecomeAReason) {
