@@ -153,10 +153,6 @@ int attack_while_mounted(const char* folder) {
   wait_for_the_end();
 }
 
-int mount_early(const char* folder) {
-  return give_up(::mount("odd", folder, "fuse", 0, "fd=0") == 0 ? "mounted early" : "held");
-}
-
 int write_without_end() {
   while (true) std::fputs("a line that is as good as any other line of this size\n", stderr);
 }
@@ -167,8 +163,6 @@ int main(int argc, char** argv) {
   if (argc < 3) return 2;
   medium_name = argv[1];
   std::array<char, 16> word{};
-  const int early = std::string_view(argv[0]).ends_with("early") ? 1 : 0;
-  if (early == 1) return mount_early(argv[2]);
   const int medium = ::open(argv[1], O_RDONLY);
   if (medium < 0 || ::read(medium, word.data(), word.size() - 1) <= 0) return give_up("no medium");
   const std::string_view task(word.data());
