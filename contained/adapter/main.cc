@@ -311,6 +311,7 @@ Result<void> Adapter::run() {
   // The mount exists. Before the goodbye, because the starter may be gone right after it.
   outlive_starter();
   TRY_VOID(session_.goodbye(0));
+  TRY_VOID(serve_only());
   return see_unmounted();
 }
 
