@@ -135,7 +135,8 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
        "a.toml:1:17: an item of order is \"builtin\" or a directory such as "
        "\"/run/airlock/drivers\", not \"built-in\""},
       {"drivers.disabled = [\"ntsf\"]",
-       "a.toml:1:20: a driver is \"ext\", \"iso9660\", \"other\" or \"fat\", not \"ntsf\""},
+       "a.toml:1:20: a driver is \"ext\", \"iso9660\", \"other\", \"fat\", \"scribe\" or "
+       "\"lector\", not \"ntsf\""},
       {"rule = 1", "a.toml:1:8: rules are written as [[rule]] blocks"},
       {"rule = [1]", "a.toml:1:9: rules are written as [[rule]] blocks"},
       {"[rule]\nname = \"x\"", "a.toml:1:1: rules are written as [[rule]] blocks"},
@@ -179,7 +180,8 @@ TEST(Settings, AnErrorInARuleIsAsExact) {
        "a.toml:2:10: folder is the name of one folder, such as \"_etc\", not \"../etc\""},
       {"folder = \"..\"", "a.toml:2:10: folder is the name of one folder, not \"..\""},
       {"driver = \"vfat\"",
-       "a.toml:2:10: a driver is \"ext\", \"iso9660\", \"other\" or \"fat\", not \"vfat\""},
+       "a.toml:2:10: a driver is \"ext\", \"iso9660\", \"other\", \"fat\", \"scribe\" or "
+       "\"lector\", not \"vfat\""},
   };
   for (const auto& [text, error] : rows) EXPECT_EQ(rule_error(text), error) << text;
 }
