@@ -106,12 +106,17 @@ def driver_of_build():
     return program if program.exists() else None
 
 
+# What a unit has beside: a title takes the room of the arguments and the environment.
+UNIT_ENVIRONMENT = ("-E", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "-E", f"INVOCATION_ID={'0' * 32}",
+                    "-E", "LANG=C.UTF-8")
+
+
 class Activated:
     """systemd-socket-activate as a stand-in for a socket unit; needs no systemd as process 1."""
 
     def __init__(self, path, program):
         self.process = subprocess.Popen(
-            ["systemd-socket-activate", "--seqpacket", "--accept", "-l", str(path), str(program)],
+            ["systemd-socket-activate", "--seqpacket", "--accept", *UNIT_ENVIRONMENT, "-l", str(path), str(program)],
             stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + PATIENCE
         while not path.exists():
