@@ -9,8 +9,8 @@
 
 namespace airlock::adapter {
 
-// What the program calls its medium and the mount point. Nothing is mounted there and the first
-// does not even exist: who asks for one of them is answered.
+// The program's names for its medium and the mount point. Nothing is mounted there, and the first
+// does not even exist: ProgramDoor answers calls that name them.
 inline constexpr std::string_view kMediumName = "/dev/medium";
 inline constexpr std::string_view kFuseName = "/dev/fuse";
 

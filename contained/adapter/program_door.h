@@ -15,7 +15,7 @@ namespace airlock::adapter {
 
 enum class MediumAccess { kReadOnly, kReadWrite };
 
-// What the program wanted of its mount, as far as anybody asks.
+// The mount that the program asks for, as far as we use it.
 struct AskedMount {
   bool read_only = false;
   std::optional<std::uint32_t> max_read;

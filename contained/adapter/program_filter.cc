@@ -13,8 +13,8 @@ const std::array kProgramCalls = {
 #include "contained/adapter/program_syscalls.inc"
 };
 
-// What its doorkeeper is asked. While it is loaded, it may do these; once it has seen the medium,
-// only what the doorkeeper itself does for it.
+// ProgramDoor answers these. The program may make them while it is loaded; once it has seen the
+// medium, ProgramDoor does for it what the tables in README.md say, and nothing else.
 const std::array kAskedCalls = {
     SyscallRule{"open", 0, {}},
     SyscallRule{"openat", 0, {}},

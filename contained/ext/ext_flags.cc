@@ -9,7 +9,7 @@
 namespace airlock::ext {
 namespace {
 
-// What the kernel's driver shows of i_flags; the rest is how the format keeps the file.
+// The flags that the kernel's driver shows; the others say how the format stores the file.
 constexpr std::uint32_t kVisible = 0x725b'dfff;
 // Other flags are kept and shown, but a change of them would promise what this driver does not do:
 // writing at once, journalling data, another kind of block map.
@@ -30,7 +30,7 @@ Outcome<void> ExtDriver::change_flags(NodeId node, std::uint32_t flags) {
   const std::uint32_t changed = (inode.raw().i_flags & kVisible) ^ flags;
   const bool folds = (changed & EXT4_CASEFOLD_FL) != 0 && volume_.directory_format().folding;
   if ((changed & ~(kChangeable | (folds ? EXT4_CASEFOLD_FL : 0u))) != 0) return refuse(EOPNOTSUPP);
-  // What cannot be changed can only be made changeable again.
+  // The only change that an immutable file allows is to become changeable.
   if (changed != 0 && inode.has_flag(FS_IMMUTABLE_FL) && (flags & FS_IMMUTABLE_FL) != 0)
     return refuse(EPERM);
   if (folds) TRY_VOID(before_folding(inode));

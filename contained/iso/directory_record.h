@@ -45,7 +45,7 @@ class DirectoryRecord {
   [[nodiscard]] std::string_view name() const;
   [[nodiscard]] bool is_own() const { return name() == std::string_view("\0", 1); }
   [[nodiscard]] bool is_parent() const { return name() == "\1"; }
-  // What extensions such as Rock Ridge have added. Lives as long as this record.
+  // The bytes of extensions such as Rock Ridge. Lives as long as this record.
   [[nodiscard]] std::span<const std::byte> system_use() const;
 
  private:

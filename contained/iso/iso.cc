@@ -18,7 +18,7 @@ namespace {
 constexpr mode_t kPlainFile = S_IFREG | 0444, kPlainDirectory = S_IFDIR | 0555;
 constexpr mode_t kPermissions = 07777;
 
-// What names of one tree mean.
+// How to read the names of one tree.
 struct NameRules {
   bool is_joliet = false;
   std::optional<RockRidgeMarks> rock_ridge;
@@ -145,7 +145,7 @@ class Iso final : public ReadOnlyFormat {
     return entry;
   }
 
-  // What cannot be read is in the listing under its short name; info() refuses it.
+  // If its fields cannot be read, the listing shows the short name, and info() refuses the file.
   void use_rock_ridge(const DirectoryRecord& record, NodeId offset, DirectoryEntry& entry) const {
     const auto rock = rock_ridge_of(offset, record);
     if (!rock) return;

@@ -6,7 +6,7 @@
 
 namespace airlock::iso {
 
-// What a program sees of the name in a record, as Linux shows it: small letters, and no version if
+// The name in a record as Linux shows it to programs: small letters, and no version if
 // it is the first.
 std::string plain_name(std::string_view recorded);
 // UTF-16, high bytes first, as UTF-8. Half a character becomes U+FFFD.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What programs ask for by ioctl. The kernel passes on those whose size is in their number. For the
-// flags of a file it has asked already whether the caller owns it and, for those that guard it,
+// Answers ioctls. The kernel passes on those whose size is in their number. For the flags of a file
+// it has checked already whether the caller owns it and, for those that guard it,
 // whether the caller has CAP_LINUX_IMMUTABLE (Linux 5.14). It is asked here again, as far as one
 // can tell by the user.
 #include <linux/fs.h>
@@ -21,7 +21,7 @@ struct FlagPair {
   std::uint32_t flag;
   std::uint32_t extended;
 };
-// What struct fsxattr can say of them.
+// The flags that struct fsxattr has too.
 constexpr std::array kFlagPairs = {FlagPair{FS_SYNC_FL, FS_XFLAG_SYNC},
                                    FlagPair{FS_IMMUTABLE_FL, FS_XFLAG_IMMUTABLE},
                                    FlagPair{FS_APPEND_FL, FS_XFLAG_APPEND},
@@ -138,8 +138,8 @@ void change_flags(const Ioctl& ioctl, const FlagChange& change) {
   answer(ioctl, done);
 }
 
-// What programs wrote before a file is guarded has to be in it by then, but the kernel may hold it
-// still.
+// The kernel may still hold data that programs wrote before. It must be in the file before the flag
+// guards it.
 void change_flags(const Ioctl& ioctl, const Outcome<FlagChange>& change) {
   if (!change) return ioctl.fail(change.error().value);
   if (!change->guards) return change_flags(ioctl, *change);

@@ -5,7 +5,7 @@
 
 namespace airlock {
 
-// What ps, htop and systemctl show instead of the arguments from now on. The kernel reads it from
+// Sets the text that ps, htop and systemctl show instead of the arguments. The kernel reads it from
 // where arguments and environment were, so it is cut to their room, `argv` means nothing afterwards
 // and the environment is empty.
 void set_process_title(char** argv, std::string_view title);

@@ -7,12 +7,12 @@
 
 namespace airlock {
 
-// What a program wrote, within fixed bounds however much it writes: its beginning and its end.
+// The output of a program, within fixed bounds: its beginning and its end.
 class ProgramOutput {
  public:
   static constexpr std::size_t kMostHead = 10'240;
   static constexpr std::size_t kMostTail = 5'120;
-  // A program that has one task and writes more than this is not listened to any longer.
+  // A program that has one task and writes more than this is killed.
   static constexpr std::uint64_t kMostWritten = std::uint64_t{64} << 20;
 
   void append(std::string_view text);

@@ -110,7 +110,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
     std::array<std::byte, 1> word{};
     if (!hand_over.send(word, listener->borrow(), deadline_in(kSetupDeadline)))
       ::_exit(kSetupFailed);
-    // What would be tidied up here, the exec does.
+    // No need to tidy up: the exec closes everything.
     (void)::syscall(SYS_execveat, kProgramDescriptor, "", arguments.data(), environment.data(),
                     AT_EMPTY_PATH);
     ::_exit(kSetupFailed);

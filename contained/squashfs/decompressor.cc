@@ -13,8 +13,8 @@
 namespace airlock::squashfs {
 namespace {
 
-// What a stream of xz may ask for. mksquashfs makes dictionaries of a block at most, which is 1
-// MiB.
+// The memory that a stream of xz may ask for. mksquashfs makes dictionaries of a block at most,
+// which is 1 MiB.
 constexpr std::uint64_t kMostXzMemory = std::uint64_t{4} << 20;
 
 const std::uint8_t* octets(std::span<const std::byte> bytes) {

@@ -25,8 +25,8 @@ class Decompressor {
   static std::unique_ptr<Decompressor> create(Compression compression);
 };
 
-// What a thread needs to decompress blocks: a decompressor, and memory for what it reads from the
-// medium. Both are used again, because making them costs as much as a small block.
+// The tools of a thread that decompresses blocks: a decompressor, and memory for what it reads from
+// the medium. Both are used again, because making them costs as much as a small block.
 struct Bench {
   std::unique_ptr<Decompressor> decompressor;
   std::vector<std::byte> stored;

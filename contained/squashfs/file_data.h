@@ -25,7 +25,8 @@ class FileData {
                      std::span<std::byte> into) const;
 
  private:
-  // What is wanted of one block, which has `size` bytes, or `stored` on the medium from `place` on.
+  // A request for a part of one block. The block has `size` bytes, or `stored` on the medium from
+  // `place` on.
   struct Part {
     std::uint64_t place = 0;
     std::uint32_t length = 0;  // as the medium has it

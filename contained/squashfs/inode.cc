@@ -17,7 +17,7 @@ constexpr std::uint16_t kTypes = 7;
 constexpr std::array<mode_t, kTypes> kKinds = {S_IFDIR, S_IFREG, S_IFLNK, S_IFBLK,
                                                S_IFCHR, S_IFIFO, S_IFSOCK};
 constexpr mode_t kPermissions = 07777;
-// What is between a link and its attributes.
+// A longer target could not stand between a link and its attributes.
 constexpr std::uint32_t kLongestTarget = 65536;
 constexpr std::uint64_t kDotsInSize = 3;
 

@@ -35,8 +35,8 @@ struct Inode {
   std::uint32_t parent = 0;  // the number of its inode
   std::uint16_t index_count = 0;
 
-  // What follows the record: the sizes of the blocks of a file, the target of a link, the index of
-  // a directory.
+  // The bytes after the record: the sizes of the blocks of a file, the target of a link, the index
+  // of a directory.
   MetadataCursor rest;
 };
 

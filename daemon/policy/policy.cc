@@ -176,7 +176,7 @@ Answer check_driver(const Question& question) {
         question, Errc::kUnsupported,
         fmt::format("the driver {} for {} is disabled in the settings", driver->name, type),
         question.settings.disabled_drivers.origin);
-  // What it stands for is another's to mount then: udisks' and the kernel's, as without Airlock.
+  // Without its program, udisks and the kernel mount the medium, as they do without Airlock.
   if (driver->is_adapted() && !question.facts.missing_program.empty())
     return leave_or_refuse(question, Errc::kUnsupported, question.facts.missing_program);
   return {};
@@ -200,8 +200,8 @@ Answer check_desktop(const Question& question) {
   return leave("the desktop mounts it through udisks, with the driver of Airlock");
 }
 
-// What an adapted program only reads, others may write: the kernel, through the desktop's udisks.
-// Nobody finds a disk read-only by itself that was not so without Airlock.
+// The kernel can write many media that an adapted program only reads. So they stay with the
+// desktop's udisks: a disk must not become read-only because somebody installed Airlock.
 Answer check_adapted(const Question& question) {
   if (!question.automatic()) return {};
   const DriverRow& driver = *choose_driver(question);

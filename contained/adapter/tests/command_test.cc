@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What programs are told, and what becomes of their words.
+// The command lines of programs, and the reasons found in their output.
 #include "contained/adapter/command.h"
 
 #include <gtest/gtest.h>

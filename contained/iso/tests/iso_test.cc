@@ -106,7 +106,7 @@ TEST(Iso, OfTwoEntriesOfOneNameTheFirstCounts) {
   EXPECT_EQ(files.content("a"), "first");
 }
 
-// What they are shows in the addresses.
+// The addresses show which size it is.
 TEST(Iso, BlocksMayBeSmallerThanSectors) {
   for (const std::uint32_t size : {512U, 1024U}) {
     IsoImage image("", size);

@@ -128,7 +128,7 @@ TEST(RockRidge, TargetsOfLinksAreMadeOfComponents) {
       {sl(component(0, "a"), 1) + sl(component(0, "b")), "a/b"},
       {sl(component(8), 1) + sl(component(0, "b")), "/b"},
       {sl(component(0, "a") + component(0, "")), "a/"},
-      // What no path can say: another volume, a machine, a root in between; nothing at all.
+      // No path can name these: another volume, a machine, a root in between; nothing at all.
       {sl(component(16) + component(0, "a")), "error 5"},
       {sl(component(32) + component(0, "a")), "error 5"},
       {sl(component(0, "a") + component(8)), "error 5"},

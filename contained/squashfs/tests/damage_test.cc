@@ -59,7 +59,7 @@ TEST_P(SquashfsDamage, TheSoundMediumIsReadWhole) {
   EXPECT_EQ(looked.at->readable, kFiles);
   EXPECT_EQ(looked.at->links, 1);
   EXPECT_EQ(looked.at->attributes, 6);  // of "small" under both of its names, and of a folder
-  // What is read from the beginning, and again from byte 5000 on.
+  // Each file is read from the beginning, and again from byte 5000 on.
   EXPECT_EQ(looked.at->bytes_read, 2u * 10 + 4 + 12'000 + 7'000 + 12'293 + 7'293);
 }
 
