@@ -71,6 +71,7 @@ MountingOptions mounting_options(const Settings& settings, const std::string& ba
   options.session.whole = settings.deadlines.mount;
   options.heartbeat = settings.deadlines.heartbeat;
   options.silence = settings.deadlines.silence;
+  options.heals_per_minute = settings.limits.heals_per_minute;
   options.checkers = CheckerPlaces::of_this_system();
   options.check = settings.deadlines.check;
   options.services = &services;

@@ -53,6 +53,15 @@ News crashed(const Volume& volume, const Surroundings& around) {
           .urgent = true};
 }
 
+// Quiet: nobody has to do anything, and nothing was lost.
+News healed(const Volume& volume) {
+  return {.event = Event::kHealed,
+          .title = NewsText::tr("%1 goes on").arg(nameOf(volume)),
+          .text = NewsText::tr("Its driver crashed and was replaced; nothing was lost."),
+          .iconName = QStringLiteral("dialog-information"),
+          .verbs = {}};
+}
+
 News pulledOut(const Volume& volume) {
   const QString text = volume.stateReason.isEmpty()
                            ? NewsText::tr(
@@ -149,6 +158,7 @@ std::optional<News> newsOf(const Volume& before, const Volume& now, const Surrou
     if (isUncontained(before)) return {};
     return uncontained(now);
   }
+  if (now.state == State::kMounted && now.healed.count > before.healed.count) return healed(now);
   if (before.state == now.state) return {};
   switch (now.state) {
     case State::kMounted:

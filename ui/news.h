@@ -16,6 +16,7 @@ enum class Event {
   kWriting,
   kSafe,
   kCrashed,
+  kHealed,
   kPulledOut,
   kRefused,
   kUncontained

@@ -53,6 +53,14 @@ Death deathFrom(const QVariantMap& story) {
   return death;
 }
 
+Healed healedFrom(const QVariantMap& story) {
+  Healed healed;
+  take(story, "count", healed.count);
+  take(story, "cause", healed.cause);
+  take(story, "longest-pause-ms", healed.longestPause);
+  return healed;
+}
+
 LastCheck lastCheckFrom(const QVariantMap& result) {
   LastCheck check;
   take(result, "summary", check.summary);
@@ -122,6 +130,7 @@ void Volume::apply(const QVariantMap& changed) {
   takeTexts(changed, *this);
   takeNumbers(changed, *this);
   takeStory(changed, "Death", deathFrom, death);
+  takeStory(changed, "Healed", healedFrom, healed);
   takeStory(changed, "LastCheck", lastCheckFrom, lastCheck);
   takeStory(changed, "LastUnmount", lastUnmountFrom, lastUnmount);
   takeStory(changed, "Uncontained", uncontainedFrom, uncontained);

@@ -36,6 +36,13 @@ struct Death {
   bool detached = false;
 };
 
+// How often its driver was replaced, from org.airlock1.Volume.Healed.
+struct Healed {
+  qint64 count = 0;
+  QString cause;
+  qint64 longestPause = 0;  // milliseconds
+};
+
 // The last result of a checker; empty if none has run, or airlockd has none.
 struct LastCheck {
   QString summary;
@@ -104,6 +111,7 @@ struct Volume {
   bool writeProtected = false;
   bool mountedReadOnly = false;
   Death death;
+  Healed healed;
   LastCheck lastCheck;
   LastUnmount lastUnmount;
   Uncontained uncontained;

@@ -91,6 +91,16 @@ void print_state(const Lines& lines, const VolumeView& volume) {
     lines.add("driver process", fmt::format("{}", pid));
 }
 
+void print_healings(const Lines& lines, const VolumeView& volume) {
+  const Value& healed = volume.properties.at("Healed");
+  if (healed.map().empty()) return;
+  lines.add("healed",
+            fmt::format("{} time{}: the driver {}; another one went on, nothing was lost",
+                        healed.at("count").number(), healed.at("count").number() == 1 ? "" : "s",
+                        healed.at("cause").text()));
+  lines.add("longest pause", fmt::format("{} ms", healed.at("longest-pause-ms").number()));
+}
+
 void print_death(const Lines& lines, const VolumeView& volume) {
   const Value& death = volume.properties.at("Death");
   if (death.map().empty()) return;
@@ -144,6 +154,7 @@ Result<void> info(Session& session) {
   print_medium(lines, volume);
   print_check(lines, volume);
   print_state(lines, volume);
+  print_healings(lines, volume);
   print_death(lines, volume);
   print_users(session, volume);
   print_containment(session, volume);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "contained/runtime/driver_main.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "contained/runtime/fuse_ops.h"
+#include "contained/runtime/live_state.h"
 #include "contained/runtime/medium_head.h"
 #include "contained/runtime/process_title.h"
 #include "contained/runtime/stop_on_terminate.h"
@@ -44,6 +46,21 @@ ServiceMount mount_wanted(const DriverOptions& options, const OpenedMedium& medi
   return mount;
 }
 
+// Nothing if whoever mounts it keeps none.
+Result<std::optional<LiveState>> ask_for_live_state(Server& session, const DriverOptions& options) {
+  if (!options.keeps_live_state) return std::nullopt;
+  TRY(const auto memory, session.open_file({.path = kLiveStateFileName, .open_flags = O_RDWR}));
+  TRY(auto state, LiveState::map(memory));
+  return std::optional(std::move(state));
+}
+
+// Only for what is never written: nothing that the driver before had answered can be missing from
+// the medium.
+Result<void> resume(FuseServer& server, OpenedMedium& medium) {
+  if (medium.writable()) return fail(Errc::kUnsupported, "what may be written is not gone on with");
+  return server.resume(medium.files());
+}
+
 // The medium still holds a request up, and what that request will return into has to be there until
 // the process is not. It may be a write, so this is no end in good order.
 [[noreturn]] void leave_at_once(const Result<void>& written) {
@@ -56,16 +73,20 @@ Result<void> run(Server& session, std::span<char*> argv, const DriverProgram& pr
   TRY_VOID(session.accept());
   const std::vector<std::string> own_arguments(argv.begin(), argv.end());
   TRY(const DriverOptions options, parse_driver_options(session.merged_arguments(own_arguments)));
+  TRY(const auto live, ask_for_live_state(session, options));
   TRY(auto descriptor, ask_for_medium(session, options, program.use));
   TRY(auto io, DescriptorIo::adopt(std::move(descriptor)));
   // libfuse looks around in the system when a session is made, so this comes before confine().
   TRY(auto server,
-      FuseServer::create(session.take_fuse_device(),
-                         {.threads = kThreads, .owner = options.user, .block = options.fuseblk}));
+      FuseServer::create(session.take_fuse_device(), {.threads = kThreads,
+                                                      .owner = options.user,
+                                                      .block = options.fuseblk,
+                                                      .live = live ? &*live : nullptr}));
   TRY_VOID(confine(program.filter));
 
   // Anything but fuseblk has a claim of its own from the beginning to the end.
-  TRY(auto head, options.fuseblk ? MediumHead::read(io) : MediumHead());
+  const bool kernel_claims = options.fuseblk && !options.resumes;
+  TRY(auto head, kernel_claims ? MediumHead::read(io) : MediumHead());
   TRY(auto medium, program.open(io, options));
   if (const std::string reason = medium->read_only_reason(); !reason.empty())
     log(LogLevel::kWarning, "mounted read-only: {}", reason);
@@ -73,8 +94,12 @@ Result<void> run(Server& session, std::span<char*> argv, const DriverProgram& pr
   const ServiceMount wanted = mount_wanted(options, *medium);
   set_process_title(argv.data(), driver_title(program.name, options.medium, options.subtype,
                                               (wanted.flags & MS_RDONLY) != 0));
-  TRY_VOID(session.make_mount(wanted));
-  TRY_VOID(std::exchange(head, {}).require_same(io));
+  if (options.resumes) {
+    TRY_VOID(resume(*server, *medium));
+  } else {
+    TRY_VOID(session.make_mount(wanted));
+    TRY_VOID(std::exchange(head, {}).require_same(io));
+  }
   TRY_VOID(medium->begin());
   // The mount exists. Before the goodbye, because the starter may be gone right after it.
   outlive_starter();

@@ -103,6 +103,11 @@ Result<void> apply(DriverOptions& options, std::string_view option) {
     options.fuseblk = true;
   } else if (option == "allow_other") {
     options.allow_other = true;
+  } else if (option == "live") {
+    options.keeps_live_state = true;
+  } else if (option == "resume") {
+    options.keeps_live_state = true;
+    options.resumes = true;
   } else if (option == "checked") {
     options.checked = true;
   } else if (const auto equals = option.find('='); equals != std::string_view::npos) {

@@ -25,6 +25,8 @@ struct DriverOptions {
   std::string mount_point;
   bool fuseblk = false;
   bool allow_other = false;
+  bool keeps_live_state = false;  // whoever mounts it keeps one for a successor
+  bool resumes = false;     // goes on with the mount of a driver that died; there is a live state
   bool checked = false;     // whoever mounts it had it checked just now, and it is consistent
   std::uint32_t flags = 0;  // MS_*
   MediaOwners owners = MediaOwners::kUser;

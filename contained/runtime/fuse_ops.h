@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "contained/runtime/file_system.h"
+#include "contained/runtime/live_state.h"
 #include "lib/base/error.h"
 #include "lib/base/unique_fd.h"
 
@@ -24,6 +25,7 @@ class FuseServer {
     unsigned threads = 1;  // at most; the others start when it first has to wait
     uid_t owner = 0;       // may trim, besides root
     bool block = false;    // mounted as fuseblk: the kernel says goodbye before the connection ends
+    const LiveState* live = nullptr;  // for a successor; outlives the server
   };
 
   static Result<std::unique_ptr<FuseServer>> create(UniqueFd&& device, const Options& options);
@@ -33,6 +35,13 @@ class FuseServer {
 
   // Reserves what the first request needs, so that nothing fails once the mount is there.
   Result<void> prepare();
+
+  // Goes on with the connection of a driver that died, as its live state says: learns what the
+  // kernel and that driver agreed on, and has the kernel repeat every request that was not
+  // answered. Fails where the kernel cannot do that (before Linux 6.9), or if this driver would
+  // have agreed on something else. Call between prepare() and serve(), after the other one was
+  // reaped.
+  Result<void> resume(FileSystem& files);
 
   // Serves until the filesystem is unmounted, the connection is aborted or stop() was called.
   Result<void> serve(FileSystem& files);

@@ -36,6 +36,11 @@ constexpr std::uint32_t kForgetNamesSince = 44;
 constexpr std::uint32_t kMakeUnnamed = 51;
 constexpr std::uint32_t kExtendedAttributes = 52;
 
+// A notification at which the kernel repeats what was not answered, and the second half of the
+// flags by which it says so (Linux 6.9).
+constexpr std::int32_t kResend = 7;
+constexpr std::uint32_t kHasResend = 1U << 7;
+
 struct ExtendedTime {
   std::int64_t seconds;
   std::uint32_t nanoseconds;
@@ -134,16 +139,16 @@ ssize_t device_read(int device, void* into, std::size_t size, void*) {
 
 // Adds to the answer of INIT what libfuse before 3.17 cannot ask for: with HANDLE_KILLPRIV_V2 the
 // kernel stops asking for security.capability before every single write.
-ssize_t device_write(int device, iovec* parts, int count, void*) {
+ssize_t device_write(int device, iovec* parts, int count, void* server) {
   const bool answers_init = current_request.header != nullptr &&
                             current_request.header->opcode == FUSE_INIT && count == 2 &&
                             parts[1].iov_len >= offsetof(fuse_init_out, max_background);
-  if (answers_init && static_cast<fuse_out_header*>(parts[0].iov_base)->error == 0) {
-    const auto* offered = current_body<fuse_init_in>();
-    if (offered != nullptr && (offered->flags & FUSE_HANDLE_KILLPRIV_V2) != 0)
-      static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
-  }
-  return ::writev(device, parts, count);
+  if (!answers_init || static_cast<fuse_out_header*>(parts[0].iov_base)->error != 0)
+    return ::writev(device, parts, count);
+  const auto* offered = current_body<fuse_init_in>();
+  if (offered != nullptr && (offered->flags & FUSE_HANDLE_KILLPRIV_V2) != 0)
+    static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
+  return static_cast<FuseServer::Impl*>(server)->answer_opening({parts, 2});
 }
 
 unsigned cores() {
@@ -213,6 +218,47 @@ FuseServer::Impl::Impl(const Options& wanted)
       busy_poll(cores()),
       reader_token(busy_poll.is_pointless() ? std::max(1u, options.threads) : 1,
                    [this] { call_helpers(); }) {}
+
+// A successor must give the answer that the kernel has; then it needs no other. Kept before it is
+// given: without the answer there is no mount that could be gone on with.
+ssize_t FuseServer::Impl::answer_opening(std::span<const iovec> parts) {
+  std::vector<std::byte> answer;
+  for (const iovec& part : parts) {
+    const auto* begin = static_cast<const std::byte*>(part.iov_base);
+    answer.insert(answer.end(), begin, begin + part.iov_len);
+  }
+  if (expected_answer) {
+    answered_as_expected = std::ranges::equal(answer, *expected_answer);
+    return static_cast<ssize_t>(answer.size());
+  }
+  if (options.live != nullptr)
+    options.live->keep_opening({current_request.buffers->request(), current_request.length},
+                               answer);
+  return ::writev(device, parts.data(), static_cast<int>(parts.size()));
+}
+
+Result<void> FuseServer::Impl::repeat_opening(const LiveState::Opening& opening) {
+  const Buffers& mine = buffers.front();
+  const std::size_t size = opening.request.size();
+  std::memcpy(mine.request(), opening.request.data(), size);
+  current_request = {.buffers = &mine,
+                     .header = reinterpret_cast<const fuse_in_header*>(mine.request()),
+                     .length = size};
+  const Defer answered([] { current_request = {}; });
+  const auto* offered = current_body<fuse_init_in>();
+  if (offered == nullptr || current_request.header->opcode != FUSE_INIT ||
+      current_request.header->len != size)
+    return fail(Errc::kProtocol, "the state that the driver before left is damaged");
+  if ((offered->flags2 & kHasResend) == 0)
+    return fail(Errc::kUnsupported, "this kernel does not repeat requests (Linux 6.9 does)");
+  expected_answer = opening.answer;
+  process(mine, size);
+  expected_answer.reset();
+  if (!answered_as_expected)
+    return fail(Errc::kUnsupported, "the driver before agreed with the kernel on something else");
+  learn_of_forgetting();
+  return {};
+}
 
 ssize_t FuseServer::Impl::next_request(const Buffers& mine) {
   if (busy_poll.is_pointless()) return ::read(device, mine.request(), Buffers::kRequestBytes);
@@ -514,6 +560,19 @@ Result<void> FuseServer::prepare() {
   impl_->buffers.reserve(std::max(1u, impl_->options.threads));  // they never move again
   TRY(auto buffers, Buffers::create());
   impl_->buffers.push_back(std::move(buffers));
+  return {};
+}
+
+Result<void> FuseServer::resume(FileSystem& files) {
+  if (impl_->options.live == nullptr) return fail(Errc::kInvalidArgument, "there is no live state");
+  impl_->files = &files;
+  TRY(const auto opening, impl_->options.live->opening());
+  if (opening.request.size() > Buffers::kSmallRequestBytes)
+    return fail(Errc::kProtocol, "the state that the driver before left is damaged");
+  TRY_VOID(impl_->repeat_opening(opening));
+  const fuse_out_header again = {.len = sizeof again, .error = kResend, .unique = 0};
+  if (::write(impl_->device, &again, sizeof again) != sizeof again)
+    return fail_errno(errno, Errc::kSystem, "have the kernel repeat its requests");
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
 #include <linux/limits.h>
+#include <sys/uio.h>
 
 #include <atomic>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <utility>
@@ -119,10 +121,15 @@ struct FuseServer::Impl {
   // to start them, and could do nothing while it holds the file system's one lock.
   std::vector<Buffers> buffers;  // of the first thread, then of each helper
   bool has_room = false;         // for writes, in the first one
+  // While the opening is repeated for us alone: what the kernel was answered.
+  std::optional<std::span<const std::byte>> expected_answer;
+  bool answered_as_expected = false;
   std::vector<std::jthread> helpers;
   std::jthread seeker;
 
   const Outcome<void>& unmount();
+  ssize_t answer_opening(std::span<const iovec> parts);
+  Result<void> repeat_opening(const LiveState::Opening& opening);
   void run(const Buffers& mine);
   [[nodiscard]] bool is_first() const;
   void make_room();

@@ -43,6 +43,7 @@ const PropertyMap kVolumeDefaults = {
     {"DriverOrigin", std::string()},
     {"DriverPid", std::uint32_t{0}},
     {"Death", Details()},
+    {"Healed", Details()},
     {"LastCheck", Details()},
     {"LastUnmount", Details()},
     {"Uncontained", Details()},

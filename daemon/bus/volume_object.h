@@ -68,6 +68,7 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
   std::string DriverOrigin() override { return text("DriverOrigin"); }
   std::uint32_t DriverPid() override { return number("DriverPid"); }
   BusMap Death() override { return details("Death"); }
+  BusMap Healed() override { return details("Healed"); }
   BusMap LastCheck() override { return details("LastCheck"); }
   BusMap LastUnmount() override { return details("LastUnmount"); }
   BusMap Uncontained() override { return details("Uncontained"); }

@@ -11,32 +11,78 @@
 
 namespace airlock {
 
+SessionPlan DriverRun::session_plan(DriverOrigin origin) const {
+  SessionPlan plan = plan_.session;
+  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o",
+                    options_for_driver(plan_.arguments, origin)};
+  return plan;
+}
+
+Result<void> DriverRun::tell_driver(pid_t pid, BorrowedFd life) {
+  return plan_.on_driver ? plan_.on_driver(pid, life) : Result<void>{};
+}
+
+Result<void> DriverRun::serve(StartedDriver& driver) {
+  if (driver.worker) TRY_VOID(tell_driver(driver.worker->pid(), driver.worker->life()));
+  MountSession session(std::move(driver.channel), session_plan(driver.origin), effects_);
+  return run_session(session, driver, plan_.row);
+}
+
+Result<StartedDriver> DriverRun::run() {
+  const SessionPlan& session = plan_.session;
+  const WantedDriver wanted = {
+      .row = plan_.row,
+      .subtype = session.subtype,
+      .places = plan_.places,
+      .title = driver_title(plan_.row.program, session.medium_path, session.subtype,
+                            (session.forced_flags & MS_RDONLY) != 0),
+      .medium_in_memory = plan_.medium_in_memory};
+  TRY(auto driver, start_driver(wanted));
+  auto served = serve(driver);
+  // A service that never spoke has seen nothing of the medium either.
+  if (!served && !driver.worker && !driver.answered) {
+    log(LogLevel::kWarning, "the service {} in {} does not answer ({}); starting {} without it",
+        quote(session.subtype), driver.service_directory, served.error().what, plan_.row.program);
+    TRY(driver, start_own_driver(wanted));
+    served = serve(driver);
+  }
+  TRY_VOID(std::move(served));
+  if (!driver.worker && driver.peer.life.valid())
+    TRY_VOID(tell_driver(driver.peer.pid, driver.peer.life.borrow()));
+  return driver;
+}
+
 DriverArguments ContainedMount::driver_arguments() const {
   return {.flags = plan_.flags | MS_NOSUID | MS_NODEV |
                    (medium_.read_only() ? std::uint32_t{MS_RDONLY} : 0U),
           .block = plan_.fuseblk,
           .allow_other = plan_.allow_other,
+          .live = keeps_lifeline(),
           .found_consistent = plan_.found_consistent,
           .words = plan_.words,
           .user = plan_.user,
           .group = plan_.group};
 }
 
-SessionPlan ContainedMount::session_plan() const {
-  const DriverArguments options = driver_arguments();
-  SessionPlan plan;
-  plan.subtype = plan_.subtype;
-  plan.medium_path = medium_.path();
-  plan.mount_point = place_.path();
-  plan.allow_fuseblk = plan_.fuseblk;
-  plan.allow_other = plan_.allow_other;
-  plan.forced_flags = options.flags;
-  plan.user = plan_.user;
-  plan.group = plan_.group;
-  plan.deadlines = plan_.deadlines;
-  plan.arguments = {plan.subtype, plan.medium_path, plan.mount_point, "-o",
-                    options_for_driver(options, driver_->origin)};
-  return plan;
+DriverRun::Plan ContainedMount::driver_plan() {
+  const DriverArguments arguments = driver_arguments();
+  SessionPlan session;
+  session.subtype = plan_.subtype;
+  session.medium_path = medium_.path();
+  session.mount_point = place_.path();
+  session.allow_fuseblk = plan_.fuseblk;
+  session.allow_other = plan_.allow_other;
+  session.forced_flags = arguments.flags;
+  session.user = plan_.user;
+  session.group = plan_.group;
+  session.offers_live_state = keeps_lifeline();
+  session.deadlines = plan_.deadlines;
+  return {.row = plan_.row,
+          .medium_in_memory = medium_.memory_bytes(),
+          .arguments = arguments,
+          .session = std::move(session),
+          .places = plan_.places,
+          .on_driver = std::move(plan_.on_driver)};
 }
 
 // The kernel opened the device by its path once more. From now on it holds that device, so a path
@@ -50,36 +96,8 @@ Result<void> ContainedMount::require_same_medium() const {
               quote(medium_.path()));
 }
 
-Result<void> ContainedMount::tell_driver(pid_t pid, BorrowedFd life) {
-  return plan_.on_driver ? plan_.on_driver(pid, life) : Result<void>{};
-}
-
-Result<void> ContainedMount::serve() {
-  if (driver_->worker) TRY_VOID(tell_driver(driver_->worker->pid(), driver_->worker->life()));
-  MountSession session(std::move(driver_->channel), session_plan(), mounter_);
-  return run_session(session, *driver_, plan_.row);
-}
-
 Result<void> ContainedMount::make() {
-  const WantedDriver wanted = {
-      .row = plan_.row,
-      .subtype = plan_.subtype,
-      .places = plan_.places,
-      .title = driver_title(plan_.row.program, medium_.path(), plan_.subtype,
-                            (driver_arguments().flags & MS_RDONLY) != 0),
-      .medium_in_memory = medium_.memory_bytes()};
-  TRY(driver_, start_driver(wanted));
-  auto served = serve();
-  // A service that never spoke has seen nothing of the medium either.
-  if (!served && !driver_->worker && !driver_->answered) {
-    log(LogLevel::kWarning, "the service {} in {} does not answer ({}); starting {} without it",
-        quote(plan_.subtype), driver_->service_directory, served.error().what, plan_.row.program);
-    TRY(driver_, start_own_driver(wanted));
-    served = serve();
-  }
-  TRY_VOID(std::move(served));
-  if (!driver_->worker && driver_->peer.life.valid())
-    TRY_VOID(tell_driver(driver_->peer.pid, driver_->peer.life.borrow()));
+  TRY(driver_, DriverRun(driver_plan(), mounter_).run());
   return require_same_medium();
 }
 

@@ -50,6 +50,8 @@ std::string options_for_driver(const DriverArguments& options, DriverOrigin orig
     if ((options.flags & named.flag) != 0) text += fmt::format(",{}", named.name);
   if (options.block) text += ",blkdev";
   if (options.allow_other) text += ",allow_other";
+  if (ours && options.live) text += ",live";
+  if (ours && options.resume) text += ",resume";
   if (ours && options.found_consistent) text += fmt::format(",{}", kFoundConsistent);
   for (const std::string& word : options.words)
     if (ours || !only_ours_understand(word)) text += "," + word;

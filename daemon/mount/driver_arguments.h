@@ -17,6 +17,8 @@ struct DriverArguments {
   std::uint32_t flags = 0;  // MS_ bits of the mount; the driver is told those that have a name
   bool block = false;       // it will be mounted as fuseblk
   bool allow_other = false;
+  bool live = false;               // a live state is kept for a successor
+  bool resume = false;             // it is such a successor
   bool found_consistent = false;   // a check just found that, and the medium was held since
   std::vector<std::string> words;  // "owner=media", "fmask=22", "sync"
   uid_t user = 0;

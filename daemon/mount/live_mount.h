@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "daemon/api/held_file.h"
+#include "daemon/mount/lifeline.h"
 #include "daemon/system/mount_identity.h"
 #include "lib/base/unique_fd.h"
 #include "lib/protocol/check_record.h"
@@ -65,10 +66,15 @@ void each_fact(Facts& facts, Visitor&& visit) {
   visit("since", facts.since);
 }
 
+struct HealPlan;  // daemon/mounting/heal_errand.h
+
 // An existing mount, with everything needed to watch it, undo it and find it again.
 struct LiveMount : MountFacts {
   UniqueFd life;  // pidfd; invalid if the pid is not known
   UniqueFd log;   // read end of its standard error; invalid for services and after a restart
+  // Of a mount whose driver can be replaced, until it is watched; not recorded.
+  Lifeline lifeline;
+  std::shared_ptr<const HealPlan> heal_plan;
   std::optional<CheckReply> check;  // the result of the check before the mount; not recorded
 };
 

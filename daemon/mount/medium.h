@@ -37,6 +37,9 @@ class Medium {
   // asking for any descriptor.
   Result<void> claim(MediumHold hold, const SystemView& view = {});
 
+  // Instead of claim(), for a medium that the kernel holds because it is mounted: reads beside it.
+  void read_beside_kernel() { hold_ = MediumHold::kKernel; }
+
   // For a medium that the kernel will hold: releases it, so that the kernel can take it at once.
   void yield_to_kernel();
 

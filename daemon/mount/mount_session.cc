@@ -26,7 +26,9 @@ HelperRules rules_of(const SessionPlan& plan) {
                      .allow_other = plan.allow_other,
                      .forced_flags = plan.forced_flags,
                      .user = plan.user,
-                     .group = plan.group};
+                     .group = plan.group,
+                     .offers_live_state = plan.offers_live_state,
+                     .resumes = plan.resumes};
 }
 
 bool peer_closed(const Error& error) {
@@ -153,6 +155,14 @@ HelperAction MountSession::do_effect(const OpenMedium& wanted) {
   return helper_.medium_opened(0);
 }
 
+HelperAction MountSession::do_effect(const OpenLiveState&) {
+  Result<UniqueFd> opened = effects_.open_live_state();
+  if (!opened) return helper_.live_state_opened(remember(opened.error()));
+  effect_failure_.reset();
+  live_state_ = *std::move(opened);
+  return helper_.live_state_opened(0);
+}
+
 HelperAction MountSession::do_effect(const PinMountPoint&) {
   examining_ = false;
   const Result<std::uint32_t> mode = effects_.pin_mount_point();
@@ -187,6 +197,8 @@ Result<UniqueFd> MountSession::attachment(Attachment wanted) {
       return duplicate(fuse_device_.borrow());
     case Attachment::kMedium:
       return std::move(medium_);
+    case Attachment::kLiveState:
+      return std::move(live_state_);
   }
   return UniqueFd();
 }
@@ -217,6 +229,7 @@ void MountSession::finish(Finish finish) {
   // A copy of the FUSE device left here would make a dead driver's mount look alive.
   fuse_device_.reset();
   medium_.reset();
+  live_state_.reset();
   outbox_.clear();
   channel_.close();
   if (!finish.verdict && effect_failure_)

@@ -29,6 +29,8 @@ class MountEffects {
   // driver, so it must be one that the driver may keep.
   virtual Result<UniqueFd> open_medium(std::uint32_t open_flags, bool block_device_only,
                                        std::uint32_t block_size) = 0;
+  // Memory for what a driver leaves to its successor.
+  virtual Result<UniqueFd> open_live_state() = 0;
   // Holds on to the mount point, replacing an earlier hold; returns its st_mode.
   virtual Result<std::uint32_t> pin_mount_point() = 0;
   // fsopen to move_mount, onto the pinned object. Called at most once.
@@ -64,6 +66,8 @@ struct SessionPlan {
                                    // writing; MS_NOEXEC for untrusted media
   uid_t user = 0;
   gid_t group = 0;
+  bool offers_live_state = false;
+  bool resumes = false;
   SessionDeadlines deadlines;
   std::size_t argument_slots = 0;  // see encode_arguments(); 0: as many as arguments
 };
@@ -112,6 +116,7 @@ class MountSession {
   [[nodiscard]] std::chrono::milliseconds time_for_next_command() const;
   [[nodiscard]] HelperAction do_effect(const OpenFuseDevice&);
   [[nodiscard]] HelperAction do_effect(const OpenMedium& wanted);
+  [[nodiscard]] HelperAction do_effect(const OpenLiveState&);
   [[nodiscard]] HelperAction do_effect(const PinMountPoint&);
   [[nodiscard]] HelperAction do_effect(const Attach& wanted);
   void send(SendPackets packets);
@@ -127,6 +132,7 @@ class MountSession {
   std::deque<QueuedPacket> outbox_;
   UniqueFd fuse_device_;
   UniqueFd medium_;
+  UniqueFd live_state_;
   bool answered_ = false;
   bool examining_ = false;  // the driver has its medium and has not asked for the mount yet
   Deadline step_deadline_;

@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
+#include "lib/base/duplicate.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 
@@ -29,7 +31,19 @@ Result<UniqueFd> Mounter::open_fuse_device() {
   const int error = errno;
   if (!fd.valid())
     return fail_errno(error, errc_from_errno(error), "open /dev/fuse (is FUSE in this kernel?)");
+  if (options_.keeps_lifeline) {
+    TRY(lifeline_.fuse_device, duplicate(fd.borrow()));
+  }
   return fd;
+}
+
+Result<UniqueFd> Mounter::open_live_state() {
+  TRY(lifeline_.live_state, make_live_state());
+  return duplicate(lifeline_.live_state.borrow());
+}
+
+Lifeline Mounter::take_lifeline() {
+  return lifeline_.holds() ? std::exchange(lifeline_, {}) : Lifeline{};
 }
 
 Result<UniqueFd> Mounter::open_medium(std::uint32_t open_flags, bool block_device_only,

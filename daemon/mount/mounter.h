@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/mount/lifeline.h"
 #include "daemon/mount/medium.h"
 #include "daemon/mount/mount.h"
 #include "daemon/mount/mount_session.h"
@@ -17,7 +18,8 @@ namespace airlock {
 // Decisions of the mounting side, made before it listens to a driver. A driver's requests can't
 // widen them.
 struct MounterOptions {
-  std::uint32_t flags = 0;  // MS_ bits that must be set
+  std::uint32_t flags = 0;      // MS_ bits that must be set
+  bool keeps_lifeline = false;  // for a successor of the driver
 };
 
 // Carries out what one mount session decides: opens /dev/fuse and the medium, attaches the
@@ -34,6 +36,7 @@ class Mounter final : public MountEffects {
   Result<UniqueFd> open_fuse_device() override;
   Result<UniqueFd> open_medium(std::uint32_t open_flags, bool block_device_only,
                                std::uint32_t block_size) override;
+  Result<UniqueFd> open_live_state() override;
   Result<std::uint32_t> pin_mount_point() override;
   Result<void> attach(const MountRequest& request, BorrowedFd fuse_device) override;
   void detach() override;
@@ -48,11 +51,14 @@ class Mounter final : public MountEffects {
   [[nodiscard]] bool device_was_busy() const { return device_was_busy_; }
   // The mount outlives this object.
   void keep();
+  // Holds nothing if none was to be kept, or the driver did not ask for its part. Once.
+  Lifeline take_lifeline();
 
  private:
   Medium& medium_;
   const MountPoint& mount_point_;
   MounterOptions options_;
+  Lifeline lifeline_;
   std::optional<Mount> mount_;
   bool read_only_ = false;
   bool fuseblk_ = false;

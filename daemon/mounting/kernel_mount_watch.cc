@@ -23,22 +23,29 @@ constexpr const char* kNobodyKnows =
 
 }  // namespace
 
-KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat,
-                                   const LiveMount& mount, Mounting::WatchEvents events)
+KernelMountWatch::KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat, LiveMount& mount,
+                                   Mounting::WatchEvents events)
     : tools_(tools),
+      heart_(heartbeat),
+      healer_(tools, mount),
       mount_(mount),
       driver_pid_(mount.driver_pid),
       fuseblk_(mount.fuseblk),
       read_only_(mount.read_only),
       origin_(driver_origin(mount)),
-      events_(std::move(events)),
-      driver_(tools.drivers.of(mount)) {
-  if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
+      events_(std::move(events)) {
+  watch_driver(mount);
   table_ = tools_.table.subscribe([this](const auto& table) { table_changed(table); });
-  heartbeat_ = heartbeat.watch(mount_, device(), driver_ ? mount.driver_pid : 0,
-                               [this](const Heartbeat::Finding& finding) { found(finding); });
   tools_.watches.insert(this);
   look_again();  // it may have gone since it was made
+}
+
+void KernelMountWatch::watch_driver(const LiveMount& mount) {
+  driver_pid_ = mount.driver_pid;
+  driver_ = tools_.drivers.of(mount);
+  if (driver_) driver_end_ = driver_->on_end([this](const DriverEnd& end) { driver_ended(end); });
+  heartbeat_ = heart_.watch(mount_, device(), driver_ ? mount.driver_pid : 0,
+                            [this](const Heartbeat::Finding& finding) { found(finding); });
 }
 
 KernelMountWatch::~KernelMountWatch() {
@@ -49,6 +56,7 @@ void KernelMountWatch::taken_away() {
   told_ = true;
   timer_.reset();
   heartbeat_.reset();
+  healer_.let_go();
 }
 
 void KernelMountWatch::look_again() {
@@ -59,7 +67,8 @@ void KernelMountWatch::look_again() {
 void KernelMountWatch::look() {
   if (const auto table = read_mount_table(tools_.options.mountinfo)) table_changed(*table);
   // The driver's end was not reported if we were taking the mount away and then gave up.
-  if (!vanished_ && driver_ && driver_->end()) driver_ended(*driver_->end());
+  if (!vanished_ && !healer_.is_healing() && driver_ && driver_->end())
+    driver_ended(*driver_->end());
 }
 
 std::vector<std::string> KernelMountWatch::last_lines() const {
@@ -79,13 +88,43 @@ bool KernelMountWatch::is_still_mounted(const DriverEnd& end) const {
   return !end.clean();
 }
 
-// A driver ends because it has nothing left to serve, or dies while its mount is still there.
+// A driver ends because it has nothing left to serve, or dies while its mount is still there. Who
+// unmounts waits for a driver as long as there may be another one.
 void KernelMountWatch::driver_ended(const DriverEnd& end) {
-  if (told_ || we_take_it_away()) return;
+  if (told_) return;
+  if (we_take_it_away()) return healer_.let_go();
   if (!is_still_mounted(end)) return tell_unmounted(result_of(end));
-  DriverDeath death = describe_death(end);
+  DriverDeath death = stopped_ ? *std::exchange(stopped_, {}) : describe_death(end);
   death.last_lines = last_lines();
+  if (!end.clean() && healer_.can_heal(death)) return heal(std::move(death));
   tell_death(std::move(death));
+}
+
+void KernelMountWatch::heal(DriverDeath death) {
+  timer_.reset();
+  heartbeat_.reset();
+  driver_end_.reset();
+  log(LogLevel::kWarning, "the driver of {} {}; starting another one", quote(mount_.mount_point),
+      death.cause);
+  healer_.heal([this, death = std::move(death),
+                since = std::chrono::steady_clock::now()](Result<LiveMount> mount) mutable {
+    healed(std::move(death), since, std::move(mount));
+  });
+}
+
+void KernelMountWatch::healed(DriverDeath death, std::chrono::steady_clock::time_point since,
+                              Result<LiveMount> mount) {
+  if (told_) return;
+  if (!mount) {
+    death.cause += ", and no other one could go on: " + mount.error().message();
+    return tell_death(std::move(death));
+  }
+  watch_driver(*mount);
+  const auto pause = std::chrono::steady_clock::now() - since;
+  if (events_.on_healed)
+    events_.on_healed({.death = std::move(death),
+                       .pause = std::chrono::duration_cast<std::chrono::milliseconds>(pause),
+                       .mount = std::move(*mount)});
 }
 
 void KernelMountWatch::table_changed(const MountTableWatch::Table& table) {
@@ -191,6 +230,7 @@ void KernelMountWatch::stop_flood() {
               .last_lines = last_lines()});
 }
 
+// Where the driver can be replaced, its users are told nothing unless it does not even die.
 void KernelMountWatch::stop_driver(std::string kind, std::string cause) {
   DriverDeath death;
   death.when = std::chrono::system_clock::now();
@@ -198,14 +238,25 @@ void KernelMountWatch::stop_driver(std::string kind, std::string cause) {
   death.kind = std::move(kind);
   death.cause = std::move(cause);
   if (driver_) driver_->kill();
+  stopped_ = std::move(death);
+  heartbeat_.reset();
+  if (!driver_ || !healer_.has_lifeline()) return give_up_on_healing();
+  auto timer = tools_.loop.after(kEndOfProcess, [this] { give_up_on_healing(); });
+  if (!timer) return give_up_on_healing();
+  timer_ = std::move(*timer);
+}
+
+void KernelMountWatch::give_up_on_healing() {
+  if (told_ || vanished_ || we_take_it_away() || !stopped_) return;
   (void)tools_.control.abort(mount_.filesystem);
-  tell_death(std::move(death));
+  tell_death(*std::exchange(stopped_, {}));
 }
 
 void KernelMountWatch::tell_death(DriverDeath death) {
   told_ = true;
   heartbeat_.reset();
   timer_.reset();
+  healer_.let_go();
   if (events_.on_death) std::exchange(events_.on_death, {})(std::move(death));
 }
 
@@ -225,6 +276,7 @@ void KernelMountWatch::tell_unmounted(Mounting::UnmountResult result) {
   if (std::exchange(told_, true)) return;
   heartbeat_.reset();
   timer_.reset();
+  healer_.let_go();
   if (events_.on_unmounted) std::exchange(events_.on_unmounted, {})(std::move(result));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/mounting/healer.h"
 #include "daemon/mounting/heartbeat.h"
 #include "daemon/mounting/mounting_tools.h"
 #include "daemon/mounting/signs_of_life.h"
@@ -16,7 +17,8 @@ namespace airlock {
 // the event that happens first, and nothing that we did ourselves.
 class KernelMountWatch final : public MountWatch {
  public:
-  KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat, const LiveMount& mount,
+  // Takes the mount's lifeline.
+  KernelMountWatch(MountingTools& tools, Heartbeat& heartbeat, LiveMount& mount,
                    Mounting::WatchEvents events);
   KernelMountWatch(const KernelMountWatch&) = delete;
   KernelMountWatch& operator=(const KernelMountWatch&) = delete;
@@ -45,11 +47,18 @@ class KernelMountWatch final : public MountWatch {
   void found(const Heartbeat::Finding& finding);
   void stop_flood();
   void stop_driver(std::string kind, std::string cause);
+  void give_up_on_healing();
+  void watch_driver(const LiveMount& mount);
+  void heal(DriverDeath death);
+  void healed(DriverDeath death, std::chrono::steady_clock::time_point since,
+              Result<LiveMount> mount);
   void tell_death(DriverDeath death);
   void tell_unmounted(Mounting::UnmountResult result);
   [[nodiscard]] Mounting::UnmountResult result_of(const DriverEnd& end) const;
 
   MountingTools& tools_;
+  Heartbeat& heart_;
+  Healer healer_;
   MountIdentity mount_;
   pid_t driver_pid_;
   bool fuseblk_;
@@ -57,6 +66,7 @@ class KernelMountWatch final : public MountWatch {
   DriverOrigin origin_;
   Mounting::WatchEvents events_;
   bool vanished_ = false;
+  std::optional<DriverDeath> stopped_;  // why we killed it; its end follows, and then a successor
   bool told_ = false;
   bool told_to_end_ = false;
   std::unique_ptr<ErrandQueue::Ticket> aborting_;

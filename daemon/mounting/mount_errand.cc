@@ -70,6 +70,7 @@ ContainedMount::Plan MountJob::plan(Channel& news) const {
           .fuseblk = fuseblk_,
           .flags = decision().allow_exec ? 0U : std::uint32_t{MS_NOEXEC},
           .allow_other = decision().allow_other,
+          .heals = decision().heal,
           .found_consistent = was_found_consistent(preparation_),
           .words = decision().driver_options,
           .user = decision().user,
@@ -103,24 +104,7 @@ Result<LiveMount> MountJob::describe(ContainedMount& mount) const {
   live.check = preparation_.check;
   live.subtype = decision().subtype;
   live.since = std::chrono::system_clock::now();
-  if (driver.worker) {
-    live.driver = row_.program;
-    live.origin = kBuiltinOrigin;
-    live.driver_pid = driver.worker->pid();
-    live.driver_user = driver.worker->uid();
-    live.life = duplicate(driver.worker->life()).value_or(UniqueFd());
-    live.log = duplicate(driver.worker->log()).value_or(UniqueFd());
-  } else {
-    live.driver = driver.peer.unit.empty() ? decision().subtype : driver.peer.unit;
-    live.origin = driver.service_directory;
-    live.driver_user = driver.peer.user;
-    live.life = std::move(driver.peer.life);
-    live.driver_pid = live.life.valid() ? driver.peer.pid : 0;
-  }
-  if (live.driver_pid > 0) {
-    TRY(const auto identity, identify_process(live.driver_pid));
-    live.driver_start = identity.start;
-  }
+  TRY_VOID(describe_driver(live, driver, row_));
   return live;
 }
 
@@ -136,19 +120,9 @@ Result<LiveMount> MountJob::run(Channel& news) {
   device_was_busy_ = mount.mounter().device_was_busy();
   TRY_VOID(made);
   TRY(auto live, describe(mount));
+  live.lifeline = mount.take_lifeline();
   mount.keep();
   return live;
-}
-
-Result<const DriverRow*> chosen_driver(const MountDecision& decision) {
-  if (decision.driver.empty()) {
-    if (const DriverRow* row = find_driver(decision.subtype)) return row;
-  } else {
-    for (const DriverRow& row : driver_table())
-      if (row.name == decision.driver && row.serves(decision.subtype)) return &row;
-  }
-  const std::string which = decision.driver.empty() ? "" : " " + quote(decision.driver);
-  return fail(Errc::kUnsupported, "no driver{} for {}", which, quote(decision.subtype));
 }
 
 Result<void> detach_layers(const std::string& place) {
@@ -196,6 +170,39 @@ Result<MountPoint> pin_place(BorrowedFd given, const std::string& path) {
 }
 
 }  // namespace
+
+Result<const DriverRow*> chosen_driver(const MountDecision& decision) {
+  if (decision.driver.empty()) {
+    if (const DriverRow* row = find_driver(decision.subtype)) return row;
+  } else {
+    for (const DriverRow& row : driver_table())
+      if (row.name == decision.driver && row.serves(decision.subtype)) return &row;
+  }
+  const std::string which = decision.driver.empty() ? "" : " " + quote(decision.driver);
+  return fail(Errc::kUnsupported, "no driver{} for {}", which, quote(decision.subtype));
+}
+
+Result<void> describe_driver(LiveMount& live, StartedDriver& driver, const DriverRow& row) {
+  if (driver.worker) {
+    live.driver = row.program;
+    live.origin = kBuiltinOrigin;
+    live.driver_pid = driver.worker->pid();
+    live.driver_user = driver.worker->uid();
+    live.life = duplicate(driver.worker->life()).value_or(UniqueFd());
+    live.log = duplicate(driver.worker->log()).value_or(UniqueFd());
+  } else {
+    live.driver = driver.peer.unit.empty() ? live.subtype : driver.peer.unit;
+    live.origin = driver.service_directory;
+    live.driver_user = driver.peer.user;
+    live.life = std::move(driver.peer.life);
+    live.driver_pid = live.life.valid() ? driver.peer.pid : 0;
+  }
+  if (live.driver_pid > 0) {
+    TRY(const auto identity, identify_process(live.driver_pid));
+    live.driver_start = identity.start;
+  }
+  return {};
+}
 
 Result<ErrandReport> do_mount(const MountWork& work, Channel& news) {
   const MountDecision& decision = work.decision;

@@ -26,6 +26,12 @@ struct MountWork {
   std::chrono::milliseconds check_deadline{};
 };
 
+// The driver that was decided on.
+Result<const DriverRow*> chosen_driver(const MountDecision& decision);
+
+// Fills in everything about the driver, whose descriptors it takes.
+Result<void> describe_driver(LiveMount& live, StartedDriver& driver, const DriverRow& row);
+
 // Returns a packed LiveMount.
 Result<ErrandReport> do_mount(const MountWork& work, Channel& news);
 

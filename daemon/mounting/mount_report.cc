@@ -65,14 +65,19 @@ void for_each_field(Check& check, auto& with) {
 ErrandReport pack_live_mount(LiveMount mount) {
   Packer packer;
   each_fact(mount, [&](std::string_view, const auto& value) { packer.take(value); });
-  // Which of the two descriptors exist.
+  // Which of the descriptors exist.
   packer.take(mount.life.valid());
   packer.take(mount.log.valid());
+  packer.take(mount.lifeline.holds());
   packer.take(mount.check.has_value());
   if (mount.check) for_each_field(*mount.check, packer);
   ErrandReport report{.bytes = std::move(packer.bytes), .descriptors = {}};
   if (mount.life.valid()) report.descriptors.push_back(std::move(mount.life));
   if (mount.log.valid()) report.descriptors.push_back(std::move(mount.log));
+  if (mount.lifeline.holds()) {
+    report.descriptors.push_back(std::move(mount.lifeline.fuse_device));
+    report.descriptors.push_back(std::move(mount.lifeline.live_state));
+  }
   return report;
 }
 
@@ -82,16 +87,23 @@ Result<LiveMount> unpack_live_mount(ErrandReport report) {
   each_fact(mount, [&](std::string_view, auto& value) { unpacker.take(value); });
   bool has_life = false;
   bool has_log = false;
+  bool has_lifeline = false;
   unpacker.take(has_life);
   unpacker.take(has_log);
+  unpacker.take(has_lifeline);
   bool has_check = false;
   unpacker.take(has_check);
   if (has_check) for_each_field(mount.check.emplace(), unpacker);
-  const std::size_t wanted = (has_life ? 1U : 0U) + (has_log ? 1U : 0U);
+  const std::size_t wanted = (has_life ? 1U : 0U) + (has_log ? 1U : 0U) + (has_lifeline ? 2U : 0U);
   if (!unpacker.whole() || report.descriptors.size() != wanted)
     return fail(Errc::kSystem, "the report of a mount is damaged");
-  if (has_life) mount.life = std::move(report.descriptors.front());
-  if (has_log) mount.log = std::move(report.descriptors.back());
+  auto next = report.descriptors.begin();
+  if (has_life) mount.life = std::move(*next++);
+  if (has_log) mount.log = std::move(*next++);
+  if (has_lifeline) {
+    mount.lifeline.fuse_device = std::move(*next++);
+    mount.lifeline.live_state = std::move(*next++);
+  }
   return mount;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/mounting/heal_errand.h"
 #include "daemon/mounting/mount_report.h"
 #include "daemon/mounting/unmount_errand.h"
 #include "lib/base/log.h"
@@ -86,6 +87,14 @@ void MountTask::mounted(Result<ErrandReport> report) {
       report ? unpack_live_mount(std::move(*report)) : std::unexpected(std::move(report).error());
   if (!live) return give_up(std::move(live).error());
   errand_.reset();
+  if (live->lifeline.holds()) {
+    auto plan = std::make_shared<HealPlan>(HealPlan{.source = work_.source,
+                                                    .decision = work_.decision,
+                                                    .places = work_.places,
+                                                    .deadlines = work_.deadlines});
+    plan->decision.place.reset();
+    live->heal_plan = std::move(plan);
+  }
   prove(std::move(*live));
 }
 
@@ -93,6 +102,12 @@ void MountTask::mounted(Result<ErrandReport> report) {
 // INIT.
 void MountTask::prove(LiveMount live) {
   live_ = std::move(live);
+  // Nobody goes on for a driver that dies now, and nobody may wait for that.
+  driver_ = tools_.drivers.of(*live_);
+  if (driver_)
+    driver_end_ = driver_->on_end([this](const DriverEnd&) {
+      if (live_) live_->lifeline = {};
+    });
   const MountIdentity mount = {.mount_point = live_->mount_point,
                                .mount_id = live_->mount_id,
                                .filesystem = live_->filesystem};

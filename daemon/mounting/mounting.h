@@ -73,7 +73,14 @@ class Mounting {
 
     [[nodiscard]] bool safe() const { return flushed && vouched; }
   };
+  // Another driver goes on with the mount; programs that use it noticed a pause.
+  struct Healed {
+    DriverDeath death;
+    std::chrono::milliseconds pause{};
+    LiveMount mount;  // the same one, with the new driver
+  };
   struct WatchEvents {
+    std::move_only_function<void(Healed)> on_healed;      // any number of times before the others
     std::move_only_function<void(DriverDeath)> on_death;  // at most once
     // The mount is no longer in the kernel's table though we did not unmount it.
     std::move_only_function<void(UnmountResult)> on_unmounted;  // at most once

@@ -37,6 +37,9 @@ struct MountingOptions {
   std::chrono::milliseconds last_wait{5'000};
   // A lazy unmount waits this long to see whether anybody used the mount.
   std::chrono::milliseconds lazy_wait{1'000};
+  // How often the driver of one mount is replaced; one that the medium itself kills would be killed
+  // for ever.
+  std::size_t heals_per_minute = 3;
   std::size_t errands_at_once = 16;  // of each kind
   // Knows how the drivers that it started ended. Outlives the mounting; nullptr: there is none.
   ServiceManager* services = nullptr;

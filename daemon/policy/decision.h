@@ -40,6 +40,7 @@ struct MountDecision {
   bool allow_exec = false;  // nosuid and nodev are always set
   bool allow_other = false;
   bool fuseblk = false;
+  bool heal = true;                         // replace its driver if that dies and can be replaced
   std::vector<std::string> driver_options;  // "owner=media", ...: options for the driver
   std::string folder_name;  // desired name of the mount point, already safe as one path component
   std::shared_ptr<HeldFile> place;   // a folder of the caller's, used instead

@@ -36,6 +36,7 @@ class Planner {
     plan_.fuseblk = facts_.device.has_value() && facts_.kernel_has_fuseblk && !wishes_.plain;
     plan_.folder_name =
         settings_.folder.value.empty() ? folder_name_for(facts_) : settings_.folder.value;
+    plan_.heal = settings_.heal.value == Heal::kOn;
     choose_place_action();
     for (const auto step : {&Planner::choose_user, &Planner::choose_access, &Planner::choose_check,
                             &Planner::choose_exec, &Planner::choose_others,

@@ -25,6 +25,10 @@ std::string_view to_word(FileOwner owner) {
   return owner == FileOwner::kUser ? "user" : "media";
 }
 
+std::string_view to_word(Heal heal) {
+  return heal == Heal::kOn ? "on" : "off";
+}
+
 std::string_view to_word(CheckWhen check) {
   switch (check) {
     case CheckWhen::kNever:

@@ -12,10 +12,12 @@ namespace airlock {
 
 enum class Automount { kOff, kAsk, kOn };  // ordered by what they allow
 enum class FileOwner { kUser, kMedia };
+enum class Heal { kOn, kOff };                         // whether a driver that died is replaced
 enum class CheckWhen { kNever, kWhenDirty, kAlways };  // before a read-write mount
 
 std::string_view to_word(Automount automount);
 std::string_view to_word(FileOwner owner);
+std::string_view to_word(Heal heal);
 std::string_view to_word(CheckWhen check);
 
 // Where a value was written. Empty `file`: it is built in.
@@ -49,6 +51,7 @@ struct MediumSettings {
   Of<FileOwner> owner{};
   Of<std::vector<std::string>> options{};
   Of<CheckWhen> check{};
+  Of<Heal> heal{};
 };
 
 // Adds the settings that only rules have.
@@ -73,6 +76,7 @@ constexpr void each_medium_setting(Visit&& visit) {
   visit("owner", [](auto& all) -> auto& { return all.owner; });
   visit("options", [](auto& all) -> auto& { return all.options; });
   visit("check", [](auto& all) -> auto& { return all.check; });
+  visit("heal", [](auto& all) -> auto& { return all.heal; });
 }
 template <typename Visit>
 constexpr void each_rule_setting(Visit&& visit) {
@@ -115,6 +119,7 @@ struct Limits {
   std::uint32_t images_per_user = 16;
   std::uint32_t calls_per_user = 64;  // unanswered at the same time
   std::uint32_t volumes = 1024;
+  std::uint32_t heals_per_minute = 3;  // of one mount
 };
 
 // Everything an administrator can choose, parsed and checked. A plain value: a copy never changes.

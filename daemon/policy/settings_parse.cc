@@ -43,6 +43,7 @@ constexpr auto kLimitKeys = std::to_array<SettingsKey<Limits>>({
     {"images-per-user", read_limit<&Limits::images_per_user, 0, 1024>},
     {"calls-per-user", read_limit<&Limits::calls_per_user, 1, 4096>},
     {"volumes", read_limit<&Limits::volumes, 1, 65'536>},
+    {"heals-per-minute", read_limit<&Limits::heals_per_minute, 0, 65'536>},
 });
 
 bool is_plain_path(std::string_view path) {

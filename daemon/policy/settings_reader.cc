@@ -131,6 +131,13 @@ Result<FileOwner> SettingsReader::owner(const TomlEntry& entry) const {
   return word == "user" ? FileOwner::kUser : FileOwner::kMedia;
 }
 
+Result<Heal> SettingsReader::heal(const TomlEntry& entry) const {
+  constexpr auto kWords = std::to_array<std::string_view>({"on", "off"});
+  TRY(const std::string word, text(entry.key, entry.value));
+  TRY_VOID(one_of(entry.value.place, entry.key, word, kWords));
+  return word == "on" ? Heal::kOn : Heal::kOff;
+}
+
 Result<CheckWhen> SettingsReader::check(const TomlEntry& entry) const {
   constexpr auto kWords = std::to_array<std::string_view>({"never", "when-dirty", "always"});
   TRY(const std::string word, text(entry.key, entry.value));

@@ -42,6 +42,7 @@ class SettingsReader {
   [[nodiscard]] Result<const TomlValue::Table*> table(const TomlEntry& entry) const;
   [[nodiscard]] Result<Automount> automount(const TomlEntry& entry) const;
   [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
+  [[nodiscard]] Result<Heal> heal(const TomlEntry& entry) const;
   [[nodiscard]] Result<CheckWhen> check(const TomlEntry& entry) const;
   [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
   // Calls the reader for values of type T.
@@ -50,6 +51,7 @@ class SettingsReader {
     if constexpr (std::is_same_v<T, bool>) return truth(entry);
     if constexpr (std::is_same_v<T, Automount>) return automount(entry);
     if constexpr (std::is_same_v<T, FileOwner>) return owner(entry);
+    if constexpr (std::is_same_v<T, Heal>) return heal(entry);
     if constexpr (std::is_same_v<T, CheckWhen>) return check(entry);
     if constexpr (std::is_same_v<T, std::vector<std::string>>) return options(entry);
   }

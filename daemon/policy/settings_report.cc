@@ -63,6 +63,7 @@ PropertyMap to_properties(const Settings& settings) {
   report.add("limits.images-per-user", PropertyValue(settings.limits.images_per_user));
   report.add("limits.calls-per-user", PropertyValue(settings.limits.calls_per_user));
   report.add("limits.volumes", PropertyValue(settings.limits.volumes));
+  report.add("limits.heals-per-minute", PropertyValue(settings.limits.heals_per_minute));
   std::vector<std::string> rules;
   for (const Rule& rule : settings.rules) rules.push_back(rule.origin.text());
   report.add("rules", PropertyValue(std::move(rules)));

@@ -16,6 +16,7 @@ constexpr MessageId kMounted{"801a5386cd5e4a41a1a2675e4b990f37"};
 constexpr MessageId kMountFailed{"ebd62b721d3642e2b5c4a27bdc40723b"};
 constexpr MessageId kUnmounted{"4416c5abf12f4f599eb6a8c37906cde7"};
 constexpr MessageId kDied{"c30a0f8032bd4c718fbc083815db12f2"};
+constexpr MessageId kHealed{"5e9c1a77d8d14f0c9a3b60e2f4c1d7ab"};
 constexpr MessageId kGone{"72a454c8e59841a8bda96dff51db678b"};
 
 constexpr MessageId kChecked{"5d0c1f6a2b9e4c7f8a3341d7e6b0952c"};
@@ -95,6 +96,17 @@ void journal_death(const Volume& volume) {
   log_event(LogLevel::kError, kDied,
             fmt::format("{}: the driver {} {}", volume.id, quote(volume.dead_driver), death.cause),
             fields);
+}
+
+void journal_healed(const Volume& volume, std::chrono::milliseconds pause) {
+  auto fields = fields_of(volume);
+  fields.push_back({"AIRLOCK_CAUSE", volume.healings.cause});
+  fields.push_back({"AIRLOCK_PAUSE_MS", fmt::format("{}", pause.count())});
+  log_event(
+      LogLevel::kWarning, kHealed,
+      fmt::format("{}: the driver {} {}; another one went on after {} ms, and nothing was lost",
+                  volume.id, quote(volume.mount->driver), volume.healings.cause, pause.count()),
+      fields);
 }
 
 void journal_gone(const Volume& volume) {

@@ -2,6 +2,7 @@
 // Examining and mounting; machine_unmount.cc has the ends of a mount.
 #include "daemon/volumes/machine.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -188,6 +189,7 @@ void VolumeMachine::start_mount(const MountOrder& order) {
   volume_.decided_by = order.rule;
   volume_.placed_by_others = order.decision.place != nullptr;
   volume_.last_unmount.reset();
+  volume_.healings = {};
   working_ = tools_.mounting.mount(
       volume_.source, order.decision, [this](double share) { job_.set_progress(share); },
       [this](Result<LiveMount> live) { mounted(std::move(live)); });
@@ -227,7 +229,11 @@ void VolumeMachine::mounted(Result<LiveMount> live) {
 void VolumeMachine::watch_mount() {
   const std::uint64_t number = ++watches_;
   watch_ =
-      tools_.mounting.watch(*volume_.mount, {.on_death =
+      tools_.mounting.watch(*volume_.mount, {.on_healed =
+                                                 [this, number](Mounting::Healed news) {
+                                                   if (number == watches_) healed(std::move(news));
+                                                 },
+                                             .on_death =
                                                  [this, number](DriverDeath death) {
                                                    if (number == watches_) died(std::move(death));
                                                  },
@@ -236,6 +242,18 @@ void VolumeMachine::watch_mount() {
                                                    if (number == watches_)
                                                      unmounted_by_others(std::move(result));
                                                  }});
+}
+
+void VolumeMachine::healed(Mounting::Healed news) {
+  Healings& story = volume_.healings;
+  ++story.count;
+  story.cause = std::move(news.death.cause);
+  story.when = news.death.when;
+  story.longest_pause = std::max(story.longest_pause, news.pause);
+  volume_.mount = std::move(news.mount);
+  if (volume_.state == VolumeState::kMounted) save_record();
+  journal_healed(volume_, news.pause);
+  publish();
 }
 
 // Without its record the mount lives on, but the next airlockd would not know it.
@@ -283,6 +301,7 @@ Result<void> VolumeMachine::take_over(LiveMount mount, uid_t user) {
   volume_.mounted_for_name.clear();
   volume_.decided_by = "mount.airlock";
   volume_.last_unmount.reset();
+  volume_.healings = {};
   volume_.death.reset();
   volume_.dead_driver.clear();
   save_record();

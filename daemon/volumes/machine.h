@@ -146,6 +146,7 @@ class VolumeMachine {
   [[nodiscard]] UnmountEnd how_detached();
   void leave_mount(UnmountEnd end);
   void return_from_unmounting(const std::string& why);
+  void healed(Mounting::Healed healed);
   void died(DriverDeath death);
   void enter_dead(DriverDeath death);
   void unmounted_by_others(Mounting::UnmountResult result);

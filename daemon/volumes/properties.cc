@@ -141,6 +141,17 @@ void add_death(const Volume& volume, PropertyMap& all) {
   all["Death"] = std::move(story);
 }
 
+void add_healings(const Volume& volume, PropertyMap& all) {
+  std::map<std::string, std::variant<std::string, std::int64_t, bool>> story;
+  if (const Healings& healings = volume.healings; healings.count > 0) {
+    story["count"] = std::int64_t{healings.count};
+    story["cause"] = showable(healings.cause);
+    story["when"] = static_cast<std::int64_t>(seconds_since_epoch(healings.when));
+    story["longest-pause-ms"] = std::int64_t{healings.longest_pause.count()};
+  }
+  all["Healed"] = std::move(story);
+}
+
 void add_check(const Volume& volume, PropertyMap& all) {
   std::map<std::string, std::variant<std::string, std::int64_t, bool>> story;
   if (volume.check) {
@@ -231,6 +242,7 @@ PropertyMap volume_properties(const Volume& volume) {
   add_contents(volume, all);
   add_mount(volume, all);
   add_death(volume, all);
+  add_healings(volume, all);
   add_check(volume, all);
   add_last_unmount(volume, all);
   add_uncontained(volume, all);

@@ -67,6 +67,14 @@ struct UnmountEnd {
   std::string summary;  // one sentence
 };
 
+// How often the driver of a mount was replaced, and why the last time.
+struct Healings {
+  unsigned count = 0;
+  std::string cause;  // one phrase after "the driver"
+  std::chrono::system_clock::time_point when;
+  std::chrono::milliseconds longest_pause{};
+};
+
 // A mount of the same medium that no driver of ours serves.
 struct UncontainedMount {
   std::string mount_point;
@@ -96,6 +104,7 @@ struct Volume {
   uid_t mounted_for = 0;
   gid_t mounted_for_group = 0;
   std::string mounted_for_name;
+  Healings healings;                            // of the last mount
   std::optional<DriverDeath> death;             // why the last mount ended, until the next succeeds
   std::string dead_driver;                      // the driver that died
   std::optional<UnmountEnd> last_unmount;       // until it is mounted again

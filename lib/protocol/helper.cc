@@ -110,6 +110,9 @@ std::uint32_t Helper::screen_open(const OpenPacket& packet) const {
 }
 
 HelperAction Helper::handle(const OpenPacket& packet) {
+  if (rules_.offers_live_state && mount_state_ == MountState::kNone &&
+      packet.path == kLiveStateFileName)
+    return await(Pending::kLiveState, OpenLiveState{});
   if (const std::uint32_t error = screen_open(packet); error != 0) {
     note_refusal(Magic::kOpen, error);
     return file_answer(error, packet.path, Attachment::kNone);
@@ -127,6 +130,13 @@ HelperAction Helper::medium_opened(std::uint32_t error) {
   note_refusal(Magic::kOpen, error);
   return file_answer(error, std::move(open_request_.path),
                      error == 0 ? Attachment::kMedium : Attachment::kNone);
+}
+
+HelperAction Helper::live_state_opened(std::uint32_t error) {
+  settle(Pending::kLiveState);
+  note_refusal(Magic::kOpen, error);
+  return file_answer(error, kLiveStateFileName,
+                     error == 0 ? Attachment::kLiveState : Attachment::kNone);
 }
 
 // TYPE, NAME, OPTS, MTAB: kept until DOIT.
@@ -191,6 +201,7 @@ HelperAction Helper::mount_point_pinned(std::uint32_t error, std::uint32_t mode)
 // DOIT.
 
 std::uint32_t Helper::screen_mount(const MountPacket& packet) const {
+  if (rules_.resumes) return EPERM;
   if (mount_state_ != MountState::kNone) return EINVAL;
   if (!source_given_ || !root_mode_) return EINVAL;
   return (packet.flags & ~kKnownMountFlags) != 0 ? EPERM : 0;
@@ -223,7 +234,8 @@ HelperAction Helper::attached(std::uint32_t error) {
 // The end.
 
 HelperAction Helper::handle(const ByePacket& packet) {
-  if (packet.code == 0 && mount_state_ == MountState::kAttached) return finish({});
+  const bool serves = mount_state_ == MountState::kAttached || rules_.resumes;
+  if (packet.code == 0 && serves) return finish({});
   if (packet.code == 0 && refusal_ == 0)
     return finish(fail(Errc::kProtocol, "the driver said goodbye without having mounted anything"));
   if (refusal_ == 0)

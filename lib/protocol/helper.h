@@ -26,6 +26,8 @@ struct HelperRules {
   std::uint32_t forced_flags = 0;  // MS_*; nosuid and nodev are forced in any case
   uid_t user = 0;                  // who the mount belongs to (D10)
   gid_t group = 0;
+  bool offers_live_state = false;  // the driver may ask for kLiveStateFileName
+  bool resumes = false;            // it goes on with a mount that exists, and makes none
 };
 
 // A mount as it is to be made: complete, screened, nothing left to decide.
@@ -41,14 +43,14 @@ struct MountRequest {
 };
 
 // What goes along with a packet.
-enum class Attachment { kNone, kArguments, kFuseDevice, kMedium };
+enum class Attachment { kNone, kArguments, kFuseDevice, kMedium, kLiveState };
 
 struct OutgoingPacket {
   Bytes bytes;
   Attachment attachment = Attachment::kNone;
 };
 
-// What the holder of a Helper has to do next. The four effects are answered with the call of the
+// What the holder of a Helper has to do next. The five effects are answered with the call of the
 // same name; SendPackets and Finish are not answered.
 struct SendPackets {
   std::vector<OutgoingPacket> packets;
@@ -59,6 +61,7 @@ struct OpenMedium {
   bool block_device_only = false;
   std::uint32_t block_size = 0;
 };
+struct OpenLiveState {};
 struct PinMountPoint {};
 struct Attach {
   MountRequest request;
@@ -70,7 +73,7 @@ struct Finish {
   Detach detach = Detach::kNo;
   std::optional<OutgoingPacket> last_packet;
 };
-using HelperEffect = std::variant<OpenFuseDevice, OpenMedium, PinMountPoint, Attach>;
+using HelperEffect = std::variant<OpenFuseDevice, OpenMedium, OpenLiveState, PinMountPoint, Attach>;
 using HelperAction = std::variant<SendPackets, HelperEffect, Finish>;
 
 // The mounting end of one session as a pure state machine: packets and results of effects go in,
@@ -91,6 +94,7 @@ class Helper {
   // Results of effects: errno as it will travel, 0 for success.
   HelperAction fuse_device_opened(std::uint32_t error);
   HelperAction medium_opened(std::uint32_t error);
+  HelperAction live_state_opened(std::uint32_t error);
   HelperAction mount_point_pinned(std::uint32_t error, std::uint32_t mode);
   HelperAction attached(std::uint32_t error);
 
@@ -98,7 +102,7 @@ class Helper {
 
  private:
   enum class Phase { kNew, kHello, kServing, kFinished };
-  enum class Pending { kNothing, kFuseDevice, kMedium, kMountPoint, kAttach };
+  enum class Pending { kNothing, kFuseDevice, kMedium, kLiveState, kMountPoint, kAttach };
   enum class MountState { kNone, kTried, kAttached };
 
   HelperAction handle(const OpenPacket& packet);

@@ -51,6 +51,9 @@ inline constexpr std::uint16_t kExpectRegularFile = 0x8000;
 // The names of the two files that are sent without a request.
 inline constexpr char kArgumentsFileName[] = "argv";
 inline constexpr char kFuseDeviceFileName[] = "fusedev";
+// Ours alone, for OPEN: what a driver leaves to the one that goes on with its mount. No path of a
+// medium looks like this.
+inline constexpr char kLiveStateFileName[] = "airlock:live-state";
 // The path in the reply to a request that could not be read.
 inline constexpr char kUnreadablePath[] = "?";
 

@@ -46,7 +46,9 @@ class World {
                       .allow_other = (settings_ & 2) != 0,
                       .forced_flags = (settings_ & 4) != 0 ? MS_RDONLY | MS_NOEXEC : 0u,
                       .user = 1000,
-                      .group = 1000};
+                      .group = 1000,
+                      .offers_live_state = (settings_ & 8) != 0,
+                      .resumes = (settings_ & 16) != 0};
     helper_.emplace(std::move(rules));
   }
 
@@ -73,6 +75,10 @@ class World {
 
   std::uint32_t outcome() { return input_.byte() % 4 == 3 ? EIO : 0u; }
 
+  HelperAction answer(const OpenLiveState&) {
+    require((settings_ & 8) != 0 && attaches_ == 0);
+    return helper_->live_state_opened(outcome());
+  }
   HelperAction answer(const OpenFuseDevice&) { return helper_->fuse_device_opened(outcome()); }
 
   HelperAction answer(const OpenMedium& wanted) {
@@ -91,7 +97,7 @@ class World {
 
   HelperAction answer(const Attach& wanted) {
     const MountRequest& request = wanted.request;
-    require(++attaches_ == 1);
+    require(++attaches_ == 1 && (settings_ & 16) == 0);
     require((request.flags & ~kKnownMountFlags) == 0);
     require((request.flags & MS_NOSUID) != 0 && (request.flags & MS_NODEV) != 0);
     require((settings_ & 4) == 0 || (request.flags & MS_RDONLY) != 0);
@@ -119,7 +125,7 @@ class World {
 
   void check(const Finish& end) const {
     require(helper_->finished());
-    require(!end.verdict || attached_);
+    require(!end.verdict || attached_ || (settings_ & 16) != 0);
     require((end.detach == Finish::Detach::kYes) == (attached_ && !end.verdict));
   }
 

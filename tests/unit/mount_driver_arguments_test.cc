@@ -31,6 +31,16 @@ TEST(DriverArguments, FilesAreTheUsersWhereNothingElseIsSaid) {
             "rw,nosuid,nodev,fmask=22,owner=user,uid=1,gid=2");
 }
 
+TEST(DriverArguments, OnlyOurDriversGoOnForOneAnother) {
+  for (const DriverArguments& options : {DriverArguments{.flags = kAlways, .live = true},
+                                         DriverArguments{.flags = kAlways, .resume = true}}) {
+    EXPECT_EQ(options_for_driver(options, DriverOrigin::kForeign), "rw,nosuid,nodev");
+    EXPECT_EQ(options_for_driver(options, DriverOrigin::kOurs),
+              options.live ? "rw,nosuid,nodev,live,owner=user,uid=0,gid=0"
+                           : "rw,nosuid,nodev,resume,owner=user,uid=0,gid=0");
+  }
+}
+
 TEST(DriverArguments, ForeignDriversAreNotToldWhatOnlyOursUnderstand) {
   const DriverArguments options{.flags = kAlways,
                                 .block = true,

@@ -92,12 +92,12 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
        "a.toml:2:3: there is no setting \"readonly\"; did you mean \"read-only\"?"},
       {"[limits]\nzzzzzzzz = 1",
        "a.toml:2:1: there is no setting \"limits.zzzzzzzz\"; there are images-per-user, "
-       "calls-per-user, volumes"},
+       "calls-per-user, volumes, heals-per-minute"},
       {"[deadlines]\nmonut = 1",
        "a.toml:2:1: there is no setting \"deadlines.monut\"; did you mean \"deadlines.mount\"?"},
       {"\"a\\nb\" = 1",
        "a.toml:1:1: there is no setting \"a\\x0ab\"; there are automount, read-only, exec, "
-       "allow-other, sync, owner, options, check, mount-base, idle-exit, deadlines, drivers, "
+       "allow-other, sync, owner, options, check, heal, mount-base, idle-exit, deadlines, drivers, "
        "limits, "
        "rule"},
       {"automount = \"yes\"", "a.toml:1:13: automount is \"on\", \"off\" or \"ask\", not \"yes\""},

@@ -147,6 +147,11 @@ Result<UniqueFd> FakeMountEffects::open_medium(std::uint32_t open_flags, bool bl
   return opened;
 }
 
+Result<UniqueFd> FakeMountEffects::open_live_state() {
+  if (live_state_error != 0) return fail_errno(live_state_error, Errc::kSystem, "open memory");
+  return UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+}
+
 Result<std::uint32_t> FakeMountEffects::pin_mount_point() {
   if (pin_error != 0) return fail_errno(pin_error, Errc::kSystem, "open the mount point");
   pin_ = UniqueFd(::open(mount_point().c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));

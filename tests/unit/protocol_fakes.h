@@ -63,6 +63,7 @@ class FakeMountEffects : public MountEffects {
   Result<UniqueFd> open_fuse_device() override;
   Result<UniqueFd> open_medium(std::uint32_t open_flags, bool block_device_only,
                                std::uint32_t block_size) override;
+  Result<UniqueFd> open_live_state() override;
   Result<std::uint32_t> pin_mount_point() override;
   Result<void> attach(const MountRequest& request, BorrowedFd fuse_device) override;
   void detach() override;
@@ -74,6 +75,7 @@ class FakeMountEffects : public MountEffects {
   TemporaryDirectory directory;
   int device_error = 0;
   int medium_error = 0;
+  int live_state_error = 0;
   int pin_error = 0;
   int attach_error = 0;
 

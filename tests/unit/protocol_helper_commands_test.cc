@@ -324,6 +324,35 @@ TEST(HelperConformance, H27_SwappingTheMountPointDoesNotRedirectTheMount) {
   EXPECT_EQ(harness.effects.mounted_on, pinned.st_ino);
 }
 
+OpenPacket live_state_request() {
+  return {.open_flags = O_RDWR, .path = kLiveStateFileName};
+}
+
+TEST(HelperLiveState, OnlyWhereItIsOfferedAndBeforeTheMount) {
+  HelperHarness without;
+  without.shake_hands();
+  EXPECT_EQ(without.ask_file(live_state_request()), wire(EPERM));
+  HelperHarness harness([](SessionPlan& plan) { plan.offers_live_state = true; });
+  harness.shake_hands();
+  EXPECT_EQ(harness.ask_file(live_state_request()), 0U);
+  harness.effects.live_state_error = ENOMEM;
+  EXPECT_EQ(harness.ask_file(live_state_request()), wire(ENOMEM));
+  harness.mount();
+  EXPECT_EQ(harness.ask_file(live_state_request()), wire(EINVAL));
+}
+
+TEST(HelperLiveState, ASuccessorMountsNothingAndSaysGoodbye) {
+  HelperHarness harness([](SessionPlan& plan) { plan.resumes = true; });
+  harness.shake_hands();
+  harness.prepare_mount();
+  EXPECT_EQ(harness.ask(encode(MountPacket{6})), wire(EPERM));
+  harness.say(encode(ByePacket{0}));
+  harness.work();
+  ASSERT_TRUE(harness.session.finished());
+  EXPECT_TRUE(harness.session.verdict().has_value());
+  EXPECT_EQ(harness.effects.attaches, 0);
+}
+
 TEST(HelperConformance, H28_DoitOfTheWrongSizeOrTooEarlyMayBeRetried) {
   HelperHarness harness;
   harness.shake_hands();

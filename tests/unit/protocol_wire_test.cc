@@ -38,6 +38,7 @@ class AgreeableEffects : public MountEffects {
   Result<UniqueFd> open_medium(std::uint32_t, bool, std::uint32_t) override {
     return null_device();
   }
+  Result<UniqueFd> open_live_state() override { return UniqueFd(); }
   Result<std::uint32_t> pin_mount_point() override { return 0040755u; }
   Result<void> attach(const MountRequest&, BorrowedFd) override { return {}; }
   void detach() override {}

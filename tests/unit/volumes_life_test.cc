@@ -295,6 +295,25 @@ TEST_F(CoreLife, ADeadDriverIsADeadMountWithItsStory) {
   EXPECT_EQ(records->load().size(), 1U) << "the kernel still has it";
 }
 
+TEST_F(CoreLife, AMountWhoseDriverWasReplacedStaysMountedAndSaysSo) {
+  sessions.log_in(kAnna, "anna");
+  start();
+  plug("sdb");
+  settle();
+  const DriverDeath death{.kind = "signal", .cause = "was killed by SIGSEGV"};
+  EXPECT_TRUE(mounting.heal("/dev/sdb1", death, 30ms, 4711));
+  EXPECT_TRUE(mounting.heal("/dev/sdb1", death, 20ms, 4712));
+  EXPECT_EQ(publisher.state("sdb1"), "mounted");
+  using Story = std::map<std::string, std::variant<std::string, std::int64_t, bool>>;
+  const auto& story = std::get<Story>(publisher.volumes["sdb1"].at("Healed"));
+  EXPECT_EQ(std::get<std::int64_t>(story.at("count")), 2);
+  EXPECT_EQ(std::get<std::int64_t>(story.at("longest-pause-ms")), 30);
+  EXPECT_EQ(std::get<std::string>(story.at("cause")), "was killed by SIGSEGV");
+  EXPECT_EQ(std::get<std::uint32_t>(publisher.volumes["sdb1"].at("DriverPid")), 4712U);
+  ASSERT_EQ(records->load().size(), 1U);
+  EXPECT_EQ(records->load().front().mount.driver_pid, 4712);
+}
+
 TEST_F(CoreLife, ADeadMountIsDetachedAfterItsGraceButStaysInTheList) {
   death_grace = 30ms;
   sessions.log_in(kAnna, "anna");

@@ -63,6 +63,9 @@ class FakeMounting final : public Mounting {
   // Bytes still to be written, reported to every waiting unmount.
   void progress(std::uint64_t bytes);
 
+  // Another driver goes on for one that died. True if the mount was watched.
+  bool heal(const std::string& source, DriverDeath death, std::chrono::milliseconds pause,
+            pid_t driver);
   // Its driver dies. True if the mount was watched.
   bool die(const std::string& source, DriverDeath death);
   bool die(const std::string& source) {
@@ -92,6 +95,7 @@ class FakeMounting final : public Mounting {
     const auto found = std::ranges::find(mounts_, source, &Mounted::source);
     return found == mounts_.end() ? nullptr : &*found;
   }
+  static LiveMount live_mount_of(const Mounted& mounted);
   [[nodiscard]] bool mounted(const std::string& source) { return find(source) != nullptr; }
   [[nodiscard]] const std::vector<Mounted>& mounts() const { return mounts_; }
   // Every request so far, in words: "mount /dev/sdb1", "unmount lazy /dev/sdb1", "cancel mount
@@ -252,6 +256,31 @@ inline bool FakeMounting::die(const std::string& source, DriverDeath death) {
   return true;
 }
 
+inline LiveMount FakeMounting::live_mount_of(const Mounted& mounted) {
+  LiveMount live;
+  live.mount_point = mounted.mount_point;
+  live.mount_id = mounted.mount_id;
+  live.fuseblk = mounted.decision.fuseblk;
+  live.read_only = mounted.decision.read_only;
+  live.subtype = mounted.decision.subtype;
+  live.driver = "airlock-fake";
+  live.origin = "builtin";
+  live.driver_pid = static_cast<pid_t>(40'000 + mounted.mount_id);
+  live.since = std::chrono::system_clock::now();
+  return live;
+}
+
+inline bool FakeMounting::heal(const std::string& source, DriverDeath death,
+                               std::chrono::milliseconds pause, pid_t driver) {
+  Mounted* mounted = find(source);
+  Watch* watch = mounted == nullptr ? nullptr : watch_of(mounted->mount_id);
+  if (watch == nullptr || !watch->events_.on_healed) return false;
+  LiveMount live = live_mount_of(*mounted);
+  live.driver_pid = driver;
+  watch->events_.on_healed({.death = std::move(death), .pause = pause, .mount = std::move(live)});
+  return true;
+}
+
 inline bool FakeMounting::unmount_by_hand(const std::string& source, UnmountResult result) {
   Mounted* mounted = find(source);
   if (mounted == nullptr) return false;
@@ -277,17 +306,7 @@ inline std::unique_ptr<PendingOperation> FakeMounting::mount(
                      .decision = decision,
                      .holders = {}};
         mounts_.push_back(made);
-        LiveMount live;
-        live.mount_point = made.mount_point;
-        live.mount_id = made.mount_id;
-        live.fuseblk = decision.fuseblk;
-        live.read_only = decision.read_only;
-        live.subtype = decision.subtype;
-        live.driver = "airlock-fake";
-        live.origin = "builtin";
-        live.driver_pid = static_cast<pid_t>(40'000 + made.mount_id);
-        live.since = std::chrono::system_clock::now();
-        return live;
+        return live_mount_of(made);
       });
 }
 
