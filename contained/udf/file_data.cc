@@ -11,8 +11,8 @@ namespace airlock::udf {
 namespace {
 
 constexpr std::size_t kExtentHeader = 24, kDescriptorsLength = 20;
-// Descriptors of no use, such as blocks with nothing but where the next one is, are also counted.
-constexpr std::size_t kMostDescriptors = 2 * FileData::kMostPieces;
+// Enough for all pieces in the smallest blocks.
+constexpr int kMostContinuations = 4096;
 
 enum class ExtentType : std::uint8_t { kRecorded, kAllocated, kNeither, kDescriptors };
 
@@ -57,9 +57,7 @@ class FileDataLoader {
     data_.size_ = entry_.size;
     if (entry_.allocation == Allocation::kInside) return load_inside();
     const std::size_t length = bytes_of(entry_.allocation);
-    std::size_t steps = 0;
     for (std::size_t at = 0; data_.end() < entry_.size && bytes_.size() - at >= length;) {
-      if (++steps > kMostDescriptors) return refuse(EIO);
       const auto extent = extent_of(std::span(bytes_).subspan(at, length), entry_.allocation,
                                     entry_.place.partition);
       if (extent.bytes == 0) break;
@@ -83,6 +81,7 @@ class FileDataLoader {
   }
 
   Outcome<void> continue_at(Place place) {
+    if (++continuations_ > kMostContinuations) return refuse(EIO);
     TRY(const auto block, reader_.read_block(place));
     if (read_tag_of(place.block, block) != Tag::kAllocationExtent) return refuse(EIO);
     const auto length = load_le<std::uint32_t>(block, kDescriptorsLength).value_or(0);
@@ -117,6 +116,7 @@ class FileDataLoader {
   const BlockReader& reader_;
   const FileEntry& entry_;
   std::vector<std::byte> bytes_;  // of descriptors, as far as they are in one piece
+  int continuations_ = 0;
   FileData data_;
 };
 

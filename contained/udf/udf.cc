@@ -151,7 +151,7 @@ Result<Place> find_root(const Partitions& partitions, Place file_set) {
     return fail(Errc::kCorrupted, "its file set descriptor cannot be read");
   const Place root = LongExtent::decode(*block, kRootEntry).place;
   const auto entry = FileEntry::read(partitions, root);
-  if (!entry || entry->type != FileType::kDirectory)
+  if (!entry || entry->type != FileType::kDirectory || !FileData::load(partitions, *entry))
     return fail(Errc::kCorrupted, "its root directory cannot be read");
   return root;
 }

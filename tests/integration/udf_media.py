@@ -72,8 +72,9 @@ class Medium:
         self.image = bytearray(path.read_bytes())
         self.place = self.data = 0
         self.turn = 0
+        # How data is allocated: in pieces with holes, and by which kinds of descriptors.
         self.spread = False
-        self.now = 1_700_000_000
+        self.forms = [LONG, EXTENDED_EXTENT]
         for sector in range(self.number(256, 20, "I"), self.number(256, 20, "I") + 16):
             kind = self.number(sector, 0, "H")
             if kind == 5:
@@ -155,8 +156,8 @@ class Medium:
 
     def entry(self, number, kind, content, status, links=1, device=None, form=None, strategy=4):
         """Writes a file with this number."""
-        forms = [LONG, EXTENDED_EXTENT] + ([SHORT] if self.place == self.data else [])
         if form is None:
+            forms = self.forms + ([SHORT] if self.place == self.data else [])
             self.turn += 1
             form = forms[self.turn % len(forms)]
             if len(content) < self.block // 4 and self.turn % 5:
@@ -253,6 +254,8 @@ class Medium:
 class Sparable(Medium):
     """With packets that lie elsewhere: where they were is something else."""
 
+    lost = b"\xa5"
+
     def finish(self):
         maps = self.logical * self.block + 440
         packet, tables, places = (struct.unpack_from(form, self.image, maps + at)
@@ -264,7 +267,7 @@ class Sparable(Medium):
             original = (192 // packet + 2 * i) * packet
             begin, size = (self.start + original) * self.block, packet * self.block
             self.image[elsewhere * self.block:elsewhere * self.block + size] = self.image[begin:begin + size]
-            self.image[begin:begin + size] = b"\xa5" * size
+            self.image[begin:begin + size] = self.lost * size
             for place in places[:tables[0]]:
                 struct.pack_into("<I", self.image, place * self.block + 56 + 8 * i, original)
         for place in places[:tables[0]]:
@@ -331,7 +334,7 @@ class Virtual(Medium):
 class Metadata(Medium):
     """Entries and folders lie in a file of two pieces, of which there is a copy."""
 
-    COUNT = 2048
+    COUNT = 1024
 
     def __init__(self, path, block, extended=True):
         super().__init__(path, block, extended)
