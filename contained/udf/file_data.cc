@@ -93,6 +93,8 @@ class FileDataLoader {
   Outcome<void> add(const Extent& extent) {
     const auto kind =
         extent.type == ExtentType::kRecorded ? FileData::Kind::kRecorded : FileData::Kind::kHole;
+    if (kind == FileData::Kind::kHole)
+      data_.holes_ += std::min<std::uint64_t>(extent.bytes, entry_.size - data_.end());
     auto& pieces = data_.pieces_;
     if (!pieces.empty() && continues(pieces.back(), extent, kind)) {
       pieces.back().length += extent.bytes;
@@ -122,13 +124,6 @@ class FileDataLoader {
 
 Outcome<FileData> FileData::load(const BlockReader& reader, const FileEntry& entry) {
   return FileDataLoader(reader, entry).load();
-}
-
-std::uint64_t FileData::holes() const {
-  std::uint64_t sum = 0;
-  for (const Piece& piece : pieces_)
-    if (piece.kind == Kind::kHole) sum += piece.length;
-  return std::min(sum, size_);
 }
 
 Outcome<void> FileData::read(const BlockReader& reader, std::uint64_t offset,

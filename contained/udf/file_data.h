@@ -16,7 +16,7 @@ class FileData {
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   // How much of it was never written.
-  [[nodiscard]] std::uint64_t holes() const;
+  [[nodiscard]] std::uint64_t holes() const { return holes_; }
   [[nodiscard]] std::size_t pieces() const { return pieces_.size(); }
   // EIO for bytes behind the size, or for which no extent says where they are.
   Outcome<void> read(const BlockReader& reader, std::uint64_t offset,
@@ -36,6 +36,7 @@ class FileData {
   }
 
   std::uint64_t size_ = 0;
+  std::uint64_t holes_ = 0;
   bool is_inside_ = false;
   std::vector<std::byte> inside_;
   std::vector<Piece> pieces_;
