@@ -9,74 +9,35 @@
 #include <optional>
 #include <string_view>
 
+#include "contained/runtime/wide_text.h"
 #include "contained/udf/tag.h"
-#include "lib/base/byte_view.h"
 
 namespace airlock::udf {
 namespace {
 
-constexpr char32_t kReplacement = 0xfffd;
 constexpr std::size_t kLongestExtension = 6;  // with its dot
 
-void append_utf8(std::string& text, char32_t c) {
-  const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  const auto put_rest = [&](int shift) { put(0x80 | (c >> shift & 0x3f)); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) {
-    put(0xc0 | c >> 6);
-  } else if (c < 0x10000) {
-    put(0xe0 | c >> 12);
-    put_rest(6);
-  } else {
-    put(0xf0 | c >> 18);
-    put_rest(12);
-    put_rest(6);
-  }
-  put_rest(0);
-}
-
-constexpr bool is_high(char32_t unit) {
-  return (unit & 0xfc00) == 0xd800;
-}
-constexpr bool is_low(char32_t unit) {
-  return (unit & 0xfc00) == 0xdc00;
-}
-
-// Character by character. The first byte says how many each one has; 254 and 255 are those
+// Character by character. The first byte says how many bits each one has; 254 and 255 are those
 // of names that were deleted.
 class Characters {
  public:
   explicit Characters(std::span<const std::byte> recorded) {
     if (recorded.empty()) return;
     const auto bits = std::to_integer<unsigned>(recorded[0]);
-    is_wide_ = bits == 16 || bits == 255;
-    if (is_wide_ || bits == 8 || bits == 254) rest_ = recorded.subspan(1);
+    if (bits == 16 || bits == 255) wide_ = WideText(recorded.subspan(1));
+    if (bits == 8 || bits == 254) narrow_ = recorded.subspan(1);
   }
 
   std::optional<char32_t> next() {
-    if (!is_wide_) {
-      if (rest_.empty()) return std::nullopt;
-      const auto c = std::to_integer<char32_t>(rest_[0]);
-      rest_ = rest_.subspan(1);
-      return c;
-    }
-    const auto unit = take_unit();
-    if (!unit || (!is_high(*unit) && !is_low(*unit))) return unit;
-    const auto second = load_be<std::uint16_t>(rest_, 0);
-    if (is_low(*unit) || !second || !is_low(*second)) return kReplacement;
-    take_unit();
-    return 0x10000 + ((*unit & 0x3ff) << 10 | (*second & 0x3ff));
+    if (narrow_.empty()) return wide_.next();
+    const auto c = std::to_integer<char32_t>(narrow_[0]);
+    narrow_ = narrow_.subspan(1);
+    return c;
   }
 
  private:
-  std::optional<char32_t> take_unit() {
-    const auto unit = load_be<std::uint16_t>(rest_, 0);
-    if (unit) rest_ = rest_.subspan(2);
-    return unit;
-  }
-
-  bool is_wide_ = false;
-  std::span<const std::byte> rest_;
+  WideText wide_{{}};
+  std::span<const std::byte> narrow_;
 };
 
 constexpr bool begins_character(char c) {
@@ -109,7 +70,7 @@ std::string name_of(std::span<const std::byte> recorded) {
   while (const auto c = characters.next()) {
     const bool is_usable = *c != 0 && *c != '/';
     is_changed = is_changed || !is_usable;
-    append_utf8(name, is_usable ? *c : '_');
+    append_as_utf8(name, is_usable ? *c : '_');
   }
   if (name == "." || name == "..") is_changed = true;
   if (name.size() > NAME_MAX || is_changed) return marked(std::move(name), recorded);

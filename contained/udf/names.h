@@ -8,8 +8,8 @@
 namespace airlock::udf {
 
 // A name in the compressed Unicode of OSTA, as UTF-8. Half a character becomes U+FFFD, and what no
-// path can have an underscore. A name that is changed by that, or cut because a path can't be that
-// long, gets the checksum of what is recorded, as in Linux. Empty if it can't be read.
+// path can have an underscore. A name that is changed by that, or cut because it is too long for a
+// path, gets a checksum of what is recorded. Empty if it can't be read.
 std::string name_of(std::span<const std::byte> recorded);
 
 // The target of a symbolic link, from the components of its path (ECMA-167, 4/14.16); empty if

@@ -19,7 +19,7 @@ namespace {
 
 // With the root and every folder, and once for each name of a file.
 constexpr int kFiles = 23;
-constexpr int kDamages = 50;
+constexpr int kDamages = 20;
 
 // The inputs of the fuzz target, without what a kernel does there.
 SparseMedium medium_of(const std::string& name) {
