@@ -7,10 +7,10 @@
 
 #include "contained/iso/descriptors.h"
 #include "contained/iso/file_sections.h"
-#include "contained/iso/name_places.h"
 #include "contained/iso/names.h"
 #include "contained/iso/rock_ridge.h"
 #include "contained/iso/zisofs.h"
+#include "contained/runtime/name_places.h"
 
 namespace airlock::iso {
 namespace {

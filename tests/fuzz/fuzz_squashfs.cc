@@ -3,9 +3,9 @@
 // a kernel asks (see fuzz_kernel.h). The input is u24 length, so many bytes of a medium, and
 // operations of the kernel. Metadata that is not compressed is where damage leads furthest, so the
 // corpus has it both ways.
+#include "contained/runtime/tests/look_at.h"
 #include "contained/runtime/tests/memory_medium.h"
 #include "contained/squashfs/squashfs.h"
-#include "contained/squashfs/tests/look_at.h"
 #include "tests/fuzz/fuzz_kernel.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto format = squashfs::open(reader);
   if (!format) return 0;
   ReadOnlyFiles files(**format, {});
-  squashfs::Looker(files).look_at(1);
+  Looker(files).look_at(1);
   if (!input.empty()) fuzz::serve(input, files);
   return 0;
 }

@@ -4,14 +4,14 @@
 # and purging them leaves nothing of theirs. Afterwards it becomes a Debian that can be booted.
 set -eux
 export DEBIAN_FRONTEND=noninteractive
-ours='airlock airlock-driver-adapter airlock-driver-ext airlock-driver-fat airlock-driver-iso airlock-driver-squashfs airlock-tray'
+ours='airlock airlock-driver-adapter airlock-driver-ext airlock-driver-fat airlock-driver-iso airlock-driver-squashfs airlock-driver-udf airlock-tray'
 
 apt-get install -y /packages/*.deb
 airlockctl --version
 /usr/libexec/airlock/airlockd --version
 mount.airlock --version
 QT_QPA_PLATFORM=offscreen airlock-tray --version
-for program in airlock-probe airlock-check airlock-ext airlock-fat airlock-iso; do
+for program in airlock-probe airlock-check airlock-ext airlock-fat airlock-iso airlock-udf; do
   ! ldd "/usr/libexec/airlock/$program" | grep 'not found'
 done
 # shellcheck disable=SC2086

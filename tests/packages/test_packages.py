@@ -7,8 +7,8 @@ import container
 
 EXT4 = ["mkfs.ext4", "-q", "-L", "EXTSTICK"]
 FAT = ["mkfs.vfat", "-n", "FATSTICK"]
-OURS = "airlock airlock-driver-adapter airlock-driver-ext airlock-driver-fat airlock-driver-iso airlock-driver-squashfs airlock-tray"
-SOCKETS = ("airlock-ext.socket", "airlock-fat.socket", "airlock-iso.socket", "airlock-squashfs.socket")
+OURS = "airlock airlock-driver-adapter airlock-driver-ext airlock-driver-fat airlock-driver-iso airlock-driver-squashfs airlock-driver-udf airlock-tray"
+SOCKETS = ("airlock-ext.socket", "airlock-fat.socket", "airlock-iso.socket", "airlock-squashfs.socket", "airlock-udf.socket")
 # What belongs to dpkg, the journal and systemd themselves.
 NOT_OURS = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/lib/dpkg", "/var/log", "/var/cache",
             "/var/lib/systemd", "/packages", "/later")

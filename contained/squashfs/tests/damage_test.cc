@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "contained/runtime/tests/look_at.h"
 #include "contained/runtime/tests/memory_medium.h"
 #include "contained/squashfs/squashfs.h"
-#include "contained/squashfs/tests/look_at.h"
 #include "lib/base/byte_view.h"
 
 namespace airlock::squashfs {

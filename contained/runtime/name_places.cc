@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "contained/iso/name_places.h"
+#include "contained/runtime/name_places.h"
 
 #include <algorithm>
 #include <functional>
 
-namespace airlock::iso {
+namespace airlock {
 namespace {
 
 constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15;  // an odd number with ones all over
@@ -33,4 +33,4 @@ std::optional<std::uint64_t> NamePlaces::find(NodeId directory, std::string_view
   return slots_[key % kSlots].position;
 }
 
-}  // namespace airlock::iso
+}  // namespace airlock

@@ -10,7 +10,7 @@
 
 #include "contained/runtime/read_only_files.h"
 
-namespace airlock::squashfs {
+namespace airlock {
 
 // Looks at everything that can be reached, as deep and as far as a small medium goes. What is found
 // does not matter; how much of it could be read is counted.
@@ -83,4 +83,4 @@ class Looker {
   int looked_ = 0;
 };
 
-}  // namespace airlock::squashfs
+}  // namespace airlock

@@ -10,7 +10,7 @@
 
 #include "contained/runtime/file_system.h"
 
-namespace airlock::iso {
+namespace airlock {
 
 // Where in their directories names were seen, because the medium has no index, and programs ask for
 // the attributes of every file that a listing has shown. A full slot is used again, so that a
@@ -32,4 +32,4 @@ class NamePlaces {
   std::vector<Slot> slots_;  // empty until there is something to remember
 };
 
-}  // namespace airlock::iso
+}  // namespace airlock
