@@ -43,7 +43,13 @@ def ext4_of(source, scratch):
     return harness.make_image(scratch / "stick.img", ["-L", "HOLIDAY", "-d", source], "32M", "ext4")
 
 
-IMAGES = {"iso": iso_of, "squashfs": squashfs_of, "ext4": ext4_of}
+def udf_of(source, scratch):
+    image = scratch / "disc.udf"
+    harness.run(["genisoimage", "-quiet", "-udf", "-R", "-V", "HOLIDAY", "-o", image, source])
+    return image
+
+
+IMAGES = {"iso": iso_of, "udf": udf_of, "squashfs": squashfs_of, "ext4": ext4_of}
 
 
 def plugged(machine, image):
