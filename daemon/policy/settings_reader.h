@@ -43,6 +43,7 @@ class SettingsReader {
   [[nodiscard]] Result<Automount> automount(const TomlEntry& entry) const;
   [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
   [[nodiscard]] Result<CheckWhen> check(const TomlEntry& entry) const;
+  [[nodiscard]] Result<Uncontained> uncontained(const TomlEntry& entry) const;
   [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
   // Calls the reader for values of type T.
   template <typename T>
