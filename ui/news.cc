@@ -154,10 +154,11 @@ News stillWriting(const Volume& volume) {
 
 std::optional<News> newsOf(const Volume& before, const Volume& now, const Surroundings& around,
                            const QString& automount) {
-  if (isUncontained(now)) {
-    if (isUncontained(before)) return {};
+  if (isAlarming(now.uncontained)) {
+    if (isAlarming(before.uncontained)) return {};
     return uncontained(now);
   }
+  if (isUncontained(now)) return {};
   if (now.state == State::kMounted && now.healed.count > before.healed.count) return healed(now);
   if (before.state == now.state) return {};
   switch (now.state) {

@@ -75,7 +75,7 @@ Notifier::Notifier(VolumeModel& model, Performer& performer, const Preferences& 
 void Notifier::onChanged(const Volume& before, const Volume& now) {
   const auto news = newsOf(before, now, m_around, m_automount);
   if (news) return tell(now.path, *news);
-  if (isUncontained(before) && !isUncontained(now)) return withdraw(now.path);
+  if (isAlarming(before.uncontained) && !isAlarming(now.uncontained)) return withdraw(now.path);
   if (before.state == State::kUnmounting && now.state == State::kAvailable)
     return withdraw(now.path);
   if (now.state != State::kUnmounting || before.state == State::kUnmounting) return;

@@ -80,6 +80,7 @@ Uncontained uncontainedFrom(const QVariantMap& story) {
   Uncontained mount;
   take(story, "mount-point", mount.mountPoint);
   take(story, "type", mount.type);
+  take(story, "setting", mount.setting);
   return mount;
 }
 
@@ -161,11 +162,16 @@ bool isBusy(const Volume& volume) {
 
 bool needsAttention(const Volume& volume) {
   return volume.state == State::kDead || volume.state == State::kWaiting ||
-         volume.state == State::kRefused || volume.state == State::kGone || isUncontained(volume);
+         volume.state == State::kRefused || volume.state == State::kGone ||
+         isAlarming(volume.uncontained);
 }
 
 bool isUncontained(const Volume& volume) {
   return !volume.uncontained.mountPoint.isEmpty();
+}
+
+bool isAlarming(const Uncontained& mount) {
+  return !mount.mountPoint.isEmpty() && mount.setting != QLatin1String("allow");
 }
 
 bool isImage(const Volume& volume) {

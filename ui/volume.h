@@ -60,6 +60,7 @@ struct LastUnmount {
 struct Uncontained {
   QString mountPoint;
   QString type;
+  QString setting;  // "allow": nothing to warn of
 };
 
 // Something that runs, org.airlock1.Job.
@@ -130,6 +131,8 @@ struct Volume {
 
 // The kernel or a program with privileges reads the medium.
 [[nodiscard]] bool isUncontained(const Volume& volume);
+// The settings do not allow that.
+[[nodiscard]] bool isAlarming(const Uncontained& mount);
 // Works on something that must not be interrupted by pulling the medium out.
 [[nodiscard]] bool isBusy(const Volume& volume);
 // Waits for a person: dead, waiting for a session, refused, pulled out, or not contained.

@@ -34,7 +34,7 @@ QVariant VolumeModel::data(const QModelIndex& index, int role) const {
     case StateRole:
       return static_cast<int>(volume.state);
     case UncontainedRole:
-      return isUncontained(volume);
+      return isAlarming(volume.uncontained);
     case SentenceRole:
       return sentenceFor(volume);
     case Qt::ToolTipRole:  // it interprets some plain text as rich text

@@ -101,7 +101,8 @@ QString kindOf(const Volume& volume) {
 }
 
 QString stateWord(const Volume& volume) {
-  if (isUncontained(volume)) return Wording::tr("NOT contained");
+  if (isAlarming(volume.uncontained)) return Wording::tr("NOT contained");
+  if (isUncontained(volume)) return Wording::tr("mounted by another program");
   switch (volume.state) {
     case State::kProbing:
       return Wording::tr("being examined");
@@ -144,9 +145,12 @@ QString sentenceFor(const Volume& volume) {
 }
 
 QString uncontainedSentence(const Volume& volume) {
-  return Wording::tr("NOT contained: another program mounted it on %1 as %2.")
-      .arg(visible(volume.uncontained.mountPoint, kLongestSentence),
-           visible(volume.uncontained.type, kLongestName));
+  const QString sentence =
+      isAlarming(volume.uncontained)
+          ? Wording::tr("NOT contained: another program mounted it on %1 as %2.")
+          : Wording::tr("Another program mounted it on %1 as %2.");
+  return sentence.arg(visible(volume.uncontained.mountPoint, kLongestSentence),
+                      visible(volume.uncontained.type, kLongestName));
 }
 
 QString deathSentence(const Volume& volume) {

@@ -76,7 +76,10 @@ void print_state(const Lines& lines, const VolumeView& volume) {
   if (state != "dead" && volume.text("StateReason") != state)
     lines.add("because", volume.text("StateReason"));
   lines.add("decided by", volume.text("DecidedBy"));
-  lines.add("NOT contained", volume.uncontained(), Color::kYellow);
+  if (volume.uncontained_is_allowed())
+    lines.add("not contained", volume.uncontained());
+  else
+    lines.add("NOT contained", volume.uncontained(), Color::kYellow);
   lines.add("mounted on", volume.text("MountPoint"));
   if (volume.text("MountPoint").empty()) return;
   lines.add("mounted for", user_name(is.at("MountedFor").number()));

@@ -22,7 +22,7 @@ Color color_of(const std::string& state) {
 // The mount point, or else the most useful other fact.
 std::string last_column(const VolumeView& volume) {
   if (const std::string uncontained = volume.uncontained(); !uncontained.empty())
-    return "NOT contained: " + shown(uncontained);
+    return (volume.uncontained_is_allowed() ? "" : "NOT contained: ") + shown(uncontained);
   const std::string& state = volume.text("State");
   if (state == "dead")
     return fmt::format("the driver {}; try: airlockctl recover {}", shown(volume.cause_of_death()),
@@ -73,7 +73,8 @@ Result<void> list(Session& session) {
   Table table({"NAME", "STATE", "TYPE", "SIZE", "LABEL", "MOUNTED ON"});
   for (const VolumeView& volume : volumes) {
     const std::string& state = volume.text("State");
-    const Color color = volume.uncontained().empty() ? color_of(state) : Color::kYellow;
+    const bool quiet = volume.uncontained().empty() || volume.uncontained_is_allowed();
+    const Color color = quiet ? color_of(state) : Color::kYellow;
     table.add({name_cell(volume),
                {shown(state), color},
                {shown(volume.text("Type"))},

@@ -32,6 +32,10 @@ struct VolumeView {
     return fmt::format("mounted on {} as {} by another program", mount.at("mount-point").text(),
                        mount.at("type").text());
   }
+  // The settings allow that, so it is nothing to warn of.
+  [[nodiscard]] bool uncontained_is_allowed() const {
+    return properties.at("Uncontained").at("setting").text() == "allow";
+  }
   [[nodiscard]] std::string id() const { return text("Id"); }
 };
 

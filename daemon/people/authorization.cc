@@ -100,6 +100,10 @@ std::string_view action_for(Whereabouts whereabouts, MethodRule::Whereabouts ask
 
 }  // namespace
 
+std::string_view action_to_examine(Whereabouts whereabouts) {
+  return action_for(whereabouts, kLikeMounting);
+}
+
 std::span<const MethodRule> method_rules() {
   return kRules;
 }

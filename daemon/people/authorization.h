@@ -55,4 +55,7 @@ Result<std::vector<std::string>> required_actions(std::string_view interface,
                                                   std::string_view method,
                                                   const AuthorizationFacts& facts);
 
+// The action that a caller needs to have a medium examined, before anybody knows what it holds.
+std::string_view action_to_examine(Whereabouts whereabouts);
+
 }  // namespace airlock

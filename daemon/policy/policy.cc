@@ -159,26 +159,39 @@ const DriverRow* choose_driver(const Question& question) {
   return disabled;
 }
 
+// No driver of ours can have it. Others may mount it without one, unless the settings refuse that.
+Answer leave_to_others(const Question& question, const std::string& reason,
+                       const Origin& origin = {}) {
+  const Settings& settings = question.settings;
+  const bool removable = question.facts.device && question.effective.removable.value;
+  if (settings.uncontained.value != Uncontained::kRefuse || !removable)
+    return leave_or_refuse(question, Errc::kUnsupported, reason, origin);
+  if (settings.mending)
+    return refuse(Errc::kUnsupported,
+                  reason + "; nobody may mount it until the error in the settings is fixed");
+  return refuse(Errc::kUnsupported, reason + "; uncontained = \"refuse\" keeps others from it",
+                settings.uncontained.origin);
+}
+
 Answer check_driver(const Question& question) {
   const std::string type = quote(question.probe().type);
   const DriverRow* driver = choose_driver(question);
   const Setting<std::string>& named = question.effective.driver;
   if (driver == nullptr && !named.value.empty())
-    return leave_or_refuse(
-        question, Errc::kUnsupported,
+    return leave_to_others(
+        question,
         fmt::format("the driver {} that its rule names does not serve {}", named.value, type),
         named.origin);
   if (driver == nullptr)
-    return leave_or_refuse(question, Errc::kUnsupported,
-                           fmt::format("there is no driver for {}", type));
+    return leave_to_others(question, fmt::format("there is no driver for {}", type));
   if (!is_enabled(question, *driver))
-    return leave_or_refuse(
-        question, Errc::kUnsupported,
+    return leave_to_others(
+        question,
         fmt::format("the driver {} for {} is disabled in the settings", driver->name, type),
         question.settings.disabled_drivers.origin);
   // Without its program, udisks and the kernel mount the medium, as they do without Airlock.
   if (driver->is_adapted() && !question.facts.missing_program.empty())
-    return leave_or_refuse(question, Errc::kUnsupported, question.facts.missing_program);
+    return leave_to_others(question, question.facts.missing_program);
   return {};
 }
 
@@ -200,12 +213,20 @@ Answer check_desktop(const Question& question) {
   return leave("the desktop mounts it through udisks, with the driver of Airlock");
 }
 
-// The kernel can write many media that an adapted program only reads. So they stay with the
-// desktop's udisks: a disk must not become read-only because somebody installed Airlock.
-Answer check_adapted(const Question& question) {
+bool kernel_would_write(const Question& question, const DriverRow& driver) {
+  if (driver.can("write") || !(driver.is_adapted() || driver.can("kernel-writes"))) return false;
+  const auto& device = question.facts.device;
+  return device && !device->read_only && device->kind != DeviceKind::kOptical;
+}
+
+// The kernel can write many media that a driver only reads. So they stay with the desktop's udisks:
+// a disk must not become read-only because somebody installed Airlock, but may because somebody
+// wants no uncontained mount.
+Answer check_only_read(const Question& question) {
   if (!question.automatic()) return {};
+  if (question.settings.uncontained.value == Uncontained::kRefuse) return {};
   const DriverRow& driver = *choose_driver(question);
-  if (!driver.is_adapted() || driver.can("write")) return {};
+  if (!kernel_would_write(question, driver)) return {};
   if (!question.effective.automount.origin.built_in()) return {};
   return leave(
       fmt::format("{} can only read it, so it is mounted when somebody asks", driver.name));
@@ -246,7 +267,7 @@ Decision mount(const Question& question) {
 // is wanted. The first check with an answer decides.
 constexpr auto kChecks = std::to_array({check_request, check_device, check_image, check_system,
                                         check_session, check_probed, check_usage, check_driver,
-                                        check_type, check_desktop, check_adapted, check_automount});
+                                        check_type, check_desktop, check_only_read, check_automount});
 
 }  // namespace
 

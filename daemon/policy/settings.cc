@@ -41,6 +41,18 @@ std::string_view to_word(CheckWhen check) {
   std::abort();
 }
 
+std::string_view to_word(Uncontained uncontained) {
+  switch (uncontained) {
+    case Uncontained::kAllow:
+      return "allow";
+    case Uncontained::kWarn:
+      return "warn";
+    case Uncontained::kRefuse:
+      return "refuse";
+  }
+  std::abort();
+}
+
 std::string Origin::text() const {
   if (built_in()) return "built-in";
   const std::string place = fmt::format("{}:{}", file, line);

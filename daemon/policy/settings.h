@@ -14,11 +14,14 @@ enum class Automount { kOff, kAsk, kOn };  // ordered by what they allow
 enum class FileOwner { kUser, kMedia };
 enum class Heal { kOn, kOff };                         // whether a driver that died is replaced
 enum class CheckWhen { kNever, kWhenDirty, kAlways };  // before a read-write mount
+// What becomes of a removable medium that others could mount without a driver of ours.
+enum class Uncontained { kAllow, kWarn, kRefuse };
 
 std::string_view to_word(Automount automount);
 std::string_view to_word(FileOwner owner);
 std::string_view to_word(Heal heal);
 std::string_view to_word(CheckWhen check);
+std::string_view to_word(Uncontained uncontained);
 
 // Where a value was written. Empty `file`: it is built in.
 struct Origin {
@@ -132,6 +135,8 @@ struct Settings : MediumSettings<Setting> {
     check.value = CheckWhen::kWhenDirty;
   }
 
+  // airlock-uncontained gives it to the udev rules, from the same files.
+  Setting<Uncontained> uncontained{Uncontained::kWarn, {}};
   Setting<std::string> mount_base{"/run/media", {}};
   std::chrono::seconds idle_exit{60};  // 0: never
   Deadlines deadlines;

@@ -124,6 +124,7 @@ Result<void> apply_admin(const SettingsPlaces& places, Settings& settings) {
 
 SettingsLoad fallen_back(Settings settings, Error error) {
   settings.mending = true;
+  settings.uncontained = {Uncontained::kRefuse, {}};  // it may have been the unread value
   return {.settings = std::move(settings), .error = std::move(error)};
 }
 

@@ -98,6 +98,13 @@ Result<void> read_mount_base(const SettingsReader& reader, const TomlEntry& entr
   return {};
 }
 
+Result<void> read_uncontained(const SettingsReader& reader, const TomlEntry& entry,
+                              Settings& settings) {
+  TRY(const Uncontained value, reader.uncontained(entry));
+  settings.uncontained = {value, reader.origin(entry.place)};
+  return {};
+}
+
 Result<void> read_idle_exit(const SettingsReader& reader, const TomlEntry& entry,
                             Settings& settings) {
   TRY(const std::int64_t count, reader.number(entry, 0, 86'400, "a number of seconds"));
@@ -137,6 +144,7 @@ Result<void> read_rules(const SettingsReader& reader, const TomlEntry& entry, Se
 
 const std::vector<SettingsKey<Settings>>& all_keys() {
   static const auto kKeys = with_medium_settings<Settings>({
+      {"uncontained", read_uncontained},
       {"mount-base", read_mount_base},
       {"idle-exit", read_idle_exit},
       {"deadlines", read_deadlines},

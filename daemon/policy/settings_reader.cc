@@ -147,6 +147,15 @@ Result<CheckWhen> SettingsReader::check(const TomlEntry& entry) const {
                                 : CheckWhen::kAlways;
 }
 
+Result<Uncontained> SettingsReader::uncontained(const TomlEntry& entry) const {
+  constexpr auto kWords = std::to_array<std::string_view>({"refuse", "warn", "allow"});
+  TRY(const std::string word, text(entry.key, entry.value));
+  TRY_VOID(one_of(entry.value.place, entry.key, word, kWords));
+  return word == "refuse" ? Uncontained::kRefuse
+         : word == "warn" ? Uncontained::kWarn
+                          : Uncontained::kAllow;
+}
+
 Result<std::vector<std::string>> SettingsReader::options(const TomlEntry& entry) const {
   TRY(std::vector<std::string> words, texts(entry, ListForm::kListOnly));
   for (const std::string& word : words)

@@ -44,6 +44,7 @@ class SettingsReader {
   [[nodiscard]] Result<FileOwner> owner(const TomlEntry& entry) const;
   [[nodiscard]] Result<Heal> heal(const TomlEntry& entry) const;
   [[nodiscard]] Result<CheckWhen> check(const TomlEntry& entry) const;
+  [[nodiscard]] Result<Uncontained> uncontained(const TomlEntry& entry) const;
   [[nodiscard]] Result<std::vector<std::string>> options(const TomlEntry& entry) const;
   // Calls the reader for values of type T.
   template <typename T>

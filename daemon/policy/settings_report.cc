@@ -52,6 +52,7 @@ class Report {
 PropertyMap to_properties(const Settings& settings) {
   Report report;
   each_medium_setting([&](const char* key, auto member) { report.add(key, member(settings)); });
+  report.add("uncontained", settings.uncontained);
   report.add("mount-base", settings.mount_base);
   report.add("idle-exit", to_value(settings.idle_exit));
   report.add("deadlines.mount", to_value(settings.deadlines.mount));

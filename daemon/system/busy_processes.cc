@@ -82,8 +82,10 @@ class Search {
   void add_kernel_user(std::string path);
   void look_at_kernel();
   void look_at_process(pid_t pid, BorrowedFd process);
+  void look_at_errand(pid_t pid, BorrowedFd process);
   void look_at_namespace(pid_t pid, BorrowedFd process);
   void add(pid_t pid, BorrowedFd process, std::string path, bool has_copy);
+  [[nodiscard]] bool is_errand(BorrowedFd process) const;
   // The path of the first thing of the mount that this process holds; empty if none.
   std::string held_by(BorrowedFd process, const MountCopies& copies);
   std::string held_folder(BorrowedFd process, const MountCopies& copies) const;
@@ -100,6 +102,7 @@ class Search {
   SystemView view_;
   OwnCopies own_;
   std::string own_namespace_;
+  std::string own_program_;
   std::string device_in_maps_;                     // "00:2f"
   std::map<std::string, MountCopies> namespaces_;  // by the text of the namespace's link
   MountCopies everywhere_;
@@ -113,6 +116,7 @@ Search::Search(const MountIdentity& mount, const SystemView& view) : mount_(moun
   everywhere_ = own_.copies;
   const UniqueFd self(::open((view.proc + "/self").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   own_namespace_ = link_text(self.borrow(), "ns/mnt");
+  own_program_ = link_text(self.borrow(), "exe");
   namespaces_[own_namespace_] = own_.copies;
   device_in_maps_ = fmt::format("{:02x}:{:02x}", major(mount.filesystem), minor(mount.filesystem));
 }
@@ -164,9 +168,29 @@ void Search::look_at_kernel() {
   }
 }
 
+// airlockd and what it forks: they pass in a moment, and nobody could end them to free the mount.
+// Its name would not do, because every program chooses its own. An errand that became the mount's
+// user is not told apart from that user's processes.
+bool Search::is_errand(BorrowedFd process) const {
+  return !own_program_.empty() && link_text(process, "exe") == own_program_ &&
+         text_at(process, "status").find("\nUid:\t0\t0\t0\t0\n") != std::string::npos;
+}
+
+// Only a keeper of a file holds anything for long: somebody opened an image that lies on this
+// mount.
+void Search::look_at_errand(pid_t pid, BorrowedFd process) {
+  if (link_text(process, "ns/mnt") != own_namespace_) return;
+  std::string path = held_file(process);
+  if (path.empty() || std::ranges::find(own_.copies.places, path) != own_.copies.places.end())
+    return;
+  add(pid, process, std::move(path), /*has_copy=*/false);
+  processes_.back().name = "airlockd";
+}
+
 void Search::look_at_process(pid_t pid, BorrowedFd process) {
   // Kernel threads and zombies have no program and hold nothing.
   if (link_text(process, "exe").empty()) return;
+  if (is_errand(process)) return look_at_errand(pid, process);
   const auto [copies, first] = copies_seen_by(process);
   if (std::string path = held_by(process, copies); !path.empty())
     return add(pid, process, std::move(path), /*has_copy=*/false);
@@ -176,7 +200,7 @@ void Search::look_at_process(pid_t pid, BorrowedFd process) {
 }
 
 void Search::look_at_namespace(pid_t pid, BorrowedFd process) {
-  if (link_text(process, "exe").empty()) return;
+  if (link_text(process, "exe").empty() || is_errand(process)) return;
   const auto [copies, first] = copies_seen_by(process);
   if (first && !copies.independent.empty())
     add(pid, process, copies.independent, /*has_copy=*/true);

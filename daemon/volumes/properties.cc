@@ -196,6 +196,7 @@ void add_uncontained(const Volume& volume, PropertyMap& all) {
     story["mount-point"] = showable(volume.uncontained->mount_point);
     story["type"] = showable(volume.uncontained->type);
     story["read-only"] = volume.uncontained->read_only;
+    story["setting"] = text(to_word(volume.uncontained->setting));
   }
   all["Uncontained"] = std::move(story);
 }

@@ -75,6 +75,47 @@ void Requests::permit(Id id, PermissionNeeded needs, Permitted permitted, Unsett
   step(id);
 }
 
+void Requests::permit_first(Id id, PermissionNeeded needs, Known next) {
+  Request* request = find(id);
+  if (request == nullptr) return;
+  request->needs = std::move(needs);
+  request->next = std::move(next);
+  step(id);
+}
+
+void Requests::find_out(Id id, std::string action,
+                        std::move_only_function<void(bool allowed)> next) {
+  Request* request = find(id);
+  if (request == nullptr) return;
+  if (request->caller.user == 0) return next(true);
+  Authority::Question question{.sender = request->call.sender,
+                               .action = std::move(action),
+                               .details = {},
+                               .interaction = Interaction::kNotAllowed};
+  const auto answered = std::make_shared<bool>(false);
+  auto pending = parts_.authority.ask(
+      std::move(question), [this, id, answered, next = std::move(next)](Result<void> said) mutable {
+        *answered = true;
+        Request* asker = find(id);
+        if (asker == nullptr) return;
+        answered_ = std::move(asker->question);
+        next(said.has_value());
+      });
+  request = find(id);
+  if (request != nullptr && !*answered)
+    request->question = std::move(pending);
+  else
+    answered_ = std::move(pending);
+}
+
+void Requests::go_on(Id id, Request& request) {
+  request.granted.clear();
+  request.shown.reset();
+  Known next = std::exchange(request.next, {});
+  const CallerFacts caller = request.caller;
+  next(id, caller);
+}
+
 void Requests::step(Id id) {
   Request* request = find(id);
   if (request == nullptr) return;
@@ -89,6 +130,7 @@ void Requests::step(Id id) {
       needed->actions, [&](const auto& action) { return !request->granted.contains(action); });
   if (request->caller.user != 0 && missing != needed->actions.end())
     return ask(id, *missing, *needed);
+  if (request->next) return go_on(id, *request);
   Request permitted = take(id);
   permitted.permitted(permitted.caller);
 }

@@ -54,6 +54,11 @@ class Requests {
   // requests of one user other than root; the bus side limits those of one connection.
   void begin(Call call, std::string volume, std::size_t most, Failed failed, Known known);
   void permit(Id id, PermissionNeeded needs, Permitted permitted, Unsettled unsettled = {});
+  // The same, but the request stays, and `next` goes on with it. Its answers are worth nothing for
+  // what comes next, because people are shown more then.
+  void permit_first(Id id, PermissionNeeded needs, Known next);
+  // Whether the caller has the permission without anybody being asked; the request stays.
+  void find_out(Id id, std::string action, std::move_only_function<void(bool allowed)> next);
   void refuse(Id id, Error error);
   [[nodiscard]] bool open(Id id) const { return requests_.contains(id); }
   [[nodiscard]] std::size_t size() const { return requests_.size(); }
@@ -71,6 +76,7 @@ class Requests {
     PermissionNeeded needs;
     Permitted permitted;
     Unsettled unsettled;
+    Known next;  // given: this is not the last permission
     std::set<std::string> granted;
     std::optional<std::map<std::string, std::string>> shown;  // to the person who was asked
     std::unique_ptr<PendingQuestion> question;
@@ -78,6 +84,7 @@ class Requests {
 
   void found(Id id, std::size_t most, Result<CallerFacts> caller, Known known);
   void step(Id id);
+  void go_on(Id id, Request& request);
   void ask(Id id, const std::string& action, const Permission& needed);
   void answered(Id id, const std::string& action, Result<void> answer);
   void refresh(CallerFacts& caller) const;

@@ -8,6 +8,7 @@
 #include "daemon/api/property_map.h"
 #include "daemon/policy/decision.h"
 #include "daemon/policy/facts.h"
+#include "daemon/policy/settings.h"
 #include "lib/base/error.h"
 
 namespace airlock {
@@ -29,6 +30,7 @@ class VolumeRules {
   [[nodiscard]] virtual PropertyMap explain(const Facts& facts) const = 0;
   [[nodiscard]] virtual PropertyMap describe() const = 0;
   [[nodiscard]] virtual Limits limits() const = 0;
+  [[nodiscard]] virtual Uncontained uncontained() const = 0;
   [[nodiscard]] virtual std::string automount() const = 0;  // "on", "ask", "off"
   // Lasts until airlockd ends; Errc::kInvalidArgument if the word is not a mode.
   virtual Result<void> switch_automount(const std::string& mode) = 0;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/api/actions.h"
 #include "daemon/launch/driver_table.h"
 #include "daemon/places/adoption.h"
 #include "daemon/volumes/request_details.h"
@@ -116,19 +117,45 @@ Result<Permission> VolumeService::permission(VolumeRequest& request, const Calle
                     .details = details_of(machine->volume(), request.call.options.mount_options)};
 }
 
-// A request that depends on the contents of an unexamined medium begins by examining it.
+// A request that depends on the contents of an unexamined medium begins by examining it. Whoever
+// may not have it examined causes no look at it.
 void VolumeService::examine(Requests::Id id, VolumeRequest request, const CallerFacts& caller) {
   VolumeMachine* machine = supervisor_.find(request.volume);
   const bool looking = machine != nullptr && machine->volume().state == VolumeState::kProbing;
   const bool unknown = machine != nullptr && !machine->volume().probe && !machine->volume().mount;
   if (!looking && (!unknown || machine->busy())) return permit(id, std::move(request));
-  if (auto may = request.may_look(*machine, caller); !may)
+  const auto shared = std::make_shared<VolumeRequest>(std::move(request));
+  if (machine->examining()) return look(id, shared, caller);
+  requests_.permit_first(
+      id, [this, shared](const CallerFacts& now) { return look_permission(*shared, now); },
+      [this, shared](Requests::Id permitted, const CallerFacts& now) {
+        look(permitted, shared, now);
+      });
+}
+
+Result<Permission> VolumeService::look_permission(VolumeRequest& request,
+                                                  const CallerFacts& caller) {
+  VolumeMachine* machine = supervisor_.find(request.volume);
+  if (machine == nullptr) return fail(Errc::kNotFound, "no volume {}", quote(request.volume));
+  TRY_VOID(request.may_look(*machine, caller));
+  const Volume& volume = machine->volume();
+  const Whereabouts whereabouts = authorization_facts(volume, caller).whereabouts;
+  return Permission{.actions = {std::string(action_to_examine(whereabouts))},
+                    .details = details_of(volume, request.call.options.mount_options)};
+}
+
+void VolumeService::look(Requests::Id id, const std::shared_ptr<VolumeRequest>& request,
+                         const CallerFacts& caller) {
+  VolumeMachine* machine = supervisor_.find(request->volume);
+  if (machine == nullptr) return;
+  if (auto may = request->may_look(*machine, caller); !may)
     return requests_.refuse(id, std::move(may).error());
-  machine->probe(caller.user,
-                 [this, id, request = std::move(request)](const Result<void>& outcome) mutable {
-                   if (!outcome) return requests_.refuse(id, outcome.error());
-                   permit(id, std::move(request));
-                 });
+  // Somebody else may have had it examined while polkit was asked.
+  if (machine->volume().probe && !machine->examining()) return permit(id, std::move(*request));
+  machine->probe(caller.user, [this, id, request](const Result<void>& outcome) {
+    if (!outcome) return requests_.refuse(id, outcome.error());
+    permit(id, std::move(*request));
+  });
 }
 
 void VolumeService::prepare_handover(Call call, Reply<std::string> socket) {
@@ -183,14 +210,33 @@ void VolumeService::check_opened(Requests::Id id, VolumeImage image, Reply<std::
   if (auto fit = require_image(facts); !fit) return requests_.refuse(id, std::move(fit).error());
   image.writable = (facts.flags & O_ACCMODE) == O_RDWR;
   image.size = facts.size;
+  if (auto may = may_open_one_more(image.owner); !may)
+    return requests_.refuse(id, std::move(may).error());
+  // Whoever may not mount images may have one open, but nothing of it is examined before they may.
+  requests_.find_out(id, std::string(actions::kMountImage),
+                     [this, id, answer, image = std::move(image)](bool allowed) mutable {
+                       show_image(id, std::move(image), answer, allowed);
+                     });
+}
+
+Result<void> VolumeService::may_open_one_more(uid_t owner) {
   const std::size_t most = limits().images_per_user;
-  if (image.owner != 0 && images_of(image.owner) >= most)
-    return requests_.refuse(
-        id, fail(Errc::kLimitExceeded, "you have {} images open already", most).error());
+  if (owner == 0 || images_of(owner) < most) return {};
+  return fail(Errc::kLimitExceeded, "you have {} images open already", most);
+}
+
+void VolumeService::show_image(Requests::Id id, VolumeImage image, Reply<std::string> answer,
+                               bool examine) {
   requests_.permit(
-      id, [](const CallerFacts&) { return Permission{}; },
-      [this, answer, image = std::move(image)](const CallerFacts&) mutable {
-        answer.give(supervisor_.add_image(std::move(image)).volume().id);
+      id,
+      [this, owner = image.owner](const CallerFacts&) -> Result<Permission> {
+        TRY_VOID(may_open_one_more(owner));  // other calls may have come first
+        return Permission{};
+      },
+      [this, answer = std::move(answer), image = std::move(image),
+       examine](const CallerFacts&) mutable {
+        const auto look = examine ? VolumeSupervisor::Look::kNow : VolumeSupervisor::Look::kLater;
+        answer.give(supervisor_.add_image(std::move(image), look).volume().id);
       });
 }
 

@@ -119,6 +119,9 @@ class VolumeService final : public Service {
   void handle(VolumeRequest request, Requests::Failed failed);
   void permit(Requests::Id id, VolumeRequest request);
   void examine(Requests::Id id, VolumeRequest request, const CallerFacts& caller);
+  Result<Permission> look_permission(VolumeRequest& request, const CallerFacts& caller);
+  void look(Requests::Id id, const std::shared_ptr<VolumeRequest>& request,
+            const CallerFacts& caller);
   bool when_examined(const std::string& volume, std::move_only_function<void()> go_on);
   Result<Permission> permission(VolumeRequest& request, const CallerFacts& caller);
 
@@ -153,6 +156,8 @@ class VolumeService final : public Service {
   void start_check(CheckRequest request, Call call, std::string volume, Reply<PropertyMap> answer);
   void measure(pid_t driver, Reply<std::string> answer);
   void check_opened(Requests::Id id, VolumeImage image, Reply<std::string> answer);
+  Result<void> may_open_one_more(uid_t owner);
+  void show_image(Requests::Id id, VolumeImage image, Reply<std::string> answer, bool examine);
   // Runs an errand of ours, and keeps it until it says that it has finished.
   void run(std::move_only_function<Result<Errand>(Finished)> start,
            std::move_only_function<void(Error)> failed);

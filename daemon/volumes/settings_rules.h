@@ -28,6 +28,7 @@ class SettingsRules final : public VolumeRules {
   [[nodiscard]] PropertyMap explain(const Facts& facts) const override;
   [[nodiscard]] PropertyMap describe() const override;
   [[nodiscard]] Limits limits() const override;
+  [[nodiscard]] Uncontained uncontained() const override { return settings_.uncontained.value; }
   [[nodiscard]] std::string automount() const override;
   Result<void> switch_automount(const std::string& mode) override;
   [[nodiscard]] std::string problem() const override { return problem_; }

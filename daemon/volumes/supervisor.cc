@@ -165,14 +165,18 @@ void VolumeSupervisor::device_changed(VolumeMachine& machine, const Device& devi
   decide_again(supervised_.at(id));
 }
 
-VolumeMachine& VolumeSupervisor::add_image(VolumeImage image) {
+VolumeMachine& VolumeSupervisor::add_image(VolumeImage image, Look look) {
   Volume volume;
   volume.source.path = image.name;
   volume.source.image = image.file;
   volume.image = std::move(image);
   Supervised& entry = add_volume(registry_.next_image_id(), std::move(volume));
   entry.decided = true;  // nothing is done to an image unless its opener asks
-  entry.machine->probe(std::nullopt, {});
+  if (look == Look::kNow)
+    entry.machine->probe(std::nullopt, {});
+  else
+    entry.machine->settle(VolumeState::kAvailable, "an image somebody opened, not examined yet",
+                          "built-in");
   return *entry.machine;
 }
 

@@ -81,7 +81,8 @@ class VolumeSupervisor final : public VolumeMachine::Owner {
 
   // Shows a device that a caller asks for before its event has arrived.
   void show(const Device& device) { on_device(DeviceEvent::kAdded, device); }
-  VolumeMachine& add_image(VolumeImage image);
+  enum class Look { kNow, kLater };  // kLater: when somebody asks who may have it examined
+  VolumeMachine& add_image(VolumeImage image, Look look = Look::kNow);
   // Watches a mount that others made; returns the id of its volume.
   Result<std::string> take_over(AdoptedMount adopted);
   // The caller left: closes its images once they are not mounted.

@@ -95,6 +95,7 @@ void VolumeSupervisor::replay() {
                            volume->state == VolumeState::kRefused;
     if (unsettled && !entry.machine->busy() && volume->device) decide(entry);
   }
+  look_for_others();
 }
 
 // A medium that came while the mount of its predecessor still existed looked as if it were in use,

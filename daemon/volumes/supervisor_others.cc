@@ -11,13 +11,26 @@ namespace airlock {
 namespace {
 
 std::optional<UncontainedMount> uncontained_mount(const Volume& volume,
-                                                  const std::vector<MountEntry>& table) {
+                                                  const std::vector<MountEntry>& table,
+                                                  Uncontained setting) {
   if (!volume.device || !volume.removable || volume.state == VolumeState::kGone) return {};
   const MountEntry* entry = mount_without_us(table, volume.device->number, volume.source.path);
   if (entry == nullptr) return {};
   return UncontainedMount{.mount_point = entry->mount_point,
                           .type = entry->type,
-                          .read_only = has_option(entry->options, "ro")};
+                          .read_only = has_option(entry->options, "ro"),
+                          .setting = setting};
+}
+
+bool is_wanted(const std::optional<UncontainedMount>& mount) {
+  return !mount || mount->setting == Uncontained::kAllow;
+}
+
+void warn(const std::string& id, const UncontainedMount& mount) {
+  const bool refused = mount.setting == Uncontained::kRefuse;
+  log(LogLevel::kWarning, "{} is mounted on {} as {} by another program: it is NOT contained{}", id,
+      quote(mount.mount_point), quote(mount.type),
+      refused ? ", which the settings refuse; unmount it" : "");
 }
 
 }  // namespace
@@ -36,11 +49,9 @@ void VolumeSupervisor::look_for_others() {
 
 void VolumeSupervisor::look_for_others(const std::vector<MountEntry>& table) {
   for (Volume* volume : registry_.all()) {
-    auto now = uncontained_mount(*volume, table);
+    auto now = uncontained_mount(*volume, table, parts_.rules.uncontained());
     if (now == volume->uncontained) continue;
-    if (now)
-      log(LogLevel::kWarning, "{} is mounted on {} as {} by another program: it is NOT contained",
-          volume->id, quote(now->mount_point), quote(now->type));
+    if (!is_wanted(now)) warn(volume->id, *now);
     volume->uncontained = std::move(now);
     registry_.publish(volume->id);
   }

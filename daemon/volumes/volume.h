@@ -14,6 +14,7 @@
 #include "daemon/devices/device.h"
 #include "daemon/mounting/checking.h"
 #include "daemon/mounting/mounting.h"
+#include "daemon/policy/settings.h"
 #include "lib/protocol/probe_record.h"
 
 namespace airlock {
@@ -80,6 +81,7 @@ struct UncontainedMount {
   std::string mount_point;
   std::string type;  // of the mount table: "vfat", "fuseblk"
   bool read_only = false;
+  Uncontained setting = Uncontained::kWarn;
 
   friend bool operator==(const UncontainedMount&, const UncontainedMount&) = default;
 };

@@ -43,6 +43,7 @@ EXPECTED = {
     "share/man/man8/airlockd.8": TEXT,
     "share/man/man8/mount.airlock.8": TEXT,
     "libexec/airlock/airlock-adapter": PROGRAM,
+    "libexec/airlock/airlock-uncontained": PROGRAM,
 }
 OF_THE_TRAY = {
     "bin/airlock-tray": PROGRAM,

@@ -59,6 +59,7 @@ class ModelTest : public QObject {
   void howItWasUnmountedIsForgottenWithTheNextMount();
   void newsDependOnAutomount();
   void whatTheKernelReadsIsCalledNotContained();
+  void whatTheSettingsAllowIsNoAlarm();
   void theIconShowsWhatMattersMost();
   void theIconCanBeSeenOnTheBarOfGnome();
 };
@@ -328,6 +329,19 @@ void ModelTest::whatTheKernelReadsIsCalledNotContained() {
   after.apply({{"Uncontained", QVariantMap()}});
   QVERIFY(!newsOf(now, after, kMe, "on"));
   QVERIFY(!verbsFor(after, kMe).empty());
+}
+
+void ModelTest::whatTheSettingsAllowIsNoAlarm() {
+  const Volume before = made("available");
+  const QVariantMap mount = {{"mount-point", "/mnt"}, {"type", "vfat"}, {"setting", "allow"}};
+  const Volume now = made("available", {{"Uncontained", mount}});
+  QVERIFY(isUncontained(now) && !needsAttention(now));
+  QCOMPARE(sentenceFor(now), QStringLiteral("Another program mounted it on /mnt as vfat."));
+  QCOMPARE(verbsFor(now, kMe), std::vector<Verb>());
+  QVERIFY(!newsOf(before, now, kMe, "on"));
+  Volume refused = now;
+  refused.apply({{"Uncontained", QVariantMap{{"mount-point", "/mnt"}, {"setting", "refuse"}}}});
+  QCOMPARE(newsOf(now, refused, kMe, "on")->event, Event::kUncontained);
 }
 
 void ModelTest::theIconShowsWhatMattersMost() {

@@ -107,12 +107,51 @@ TEST(Policy, MountsWhatAnAdaptedProgramOnlyReadsIfSomebodyAsksOrSaysSo) {
   expect_rows({
       {"", stick().holds("bfs"),
        "leave: lector can only read it, so it is mounted when somebody asks"},
+      {"", stick().holds("bfs").device(&Device::read_only, true),
+       "mount bfs by lector for alice at BACKUP: ro,noexec: automount is on; read-only: the medium "
+       "is write-protected"},
       {"automount = \"on\"", stick().holds("bfs"),
        "mount bfs by lector for alice at BACKUP: ro,noexec: automount is on; read-only: the "
        "driver lector can only read [test.toml:1]"},
       {"", stick().holds("bfs").alice(),
        "mount bfs by lector for alice at BACKUP: ro,noexec if mount-removable: it was asked for; "
        "read-only: the driver lector can only read"},
+  });
+}
+
+TEST(Policy, RefusesWhatNobodyContainsIfTheSettingsSaySo) {
+  const char* const kRefuse = "uncontained = \"refuse\"";
+  const auto udf = [] { return stick().holds("udf"); };
+  expect_rows({
+      {kRefuse, udf(),
+       "refuse (Unsupported): there is no driver for \"udf\"; uncontained = \"refuse\" keeps "
+       "others "
+       "from it [test.toml:1]"},
+      {kRefuse, udf().alice(),
+       "refuse (Unsupported): there is no driver for \"udf\"; uncontained = \"refuse\" keeps "
+       "others "
+       "from it [test.toml:1]"},
+      {kRefuse, udf().device(&Device::left_to_udisks, true),
+       "refuse (Unsupported): there is no driver for \"udf\"; uncontained = \"refuse\" keeps "
+       "others "
+       "from it [test.toml:1]"},
+      {kRefuse, stick().holds("befs").lacks("install the package scribe-tools to read this medium"),
+       "refuse (Unsupported): install the package scribe-tools to read this medium; uncontained = "
+       "\"refuse\" keeps others from it [test.toml:1]"},
+      {"uncontained = \"refuse\"\ndrivers.disabled = [\"iso9660\"]", stick().holds("iso9660"),
+       "refuse (Unsupported): the driver iso9660 for \"iso9660\" is disabled in the settings; "
+       "uncontained = \"refuse\" keeps others from it [test.toml:1]"},
+      // There is nobody to leave it to.
+      {kRefuse, stick().holds("bfs"),
+       "mount bfs by lector for alice at BACKUP: ro,noexec: automount is on; read-only: the driver "
+       "lector can only read"},
+      // Not removable: none of its business.
+      {kRefuse, udf().device(&Device::removable, false), "leave: it is not removable"},
+      {kRefuse, Medium::image().holds("udf").alice(),
+       "refuse (Unsupported): there is no driver for \"udf\""},
+      {kRefuse, stick(), "mount ext4 by ext for alice at BACKUP: rw,noexec: automount is on"},
+      {"uncontained = \"warn\"", udf(), "leave: there is no driver for \"udf\""},
+      {"uncontained = \"allow\"", udf(), "leave: there is no driver for \"udf\""},
   });
 }
 

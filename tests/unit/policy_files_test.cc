@@ -81,6 +81,7 @@ TEST_F(SettingsFiles, AMistakeAtTheStartLeavesTheVendorsWithoutAutomount) {
   EXPECT_TRUE(load.settings.sync.value);
   EXPECT_FALSE(load.settings.exec.value);  // nothing of the broken layer
   EXPECT_TRUE(load.settings.mending);
+  EXPECT_EQ(load.settings.uncontained.value, Uncontained::kRefuse);
 }
 
 TEST_F(SettingsFiles, AMistakeOfTheVendorLeavesWhatIsBuiltIn) {

@@ -43,6 +43,7 @@ owner = "media"
 options = ["noatime", "nosymfollow"]
 mount-base = "/media"
 idle-exit = 0
+uncontained = "allow"
 [deadlines]
 mount = 5
 silence = 7
@@ -69,6 +70,8 @@ automount = "off"
   EXPECT_EQ(settings.options.value, (std::vector<std::string>{"noatime", "nosymfollow"}));
   EXPECT_EQ(settings.mount_base.value, "/media");
   EXPECT_EQ(settings.idle_exit, 0s);
+  EXPECT_EQ(settings.uncontained.value, Uncontained::kAllow);
+  EXPECT_EQ(settings.uncontained.origin.text(), "test.toml:11");
   EXPECT_EQ(settings.deadlines.mount, 5s);
   EXPECT_EQ(settings.deadlines.silence, 7s);
   EXPECT_EQ(settings.deadlines.heartbeat, 0s);
@@ -78,7 +81,7 @@ automount = "off"
   EXPECT_EQ(settings.limits.calls_per_user, 1u);
   EXPECT_EQ(settings.limits.volumes, 2u);
   ASSERT_EQ(settings.rules.size(), 1u);
-  EXPECT_EQ(settings.rules[0].origin.text(), "test.toml:22 \"one\"");
+  EXPECT_EQ(settings.rules[0].origin.text(), "test.toml:23 \"one\"");
   EXPECT_EQ(settings.rules[0].match.min_size, 1000u);
   EXPECT_EQ(settings.rules[0].match.max_size, 1ull << 40);
   EXPECT_EQ(settings.rules[0].automount, Automount::kOff);
@@ -97,7 +100,8 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
        "a.toml:2:1: there is no setting \"deadlines.monut\"; did you mean \"deadlines.mount\"?"},
       {"\"a\\nb\" = 1",
        "a.toml:1:1: there is no setting \"a\\x0ab\"; there are automount, read-only, exec, "
-       "allow-other, sync, owner, options, check, heal, mount-base, idle-exit, deadlines, drivers, "
+       "allow-other, sync, owner, options, check, heal, uncontained, mount-base, idle-exit, "
+       "deadlines, drivers, "
        "limits, "
        "rule"},
       {"automount = \"yes\"", "a.toml:1:13: automount is \"on\", \"off\" or \"ask\", not \"yes\""},
@@ -106,6 +110,9 @@ TEST(Settings, AnErrorSaysWhereWhatAndWhatWouldBeRight) {
       {"automount = \"o\\u0007n\"",
        "a.toml:1:13: automount must not hold control characters: \"o\\x07n\""},
       {"owner = \"root\"", "a.toml:1:9: owner is \"user\" or \"media\", not \"root\""},
+      {"uncontained = \"deny\"",
+       "a.toml:1:15: uncontained is \"refuse\", \"warn\" or \"allow\", not \"deny\""},
+      {"uncontained = true", "a.toml:1:15: uncontained is a string, not true or false"},
       {"exec = \"true\"", "a.toml:1:8: exec is true or false, not a string"},
       {"exec = 1.5", "a.toml:1:8: exec is true or false, not a number with a fraction"},
       {"exec = 1979-05-27", "a.toml:1:8: exec is true or false, not a date or time"},

@@ -160,6 +160,33 @@ TEST_F(BusyProcesses, ANamespaceThatUnmountingDoesNotReachHoldsIt) {
   EXPECT_EQ(found().size(), 1U) << "one for the namespace";
 }
 
+TEST_F(BusyProcesses, ErrandsAreNotToBlameButForTheImagesTheyKeep) {
+  const std::string program = "/usr/libexec/airlock/airlockd";
+  const std::string of_root = "Name:\tx\nUid:\t0\t0\t0\t0\n";
+  const auto errand = [&](int pid, const std::string& status) {
+    const fs::path folder = process(pid, "airlockd-errand");
+    link(folder / "exe", program);
+    write(folder / "status", status);
+    return folder;
+  };
+  link("proc/self/exe", program);
+  opens(errand(10, of_root), 3, "/run/media/joe/STICK", 93);
+  link(errand(11, of_root) / "cwd", "/run/media/joe/STICK");
+  const fs::path starter = errand(12, of_root);
+  link(starter / "ns/mnt", "mnt:[4]");
+  write(starter / "mountinfo",
+        "400 399 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "401 400 0:47 / /copy rw - fuse.airlock.ext4 /dev/sdb1 rw\n");
+  EXPECT_EQ(found(), Lines{});
+  // Nobody hides behind our name, nor behind our program.
+  link(process(13, "airlockd-errand") / "cwd", "/run/media/joe/STICK/a");
+  link(errand(14, "Name:\tx\nUid:\t1000\t0\t0\t0\n") / "cwd", "/run/media/joe/STICK/b");
+  opens(errand(15, of_root), 3, "/run/media/joe/STICK/disk.iso", 93);
+  EXPECT_EQ(found(), (Lines{"13 airlockd-errand /run/media/joe/STICK/a",
+                            "14 airlockd-errand /run/media/joe/STICK/b",
+                            "15 airlockd /run/media/joe/STICK/disk.iso"}));
+}
+
 TEST_F(BusyProcesses, ThreadsOfTheKernelAreSkippedAndTheNumberIsBounded) {
   const fs::path thread = process(9, "kthread");
   fs::remove(root_ / thread / "exe");

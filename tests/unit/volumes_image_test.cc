@@ -60,6 +60,37 @@ TEST_F(CoreImage, AnImageNobodyMountedClosesWithItsOpener) {
   EXPECT_TRUE(publisher.volumes.empty());
 }
 
+TEST_F(CoreImage, OfWhoeverMayNotMountImagesNoneIsExamined) {
+  authority.set("org.airlock1.mount-image", FakeAuthority::Says::kNo);
+  ASSERT_EQ(open(anna).message(), "ok");
+  EXPECT_EQ(authority.asked().back().interaction, Interaction::kNotAllowed) << "nobody is bothered";
+  EXPECT_EQ(publisher.state("image1"), "available");
+  const auto mounted = mount(anna, "image1");
+  settle();
+  EXPECT_EQ(mounted.code(), Errc::kNotPermitted) << mounted.message();
+  EXPECT_TRUE(prober.asked().empty());
+  // An administrator's password, say.
+  authority.set("org.airlock1.mount-image", FakeAuthority::Says::kYes);
+  const auto again = mount(anna, "image1");
+  settle();
+  EXPECT_EQ(again.message(), "ok");
+  EXPECT_EQ(prober.asked().size(), 1U);
+}
+
+TEST_F(CoreImage, AnImageWhoseOpenerLeavesWhilePolkitIsAskedIsNotKept) {
+  authority.set("org.airlock1.mount-image", FakeAuthority::Says::kNothingYet);
+  prober.put("stick.img", ext4("IMAGE"));
+  Asked<std::string> asked;
+  const auto sent = handovers.put(anna, UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)));
+  manager->open_image(call_of(anna), sent, "stick.img", asked.reply());
+  ASSERT_TRUE(wait_for([&] { return authority.open() == 1; }));
+  callers.leave(anna);
+  settle();
+  EXPECT_TRUE(asked.answered());
+  EXPECT_EQ(authority.withdrawn(), 1U);
+  EXPECT_TRUE(publisher.volumes.empty());
+}
+
 TEST_F(CoreImage, OpenForWritingIsMountedForWriting) {
   open(anna, O_RDWR);
   EXPECT_FALSE(std::get<bool>(publisher.volumes["image1"].at("WriteProtected")));

@@ -6,6 +6,7 @@ namespace {
 
 using Says = FakeAuthority::Says;
 constexpr const char* kMountRemovable = "org.airlock1.mount-removable";
+constexpr const char* kMountOtherSeat = "org.airlock1.mount-other-seat";
 constexpr const char* kUnmountOthers = "org.airlock1.unmount-others";
 
 // An unmounted stick at seat0, where Anna sits; automount is off.
@@ -46,6 +47,56 @@ TEST_F(CorePermission, NoMountsNothing) {
   EXPECT_EQ(done.code(), Errc::kNotPermitted);
   EXPECT_TRUE(mounting.history().empty());
   expect_quiet();
+}
+
+// Plugged in at a seat where nobody sits: nobody has examined it yet.
+class CoreLook : public CoreWorld {
+ protected:
+  void SetUp() override {
+    sessions.log_in(kAnna, "anna");
+    start();
+    stick.seat = "seat1";
+    prober.put("/dev/sdb1", ext4("STICK"));
+    devices.plug(stick);
+    settle();
+    ASSERT_TRUE(prober.asked().empty());
+  }
+  Device stick = FakeDeviceSource::usb_stick("sdb1");
+};
+
+TEST_F(CoreLook, WhoeverIsRefusedCausesNoLook) {
+  authority.set(kMountOtherSeat, Says::kNo);
+  const auto mounted = mount(anna, "sdb1");
+  Asked<PropertyMap> checked;
+  manager->check(call_of(anna), "sdb1", checked.reply());
+  settle();
+  EXPECT_EQ(mounted.code(), Errc::kNotPermitted) << mounted.message();
+  EXPECT_EQ(checked.code(), Errc::kNotPermitted) << checked.message();
+  EXPECT_TRUE(prober.asked().empty());
+  EXPECT_TRUE(mounting.history().empty());
+}
+
+TEST_F(CoreLook, PolkitIsAskedAgainWhenItIsKnownWhatIsOnTheMedium) {
+  authority.set(kMountOtherSeat, Says::kNothingYet);
+  const auto mounted = mount(anna, "sdb1");
+  settle();
+  EXPECT_TRUE(prober.asked().empty());
+  authority.answer(true);
+  settle();
+  EXPECT_EQ(prober.asked().size(), 1U);
+  EXPECT_FALSE(mounted.answered());
+  ASSERT_EQ(authority.open(), 1U);
+  EXPECT_EQ(authority.asked().back().details.at("volume.label"), "STICK");
+  authority.answer(true);
+  settle();
+  EXPECT_EQ(mounted.message(), "ok");
+}
+
+TEST_F(CoreLook, RootIsNotAsked) {
+  const auto mounted = mount(root, "sdb1");
+  settle();
+  EXPECT_EQ(mounted.message(), "ok");
+  EXPECT_TRUE(authority.asked().empty());
 }
 
 TEST_F(CorePermission, WhoAsksWithoutInteractionIsNotBotheredWithOne) {

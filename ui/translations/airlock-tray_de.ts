@@ -461,6 +461,14 @@
         <source>NOT contained: another program mounted it on %1 as %2.</source>
         <translation>NICHT abgeschottet: Ein anderes Programm hat ihn als %2 auf %1 eingehängt.</translation>
     </message>
+    <message>
+        <source>mounted by another program</source>
+        <translation>von einem anderen Programm eingehängt</translation>
+    </message>
+    <message>
+        <source>Another program mounted it on %1 as %2.</source>
+        <translation>Ein anderes Programm hat ihn als %2 auf %1 eingehängt.</translation>
+    </message>
 </context>
 <context>
     <name>airlock::ui::DeadPanel</name>

@@ -461,6 +461,14 @@
         <source>NOT contained: another program mounted it on %1 as %2.</source>
         <translation>NON confiné : un autre programme l’a monté sur %1 en tant que %2.</translation>
     </message>
+    <message>
+        <source>mounted by another program</source>
+        <translation>monté par un autre programme</translation>
+    </message>
+    <message>
+        <source>Another program mounted it on %1 as %2.</source>
+        <translation>Un autre programme l’a monté sur %1 en tant que %2.</translation>
+    </message>
 </context>
 <context>
     <name>airlock::ui::DeadPanel</name>
