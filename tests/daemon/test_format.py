@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Making a new filesystem on a medium, and everything that must not be formatted."""
+import contextlib
 import os
 import pathlib
 import pty
@@ -19,6 +20,7 @@ MIB = 1 << 20
 BTRFS_MAGIC_AT = 65536 + 64
 # Formatted media are as long as that, so that both ends are apart from the middle.
 SIZE = 48 * MIB
+EVERY_FAULT = os.environ.get("AIRLOCK_EVERY_FAULT") == "1"
 
 
 def wish(kind, label=""):
@@ -105,8 +107,9 @@ def test_what_is_wrong_with_the_wish_is_told_and_nothing_is_written(quiet):
             ("vfat", "TWELVE CHARS", "11"), ("vfat", "lower", "capitals"), ("vfat", "A/B", "can't hold /"),
             ("exfat", "twelve chars", "11"), ("exfat", "a:b", "can't hold :"),
             ("ext4", "seventeen bytes -", "16"), ("ext4", "-L", "dash"), ("ext4", "a\\nb", "control")):
-        refused = refusal(quiet, path, kind, label)
-        assert refused.name == "InvalidArgument" and words in refused.message, (kind, label, refused)
+        with pytest.raises(Refused) as refused:
+            quiet.call(path, VOLUME, "Format", wish(kind, label))
+        assert refused.value.name == "InvalidArgument" and words in refused.value.message, (kind, label, refused.value)
     assert is_unchanged(stick)
 
 
@@ -253,8 +256,8 @@ def test_a_stick_pulled_while_it_is_formatted_leaves_nothing(odd):
     assert not odd.jobs()
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_a_medium_that_fails_ends_in_an_error(scratch, kind):
+@contextlib.contextmanager
+def failing_stick(scratch):
     image = scratch / "failing.img"
     with open(image, "wb") as file:
         file.truncate(SIZE)
@@ -262,15 +265,35 @@ def test_a_medium_that_fails_ends_in_an_error(scratch, kind):
         machine.sit_down(ALICE)
         machine.allow("format", "mount-removable")
         stick = machine.stick_of(medium.medium).plug()
-        path = available(machine, stick)
-        medium.fail(MIB, SIZE - 2 * MIB)
-        refused = refusal(machine, path, kind)
-        assert refused.name == "Io", refused
+        yield machine, stick, medium, available(machine, stick)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_medium_whose_write_fails_ends_in_an_error_and_can_be_formatted_again(scratch, kind):
+    """The first writes erase, the last are those of the program: until none is left to fail."""
+    with failing_stick(scratch) as (machine, stick, medium, path):
+        number = 1
+        while True:
+            before = medium.failed()
+            medium.fail_one("write", number)
+            try:
+                format_as(machine, path, kind)
+                assert medium.failed() == before, f"write {number} failed unnoticed"
+                break
+            except Refused as refused:
+                assert refused.name in ("Io", "WorkerDied") and medium.failed() == before + 1, (number, refused)
+            volume = machine.wait_for_state(stick, "available")[1]
+            assert volume["Type"] == "" and volume["StateReason"].startswith("formatting it failed"), volume
+            number += 1 if EVERY_FAULT else number + 2
+        assert number > 2 and machine.volume_of(stick)[1]["Type"] == kind
+
+
+def test_a_medium_that_fails_for_good_is_not_taken_for_a_filesystem(scratch):
+    with failing_stick(scratch) as (machine, stick, medium, path):
+        medium.fail(0, SIZE)
+        refusal(machine, path, "ext4")
         volume = machine.wait_for_state(stick, "available")[1]
-        assert volume["Type"] == "" and volume["StateReason"].startswith("formatting it failed"), volume
-        medium.well()
-        format_as(machine, path, kind)
-        assert machine.volume_of(stick)[1]["Type"] == kind
+        assert volume["Type"] == "" and "failed" in volume["StateReason"], volume
 
 
 # airlockctl
@@ -295,7 +318,7 @@ def test_airlockctl_says_what_is_lost_and_formats(quiet):
     assert is_unchanged(stick)
     done = ctl(quiet, "format", stick.name, "--type", "exfat", "--label", "Grüße", "--yes")
     assert done.returncode == 0, done.stdout
-    assert f"{stick.name}: 48.0 MiB" in done.stdout and "holds ext4 'BEFORE'" in done.stdout, done.stdout
+    assert f"{stick.name}: 48.0 MiB" in done.stdout and 'holds ext4 "BEFORE"' in done.stdout, done.stdout
     assert "Everything on it will be lost." in done.stdout
     assert quiet.volume_of(stick)[1]["Label"] == "Grüße"
 
