@@ -40,6 +40,12 @@ std::string description(const VolumeView& volume) {
   return text + ", holds " + content(volume);
 }
 
+// A person who is asked is told, also with --quiet.
+void announce(const Arguments& arguments, const VolumeView& volume) {
+  if (arguments.quiet && arguments.yes) return;
+  fmt::print(stderr, "{}\nEverything on it will be lost.\n", shown(description(volume)));
+}
+
 Result<void> check_unmounted(const VolumeView& volume) {
   const std::string& place = volume.text("MountPoint");
   if (place.empty()) return {};
@@ -85,8 +91,7 @@ Result<void> format(Session& session) {
   TRY_VOID(check_wish(arguments));
   TRY(const auto volume, find_volume(session.bus, session.operand()));
   TRY_VOID(check_unmounted(volume));
-  say(session, shown(description(volume)));
-  say(session, "Everything on it will be lost.");
+  announce(arguments, volume);
   TRY_VOID(require_agreement(session, volume));
   TRY_VOID(require_same(session, volume));
   TRY_VOID(call_volume(session, volume.path,

@@ -20,7 +20,7 @@ constexpr std::array kFormats = {
 
 // What is no typing mistake, but another word for it.
 std::string_view other_word(std::string_view type) {
-  for (const std::string_view word : {"fat", "fat12", "fat16", "fat32", "msdos", "FAT", "FAT32"})
+  for (const std::string_view word : {"fat", "fat12", "fat16", "fat32", "dos", "FAT", "FAT32"})
     if (type == word) return "vfat";
   return type == "ext2" || type == "ext3" || type == "ext" ? "ext4" : "";
 }
