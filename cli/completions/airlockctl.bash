@@ -17,6 +17,7 @@ _airlockctl_options() {
     check) echo '--no-ask -j --json -q --quiet' ;;
     repair) echo '-y --yes --no-ask -j --json -q --quiet' ;;
     label) echo '--no-ask -q --quiet' ;;
+    format) echo '-t --type -L --label -y --yes --no-ask -q --quiet' ;;
     automount) echo '--no-ask -j --json -q --quiet' ;;
   esac
   echo '-h --help'
@@ -25,18 +26,23 @@ _airlockctl_options() {
 
 _airlockctl() {
   local verbs='list status info mount unmount eject recover detach skip check repair label
-    explain monitor drivers log automount'
+    format explain monitor drivers log automount'
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb='' i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${COMP_WORDS[i]}" in
-      -o | --options | -t | --type) ((i++)) ;;
+      -o | --options | -t | --type | -L | --label) ((i++)) ;;
       -*) ;;
       *) verb=${COMP_WORDS[i]}; break ;;
     esac
   done
   COMPREPLY=()
   case "$before" in
-    -t | --type) return ;;
+    -t | --type)
+      if [[ $verb == format ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'exfat vfat ext4' -- "$word")
+      fi
+      return ;;
+    -L | --label) return ;;
     -o | --options)
       mapfile -t COMPREPLY < <(compgen -W 'ro rw noexec exec noatime sync allow_other' -- "$word")
       return ;;
@@ -55,7 +61,7 @@ _airlockctl() {
     unmount)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word"; compgen -d -- "$word")
       compopt -o filenames 2>/dev/null ;;
-    info | eject | recover | detach | skip | label | explain | log)
+    info | eject | recover | detach | skip | label | format | explain | log)
       mapfile -t COMPREPLY < <(compgen -W "$(_airlockctl_devices)" -- "$word") ;;
   esac
 }

@@ -51,12 +51,13 @@ struct OptionHelp {
 };
 constexpr std::array kOptions = {
     OptionHelp{"options", "-o, --options LIST", "mount options, as for mount(8): ro, noexec, ..."},
-    OptionHelp{"type", "-t, --type TYPE", "treat the medium as this type of filesystem"},
+    OptionHelp{"type", "-t, --type TYPE", "type of filesystem: of the medium, or to format it as"},
+    OptionHelp{"label", "-L, --label NAME", "format: the label of the new filesystem"},
     OptionHelp{"read-only", "-r, --read-only", "mount or recover read-only"},
     OptionHelp{"lazy", "-l, --lazy", "unmount when no longer in use"},
     OptionHelp{"force", "-f, --force", "end it even if in use; unwritten data is lost"},
     OptionHelp{"power-off", "    --power-off", "eject: switch the drive off as well"},
-    OptionHelp{"yes", "-y, --yes", "repair: do not ask for confirmation"},
+    OptionHelp{"yes", "-y, --yes", "repair, format: do not ask for confirmation"},
     OptionHelp{"no-ask", "    --no-ask", "fail instead of asking for a password"},
     OptionHelp{"all", "-a, --all", "list: also media that Airlock leaves alone"},
     OptionHelp{"json", "-j, --json", "for programs; see airlockctl(1) for the fields"},
@@ -88,10 +89,10 @@ int unknown_verb(const std::string& word) {
   std::vector<std::string_view> names;
   for (const Verb& verb : all_verbs()) names.emplace_back(verb.name);
   static const std::map<std::string, std::string> kOtherWords = {
-      {"umount", "unmount"},  {"ls", "list"},      {"show", "info"},
-      {"watch", "monitor"},   {"remove", "eject"}, {"poweroff", "eject"},
-      {"remount", "recover"}, {"fsck", "check"},   {"fix", "repair"},
-      {"rename", "label"},    {"open", "mount"},   {"version", "--version"}};
+      {"umount", "unmount"}, {"ls", "list"},        {"show", "info"},        {"watch", "monitor"},
+      {"remove", "eject"},   {"poweroff", "eject"}, {"remount", "recover"},  {"fsck", "check"},
+      {"fix", "repair"},     {"rename", "label"},   {"mkfs", "format"},      {"erase", "format"},
+      {"wipe", "format"},    {"open", "mount"},     {"version", "--version"}};
   const auto other = kOtherWords.find(word);
   const std::string meant(other != kOtherWords.end() ? other->second : nearest(word, names));
   return complain(fmt::format(

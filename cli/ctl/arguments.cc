@@ -28,6 +28,7 @@ constexpr auto kRows = std::to_array<Row>({
     {{"version", 'V'}, &Arguments::version},
     {{"options", 'o', true}, nullptr, &Arguments::options},
     {{"type", 't', true}, nullptr, &Arguments::type},
+    {{"label", 'L', true}, nullptr, &Arguments::label},
 });
 
 Result<void> set(const Row& row, const std::string& value, Arguments& arguments) {

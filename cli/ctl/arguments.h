@@ -27,6 +27,7 @@ struct Arguments {
   bool version = false;
   std::string options;             // -o, joined by commas
   std::string type;                // -t
+  std::string label;               // --label
   std::vector<std::string> given;  // the long names of all options given
 };
 

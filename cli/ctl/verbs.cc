@@ -36,6 +36,8 @@ constexpr std::array kVerbs = {
     Verb{"repair", "DEVICE|IMAGE", "check, show the errors, fix them", 1, 1,
          "yes no-ask json quiet", repair},
     Verb{"label", "DEVICE NAME", "give a medium another label", 2, 2, "no-ask quiet", label},
+    Verb{"format", "DEVICE", "make a new filesystem; all on it is lost", 1, 1,
+         "type label yes no-ask quiet", format},
     Verb{"explain", "DEVICE", "why Airlock treats a medium as it does", 1, 1, "json", explain},
     Verb{"monitor", "", "print events until interrupted", 0, 0, "json", monitor},
     Verb{"drivers", "", "the filesystems that can be served", 0, 0, "json", drivers},
@@ -58,6 +60,7 @@ std::string with_share(const std::string& what, const Value& job) {
 std::string progress_of(const Value& job) {
   const std::string& operation = job.at("Operation").text();
   if (operation == "check") return with_share("checking", job);
+  if (operation == "format") return with_share("formatting, do not unplug", job);
   if (operation == "repair") return with_share("repairing, do not unplug", job);
   if (is_mount(job)) return job.at("CanSkip").truth() ? with_share("checking first", job) : "";
   const std::uint64_t left = job.at("BytesLeft").number();

@@ -48,6 +48,7 @@ Result<void> drivers(Session& session);
 Result<void> check(Session& session);
 Result<void> repair(Session& session);
 Result<void> label(Session& session);
+Result<void> format(Session& session);
 Result<void> log_lines(Session& session);
 Result<void> automount(Session& session);
 

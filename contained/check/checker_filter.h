@@ -12,4 +12,7 @@ namespace airlock::check {
 // a file. Can't be undone.
 Result<UniqueFd> install_checker_filter(CheckerFamily family);
 
+// The same for a program that makes a filesystem, which needs fewer calls (syscalls_maker.inc).
+Result<UniqueFd> install_maker_filter();
+
 }  // namespace airlock::check

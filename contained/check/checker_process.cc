@@ -3,17 +3,18 @@
 
 #include <sys/wait.h>
 
-#include "contained/check/checker_filter.h"
+#include <utility>
 
 namespace airlock::check {
 
 Result<StockProgram> start_checker(BorrowedFd program, const std::vector<std::string>& command,
-                                   const CheckerLimits& limits, CheckerFamily family) {
+                                   const CheckerLimits& limits,
+                                   std::function<Result<UniqueFd>()> install_filter) {
   return start_stock_program({.program = program,
                               .command = command,
                               // Nothing is mounted where it is.
                               .environment = {"EXT2FS_NO_MTAB_OK=1"},
-                              .install_filter = [family] { return install_checker_filter(family); },
+                              .install_filter = std::move(install_filter),
                               .progress = TellsProgress::kYes,
                               .processor_time = limits.processor_time,
                               .file_size = limits.file_size});

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct CheckerLimits {
 };
 
 Result<StockProgram> start_checker(BorrowedFd program, const std::vector<std::string>& command,
-                                   const CheckerLimits& limits, CheckerFamily family);
+                                   const CheckerLimits& limits,
+                                   std::function<Result<UniqueFd>()> install_filter);
 
 // Once its life line says that it has ended.
 Ending ending_of(const StockProgram& checker);

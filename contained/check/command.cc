@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
+#include "lib/protocol/formats.h"
+
 namespace airlock::check {
 namespace {
 
@@ -21,7 +25,7 @@ Words ext_words(CheckOperation operation) {
       return {"-p", "-C", progress};
     case CheckOperation::kRepair:
       return {"-y", "-f", "-C", progress};
-    case CheckOperation::kLabel:
+    default:
       break;
   }
   return {};
@@ -56,10 +60,37 @@ Words label_command(const CheckerRow& row, const std::string& label) {
   return {program, kMediumPath, label};
 }
 
+// Gives the parameters of a new filesystem that would differ from what the distribution makes by
+// itself only where the worker can't: it neither discards nor asks the kernel what that supports.
+Words format_command(const FormatRow& row, const std::string& label) {
+  Words words{std::string(row.program)};
+  std::string_view name_option = "-L";
+  switch (row.family) {
+    case CheckerFamily::kExt:
+      words.insert(words.end(), {"-q", "-F", "-E", "nodiscard,lazy_itable_init=1"});
+      break;
+    case CheckerFamily::kFat:
+      // Also on a whole drive, and without the picture of a partition table.
+      words.insert(words.end(), {"-I", "--mbr=n"});
+      name_option = "-n";
+      break;
+    default:
+      break;
+  }
+  if (!label.empty()) words.insert(words.end(), {std::string(name_option), label});
+  words.emplace_back(kMediumPath);
+  return words;
+}
+
 }  // namespace
 
 Result<Words> command_for(const CheckerRow& row, const CheckRequest& request) {
   TRY_VOID(check_offered(row, request.operation));
+  if (request.operation == CheckOperation::kFormat) {
+    TRY_VOID(check_format(request.type, request.label));
+    TRY(const FormatRow* const format, find_format(request.type));
+    return format_command(*format, request.label);
+  }
   if (request.operation == CheckOperation::kLabel) {
     TRY_VOID(check_label(row.family, request.label));
     return label_command(row, request.label);

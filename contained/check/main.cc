@@ -9,14 +9,18 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "contained/check/checker_filter.h"
 #include "contained/check/checker_process.h"
 #include "contained/check/command.h"
 #include "contained/check/doorkeeper.h"
+#include "contained/check/erase.h"
 #include "contained/check/fast_commits.h"
 #include "contained/check/output.h"
 #include "contained/check/verdict.h"
@@ -31,6 +35,8 @@ namespace {
 // Whoever started us kills us when it has waited long enough.
 constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::milliseconds kBetweenProgress{100};
+// Of the progress of formatting; the programs tell nothing.
+constexpr std::uint32_t kErasedShare = 100;
 
 struct Task {
   CheckRequest request;
@@ -50,6 +56,7 @@ Result<Task> hear_task(Channel& channel) {
   Task task;
   TRY(task.request, decode_check_request(first.bytes));
   task.medium = std::move(first.descriptor);
+  if (task.request.operation == CheckOperation::kErase) return task;
   TRY(auto second, hear(channel, kCheckProgramLength));
   if (!is_check_program_packet(second.bytes))
     return fail(Errc::kProtocol, "the packet does not name a program");
@@ -145,11 +152,14 @@ class Run {
   bool door_closed_ = false, output_ended_ = false, progress_ended_ = false, stopped_ = false;
 };
 
-// What a checker would harm it is not given. Reading and naming leave a journal alone.
+// What a checker would harm it is not given. Reading and naming leave a journal alone, and of what
+// is erased nothing is to be kept.
 std::optional<CheckReply> refuse(const CheckerRow& row, const Task& task) {
   const CheckOperation operation = task.request.operation;
-  if (row.family != CheckerFamily::kExt || only_reads(operation) ||
-      operation == CheckOperation::kLabel || !may_hold_fast_commits(task.medium.borrow()))
+  const bool leaves_journal =
+      only_reads(operation) || takes_label(operation) || operation == CheckOperation::kErase;
+  if (row.family != CheckerFamily::kExt || leaves_journal ||
+      !may_hold_fast_commits(task.medium.borrow()))
     return std::nullopt;
   return CheckReply{.verdict = CheckVerdict::kNeedsReplay,
                     .checker = {},
@@ -157,6 +167,29 @@ std::optional<CheckReply> refuse(const CheckerRow& row, const Task& task) {
                         "its journal may hold fast commits, which only the kernel's ext4 "
                         "replays: mount it there once",
                     .log = {}};
+}
+
+// Before a program may see the medium: nothing that was there must be found afterwards.
+Result<void> erase_first(Channel& channel, const Task& task) {
+  if (task.request.operation != CheckOperation::kFormat) return {};
+  TRY_VOID(erase_ends(task.medium.borrow()));
+  (void)channel.try_send(encode_check_progress(kErasedShare), kNoDescriptor);
+  return {};
+}
+
+// What the program wrote may still be on its way; only then can the medium refuse it.
+CheckReply wait_until_written(const Task& task, CheckReply reply) {
+  const bool made =
+      task.request.operation == CheckOperation::kFormat && reply.verdict == CheckVerdict::kClean;
+  if (!made || ::fsync(task.medium.get()) == 0) return reply;
+  reply.verdict = CheckVerdict::kUnreadable;
+  reply.summary = "the medium does not take what is written to it";
+  return reply;
+}
+
+std::function<Result<UniqueFd>()> filter_for(CheckerFamily family, CheckOperation operation) {
+  if (operation == CheckOperation::kFormat) return install_maker_filter;
+  return [family] { return install_checker_filter(family); };
 }
 
 struct Finished {
@@ -167,21 +200,36 @@ struct Finished {
 Result<Finished> let_run(Channel& channel, const Task& task, const CheckerRow& row,
                          const std::vector<std::string>& command, Access access) {
   TRY(const auto limits, limits_for(task));
-  TRY(auto checker, start_checker(task.program.borrow(), command, limits, row.family));
+  TRY(auto checker, start_checker(task.program.borrow(), command, limits,
+                                  filter_for(row.family, task.request.operation)));
   Doorkeeper door(std::move(checker.listener), task.medium.borrow(), access);
   Run run(channel, std::move(checker), std::move(door));
   TRY(const auto ending, run.see_through());
   return Finished{.ending = ending, .words = run.text()};
 }
 
+Result<CheckReply> erase(const Task& task) {
+  TRY_VOID(access_of(task));
+  TRY_VOID(erase_ends(task.medium.borrow()));
+  return CheckReply{.verdict = CheckVerdict::kClean,
+                    .changed = true,
+                    .findings = 0,
+                    .checker = {},
+                    .summary = "erased",
+                    .log = {}};
+}
+
 Result<CheckReply> carry_out(Channel& channel, const Task& task) {
+  if (task.request.operation == CheckOperation::kErase) return erase(task);
   const CheckerRow* row = find_checker(task.request.type);
   if (row == nullptr) return fail(Errc::kUnsupported, "there is no checker for this type");
   TRY(const auto command, command_for(*row, task.request));
   TRY(const auto access, access_of(task));
   if (auto refused = refuse(*row, task)) return *std::move(refused);
+  TRY_VOID(erase_first(channel, task));
   TRY(const auto done, let_run(channel, task, *row, command, access));
-  CheckReply reply = judge(row->family, task.request.operation, done.ending, done.words);
+  CheckReply reply =
+      wait_until_written(task, judge(row->family, task.request.operation, done.ending, done.words));
   const auto question = version_question(*row);
   if (question.empty() || reply.verdict == CheckVerdict::kDied) return reply;
   TRY(const auto told, let_run(channel, task, *row, question, access));

@@ -443,6 +443,20 @@ CheckReply judge_label(int code, std::string_view output) {
   return reply;
 }
 
+CheckReply judge_format(int code, std::string_view output) {
+  CheckReply reply{.verdict = code == 0 ? CheckVerdict::kClean : CheckVerdict::kErrors,
+                   .changed = true,
+                   .findings = code == 0 ? 0U : 1U,
+                   .checker = {},
+                   .summary = "formatted",
+                   .log = std::string(output.substr(0, CheckReply::kMostLog))};
+  if (code == 0) return reply;
+  const Lines lines = lines_of(output);
+  reply.summary = "it could not be formatted";
+  if (!lines.empty()) reply.summary += fmt::format(": {}", trimmed(lines.back()).substr(0, 200));
+  return reply;
+}
+
 // ntfsfix examines the boot sector, its copy, and the first records of two tables; the summary must
 // not promise more.
 std::string summary_for(CheckerFamily family, CheckVerdict verdict, const Reading& reading,
@@ -458,6 +472,7 @@ CheckReply judge(CheckerFamily family, CheckOperation operation, const Ending& e
                  std::string_view output) {
   if (!ending.code || ending.wrote_too_much) return died(cause_of_death(ending), output);
   if (operation == CheckOperation::kLabel) return judge_label(*ending.code, output);
+  if (operation == CheckOperation::kFormat) return judge_format(*ending.code, output);
   Reading reading = read(family, output);
   const Said said = said_by(family, operation, *ending.code);
   const CheckVerdict verdict = verdict_of(reading, said, operation);

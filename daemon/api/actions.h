@@ -16,12 +16,13 @@ inline constexpr std::string_view kUnmountOthers = "org.airlock1.unmount-others"
 inline constexpr std::string_view kEject = "org.airlock1.eject";
 inline constexpr std::string_view kPowerOff = "org.airlock1.power-off";
 inline constexpr std::string_view kRepair = "org.airlock1.repair";
+inline constexpr std::string_view kFormat = "org.airlock1.format";
 inline constexpr std::string_view kMountOptions = "org.airlock1.mount-options";
 inline constexpr std::string_view kChangeSettings = "org.airlock1.change-settings";
 
 inline constexpr std::array kAll = {
-    kMountRemovable, kMountOtherSeat, kMountSystem, kMountImage,   kUnmountOthers,
-    kEject,          kPowerOff,       kRepair,      kMountOptions, kChangeSettings,
+    kMountRemovable, kMountOtherSeat, kMountSystem, kMountImage,   kUnmountOthers,  kEject,
+    kPowerOff,       kRepair,         kFormat,      kMountOptions, kChangeSettings,
 };
 
 }  // namespace airlock::actions

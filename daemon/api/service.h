@@ -88,6 +88,8 @@ class Service {
   virtual void check(Call call, std::string volume, Reply<PropertyMap> result) = 0;
   virtual void repair(Call call, std::string volume, Reply<PropertyMap> result) = 0;
   virtual void set_label(Call call, std::string volume, std::string label, Reply<void> done) = 0;
+  virtual void format(Call call, std::string volume, std::string type, std::string label,
+                      Reply<void> done) = 0;
   virtual void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) = 0;
 
   // Job

@@ -146,6 +146,15 @@ void VolumeObject::SetLabel(sdbus::Result<>&& result, std::string label, BusOpti
       });
 }
 
+void VolumeObject::Format(sdbus::Result<>&& result, std::string type, std::string label,
+                          BusOptions options) {
+  pass_on<void>(std::move(result), options, kNoUserInteraction, GiveNothing(),
+                [volume = id(), type = std::move(type), label = std::move(label)](
+                    Service& service, Call call, Reply<void> reply) {
+                  service.format(std::move(call), volume, type, label, std::move(reply));
+                });
+}
+
 void VolumeObject::GetCheckLog(sdbus::Result<std::vector<std::string>>&& result) {
   using Lines = std::vector<std::string>;
   pass_on<Lines>(std::move(result), {}, kNoOptions, GiveLines(),

@@ -32,6 +32,8 @@ class VolumeObject final : public BusObject<org::airlock1::Volume_adaptor> {
   void Check(sdbus::Result<BusMap>&& result, BusOptions options) override;
   void Repair(sdbus::Result<BusMap>&& result, BusOptions options) override;
   void SetLabel(sdbus::Result<>&& result, std::string label, BusOptions options) override;
+  void Format(sdbus::Result<>&& result, std::string type, std::string label,
+              BusOptions options) override;
   void GetCheckLog(sdbus::Result<std::vector<std::string>>&& result) override;
 
   std::string Id() override { return text("Id"); }

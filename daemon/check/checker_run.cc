@@ -16,6 +16,7 @@
 #include "daemon/system/medium_memory.h"
 #include "lib/base/text.h"
 #include "lib/protocol/checkers.h"
+#include "lib/protocol/formats.h"
 
 namespace airlock {
 namespace {
@@ -44,7 +45,18 @@ Result<UniqueFd> open_program(std::string_view name, const CheckerPlaces& places
   return fail(Errc::kUnsupported, "{} is not installed", name);
 }
 
+// What there is to do if the program is missing is known for these.
+Result<UniqueFd> format_program(const std::string& type, const CheckerPlaces& places) {
+  TRY(const FormatRow* const row, find_format(type));
+  auto program = open_program(row->program, places);
+  if (program) return program;
+  return fail(Errc::kUnsupported, "{} is not installed: install the package {} to format as {}",
+              row->program, row->package, row->type);
+}
+
 Result<UniqueFd> program_for(const CheckRequest& request, const CheckerPlaces& places) {
+  if (request.operation == CheckOperation::kErase) return UniqueFd();
+  if (request.operation == CheckOperation::kFormat) return format_program(request.type, places);
   const CheckerRow* row = find_checker(request.type);
   if (row == nullptr)
     return fail(Errc::kUnsupported, "there is no checker for {}", quote(request.type));
@@ -97,7 +109,7 @@ Result<CheckReply> converse(Channel& channel, const CheckRequest& request, Borro
                             UniqueFd&& program, Deadline deadline, const CheckerCompany& company) {
   TRY(const Bytes bytes, encode_check_request(request));
   TRY_VOID(channel.send(bytes, medium, deadline));
-  TRY_VOID(channel.send(check_program_packet(), program.borrow(), deadline));
+  if (program.valid()) TRY_VOID(channel.send(check_program_packet(), program.borrow(), deadline));
   program.reset();
   return hear(channel, deadline, company);
 }

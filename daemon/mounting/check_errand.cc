@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "lib/base/text.h"
@@ -16,6 +18,10 @@ namespace {
 
 // The share of the progress that the repair itself takes; the check that follows takes the rest.
 constexpr std::uint32_t kRepairShare = 700;
+constexpr std::uint32_t kFormatShare = 700;
+// Erasing writes two MiB.
+constexpr std::chrono::seconds kErasePatience{8};
+constexpr std::chrono::milliseconds kBetweenClaims{50};
 
 // A medium that is held while checkers work on it.
 class HeldMedium {
@@ -25,10 +31,27 @@ class HeldMedium {
 
   Result<void> claim() { return medium_.claim(MediumHold::kOurs); }
 
+  // For what must be done even if something that was killed just now still holds it for a moment.
+  Result<void> claim_patiently() {
+    const Deadline end = deadline_in(kErasePatience);
+    while (true) {
+      auto claimed = claim();
+      if (claimed || claimed.error().code != Errc::kBusy || std::chrono::steady_clock::now() > end)
+        return claimed;
+      std::this_thread::sleep_for(kBetweenClaims);
+    }
+  }
+
+  // There is always time for it: a half-made filesystem must not be found.
+  void erase() {
+    end_ = std::max(end_, deadline_in(kErasePatience));
+    (void)run(CheckOperation::kErase, 0, 0);
+  }
+
   Result<CheckReply> run(CheckOperation operation, std::uint32_t from, std::uint32_t to) {
     CheckRequest request = work_.request;
     request.operation = operation;
-    if (operation != CheckOperation::kLabel) request.label.clear();
+    if (!takes_label(operation)) request.label.clear();
     TRY(const auto fd, medium_.descriptor(only_reads(operation) ? MediumAccess::kReadOnly
                                                                 : MediumAccess::kReadWrite));
     const auto tell = [&](std::uint32_t done) {
@@ -69,6 +92,37 @@ Result<CheckReply> repair(HeldMedium& medium, const CheckerRow* row) {
   // A checker may claim anything; the result of a new check counts.
   TRY(const auto checked, medium.run(CheckOperation::kCheck, kRepairShare, kWholeProgress));
   return join(std::move(repaired), checked);
+}
+
+// What was made is there as a whole, or nothing is.
+Result<CheckReply> format(HeldMedium& medium) {
+  auto made = medium.run(CheckOperation::kFormat, 0, kFormatShare);
+  // Nothing was written yet.
+  if (!made && made.error().code == Errc::kUnsupported) return made;
+  if (!made || made->verdict != CheckVerdict::kClean) {
+    medium.erase();
+    return made;
+  }
+  auto checked = medium.run(CheckOperation::kCheck, kFormatShare, kWholeProgress);
+  if (!checked) return fail(std::move(checked), "it was formatted, and could not be checked");
+  if (checked->verdict != CheckVerdict::kClean)
+    checked->summary = fmt::format("it was formatted, but the check says: {}", checked->summary)
+                           .substr(0, CheckReply::kMostSummary);
+  else
+    checked->summary = made->summary;
+  checked->changed = true;
+  return checked;
+}
+
+Result<CheckReply> carry_out(HeldMedium& medium, const CheckRequest& request) {
+  switch (request.operation) {
+    case CheckOperation::kRepair:
+      return repair(medium, find_checker(request.type));
+    case CheckOperation::kFormat:
+      return format(medium);
+    default:
+      return medium.run(request.operation, 0, kWholeProgress);
+  }
 }
 
 }  // namespace
@@ -219,10 +273,8 @@ Result<ErrandReport> do_check(const CheckWork& work, Channel& news) {
   if (medium.write_protected())
     return fail(Errc::kReadOnly, "{} is write-protected", quote(work.source.path));
   HeldMedium held(work, std::move(medium), news);
-  TRY_VOID(held.claim());
-  TRY(const auto reply, operation == CheckOperation::kRepair
-                            ? repair(held, find_checker(work.request.type))
-                            : held.run(operation, 0, kWholeProgress));
+  TRY_VOID(operation == CheckOperation::kErase ? held.claim_patiently() : held.claim());
+  TRY(const auto reply, carry_out(held, work.request));
   TRY(const Bytes bytes, encode_check_reply(reply));
   ErrandReport report;
   report.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -73,6 +73,11 @@ constexpr std::array kRules = {
                .action = actions::kRepair,
                .ownership = kOwnership,
                .whereabouts = kLikeMounting},
+    MethodRule{.interface = "Volume",
+               .method = "Format",
+               .action = actions::kFormat,
+               .ownership = kOwnership,
+               .whereabouts = kLikeMounting},
 
     MethodRule{.interface = "Job", .method = "Cancel", .ownership = kOwnership},
     MethodRule{.interface = "Job", .method = "Skip", .ownership = kOwnership},

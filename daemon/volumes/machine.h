@@ -98,6 +98,8 @@ class VolumeMachine {
   // For a volume that is not mounted and was examined; fills in the type.
   [[nodiscard]] bool can_check() const;
   void check(CheckRequest request, uid_t started_by, Done<CheckReply> done);
+  // The same for a request to format, which brings its type; what is on the medium does not matter.
+  [[nodiscard]] bool can_format() const;
   void find_users(Done<std::vector<BusyProcess>> done);
   [[nodiscard]] std::vector<std::string> last_lines() const;
 
@@ -137,6 +139,8 @@ class VolumeMachine {
   void checked(CheckOperation operation, Result<CheckReply> reply);
   void keep_check(CheckOperation operation, CheckReply& reply);
   void cancel_check();
+  // A filesystem that is only half made must not be found.
+  void erase_unfinished();
 
   void start_unmounting(UnmountForce force);
   void unmounted(Result<Mounting::UnmountResult> result);

@@ -8,12 +8,15 @@
 #include "daemon/volumes/service.h"
 #include "lib/base/text.h"
 #include "lib/protocol/checkers.h"
+#include "lib/protocol/formats.h"
 
 namespace airlock {
 namespace {
 
 std::string_view method_for(CheckOperation operation) {
   switch (operation) {
+    case CheckOperation::kFormat:
+      return "Format";
     case CheckOperation::kRepair:
       return "Repair";
     case CheckOperation::kLabel:
@@ -25,6 +28,8 @@ std::string_view method_for(CheckOperation operation) {
 
 std::string_view verb_for(CheckOperation operation) {
   switch (operation) {
+    case CheckOperation::kFormat:
+      return "format";
     case CheckOperation::kRepair:
       return "repair";
     case CheckOperation::kLabel:
@@ -61,6 +66,37 @@ Result<void> check_possible(const Volume& volume, const CheckRequest& request) {
   return {};
 }
 
+// Like check_possible(), whatever is on the medium. The system's own are refused to everybody.
+Result<void> check_formattable(const Volume& volume, const CheckRequest& request) {
+  TRY_VOID(check_format(request.type, request.label));
+  if (!volume.device) return fail(Errc::kUnsupported, "it is an image file: format it with mkfs");
+  const Device& device = *volume.device;
+  if (!device.system_reason.empty())
+    return fail(Errc::kNotPermitted, "it belongs to the system: {}", device.system_reason);
+  if (device.ignored) return fail(Errc::kNotPermitted, "udev says to ignore it");
+  if (device.has_partitions)
+    return fail(Errc::kWrongFormat, "it has partitions, which are formatted one by one");
+  if (device.size == 0) return fail(Errc::kNotFound, "there is no medium in it");
+  if (!device.users.empty()) return fail(Errc::kBusy, "it is in use: {}", device.users.front());
+  if (volume.state == VolumeState::kIgnored)
+    return fail(Errc::kNotPermitted, "it is left alone: {}", volume.state_reason);
+  if (volume.state == VolumeState::kWaiting)
+    return fail(Errc::kBusy, "it has not been examined yet: {}", volume.state_reason);
+  return check_writable(volume);
+}
+
+// What is on the medium does not matter if it is to be erased, and neither does a failed look at
+// it.
+Result<void> check_content(const VolumeMachine& machine, const CheckRequest& request) {
+  const Volume& now = machine.volume();
+  if (request.operation == CheckOperation::kFormat) return check_formattable(now, request);
+  return !machine.busy() && now.probe ? check_possible(now, request) : Result<void>{};
+}
+
+bool can_start(const VolumeMachine& machine, CheckOperation operation) {
+  return operation == CheckOperation::kFormat ? machine.can_format() : machine.can_check();
+}
+
 // Finds a device that something else uses; the claim will find it once more.
 Result<void> check_unused(const Facts& facts) {
   if (!facts.device) return {};
@@ -69,6 +105,18 @@ Result<void> check_unused(const Facts& facts) {
   if (facts.device->has_partitions)
     return fail(Errc::kWrongFormat, "it has partitions, which are checked one by one");
   return {};
+}
+
+// For a request that is either done or not.
+Reply<PropertyMap> clean_or_error(Reply<void> done) {
+  return [done = std::move(done)](const Result<PropertyMap>& result) {
+    if (!result) return done.refuse(result.error());
+    const auto verdict = result->find("verdict");
+    if (verdict == result->end())
+      return done.refuse(fail(Errc::kPeerGone, "the medium was pulled out").error());
+    if (std::get<std::string>(verdict->second) == "clean") return done.give({});
+    done.give(fail(Errc::kIo, "{}", std::get<std::string>(result->at("summary"))));
+  };
 }
 
 }  // namespace
@@ -84,14 +132,15 @@ void VolumeService::repair(Call call, std::string volume, Reply<PropertyMap> res
 }
 
 void VolumeService::set_label(Call call, std::string volume, std::string label, Reply<void> done) {
-  const auto answer = accept(std::move(done));
-  Reply<PropertyMap> result = [answer](const Result<PropertyMap>& written) {
-    if (!written) return answer.refuse(written.error());
-    if (std::get<std::string>(written->at("verdict")) == "clean") return answer.give({});
-    answer.give(fail(Errc::kIo, "{}", std::get<std::string>(written->at("summary"))));
-  };
   start_check({.operation = CheckOperation::kLabel, .type = {}, .label = std::move(label)},
-              std::move(call), std::move(volume), accept(std::move(result)));
+              std::move(call), std::move(volume), accept(clean_or_error(std::move(done))));
+}
+
+void VolumeService::format(Call call, std::string volume, std::string type, std::string label,
+                           Reply<void> done) {
+  start_check(
+      {.operation = CheckOperation::kFormat, .type = std::move(type), .label = std::move(label)},
+      std::move(call), std::move(volume), accept(clean_or_error(std::move(done))));
 }
 
 void VolumeService::start_check(CheckRequest request, Call call, std::string volume,
@@ -104,8 +153,8 @@ void VolumeService::start_check(CheckRequest request, Call call, std::string vol
                                const CallerFacts& caller) -> Result<std::vector<std::string>> {
          const Volume& now = machine.volume();
          if (now.mount && !now.death) return fail(Errc::kBusy, "it is mounted: unmount it first");
-         if (!machine.busy() && now.probe) TRY_VOID(check_possible(now, *wanted));
-         if (!machine.can_check())
+         TRY_VOID(check_content(machine, *wanted));
+         if (!can_start(machine, wanted->operation))
            return std::unexpected(machine.why_not(verb_for(wanted->operation)));
          if (now.device && releases_.releasing(now.device->drive))
            return fail(Errc::kBusy, "its drive is being ejected");

@@ -77,7 +77,7 @@ Result<Bytes> encode_check_request(const CheckRequest& request) {
 Result<CheckRequest> decode_check_request(ByteSpan bytes) {
   TRY_VOID(check_packet(bytes, kCheckRequestLength, kRequestMagic));
   CheckRequest request;
-  TRY(request.operation, get_enum(bytes, kOperationAt, CheckOperation::kLabel));
+  TRY(request.operation, get_enum(bytes, kOperationAt, CheckOperation::kFormat));
   TRY(request.type, get_text(bytes, kTypeField));
   TRY(request.label, get_text(bytes, kLabelField));
   TRY_VOID(only_as_written(encode_check_request(request), bytes));

@@ -19,9 +19,14 @@ enum class CheckOperation : std::uint8_t {
   kSettle,  // marks a medium clean that was found consistent
   kRepair,  // fixes whatever can be fixed
   kLabel,   // sets the label
+  kErase,   // zeroes both ends, so that nothing of what was there is found; needs no program
+  kFormat,  // erases, then makes a new, empty filesystem of the type with the label
 };
 constexpr bool only_reads(CheckOperation operation) {
   return operation == CheckOperation::kCheck || operation == CheckOperation::kGlance;
+}
+constexpr bool takes_label(CheckOperation operation) {
+  return operation == CheckOperation::kLabel || operation == CheckOperation::kFormat;
 }
 
 enum class CheckVerdict : std::uint8_t {
@@ -44,7 +49,7 @@ struct CheckRequest {
 
   CheckOperation operation = CheckOperation::kCheck;
   std::string type;   // blkid's word
-  std::string label;  // kLabel only
+  std::string label;  // if the operation takes one
 
   friend bool operator==(const CheckRequest&, const CheckRequest&) = default;
 };
@@ -66,8 +71,8 @@ struct CheckReply {
 };
 
 // The conversation over the control channel of airlock-check: a request that carries the medium,
-// kCheckProgram that carries the program to run, then any number of progress packets, and one
-// reply. All have a fixed length and are little-endian; unused bytes are zero.
+// kCheckProgram that carries the program to run (not for kErase), then any number of progress
+// packets, and one reply. All have a fixed length and are little-endian; unused bytes are zero.
 inline constexpr std::size_t kCheckRequestLength = 112;
 inline constexpr std::size_t kCheckProgramLength = 4;
 inline constexpr std::size_t kCheckProgressLength = 8;

@@ -30,6 +30,7 @@ CALLS = [
       for name in ("GetUsers", "GetLog", "GetContainment", "GetCheckLog")),
     *((HUNG, name, f"({NONE},)") for name in ("Mount", "Check", "Repair", "Detach")),
     (HUNG, "Recover", f"('read-write', {NONE})"), (HUNG, "SetLabel", f"('NEW', {NONE})"),
+    (HUNG, "Format", f"('ext4', 'NEW', {NONE})"),
     *((RESTING, name, f"({NONE},)") for name in ("Unmount", "Detach")),
     (RESTING, "Recover", f"('read-write', {NONE})"),
     (JOB, "Skip", f"({NONE},)"),

@@ -25,7 +25,7 @@ void require_text(const std::string& text, std::size_t most) {
 void decode_request(ByteSpan bytes) {
   const auto request = decode_check_request(bytes);
   if (!request) return;
-  require(request->operation <= CheckOperation::kLabel);
+  require(request->operation <= CheckOperation::kFormat);
   require_text(request->type, CheckRequest::kMostType);
   require_text(request->label, CheckRequest::kMostLabel);
   require(std::ranges::equal(encode_check_request(*request).value(), bytes));

@@ -41,7 +41,7 @@ void judge_named_damage(CheckerFamily family, const std::string& output) {
 void judge(FuzzInput input) {
   const auto family = static_cast<CheckerFamily>(input.byte() % 4);
   const auto operation = static_cast<CheckOperation>(
-      input.byte() % (static_cast<unsigned>(CheckOperation::kLabel) + 1));
+      input.byte() % (static_cast<unsigned>(CheckOperation::kFormat) + 1));
   check::Ending ending{.code = input.byte()};
   if (*ending.code == 255) ending = {.code = {}, .signal_number = input.byte()};
   const auto words = input.bytes(CheckReply::kMostLog * 2);

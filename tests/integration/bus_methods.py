@@ -35,6 +35,7 @@ METHODS = [
     ("Volume", "Check", "(a{sv})", [{}], {"verdict": "clean", "summary": CLEANED}, ""),
     ("Volume", "Repair", "(a{sv})", [{}], {"verdict": "clean", "changed": True}, ""),
     ("Volume", "SetLabel", "(sa{sv})", ["NEW", {}], (), ""),
+    ("Volume", "Format", "(ssa{sv})", ["exfat", "NEW", {}], (), ""),
     ("Volume", "GetCheckLog", "()", [], ["Pass 1", CLEANED], ""),
     ("Volume", "PowerOff", "(a{sv})", [{}], (), "force"),
     ("Job", "Skip", "(a{sv})", [{}], (), ""),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/protocol/checkers.h"
+#include "lib/protocol/formats.h"
 
 namespace airlock {
 namespace {
@@ -93,6 +94,24 @@ TEST(Checkers, LabelsAreJudgedByType) {
   for (const auto family : {kExt, kFat, kExfat})
     for (const char* bad : {"a\nb", "\x7f", "\xff", "\xc3", "\xed\xa0\x80", "\xc0\x80", "-L"})
       EXPECT_FALSE(check_label(family, bad)) << bad;
+}
+
+TEST(Formats, AnUnknownTypeNamesTheNearest) {
+  for (const auto& row : all_formats()) EXPECT_EQ(*find_format(row.type), &row);
+  EXPECT_NE(find_format("exfta").error().message().find("did you mean exfat?"), std::string::npos);
+  EXPECT_NE(find_format("fat32").error().message().find("did you mean vfat?"), std::string::npos);
+  EXPECT_EQ(find_format("ntfs").error().code, Errc::kInvalidArgument);
+  EXPECT_FALSE(find_format(""));
+}
+
+TEST(Formats, EveryTypeHasItsRulesForLabelsAndAChecker) {
+  for (const auto& row : all_formats()) {
+    ASSERT_NE(find_checker(row.type), nullptr) << row.type;
+    EXPECT_EQ(find_checker(row.type)->family, row.family);
+    EXPECT_TRUE(check_format(row.type, "HOLIDAY"));
+    EXPECT_TRUE(check_format(row.type, ""));
+    EXPECT_FALSE(check_format(row.type, "seventeen bytes -"));
+  }
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ constexpr auto kOtherSeat = "org.airlock1.mount-other-seat";
 constexpr auto kSystem = "org.airlock1.mount-system";
 constexpr auto kImage = "org.airlock1.mount-image";
 constexpr auto kRepair = "org.airlock1.repair";
+constexpr auto kFormat = "org.airlock1.format";
 constexpr auto kUnmountOthers = "org.airlock1.unmount-others";
 constexpr auto kEject = "org.airlock1.eject";
 constexpr auto kPowerOff = "org.airlock1.power-off";
@@ -73,7 +74,7 @@ TEST(Authorization, TheTableNamesTheMethodsOfTheApiAndNoOthers) {
 
 TEST(Authorization, WhatIsNotInTheTableIsRefused) {
   for (const auto& [interface, method] :
-       {std::pair{"Volume", "Format"}, {"Manager", "Mount"}, {"", ""}, {"volume", "Mount"}}) {
+       {std::pair{"Volume", "Partition"}, {"Manager", "Mount"}, {"", ""}, {"volume", "Mount"}}) {
     const auto actions = required_actions(interface, method, {});
     ASSERT_FALSE(actions.has_value());
     EXPECT_EQ(actions.error().code, Errc::kNotPermitted);
@@ -112,6 +113,7 @@ TEST(Authorization, CheckingAsksWhatMountingWould) {
     EXPECT_EQ(wanted("Volume", method, facts), (Actions{kRemovable})) << method;
   EXPECT_EQ(wanted("Volume", "Repair", facts), (Actions{kRepair, kRemovable}));
   EXPECT_EQ(wanted("Volume", "SetLabel", facts), (Actions{kRepair, kRemovable}));
+  EXPECT_EQ(wanted("Volume", "Format", facts), (Actions{kFormat, kRemovable}));
   facts.whereabouts = Whereabouts::kImage;
   EXPECT_EQ(wanted("Volume", "Check", facts), (Actions{kImage}));
   facts.ownership = Ownership::kOthers;

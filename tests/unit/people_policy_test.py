@@ -22,6 +22,7 @@ DEFAULTS = {
     "eject": ("auth_admin", "auth_admin", "yes"),
     "power-off": ("auth_admin", "auth_admin", "yes"),
     "repair": ("auth_admin", "auth_admin", "yes"),
+    "format": ("auth_admin", "auth_admin", "yes"),
     "mount-options": ("auth_admin_keep", "auth_admin_keep", "auth_admin_keep"),
     "change-settings": ("auth_admin", "auth_admin", "auth_admin_keep"),
 }

@@ -221,6 +221,12 @@ void FakeService::set_label(Call call, std::string volume, std::string label, Re
          [this, volume]() -> Result<void> { return check(volume); });
 }
 
+void FakeService::format(Call call, std::string volume, std::string type, std::string label,
+                         Reply<void> done) {
+  answer("Format", call, volume + " " + type + " " + label, std::move(done),
+         [this, volume]() -> Result<void> { return check(volume); });
+}
+
 void FakeService::check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) {
   answer("GetCheckLog", call, volume, std::move(lines), []() -> Result<std::vector<std::string>> {
     return std::vector<std::string>{"Pass 1", kNoText};

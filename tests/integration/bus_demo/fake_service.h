@@ -56,6 +56,8 @@ class FakeService final : public Service {
   void check(Call call, std::string volume, Reply<PropertyMap> result) override;
   void repair(Call call, std::string volume, Reply<PropertyMap> result) override;
   void set_label(Call call, std::string volume, std::string label, Reply<void> done) override;
+  void format(Call call, std::string volume, std::string type, std::string label,
+              Reply<void> done) override;
   void check_log(Call call, std::string volume, Reply<std::vector<std::string>> lines) override;
   void cancel(Call call, std::string job, Reply<void> done) override;
   void skip(Call call, std::string job, Reply<void> done) override;

@@ -5,6 +5,8 @@
 //   measure-worker worker PROGRAM            one that waits for its first packet
 //   measure-worker checker AIRLOCK-CHECK DIRECTORY MEDIUM
 //                                            DIRECTORY has a checker that stays with this medium
+//   measure-worker maker AIRLOCK-CHECK DIRECTORY MEDIUM
+//                                            the same for a program that formats
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -178,14 +180,14 @@ std::optional<pid_t> process_of(const std::string& program) {
   return std::nullopt;
 }
 
-Result<void> measure_checker(const CheckerPlaces& places, const std::string& medium) {
-  const UniqueFd image(::open(medium.c_str(), O_RDONLY | O_CLOEXEC));
+Result<void> measure_run(const CheckerPlaces& places, const std::string& medium,
+                         const CheckRequest& request, const std::string& name) {
+  const int mode = only_reads(request.operation) ? O_RDONLY : O_RDWR;
+  const UniqueFd image(::open(medium.c_str(), mode | O_CLOEXEC));
   if (!image.valid()) return fail_errno(errno, Errc::kSystem, "open {}", medium);
-  const std::string program = std::filesystem::canonical(places.directories[0] + "/e2fsck");
-  std::jthread run([&] {
-    const CheckRequest request{.operation = CheckOperation::kCheck, .type = "ext4", .label = {}};
-    (void)run_checker(image.borrow(), request, places, deadline_in(kPatience), {}, {});
-  });
+  const std::string program = std::filesystem::canonical(places.directories[0] + "/" + name);
+  std::jthread run(
+      [&] { (void)run_checker(image.borrow(), request, places, deadline_in(kPatience), {}, {}); });
   TRY(const auto process, wait_until(holds_medium, [&program] { return process_of(program); }));
   const auto printed = print(process);
   ::kill(process, SIGKILL);
@@ -197,8 +199,14 @@ Result<void> run(const std::vector<std::string>& words) {
     if (const auto process = parse_number<pid_t>(words[1], 1); process) return print(*process);
   if (words.size() == 2 && words[0] == "worker") return measure_waiting(words[1]);
   if (words.size() == 4 && words[0] == "checker")
-    return measure_checker({.worker = words[1], .directories = {words[2]}, .own = {}}, words[3]);
-  return fail(Errc::kInvalidArgument, "usage: measure-worker process|worker|checker ...");
+    return measure_run({.worker = words[1], .directories = {words[2]}, .own = {}}, words[3],
+                       {.operation = CheckOperation::kCheck, .type = "ext4", .label = {}},
+                       "e2fsck");
+  if (words.size() == 4 && words[0] == "maker")
+    return measure_run({.worker = words[1], .directories = {words[2]}, .own = {}}, words[3],
+                       {.operation = CheckOperation::kFormat, .type = "ext4", .label = "SPIN"},
+                       "mkfs.ext4");
+  return fail(Errc::kInvalidArgument, "usage: measure-worker process|worker|checker|maker ...");
 }
 
 }  // namespace
