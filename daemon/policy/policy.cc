@@ -265,9 +265,9 @@ Decision mount(const Question& question) {
 
 // In this order: who asks, what must not be touched at all, when, what is on the medium, whether it
 // is wanted. The first check with an answer decides.
-constexpr auto kChecks = std::to_array({check_request, check_device, check_image, check_system,
-                                        check_session, check_probed, check_usage, check_driver,
-                                        check_type, check_desktop, check_only_read, check_automount});
+constexpr auto kChecks = std::to_array(
+    {check_request, check_device, check_image, check_system, check_session, check_probed,
+     check_usage, check_driver, check_type, check_desktop, check_only_read, check_automount});
 
 }  // namespace
 
