@@ -56,8 +56,8 @@ News crashed(const Volume& volume, const Surroundings& around) {
 // Quiet: nobody has to do anything, and nothing was lost.
 News healed(const Volume& volume) {
   return {.event = Event::kHealed,
-          .title = NewsText::tr("%1 goes on").arg(nameOf(volume)),
-          .text = NewsText::tr("Its driver crashed and was replaced; nothing was lost."),
+          .title = NewsText::tr("%1 keeps working").arg(nameOf(volume)),
+          .text = NewsText::tr("Its driver failed and was replaced; nothing was lost."),
           .iconName = QStringLiteral("dialog-information"),
           .verbs = {}};
 }

@@ -93,7 +93,8 @@ void Notifier::onGone(const Volume& last) {
   const auto shown = m_shown.constFind(last.path);
   if (shown == m_shown.constEnd()) return;
   if (shown->event == Event::kMounted || shown->event == Event::kPlugged ||
-      shown->event == Event::kCrashed || shown->event == Event::kUncontained)
+      shown->event == Event::kCrashed || shown->event == Event::kHealed ||
+      shown->event == Event::kUncontained)
     withdraw(last.path);
 }
 

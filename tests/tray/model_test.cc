@@ -58,6 +58,7 @@ class ModelTest : public QObject {
   void onlyWhatAirlockdCallsSafeIsToldAsSafe();
   void howItWasUnmountedIsForgottenWithTheNextMount();
   void newsDependOnAutomount();
+  void aReplacedDriverIsQuietNews();
   void whatTheKernelReadsIsCalledNotContained();
   void whatTheSettingsAllowIsNoAlarm();
   void theIconShowsWhatMattersMost();
@@ -310,6 +311,17 @@ void ModelTest::newsDependOnAutomount() {
   const auto news = newsOf(made("probing"), made("available"), kMe, "ask");
   QVERIFY(news && news->event == Event::kPlugged);
   QCOMPARE(news->verbs, (std::vector{Verb::kMount, Verb::kMountReadOnly, Verb::kEject}));
+}
+
+void ModelTest::aReplacedDriverIsQuietNews() {
+  const auto healed = [](qint64 count) {
+    return made("mounted", {{"Healed", QVariantMap{{"count", count}, {"cause", "was killed"}}}});
+  };
+  const auto first = newsOf(made("mounted"), healed(1), kMe, "on");
+  QVERIFY(first && first->event == Event::kHealed && !first->urgent && first->verbs.empty());
+  QVERIFY(!newsOf(healed(1), healed(1), kMe, "on"));
+  QVERIFY(newsOf(healed(1), healed(2), kMe, "on"));
+  QVERIFY(!needsAttention(healed(2)));
 }
 
 void ModelTest::whatTheKernelReadsIsCalledNotContained() {

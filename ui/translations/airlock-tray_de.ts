@@ -72,6 +72,14 @@
         <translation>%1 noch nicht abziehen</translation>
     </message>
     <message>
+        <source>%1 keeps working</source>
+        <translation>%1 funktioniert weiter</translation>
+    </message>
+    <message>
+        <source>Its driver failed and was replaced; nothing was lost.</source>
+        <translation>Der Treiber ist ausgefallen und wurde ersetzt; nichts ging verloren.</translation>
+    </message>
+    <message>
         <source>%1 is NOT contained</source>
         <translation>%1 ist NICHT abgeschottet</translation>
     </message>

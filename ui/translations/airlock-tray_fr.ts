@@ -72,6 +72,14 @@
         <translation>Ne débranchez pas encore %1</translation>
     </message>
     <message>
+        <source>%1 keeps working</source>
+        <translation>%1 continue de fonctionner</translation>
+    </message>
+    <message>
+        <source>Its driver failed and was replaced; nothing was lost.</source>
+        <translation>Son pilote a échoué et a été remplacé ; rien n’a été perdu.</translation>
+    </message>
+    <message>
         <source>%1 is NOT contained</source>
         <translation>%1 n’est PAS confiné</translation>
     </message>
