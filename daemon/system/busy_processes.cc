@@ -169,10 +169,11 @@ void Search::look_at_kernel() {
 }
 
 // airlockd and what it forks: they pass in a moment, and nobody could end them to free the mount.
-// Its name would not do, because every program chooses its own. An errand that became the mount's
-// user is not told apart from that user's processes.
+// Its name alone would not do, because every program chooses its own. An errand that became the
+// mount's user is not told apart from that user's processes.
 bool Search::is_errand(BorrowedFd process) const {
   return !own_program_.empty() && link_text(process, "exe") == own_program_ &&
+         text_at(process, "comm").starts_with("airlockd") &&
          text_at(process, "status").find("\nUid:\t0\t0\t0\t0\n") != std::string::npos;
 }
 

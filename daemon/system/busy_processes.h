@@ -31,10 +31,10 @@ constexpr std::size_t kMostBusyProcesses = 64;
 // thing of the mount it was found to hold (an open file, its current folder, a program or file
 // mapped into memory), then what the kernel itself holds, with pid 0 and the name "kernel" (mounts
 // below this one or of the same filesystem elsewhere, loop devices and swap on files in it). Leaves
-// out the calling process, and what else runs its program as root: errands, but for those that keep
-// an image file open, which are called "airlockd". Reads /proc and /sys only and never touches the
-// mount, so a driver that hangs does not matter; still meant for an errand, because /proc may be
-// long. Names and paths are foreign text.
+// out the calling process, and what else runs its program as root and is called after it: errands,
+// but for those that keep an image file open, which are called "airlockd". Reads /proc and /sys
+// only and never touches the mount, so a driver that hangs does not matter; still meant for an
+// errand, because /proc may be long. Names and paths are foreign text.
 std::vector<BusyProcess> find_busy_processes(const MountIdentity& mount,
                                              const SystemView& view = {});
 

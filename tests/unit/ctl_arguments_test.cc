@@ -74,7 +74,7 @@ TEST(Verbs, EveryOptionOfAVerbIsOneThatCanBeGiven) {
   for (const Verb& verb : all_verbs()) {
     std::istringstream options{std::string(verb.options)};
     for (std::string option; options >> option;) {
-      const bool has_value = option == "options" || option == "type";
+      const bool has_value = option == "options" || option == "type" || option == "label";
       EXPECT_TRUE(parse_arguments(Words{"--" + option + (has_value ? "=x" : "")})) << option;
     }
     EXPECT_LE(verb.least, verb.most) << verb.name;
