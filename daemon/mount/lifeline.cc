@@ -7,7 +7,6 @@
 
 #include <cerrno>
 
-#include "lib/base/duplicate.h"
 #include "lib/protocol/live_state.h"
 
 namespace airlock {
@@ -18,12 +17,6 @@ Result<UniqueFd> make_live_state() {
       ::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
     return fail_errno(errno, Errc::kOutOfMemory, "make memory for a live state");
   return memory;
-}
-
-Result<Lifeline> duplicate(const Lifeline& lifeline) {
-  TRY(auto device, duplicate(lifeline.fuse_device.borrow()));
-  TRY(auto state, duplicate(lifeline.live_state.borrow()));
-  return Lifeline{.fuse_device = std::move(device), .live_state = std::move(state)};
 }
 
 }  // namespace airlock

@@ -19,6 +19,4 @@ struct Lifeline {
 // Sealed memory of the agreed size, empty.
 Result<UniqueFd> make_live_state();
 
-Result<Lifeline> duplicate(const Lifeline& lifeline);
-
 }  // namespace airlock

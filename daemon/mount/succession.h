@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <string>
-
-#include "daemon/mount/driver_start.h"
 #include "daemon/mount/lifeline.h"
 #include "daemon/mount/medium.h"
 #include "daemon/mount/mount_session.h"

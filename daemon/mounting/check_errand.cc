@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/checkers.h"
 
@@ -45,7 +46,9 @@ class HeldMedium {
   // There is always time for it: a half-made filesystem must not be found.
   void erase() {
     end_ = std::max(end_, deadline_in(kErasePatience));
-    (void)run(CheckOperation::kErase, 0, 0);
+    if (const auto erased = run(CheckOperation::kErase, 0, 0); !erased)
+      log(LogLevel::kWarning, "what formatting left could not be erased: {}",
+          erased.error().message());
   }
 
   Result<CheckReply> run(CheckOperation operation, std::uint32_t from, std::uint32_t to) {
